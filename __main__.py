@@ -1,0 +1,73 @@
+"""Composition root: configuration → plan → components → exported inventory."""
+
+from datetime import date
+from pathlib import Path
+
+import pulumi
+
+from components.backup import BackupJob, BackupJobArgs, Vault, VaultArgs
+from components.compute import ComputePool, ComputePoolArgs
+from components.config import ConfigError
+from components.export import inventory
+from components.firewall import Firewall, FirewallArgs
+from components.host import host_facts
+from components.identity import Identity
+from components.image import ImageError, references
+from components.load_balancer import LoadBalancer, LoadBalancerArgs
+from components.network import Fabric, FabricArgs
+from components.object_store import ObjectStore, ObjectStoreArgs
+from components.plan import make_plan
+from components.readiness import Ready
+from components.validation import load
+
+
+def main() -> None:
+    settings, stack = pulumi.Config("aidc"), pulumi.get_stack()
+    try:
+        plan = make_plan(stack, load(settings.get_object("datacenter"), stack, host_facts()))
+        images = references(Path(__file__).parent / ".build")
+    except (ConfigError, ImageError) as error:
+        raise pulumi.RunError(str(error)) from None
+    identity = Identity(
+        stack, settings.require_secret("seed"), date.fromisoformat(settings.require("issued"))
+    )
+
+    fabric = Fabric("fabric", FabricArgs(plan=plan))
+    firewall = Firewall("firewall", FirewallArgs(plan=plan, image=images["firewall"], identity=identity))
+    guarded = Ready("firewall-ready", [firewall.container], timeout=30)
+    # Nothing else starts before the rules are loaded.
+    behind = pulumi.ResourceOptions(depends_on=[fabric, guarded])
+
+    store = ObjectStore(
+        "object-store", ObjectStoreArgs(plan=plan, image=images["object-store"], identity=identity), behind
+    )
+    compute_args = ComputePoolArgs(
+        plan=plan, image=images["compute"], identity=identity, s3_client=store.clients["compute"]
+    )
+    compute = ComputePool("compute", compute_args, behind)
+    vault = Vault("vault", VaultArgs(plan=plan, image=images["vault"], identity=identity), behind)
+    backup_args = BackupJobArgs(
+        plan=plan,
+        image=images["backup"],
+        identity=identity,
+        s3_client=store.clients["backup"],
+        depends_on=[store.setup, vault.container],
+    )
+    backup = BackupJob("backup", backup_args, behind)
+    balancer_args = LoadBalancerArgs(plan=plan, image=images["load-balancer"], identity=identity)
+    balancer = LoadBalancer("load-balancer", balancer_args, behind)
+
+    services = [*store.nodes, store.setup, *compute.containers, vault.container, backup.container]
+    Ready("stack-ready", [*services, balancer.container], timeout=150)
+
+    pulumi.export("inventory", inventory(plan, images))
+    client = store.clients["client"]
+    access = {
+        "ca_pem": identity.authority(),
+        "ray_token": compute.token,
+        "s3": {"access_key": client.access_key, "secret_key": client.secret_key},
+    }
+    pulumi.export("access", pulumi.Output.secret(access))
+
+
+main()

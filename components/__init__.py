@@ -1,0 +1,1 @@
+"""The data centre's parts: pure plans first, then Pulumi components that carry them out."""

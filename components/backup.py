@@ -1,0 +1,172 @@
+"""Vault and BackupJob: snapshots of the object store in an append-only restic repository."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components.container import Health, Process, run
+from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.flows import MINIO, VAULT
+from components.identity import Identity
+from components.object_store import ALIAS, BUCKETS, Client
+from components.plan import Plan
+from components.rendering import render
+
+VAULT_USER = "10030"
+BACKUP_USER = "10040"
+WRITER = "backup"
+MIB = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaultArgs:
+    """The plan, the image, and the identity behind certificate and password."""
+
+    plan: Plan
+    image: str
+    identity: Identity
+
+
+class Vault(pulumi.ComponentResource):
+    """restic's REST server in append-only mode: a writer can add, and neither change nor delete."""
+
+    container: docker.Container
+
+    def __init__(self, name: str, args: VaultArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("aidc:backup:Vault", name, None, opts)
+        plan, identity = args.plan, args.identity
+        names = (name, "localhost", "127.0.0.1")
+        files = FileVolume(
+            name,
+            FileVolumeArgs(
+                stack=plan.stack,
+                role="vault",
+                image=args.image,
+                owner=VAULT_USER,
+                files=[
+                    File(path="tls.crt", content=identity.pem(name, names, lambda c: c.certificate)),
+                    File(path="tls.key", content=identity.pem(name, names, lambda c: c.key)),
+                    File(path="ca.crt", content=identity.authority()),
+                    File(path="htpasswd", content=identity.htpasswd(WRITER, "vault/writer")),
+                ],
+                identity=identity,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        data = docker.Volume(
+            f"{name}-data",
+            name=f"aidc-{plan.stack}-{name}-data",
+            labels=[
+                docker.VolumeLabelArgs(label="aidc.kind", value="data"),
+                docker.VolumeLabelArgs(label="aidc.stack", value=plan.stack),
+            ],
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+        process = Process(
+            image=args.image,
+            command=[
+                "vault-server",
+                "--listen", f":{VAULT}",
+                "--path", "/data",
+                "--append-only",
+                "--private-repos",
+                "--htpasswd-file", f"{FILES_DIR}/htpasswd",
+                "--tls",
+                "--tls-cert", f"{FILES_DIR}/tls.crt",
+                "--tls-key", f"{FILES_DIR}/tls.key",
+            ],
+            user=VAULT_USER,
+            memory=256 * MIB,
+            cpus=0.5,
+            files=files,
+            volumes={"/data": data.name},
+            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=4m"},
+            health=Health(command=("healthcheck",), start_period=10),
+            grace=30,
+        )  # fmt: skip
+        self.container = run(plan, plan.service("vault"), process, parent=self)
+        self.register_outputs({"container": self.container.name})
+
+
+def source_configuration() -> str:
+    """The part of rclone's configuration that is no secret; keys come from the credentials file."""
+    return render("rclone.conf.j2", endpoint=f"https://{ALIAS}:{MINIO}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupJobArgs:
+    """The plan, the image, the identity, and the read-only user of the object store."""
+
+    plan: Plan
+    image: str
+    identity: Identity
+    s3_client: Client
+    depends_on: Sequence[pulumi.Resource]
+
+
+class BackupJob(pulumi.ComponentResource):
+    """Runs once at start and then by the schedule; healthy only after a snapshot was read back."""
+
+    container: docker.Container
+
+    def __init__(self, name: str, args: BackupJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("aidc:backup:BackupJob", name, None, opts)
+        plan, identity, settings = args.plan, args.identity, args.plan.config.backup
+        repository = identity.password("vault/writer").apply(
+            lambda secret: f"rest:https://{WRITER}:{secret}@vault:{VAULT}/{WRITER}/"
+        )
+        files = FileVolume(
+            name,
+            FileVolumeArgs(
+                stack=plan.stack,
+                role="backup",
+                image=args.image,
+                owner=BACKUP_USER,
+                files=[
+                    File(path="ca.crt", content=identity.authority()),
+                    File(path="repository", content=repository),
+                    File(path="repository-password", content=identity.password("vault/repository")),
+                    File(path="aws-credentials", content=args.s3_client.credentials_file()),
+                    File(path="rclone.conf", content=source_configuration()),
+                    File(path="buckets", content="\n".join(BUCKETS) + "\n"),
+                    File(path="crontab", content=f"{settings.schedule} backup run\n"),
+                ],
+                identity=identity,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        staging = docker.Volume(
+            f"{name}-staging",
+            name=f"aidc-{plan.stack}-{name}-staging",
+            labels=[docker.VolumeLabelArgs(label="aidc.stack", value=plan.stack)],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        process = Process(
+            image=args.image,
+            command=["backup", "schedule"],
+            user=BACKUP_USER,
+            memory=settings.memory,
+            cpus=settings.cpus,
+            environment={
+                "HOME": "/tmp",
+                "TZ": "UTC",
+                "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
+                "RCLONE_CONFIG": f"{FILES_DIR}/rclone.conf",
+                "RCLONE_CA_CERT": f"{FILES_DIR}/ca.crt",
+                "RESTIC_CACERT": f"{FILES_DIR}/ca.crt",
+                "RESTIC_CACHE_DIR": "/staging/cache",
+                "RESTIC_PASSWORD_FILE": f"{FILES_DIR}/repository-password",
+                "RESTIC_REPOSITORY_FILE": f"{FILES_DIR}/repository",
+            },
+            files=files,
+            volumes={"/staging": staging.name},
+            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
+            health=Health(command=("backup", "check")),
+            grace=10,
+        )
+        self.container = run(plan, plan.service(name), process, parent=self, depends_on=args.depends_on)
+        self.register_outputs({"container": self.container.name})

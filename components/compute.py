@@ -1,0 +1,179 @@
+"""ComputePool: a Ray head and N compute nodes, with GPUs passed through where the YAML assigns them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components.container import Health, Process, run
+from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.flows import MINIO, RAY_API, RAY_GCS
+from components.identity import Identity
+from components.object_store import Client
+from components.plan import Plan, Service
+
+USER = "10001"
+MIB = 2**20
+# Smaller than shared memory, else Ray moves its object store to /tmp.
+OBJECT_STORE_BYTES = 300 * MIB
+TMPFS = {"/tmp": "rw,noexec,nosuid,nodev,size=1g"}
+SYSCTLS = {"net.ipv4.ip_local_port_range": "30000 30999"}
+
+
+def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0) -> list[str]:
+    """`ray start` for the head (`cpus` None) or a node. Every port is fixed: the firewall lists them."""
+    head = plan.service("ray-head").addresses["fabric"]
+    place = (
+        [
+            "--head",
+            f"--port={RAY_GCS[0]}",
+            "--dashboard-host=0.0.0.0",
+            f"--dashboard-port={RAY_API}",
+            "--ray-client-server-port=10001",
+            "--num-cpus=0",
+        ]
+        if cpus is None
+        else [f"--address={head}:{RAY_GCS[0]}", f"--num-cpus={max(1, int(cpus))}"]
+    )
+    return [
+        "ray-node",
+        *place,
+        f"--num-gpus={gpus}",
+        f"--node-ip-address={service.addresses['fabric']}",
+        f"--object-store-memory={OBJECT_STORE_BYTES}",
+        "--node-manager-port=6380",
+        "--object-manager-port=6381",
+        "--runtime-env-agent-port=6382",
+        "--dashboard-agent-grpc-port=6383",
+        "--dashboard-agent-listen-port=6384",
+        "--metrics-export-port=6385",
+        "--min-worker-port=20000",
+        "--max-worker-port=20099",
+        "--disable-usage-stats",
+        "--block",
+    ]
+
+
+def environment(service: Service) -> dict[str, str]:
+    """Environment of every Ray container. No secrets: files name them."""
+    return {
+        "HOME": "/tmp",
+        "AIDC_FABRIC_ADDRESS": service.addresses["fabric"],
+        "AUTOSCALER_METRIC_PORT": "6386",
+        "DASHBOARD_METRIC_PORT": "6387",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": f"{FILES_DIR}/ray-token",
+        "RAY_ROTATION_MAX_BYTES": str(10 * MIB),
+        "RAY_ROTATION_BACKUP_COUNT": "2",
+        "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": "8100",
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": "8120",
+        "AWS_ENDPOINT_URL_S3": f"https://object-store:{MINIO}",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
+        "AWS_CA_BUNDLE": f"{FILES_DIR}/ca.crt",
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputePoolArgs:
+    """The plan, the image, the identity, and the object store's user for training and serving."""
+
+    plan: Plan
+    image: str
+    identity: Identity
+    s3_client: Client
+
+
+class ComputePool(pulumi.ComponentResource):
+    """The Ray cluster. `containers` holds the head first, then the nodes."""
+
+    containers: list[docker.Container]
+    token: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ComputePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("aidc:compute:ComputePool", name, None, opts)
+        plan, self.token = args.plan, args.identity.password("ray/token")
+        files = FileVolume(
+            name,
+            FileVolumeArgs(
+                stack=plan.stack,
+                role="compute",
+                image=args.image,
+                owner=USER,
+                files=[
+                    File(path="ray-token", content=self.token),
+                    File(path="aws-credentials", content=args.s3_client.credentials_file()),
+                    File(path="ca.crt", content=args.identity.authority()),
+                ],
+                identity=args.identity,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        head = self._head(args, files)
+        self.containers = [head, *self._nodes(args, files)]
+        self.register_outputs({"containers": [c.name for c in self.containers]})
+
+    def _head(self, args: ComputePoolArgs, files: FileVolume) -> docker.Container:
+        plan, service, size = args.plan, args.plan.service("ray-head"), args.plan.config.compute.head
+        control_store = docker.Volume(
+            "ray-head-state",
+            name=f"aidc-{plan.stack}-ray-head-state",
+            labels=[docker.VolumeLabelArgs(label="aidc.stack", value=plan.stack)],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        process = Process(
+            image=args.image,
+            command=node_command(plan, service, cpus=None),
+            user=USER,
+            memory=size.memory,
+            cpus=size.cpus,
+            shm=size.shm,
+            # On disk, so that jobs and served models outlive a crash of the head.
+            environment={
+                **environment(service),
+                "RAY_gcs_storage": "rocksdb",
+                "RAY_gcs_storage_path": "/var/lib/ray",
+            },
+            files=files,
+            volumes={"/var/lib/ray": control_store.name},
+            tmpfs=TMPFS,
+            sysctls=SYSCTLS,
+            health=Health(command=("ray-node", "check", f"{RAY_API}/api/gcs_healthz")),
+            processes=16384,
+        )
+        return run(plan, service, process, parent=self)
+
+    def _nodes(self, args: ComputePoolArgs, files: FileVolume) -> Sequence[docker.Container]:
+        plan = args.plan
+        pairs = zip(plan.by_role("compute"), plan.config.compute.nodes, strict=True)
+        return [
+            run(
+                plan,
+                service,
+                Process(
+                    image=args.image,
+                    command=node_command(plan, service, node.cpus, len(node.gpus)),
+                    user=USER,
+                    memory=node.memory,
+                    cpus=node.cpus,
+                    shm=node.shm,
+                    environment=environment(service),
+                    files=files,
+                    tmpfs=TMPFS,
+                    sysctls=SYSCTLS,
+                    gpus=node.gpus,
+                    health=Health(command=("ray-node", "check", "6384/api/local_raylet_healthz")),
+                    processes=16384,
+                ),
+                parent=self,
+            )
+            for service, node in pairs
+        ]

@@ -1,0 +1,156 @@
+"""One hardened way to declare a container. Every service of the stack goes through `run`.
+
+Non-root, read-only root, no capabilities, no new privileges, limits, capped logs, graceful stop: a component
+states what its service needs beyond that, and the policies see each exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_docker as docker
+
+from components.files import FILES_DIR, FileVolume
+from components.plan import Plan, Service
+
+MIB = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """A check inside the container. Times in seconds, below 60."""
+
+    command: tuple[str, ...]
+    interval: int = 5
+    timeout: int = 4
+    retries: int = 6
+    start_period: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """What a service runs, as which numeric user, and within which limits (memory and shm in bytes)."""
+
+    image: str
+    command: Sequence[str]
+    user: str
+    memory: int
+    cpus: float
+    health: Health | None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: FileVolume | None = None
+    volumes: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    ports: Sequence[docker.ContainerPortArgs] = ()
+    aliases: Sequence[str] = ()
+    capabilities: Sequence[str] = ()
+    host_network: bool = False
+    shm: int = 64 * MIB
+    gpus: Sequence[int] = ()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    processes: int = 512
+    grace: int = 15
+    job: bool = False
+
+
+def labels(stack: str, role: str, kind: str) -> list[docker.ContainerLabelArgs]:
+    """Labels by which status, policies and tests find what belongs to a stack."""
+    pairs = {"aidc.kind": kind, "aidc.role": role, "aidc.stack": stack}
+    return [docker.ContainerLabelArgs(label=k, value=v) for k, v in pairs.items()]
+
+
+def run(
+    plan: Plan,
+    service: Service,
+    process: Process,
+    *,
+    parent: pulumi.Resource,
+    depends_on: Sequence[pulumi.Resource] = (),
+) -> docker.Container:
+    """Declare the container of `service`. A job runs once and is not restarted."""
+    waits = [*depends_on, *([process.files] if process.files else [])]
+    return docker.Container(
+        service.name,
+        name=service.container,
+        hostname=service.name if not process.host_network else None,
+        image=process.image,
+        command=list(process.command),
+        user=process.user,
+        init=True,
+        read_only=True,
+        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(process.capabilities)),
+        security_opts=["no-new-privileges:true"],
+        memory=process.memory // MIB,
+        # Equal to memory: no swap. Memory alone would differ on every run.
+        memory_swap=process.memory // MIB,
+        cpus=str(float(process.cpus)),
+        shm_size=process.shm // MIB,
+        ulimits=[
+            docker.ContainerUlimitArgs(name="nofile", soft=16384, hard=16384),
+            docker.ContainerUlimitArgs(name="nproc", soft=process.processes, hard=process.processes),
+        ],
+        sysctls=None if process.host_network else {"net.ipv4.ip_forward": "0", **process.sysctls},
+        envs=[f"{key}={value}" for key, value in process.environment.items()],
+        mounts=_mounts(process),
+        tmpfs=dict(process.tmpfs),
+        network_mode="host" if process.host_network else plan.segment(next(iter(service.addresses))).network,
+        networks_advanced=[
+            docker.ContainerNetworksAdvancedArgs(
+                name=plan.segment(segment).network,
+                ipv4_address=address,
+                aliases=[service.name, *process.aliases],
+            )
+            for segment, address in service.addresses.items()
+        ],
+        ports=list(process.ports),
+        device_requests=_device_requests(process.gpus),
+        healthcheck=_healthcheck(process.health),
+        restart="no" if process.job else "unless-stopped",
+        must_run=not process.job,
+        destroy_grace_seconds=process.grace,
+        stop_timeout=process.grace,
+        log_driver="json-file",
+        log_opts={"max-size": "10m", "max-file": "3"},
+        labels=labels(plan.stack, service.role, "job" if process.job else "service"),
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            depends_on=waits,
+            # The provider would silently drop an edit of the health check; names are unique, so delete first.
+            replace_on_changes=["healthcheck"],
+            delete_before_replace=True,
+        ),
+    )
+
+
+def _mounts(process: Process) -> list[docker.ContainerMountArgs]:
+    mounts = [
+        docker.ContainerMountArgs(target=target, type="volume", source=source)
+        for target, source in process.volumes.items()
+    ]
+    if process.files:
+        source = process.files.volume
+        mounts.append(
+            docker.ContainerMountArgs(target=FILES_DIR, type="volume", source=source, read_only=True)
+        )
+    return mounts
+
+
+def _device_requests(gpus: Sequence[int]) -> list[docker.ContainerDeviceRequestArgs]:
+    if not gpus:
+        return []
+    identifiers = [str(gpu) for gpu in gpus]
+    return [docker.ContainerDeviceRequestArgs(driver="nvidia", device_ids=identifiers, capabilities=["gpu"])]
+
+
+def _healthcheck(health: Health | None) -> docker.ContainerHealthcheckArgs | None:
+    if health is None:
+        return None
+    return docker.ContainerHealthcheckArgs(
+        tests=["CMD", *health.command],
+        interval=f"{health.interval}s",
+        timeout=f"{health.timeout}s",
+        retries=health.retries,
+        start_period=f"{health.start_period}s",
+    )

@@ -1,0 +1,116 @@
+"""Firewall: the flow table as an nftables rule set, kept loaded in the host's network namespace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components.container import Health, Process, run
+from components.files import File, FileVolume, FileVolumeArgs
+from components.flows import CLIENTS, Flow
+from components.identity import Identity
+from components.plan import Plan
+from components.rendering import render
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One accepting rule. Without `sources` it admits only what came in by a published port."""
+
+    name: str
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    protocol: str
+    ports: str
+    comment: str
+
+
+def table_name(stack: str) -> str:
+    """The stack's own table: another stack's rules stay untouched."""
+    return f"aidc_{stack}"
+
+
+def rules(plan: Plan) -> tuple[Rule, ...]:
+    """One rule for each flow, on the addresses that both ends have in the flow's segment."""
+
+    def addresses(role: str, flow: Flow) -> tuple[str, ...]:
+        return tuple(s.addresses[flow.segment] for s in plan.by_role(role))
+
+    return tuple(
+        Rule(
+            name=flow.name,
+            sources=() if flow.source == CLIENTS else addresses(flow.source, flow),
+            destinations=addresses(flow.destination, flow),
+            protocol=flow.protocol,
+            ports=flow.ports,
+            comment=f"{flow.source} to {flow.destination}: {flow.why}",
+        )
+        for flow in plan.flows
+    )
+
+
+def ruleset(plan: Plan) -> str:
+    """The nftables file of a stack."""
+    bridges = [segment.bridge for segment in plan.segments]
+    return render(
+        "nftables.conf.j2",
+        stack=plan.stack,
+        table=table_name(plan.stack),
+        bridges=bridges,
+        rules=rules(plan),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirewallArgs:
+    """The plan, the image, and what names the files."""
+
+    plan: Plan
+    image: str
+    identity: Identity
+
+
+class Firewall(pulumi.ComponentResource):
+    """The container that loads the rule set, and loads it again when somebody removes it."""
+
+    container: docker.Container
+
+    def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("aidc:firewall:Firewall", name, None, opts)
+        files = FileVolume(
+            name,
+            FileVolumeArgs(
+                stack=args.plan.stack,
+                role="firewall",
+                image=args.image,
+                owner="0",
+                files=[File(path="nftables.conf", content=ruleset(args.plan))],
+                identity=args.identity,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        process = Process(
+            image=args.image,
+            command=["firewall"],
+            # nft needs root and NET_ADMIN in the host's network namespace: the stack's one waived exception.
+            user="0",
+            capabilities=["CAP_NET_ADMIN"],
+            host_network=True,
+            memory=64 * MIB,
+            cpus=0.5,
+            environment={
+                "AIDC_TABLE": table_name(args.plan.stack),
+                "AIDC_BRIDGES": " ".join(segment.bridge for segment in args.plan.segments),
+            },
+            files=files,
+            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=1m"},
+            health=Health(command=("firewall", "check"), interval=2, start_period=10),
+            processes=4096,
+            grace=5,
+        )
+        self.container = run(args.plan, args.plan.service("firewall"), process, parent=self)
+        self.register_outputs({"container": self.container.name})

@@ -1,0 +1,113 @@
+"""The flow table: who may talk to whom, on which port, in which segment, and why.
+
+Networks' memberships, firewall rules, policies, reachability tests and diagrams all come from here. Whatever
+is not listed is refused. `clients` is the outside; every other name is a role.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One permission. `port` to `port_end` inclusive; both equal for a single port."""
+
+    source: str
+    destination: str
+    port: int
+    port_end: int
+    protocol: str
+    segment: str
+    why: str
+
+    @property
+    def name(self) -> str:
+        """A name that nftables accepts for a counter."""
+        return f"{self.source}_{self.destination}_{self.segment}_{self.port}".replace("-", "_")
+
+    @property
+    def ports(self) -> str:
+        return f"{self.port}" if self.port == self.port_end else f"{self.port}-{self.port_end}"
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Ports on which a role listens."""
+
+    port: int
+    port_end: int
+    purpose: str
+    protocol: str = "tcp"
+
+
+CLIENTS = "clients"
+INFERENCE, S3, RAY_API, LB_STATS = 8443, 9443, 8265, 8404
+SERVE, MINIO, VAULT = 8000, 9000, 8000
+RAY_GCS = (6379, 6379)
+RAY_NODE = (6380, 6387)
+RAY_CLIENT = (10001, 10001)
+RAY_WORKERS = (20000, 20099)
+# Ephemeral ports of the compute containers: what Ray and gloo open without a setting of their own.
+RAY_EPHEMERAL = (30000, 30999)
+
+LISTENS: dict[str, tuple[Listen, ...]] = {
+    "load-balancer": (
+        Listen(INFERENCE, INFERENCE, "inference, TLS"),
+        Listen(S3, S3, "S3, TLS"),
+        Listen(RAY_API, RAY_API, "Ray jobs and dashboard, TLS"),
+        Listen(LB_STATS, LB_STATS, "health and metrics"),
+    ),
+    "ray-head": (
+        Listen(RAY_API, RAY_API, "Ray jobs and dashboard, token"),
+        Listen(*RAY_GCS, "Ray control store, token"),
+        Listen(*RAY_NODE, "Ray node services, token"),
+        Listen(*RAY_CLIENT, "Ray client, token"),
+        Listen(*RAY_WORKERS, "Ray workers"),
+        Listen(*RAY_EPHEMERAL, "training rendezvous and collectives"),
+    ),
+    "compute": (
+        Listen(SERVE, SERVE, "Ray Serve"),
+        Listen(*RAY_NODE, "Ray node services, token"),
+        Listen(*RAY_WORKERS, "Ray workers"),
+        Listen(*RAY_EPHEMERAL, "training rendezvous and collectives"),
+    ),
+    "object-store": (Listen(MINIO, MINIO, "S3, TLS"),),
+    "vault": (Listen(VAULT, VAULT, "restic REST server, TLS, append-only"),),
+}
+
+
+def _ray(source: str, destination: str) -> tuple[Flow, ...]:
+    ranges = [RAY_NODE, RAY_WORKERS, RAY_EPHEMERAL]
+    whys = ["node services", "worker calls", "collectives and replies"]
+    if destination == "ray-head":
+        ranges.insert(0, RAY_GCS)
+        whys.insert(0, "control store")
+    return tuple(
+        Flow(source, destination, *span, "tcp", "fabric", f"Ray {why}")
+        for span, why in zip(ranges, whys, strict=True)
+    )
+
+
+FLOWS: tuple[Flow, ...] = (
+    Flow(CLIENTS, "load-balancer", INFERENCE, INFERENCE, "tcp", "edge", "ask the served models"),
+    Flow(CLIENTS, "load-balancer", S3, S3, "tcp", "edge", "datasets in, results out"),
+    Flow(CLIENTS, "load-balancer", RAY_API, RAY_API, "tcp", "edge", "submit and watch jobs"),
+    Flow("load-balancer", "compute", SERVE, SERVE, "tcp", "service", "inference requests"),
+    Flow("load-balancer", "ray-head", RAY_API, RAY_API, "tcp", "service", "job submission and dashboard"),
+    Flow("load-balancer", "object-store", MINIO, MINIO, "tcp", "storage", "S3 of the clients"),
+    *_ray("ray-head", "compute"),
+    *_ray("compute", "ray-head"),
+    *_ray("compute", "compute"),
+    Flow("compute", "object-store", MINIO, MINIO, "tcp", "storage", "datasets, checkpoints, models"),
+    Flow("object-store", "object-store", MINIO, MINIO, "tcp", "storage", "erasure-coded shards, healing"),
+    Flow("object-store-setup", "object-store", MINIO, MINIO, "tcp", "storage", "buckets, users, policies"),
+    Flow("backup", "object-store", MINIO, MINIO, "tcp", "storage", "read what is to be backed up"),
+    Flow("backup", "vault", VAULT, VAULT, "tcp", "backup", "append encrypted snapshots"),
+)
+
+
+def memberships(role: str, flows: tuple[Flow, ...] = FLOWS) -> tuple[str, ...]:
+    """The segments that a role joins: those of its flows, in the table's order, and no others."""
+    used = (flow.segment for flow in flows if role in (flow.source, flow.destination))
+    return tuple(dict.fromkeys(used))

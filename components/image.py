@@ -1,0 +1,42 @@
+"""Images named by what is in them: the digest of the build context is the tag. Standard library only.
+
+A literal name lets a preview show a replacement, and the same content never gets a second name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+IMAGES = ("firewall", "load-balancer", "compute", "object-store", "vault", "backup")
+# The host's CA bundle differs from machine to machine and serves only the build's downloads.
+NOT_CONTENT = frozenset({"ca-certificates.crt"})
+
+
+class ImageError(Exception):
+    """A build context is missing: `make images` assembles it."""
+
+
+def context_digest(context: Path) -> str:
+    """First 12 hexadecimal digits of SHA-256 over every file's path, executable bit and content."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in context.rglob("*") if p.is_file() and p.name not in NOT_CONTENT):
+        executable = os.access(path, os.X_OK)
+        digest.update(f"{path.relative_to(context).as_posix()}\0{int(executable)}\0".encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:12]
+
+
+def reference(name: str, build: Path) -> str:
+    """`aidc-<name>:<digest>` for the context `build/<name>`; raises ImageError when it is missing."""
+    context = build / name
+    if not (context / "Dockerfile").is_file():
+        raise ImageError(f"image {name}: no build context; fix: run `make images` first")
+    return f"aidc-{name}:{context_digest(context)}"
+
+
+def references(build: Path) -> dict[str, str]:
+    """All images' names. Raises ImageError for the first missing context."""
+    return {name: reference(name, build) for name in IMAGES}

@@ -1,0 +1,109 @@
+"""LoadBalancer: HAProxy, the only service that the outside reaches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+
+from components.container import Health, Process, run
+from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.flows import INFERENCE, LB_STATS, MINIO, RAY_API, S3, SERVE
+from components.identity import Identity
+from components.plan import Plan, Service
+from components.rendering import render
+
+USER = "10010"
+MIB = 2**20
+# Port in the container, requests a client may send in 10 s, largest body in bytes.
+FRONTENDS = (
+    {"name": "inference", "port": INFERENCE, "requests_per_10s": 50_000, "max_body": 2 * MIB},
+    {"name": "s3", "port": S3, "requests_per_10s": 50_000, "max_body": 5 * 2**30},
+    {"name": "ray", "port": RAY_API, "requests_per_10s": 2_000, "max_body": 512 * MIB},
+)
+
+
+def configuration(plan: Plan) -> str:
+    """haproxy.cfg of a stack."""
+
+    def servers(services: tuple[Service, ...], segment: str) -> list[dict[str, Any]]:
+        return [{"name": s.name, "address": s.addresses[segment]} for s in services]
+
+    return render(
+        "haproxy.cfg.j2",
+        stack=plan.stack,
+        files=FILES_DIR,
+        frontends=FRONTENDS,
+        compute=servers(plan.by_role("compute"), "service"),
+        object_store=servers(plan.by_role("object-store"), "storage"),
+        ray_head=plan.service("ray-head").addresses["service"],
+        serve_port=SERVE,
+        minio_port=MINIO,
+        ray_port=RAY_API,
+        stats_port=LB_STATS,
+    )
+
+
+def endpoints(plan: Plan) -> dict[str, str | None]:
+    """Where the outside finds each service; None for what the stack does not have."""
+    settings = plan.config.load_balancer
+    urls = {name: f"https://{settings.bind}:{port}" for name, port in settings.ports.model_dump().items()}
+    return {name: urls.get(name) for name in ("inference", "s3", "tracking", "ray", "monitoring")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancerArgs:
+    """The plan, the image, and the identity that signs the certificate."""
+
+    plan: Plan
+    image: str
+    identity: Identity
+
+
+class LoadBalancer(pulumi.ComponentResource):
+    """HAProxy with TLS, health checks and limits."""
+
+    container: docker.Container
+
+    def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("aidc:load_balancer:LoadBalancer", name, None, opts)
+        settings = args.plan.config.load_balancer
+        names = tuple(dict.fromkeys(("localhost", "127.0.0.1", str(settings.bind), name)))
+        files = FileVolume(
+            name,
+            FileVolumeArgs(
+                stack=args.plan.stack,
+                role="load-balancer",
+                image=args.image,
+                owner=USER,
+                files=[
+                    File(path="haproxy.cfg", content=configuration(args.plan)),
+                    File(path="tls.pem", content=args.identity.pem(name, names, lambda c: c.bundle)),
+                    File(path="ca.crt", content=args.identity.authority()),
+                ],
+                identity=args.identity,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        inside = {"inference": INFERENCE, "s3": S3, "ray": RAY_API}
+        process = Process(
+            image=args.image,
+            command=["haproxy", "-W", "-db", "-f", f"{FILES_DIR}/haproxy.cfg"],
+            user=USER,
+            memory=settings.memory,
+            cpus=settings.cpus,
+            files=files,
+            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=4m"},
+            ports=[
+                docker.ContainerPortArgs(
+                    internal=inside[purpose], external=port, ip=str(settings.bind), protocol="tcp"
+                )
+                for purpose, port in settings.ports.model_dump().items()
+            ],
+            health=Health(command=("healthcheck",), start_period=10),
+            grace=10,
+        )
+        self.container = run(args.plan, args.plan.service("load-balancer"), process, parent=self)
+        self.register_outputs({"container": self.container.name})

@@ -1,0 +1,50 @@
+"""Fabric: one Docker network for each segment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class FabricArgs:
+    """The plan whose segments are to be made."""
+
+    plan: Plan
+
+
+class Fabric(pulumi.ComponentResource):
+    """The stack's networks. `networks` maps a segment's name to its network."""
+
+    networks: dict[str, docker.Network]
+
+    def __init__(self, name: str, args: FabricArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("aidc:network:Fabric", name, None, opts)
+        used = {segment for service in args.plan.services for segment in service.addresses}
+        self.networks = {
+            segment.name: docker.Network(
+                f"{name}-{segment.name}",
+                name=segment.network,
+                driver="bridge",
+                internal=segment.internal,
+                ipv6=False,
+                ipam_configs=[
+                    docker.NetworkIpamConfigArgs(subnet=str(segment.subnet), gateway=segment.gateway)
+                ],
+                # A fixed interface name lets the firewall's rules be written before the network exists.
+                options={"com.docker.network.bridge.name": segment.bridge},
+                labels=[
+                    docker.NetworkLabelArgs(label="aidc.role", value=segment.name),
+                    docker.NetworkLabelArgs(label="aidc.stack", value=args.plan.stack),
+                ],
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for segment in args.plan.segments
+            # A segment without members would be an address range and a bridge for nothing.
+            if segment.name in used
+        }
+        self.register_outputs({"networks": {k: n.name for k, n in self.networks.items()}})

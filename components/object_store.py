@@ -1,0 +1,182 @@
+"""ObjectStore: MinIO nodes as one erasure-coded store over TLS, with one least-privilege user a client."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components.container import Health, Process, run
+from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.flows import MINIO
+from components.identity import Identity
+from components.plan import Plan, Service
+
+USER = "10020"
+MIB = 2**20
+ALIAS = "object-store"
+BUCKETS = ("datasets", "checkpoints", "models", "results")
+_READ = ("s3:GetObject", "s3:GetBucketLocation", "s3:ListBucket", "s3:GetObjectVersion")
+_WRITE = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+# User → (buckets it may read, buckets it may write).
+GRANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "compute": (BUCKETS, BUCKETS),
+    "client": (BUCKETS, ("datasets", "results")),
+    "backup": (BUCKETS, ()),
+}
+
+
+@dataclass(frozen=True)
+class Client:
+    """An S3 user's name and secret key."""
+
+    access_key: str
+    secret_key: pulumi.Output[str]
+
+    def credentials_file(self) -> pulumi.Output[str]:
+        """The AWS tools' shared credentials file."""
+        return self.secret_key.apply(
+            lambda key: f"[default]\naws_access_key_id = {self.access_key}\naws_secret_access_key = {key}\n"
+        )
+
+
+def policy(user: str) -> str:
+    """The S3 policy of `user` as JSON: the actions it needs on the buckets it needs, and nothing else."""
+    readable, writable = GRANTS[user]
+
+    def statement(actions: tuple[str, ...], buckets: tuple[str, ...]) -> dict[str, object]:
+        resources = [f"arn:aws:s3:::{bucket}{suffix}" for bucket in buckets for suffix in ("", "/*")]
+        return {"Effect": "Allow", "Action": list(actions), "Resource": resources}
+
+    statements = [statement(_READ, readable)]
+    if writable:
+        statements.append(statement(_WRITE, writable))
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectStoreArgs:
+    """The plan, the image, and the identity behind certificates and passwords."""
+
+    plan: Plan
+    image: str
+    identity: Identity
+
+
+class ObjectStore(pulumi.ComponentResource):
+    """The nodes and the job that makes buckets, users and policies. Data volumes survive a destroy."""
+
+    nodes: list[docker.Container]
+    setup: docker.Container
+    clients: dict[str, Client]
+
+    def __init__(self, name: str, args: ObjectStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("aidc:object_store:ObjectStore", name, None, opts)
+        self.clients = {user: Client(user, args.identity.password(f"s3/{user}")) for user in GRANTS}
+        self.nodes = self._nodes(name, args)
+        self.setup = self._setup(args)
+        self.register_outputs({"nodes": [n.name for n in self.nodes]})
+
+    def _nodes(self, name: str, args: ObjectStoreArgs) -> list[docker.Container]:
+        plan, identity = args.plan, args.identity
+        services = plan.by_role("object-store")
+        names = (ALIAS, *(s.name for s in services), "localhost", "127.0.0.1")
+        master = identity.key("s3/encryption").apply(lambda key: base64.b64encode(key).decode())
+        files = FileVolume(
+            name,
+            FileVolumeArgs(
+                stack=plan.stack,
+                role="object-store",
+                image=args.image,
+                owner=USER,
+                files=[
+                    File(path="certs/public.crt", content=identity.pem(name, names, lambda c: c.certificate)),
+                    File(path="certs/private.key", content=identity.pem(name, names, lambda c: c.key)),
+                    File(path="certs/CAs/ca.crt", content=identity.authority()),
+                    File(path="root-user", content="root"),
+                    File(path="root-password", content=identity.password("s3/root")),
+                    File(path="encryption-key", content=pulumi.Output.concat("aidc:", master)),
+                ],
+                identity=identity,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        return [self._node(args, service, files, len(services)) for service in services]
+
+    def _node(
+        self, args: ObjectStoreArgs, service: Service, files: FileVolume, count: int
+    ) -> docker.Container:
+        settings = args.plan.config.object_store
+        data = docker.Volume(
+            f"{service.name}-data",
+            name=f"{service.container}-data",
+            labels=[
+                docker.VolumeLabelArgs(label="aidc.kind", value="data"),
+                docker.VolumeLabelArgs(label="aidc.stack", value=args.plan.stack),
+            ],
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+        peers = f"https://object-store-{{1...{count}}}:{MINIO}/data"
+        process = Process(
+            image=args.image,
+            command=["minio", "server", "--certs-dir", f"{FILES_DIR}/certs", "--address", f":{MINIO}", peers],
+            user=USER,
+            memory=settings.memory,
+            cpus=settings.cpus,
+            environment={
+                "HOME": "/tmp",
+                "MINIO_ROOT_USER_FILE": f"{FILES_DIR}/root-user",
+                "MINIO_ROOT_PASSWORD_FILE": f"{FILES_DIR}/root-password",
+                "MINIO_KMS_SECRET_KEY_FILE": f"{FILES_DIR}/encryption-key",
+                "MINIO_KMS_AUTO_ENCRYPTION": "on",
+                "MINIO_BROWSER": "off",
+                "MINIO_UPDATE": "off",
+            },
+            files=files,
+            volumes={"/data": data.name},
+            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m"},
+            aliases=[ALIAS],
+            health=Health(command=("healthcheck",)),
+            processes=4096,
+            grace=30,
+        )
+        return run(args.plan, service, process, parent=self)
+
+    def _setup(self, args: ObjectStoreArgs) -> docker.Container:
+        plan, identity = args.plan, args.identity
+        service = plan.service("object-store-setup")
+        users = [File(path=f"users/{u}", content=client.secret_key) for u, client in self.clients.items()]
+        files = FileVolume(
+            service.name,
+            FileVolumeArgs(
+                stack=plan.stack,
+                role=service.role,
+                image=args.image,
+                owner=USER,
+                files=[
+                    File(path="ca.crt", content=identity.authority()),
+                    File(path="root-password", content=identity.password("s3/root")),
+                    File(path="buckets", content="\n".join(BUCKETS) + "\n"),
+                    *users,
+                    *(File(path=f"policies/{user}.json", content=policy(user)) for user in GRANTS),
+                ],
+                identity=identity,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        process = Process(
+            image=args.image,
+            command=["setup-object-store", f"https://{ALIAS}:{MINIO}"],
+            user=USER,
+            memory=256 * MIB,
+            cpus=1.0,
+            environment={"HOME": "/tmp"},
+            files=files,
+            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m"},
+            health=None,
+            job=True,
+        )
+        return run(plan, service, process, parent=self, depends_on=self.nodes)

@@ -1,0 +1,113 @@
+"""The stack's private certificate authority and its leaf certificates. Pure.
+
+Keys come from the seed and signatures are deterministic (RFC 6979): the same seed and issue date give the
+same bytes, so a second `pulumi up` changes nothing, and a new issue date renews every certificate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import IPv4Address, ip_address
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from components.secrets import derive
+
+CA_YEARS = 10
+LEAF_DAYS = 397
+# Order of the NIST P-256 group: a private key is a number from 1 to this minus 1.
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """PEM texts. `bundle` is what HAProxy reads from one file: leaf, authority, key."""
+
+    key: str
+    certificate: str
+    authority: str
+
+    @property
+    def bundle(self) -> str:
+        return self.certificate + self.authority + self.key
+
+
+def _key(seed: str, name: str) -> ec.EllipticCurvePrivateKey:
+    number = int.from_bytes(derive(seed, f"key/{name}", 48)) % (_P256_ORDER - 1) + 1
+    return ec.derive_private_key(number, ec.SECP256R1())
+
+
+def _subject(common_name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "aidc"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+
+
+def _builder(seed: str, subject: str, issuer: str, issued: date, days: int) -> x509.CertificateBuilder:
+    start = datetime(issued.year, issued.month, issued.day, tzinfo=UTC)
+    serial = int.from_bytes(derive(seed, f"serial/{subject}/{issued}", 16)) >> 1
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_subject(subject))
+        .issuer_name(_subject(issuer))
+        .serial_number(serial)
+        # A day of slack for clocks that run behind.
+        .not_valid_before(start - timedelta(days=1))
+        .not_valid_after(start + timedelta(days=days))
+    )
+
+
+def authority(seed: str, stack: str, issued: date) -> str:
+    """The CA certificate of a stack, PEM. Its key never leaves this module."""
+    key = _key(seed, "authority")
+    name = f"aidc {stack} authority"
+    usage = x509.KeyUsage(
+        digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
+        key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    certificate = (
+        _builder(seed, name, name, issued, CA_YEARS * 365)
+        .public_key(key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256(), ecdsa_deterministic=True)
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def leaf(seed: str, stack: str, issued: date, service: str, names: tuple[str, ...]) -> Certificate:
+    """A server certificate for `service`, valid for `names` (DNS names and IPv4 addresses)."""
+    signer, key = _key(seed, "authority"), _key(seed, service)
+    entries = [_general_name(name) for name in names]
+    extended = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+    certificate = (
+        _builder(seed, service, f"aidc {stack} authority", issued, LEAF_DAYS)
+        .public_key(key.public_key())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName(entries), critical=False)
+        .add_extension(extended, critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+        .sign(signer, hashes.SHA256(), ecdsa_deterministic=True)
+    )
+    key_pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    return Certificate(key_pem.decode(), pem, authority(seed, stack, issued))
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(IPv4Address(str(ip_address(name))))
+    except ValueError:
+        return x509.DNSName(name)
