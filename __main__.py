@@ -32,33 +32,56 @@ def main() -> None:
         stack, settings.require_secret("seed"), date.fromisoformat(settings.require("issued"))
     )
 
+    files = images["files"]
+
     fabric = Fabric("fabric", FabricArgs(plan=plan))
-    firewall = Firewall("firewall", FirewallArgs(plan=plan, image=images["firewall"], identity=identity))
+    firewall = Firewall(
+        "firewall",
+        FirewallArgs(plan=plan, image=images["firewall"], files_image=files, identity=identity),
+    )
     guarded = Ready("firewall-ready", [firewall.container], timeout=30)
     # Nothing else starts before the rules are loaded.
     behind = pulumi.ResourceOptions(depends_on=[fabric, guarded])
 
     store = ObjectStore(
-        "object-store", ObjectStoreArgs(plan=plan, image=images["object-store"], identity=identity), behind
+        "object-store",
+        ObjectStoreArgs(plan=plan, image=images["object-store"], files_image=files, identity=identity),
+        behind,
     )
-    compute_args = ComputePoolArgs(
-        plan=plan, image=images["compute"], identity=identity, s3_client=store.clients["compute"]
+    compute = ComputePool(
+        "compute",
+        ComputePoolArgs(
+            plan=plan,
+            image=images["compute"],
+            files_image=files,
+            identity=identity,
+            s3_client=store.clients["compute"],
+        ),
+        behind,
     )
-    compute = ComputePool("compute", compute_args, behind)
-    vault = Vault("vault", VaultArgs(plan=plan, image=images["vault"], identity=identity), behind)
-    backup_args = BackupJobArgs(
-        plan=plan,
-        image=images["backup"],
-        identity=identity,
-        s3_client=store.clients["backup"],
-        depends_on=[store.setup, vault.container],
+    vault = Vault(
+        "vault", VaultArgs(plan=plan, image=images["vault"], files_image=files, identity=identity), behind
     )
-    backup = BackupJob("backup", backup_args, behind)
-    balancer_args = LoadBalancerArgs(plan=plan, image=images["load-balancer"], identity=identity)
-    balancer = LoadBalancer("load-balancer", balancer_args, behind)
+    backup = BackupJob(
+        "backup",
+        BackupJobArgs(
+            plan=plan,
+            image=images["backup"],
+            files_image=files,
+            identity=identity,
+            s3_client=store.clients["backup"],
+            depends_on=[store.setup, vault.container],
+        ),
+        behind,
+    )
+    balancer = LoadBalancer(
+        "load-balancer",
+        LoadBalancerArgs(plan=plan, image=images["load-balancer"], files_image=files, identity=identity),
+        behind,
+    )
 
     services = [*store.nodes, store.setup, *compute.containers, vault.container, backup.container]
-    Ready("stack-ready", [*services, balancer.container], timeout=150)
+    Ready("stack-ready", [*services, balancer.container], timeout=240)
 
     pulumi.export("inventory", inventory(plan, images))
     client = store.clients["client"]

@@ -28,6 +28,7 @@ class VaultArgs:
 
     plan: Plan
     image: str
+    files_image: str
     identity: Identity
 
 
@@ -45,7 +46,7 @@ class Vault(pulumi.ComponentResource):
             FileVolumeArgs(
                 stack=plan.stack,
                 role="vault",
-                image=args.image,
+                image=args.files_image,
                 owner=VAULT_USER,
                 files=[
                     File(path="tls.crt", content=identity.pem(name, names, lambda c: c.certificate)),
@@ -103,6 +104,7 @@ class BackupJobArgs:
 
     plan: Plan
     image: str
+    files_image: str
     identity: Identity
     s3_client: Client
     depends_on: Sequence[pulumi.Resource]
@@ -124,7 +126,7 @@ class BackupJob(pulumi.ComponentResource):
             FileVolumeArgs(
                 stack=plan.stack,
                 role="backup",
-                image=args.image,
+                image=args.files_image,
                 owner=BACKUP_USER,
                 files=[
                     File(path="ca.crt", content=identity.authority()),

@@ -88,6 +88,7 @@ class ComputePoolArgs:
 
     plan: Plan
     image: str
+    files_image: str
     identity: Identity
     s3_client: Client
 
@@ -106,7 +107,7 @@ class ComputePool(pulumi.ComponentResource):
             FileVolumeArgs(
                 stack=plan.stack,
                 role="compute",
-                image=args.image,
+                image=args.files_image,
                 owner=USER,
                 files=[
                     File(path="ray-token", content=self.token),

@@ -20,13 +20,13 @@ MIB = 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """A check inside the container. Times in seconds, below 60."""
+    """A check inside the container. Times in seconds; failures within `start_period` do not count."""
 
     command: tuple[str, ...]
     interval: int = 5
     timeout: int = 4
     retries: int = 6
-    start_period: int = 50
+    start_period: int = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,8 @@ def run(
         envs=[f"{key}={value}" for key, value in process.environment.items()],
         mounts=_mounts(process),
         tmpfs=dict(process.tmpfs),
-        network_mode="host" if process.host_network else plan.segment(next(iter(service.addresses))).network,
+        # Unset with networks of our own: the provider would then join the first one by a dynamic address.
+        network_mode="host" if process.host_network else None,
         networks_advanced=[
             docker.ContainerNetworksAdvancedArgs(
                 name=plan.segment(segment).network,
@@ -149,8 +150,13 @@ def _healthcheck(health: Health | None) -> docker.ContainerHealthcheckArgs | Non
         return None
     return docker.ContainerHealthcheckArgs(
         tests=["CMD", *health.command],
-        interval=f"{health.interval}s",
-        timeout=f"{health.timeout}s",
+        interval=duration(health.interval),
+        timeout=duration(health.timeout),
         retries=health.retries,
-        start_period=f"{health.start_period}s",
+        start_period=duration(health.start_period),
     )
+
+
+def duration(seconds: int) -> str:
+    """The engine's own spelling, "1m30s": another one would differ from what it reports on every run."""
+    return f"{seconds}s" if seconds < 60 else f"{seconds // 60}m{seconds % 60}s"

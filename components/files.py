@@ -47,6 +47,7 @@ class FileVolume(pulumi.ComponentResource):
         super().__init__("aidc:files:FileVolume", name, None, opts)
         described = [f"{file.path}:{file.mode}:{args.owner}" for file in args.files]
         digest = args.identity.fingerprint([*described, *(file.content for file in args.files)])
+        paths = ",".join(sorted(file.path for file in args.files))
         prefix = f"aidc-{args.stack}-{name}-files"
         pairs = {"aidc.kind": "files", "aidc.role": args.role, "aidc.stack": args.stack}
         volume = docker.Volume(
@@ -60,7 +61,6 @@ class FileVolume(pulumi.ComponentResource):
             name=prefix,
             image=args.image,
             command=["true"],
-            user=args.owner,
             start=False,
             must_run=False,
             rm=False,
@@ -85,7 +85,9 @@ class FileVolume(pulumi.ComponentResource):
             log_driver="json-file",
             log_opts={"max-size": "1m", "max-file": "1"},
             labels=[
-                docker.ContainerLabelArgs(label=k, value=v) for k, v in {**pairs, "aidc.kind": "seed"}.items()
+                docker.ContainerLabelArgs(label=key, value=value)
+                # The paths tell a later run whether an interrupted one left files out.
+                for key, value in {**pairs, "aidc.kind": "seed", "aidc.files": paths}.items()
             ],
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )

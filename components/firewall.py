@@ -71,6 +71,7 @@ class FirewallArgs:
 
     plan: Plan
     image: str
+    files_image: str
     identity: Identity
 
 
@@ -86,7 +87,7 @@ class Firewall(pulumi.ComponentResource):
             FileVolumeArgs(
                 stack=args.plan.stack,
                 role="firewall",
-                image=args.image,
+                image=args.files_image,
                 owner="0",
                 files=[File(path="nftables.conf", content=ruleset(args.plan))],
                 identity=args.identity,

@@ -9,7 +9,7 @@ import hashlib
 import os
 from pathlib import Path
 
-IMAGES = ("firewall", "load-balancer", "compute", "object-store", "vault", "backup")
+IMAGES = ("files", "firewall", "load-balancer", "compute", "object-store", "vault", "backup")
 # The host's CA bundle differs from machine to machine and serves only the build's downloads.
 NOT_CONTENT = frozenset({"ca-certificates.crt"})
 

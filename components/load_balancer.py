@@ -17,11 +17,12 @@ from components.rendering import render
 
 USER = "10010"
 MIB = 2**20
-# Port in the container, requests a client may send in 10 s, largest body in bytes.
-FRONTENDS = (
-    {"name": "inference", "port": INFERENCE, "requests_per_10s": 50_000, "max_body": 2 * MIB},
-    {"name": "s3", "port": S3, "requests_per_10s": 50_000, "max_body": 5 * 2**30},
-    {"name": "ray", "port": RAY_API, "requests_per_10s": 2_000, "max_body": 512 * MIB},
+# Port in the container, requests a client may send in 10 s, largest body in bytes, and whether every request
+# is free of side effects (a prediction is), so that any may be sent again to another server.
+FRONTENDS: tuple[dict[str, Any], ...] = (
+    {"name": "inference", "port": INFERENCE, "requests_per_10s": 50_000, "max_body": 2 * MIB, "pure": True},
+    {"name": "s3", "port": S3, "requests_per_10s": 50_000, "max_body": 5 * 2**30, "pure": False},
+    {"name": "ray", "port": RAY_API, "requests_per_10s": 2_000, "max_body": 512 * MIB, "pure": False},
 )
 
 
@@ -59,6 +60,7 @@ class LoadBalancerArgs:
 
     plan: Plan
     image: str
+    files_image: str
     identity: Identity
 
 
@@ -76,7 +78,7 @@ class LoadBalancer(pulumi.ComponentResource):
             FileVolumeArgs(
                 stack=args.plan.stack,
                 role="load-balancer",
-                image=args.image,
+                image=args.files_image,
                 owner=USER,
                 files=[
                     File(path="haproxy.cfg", content=configuration(args.plan)),

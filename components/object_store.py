@@ -63,6 +63,7 @@ class ObjectStoreArgs:
 
     plan: Plan
     image: str
+    files_image: str
     identity: Identity
 
 
@@ -90,7 +91,7 @@ class ObjectStore(pulumi.ComponentResource):
             FileVolumeArgs(
                 stack=plan.stack,
                 role="object-store",
-                image=args.image,
+                image=args.files_image,
                 owner=USER,
                 files=[
                     File(path="certs/public.crt", content=identity.pem(name, names, lambda c: c.certificate)),
@@ -154,7 +155,7 @@ class ObjectStore(pulumi.ComponentResource):
             FileVolumeArgs(
                 stack=plan.stack,
                 role=service.role,
-                image=args.image,
+                image=args.files_image,
                 owner=USER,
                 files=[
                     File(path="ca.crt", content=identity.authority()),

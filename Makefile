@@ -1,0 +1,84 @@
+# The commands of this repository; `make help` lists them. Everything that needs the environment
+# runs under toolchain/run.sh, which becomes the command: Ctrl-C reaches it cleanly.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+STACK ?= dev
+TIER ?= ci
+OUT := out/$(STACK)
+RUN := STACK=$(STACK) toolchain/run.sh
+
+# Lists every target that carries a `##` comment.
+.PHONY: help
+help: ## this list
+	@echo "usage: make TARGET [STACK=dev] [TIER=smoke|ci|release] [PURGE=1] [YES=1]"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: setup
+setup: ## install and build what is missing: engine, Pulumi, Python environment, images
+	@toolchain/setup.sh
+
+.PHONY: env
+env: ## print the environment; use: eval "$(make -s env)"
+	@STACK=$(STACK) toolchain/run.sh --print-env
+
+.PHONY: doctor
+doctor: ## check that this machine can hold the stack
+	@$(RUN) python -m operations doctor --stack $(STACK)
+
+.PHONY: images
+images: ## assemble and build the images that the engine lacks
+	@$(RUN) python -m operations images
+
+.PHONY: up
+up: ## bring the stack up and wait until it is healthy
+	@$(RUN) python -m operations up --stack $(STACK)
+
+.PHONY: status
+status: ## show each service's health and the endpoints
+	@$(RUN) python -m operations status --stack $(STACK)
+
+.PHONY: bench
+bench: ## train and serve on the stack, probe it, write result.json (TIER=smoke|ci|release)
+	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT)
+
+.PHONY: report
+report: ## make report.html from the last bench
+	@$(RUN) python -m benchmark report $(OUT)/result.json
+
+.PHONY: policy
+policy: ## check the stack against the policies; writes out/policy.sarif and out/policy.junit.xml
+	@$(RUN) python -m operations policy --stack $(STACK)
+
+.PHONY: destroy
+destroy: ## remove the stack; data volumes stay unless PURGE=1 (YES=1 does not ask)
+	@$(RUN) python -m operations destroy --stack $(STACK) $(if $(PURGE),--purge) $(if $(YES),--yes)
+
+.PHONY: demo
+demo: ## setup, up, bench and report in one go
+	@$(MAKE) setup
+	@$(MAKE) up
+	@$(MAKE) bench
+	@$(MAKE) report
+
+.PHONY: bench-lifecycle
+bench-lifecycle: ## time up, second up, drift check and destroy on a stack of its own
+	@$(RUN) python -m operations bench-lifecycle
+
+.PHONY: lint
+lint: ## ruff, mypy, shellcheck
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+	@if command -v shellcheck >/dev/null; then shellcheck -x toolchain/*.sh .ci/run; fi
+
+.PHONY: test
+test: setup ## unit and policy tests, then the acceptance tests on a stack of their own
+	@$(RUN) pytest tests/unit tests/policy
+	@STACK=test toolchain/run.sh toolchain/acceptance.sh
+
+.PHONY: lock
+lock: ## resolve every requirements.in into a hash-locked requirements.txt
+	@toolchain/run.sh toolchain/lock.sh

@@ -1,0 +1,156 @@
+"""Command line of the benchmark.
+
+python -m benchmark run --stack dev --tier ci        train, serve, measure, report
+python -m benchmark bare --stack dev --tier ci       the same training on this host, for the ratio
+python -m benchmark report out/dev/result.json       make report.html from a result
+python -m benchmark prepare --tier ci --store DIR    only prepare the data, into a directory
+python -m benchmark freeze --root LIBRARY            print the frozen list of a standard library
+"""
+
+# ruff: noqa: PLC0415  (each command imports what it needs: torch and boto3 take seconds)
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.config import TIERS, WORKLOADS_DIR, SourceCodeData, load_all
+from benchmark.errors import BenchmarkError, ConfigError
+
+if TYPE_CHECKING:
+    from benchmark.run import Options
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return {"run": _run, "bare": _bare, "report": _report, "prepare": _prepare, "freeze": _freeze}[
+            options.command
+        ](options)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BenchmarkError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="benchmark", description=__doc__.splitlines()[0] if __doc__ else None
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--tier", choices=TIERS, default="ci", help="how long and how strict (default: ci)")
+    common.add_argument(
+        "--workloads", default="mlp,digits,bytelm", help="names or files, separated by commas"
+    )
+    common.add_argument(
+        "--unfrozen-data", action="store_true", help="take any standard library's source for bytelm"
+    )
+
+    stacked = argparse.ArgumentParser(add_help=False)
+    stacked.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
+    stacked.add_argument("--out", type=Path, help="folder of result and report (default: out/<stack>)")
+    stacked.add_argument("--world-size", type=int, help="ranks (default: one a compute node)")
+    stacked.add_argument("--threads", type=int, default=1, help="threads a rank (default: 1)")
+    stacked.add_argument("--inventory", type=Path, help="JSON file instead of the stack's output `inventory`")
+    stacked.add_argument(
+        "--access", type=Path, help="JSON file instead of the stack's secret output `access`"
+    )
+
+    run = commands.add_parser("run", parents=[common, stacked], help="benchmark the stack and report")
+    run.add_argument(
+        "--with-bare", action="store_true", help="afterwards train on the host too, for the ratio"
+    )
+    bare = commands.add_parser("bare", parents=[common, stacked], help="train on this host, for the ratio")
+    bare.add_argument(
+        "--no-stack", action="store_true", help="prepare the data here instead of taking the stack's"
+    )
+    report = commands.add_parser("report", help="make report.html from result.json")
+    report.add_argument("result", type=Path)
+    prepare = commands.add_parser("prepare", parents=[common], help="prepare data in a directory")
+    prepare.add_argument("--store", required=True, help="directory, or s3:// with the AWS_* variables")
+    freeze = commands.add_parser("freeze", help="print the frozen list of files for bytelm")
+    freeze.add_argument("--root", type=Path, help="standard library (default: this interpreter's)")
+    freeze.add_argument("--python-version", default="", help="its version, for the first line of the list")
+    return parser
+
+
+def _files(names: str) -> list[Path]:
+    """`mlp` is a workload that comes with the benchmark; anything with a dot or slash is a file."""
+    parts = [name.strip() for name in names.split(",") if name.strip()]
+    return [Path(p) if "/" in p or "." in p else WORKLOADS_DIR / f"{p}.yaml" for p in parts]
+
+
+def _run_options(options: argparse.Namespace, with_bare: bool) -> Options:
+    from benchmark.run import Options
+
+    return Options(
+        stack=options.stack,
+        tier=options.tier,
+        workload_files=_files(options.workloads),
+        out=options.out or Path("out") / options.stack,
+        world_size=options.world_size,
+        threads=options.threads,
+        inventory=options.inventory,
+        access=options.access,
+        unfrozen_data=options.unfrozen_data,
+        with_bare=with_bare,
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from benchmark import run
+
+    return run.run(_run_options(options, options.with_bare))
+
+
+def _bare(options: argparse.Namespace) -> int:
+    """Adds to the result of a run in the stack when there is one, so that the ratio appears."""
+    from benchmark import result as results
+    from benchmark import run, stack
+
+    settings = _run_options(options, True)
+    workloads = load_all(settings.workload_files, settings.tier)
+    connected = None if options.no_stack else stack.read(settings.stack, settings.inventory, settings.access)
+    path = settings.out / "result.json"
+    result = results.load(path) if path.exists() else results.new(settings.stack, settings.tier, "bare")
+    result["errors"] = [e for e in result["errors"] if not e["where"].startswith("bare")]
+    run.run_bare(result, connected, workloads, settings, path)
+    run.finish(result, path)
+    return 1 if any(e["where"].startswith("bare") for e in result["errors"]) else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from benchmark import report
+
+    print(report.write(options.result))
+    return 0
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from benchmark.data import dataset
+    from benchmark.store import open_store
+
+    store = open_store(options.store)
+    for workload in load_all(_files(options.workloads), options.tier):
+        manifest = dataset.prepare(workload, store, not options.unfrozen_data)
+        state = "reused" if manifest["reused"] else "made"
+        print(f"{manifest['prefix']}: {state}, sha256 {manifest['sha256']}")
+    return 0
+
+
+def _freeze(options: argparse.Namespace) -> int:
+    from benchmark.data.stdlib import freeze
+
+    (workload,) = load_all([WORKLOADS_DIR / "bytelm.yaml"], "ci")
+    assert isinstance(workload.data, SourceCodeData)
+    sys.stdout.write(freeze(workload.data, options.root, options.python_version))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""A client of the served models: correctness by a sample, latency under Poisson arrivals.
+
+The load is open: requests are sent when the schedule says so, whether or not earlier ones
+have been answered, and latency counts from the scheduled moment. A slow server can therefore
+not slow the client down and hide its own queue.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmark import stats
+from benchmark.errors import StackError
+
+SENDERS = 32
+LATE_MS = 5.0
+
+
+class Connection:
+    """One keep-alive HTTP(S) connection; a broken one is opened again once."""
+
+    def __init__(self, endpoint: str, ca_path: str | None = None, timeout_s: float = 30) -> None:
+        parts = urlsplit(endpoint)
+        self.host, self.port, self.timeout = parts.hostname or "", parts.port, timeout_s
+        self.context = ssl.create_default_context(cafile=ca_path) if parts.scheme == "https" else None
+        self.connection: http.client.HTTPConnection | None = None
+
+    def call(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        for attempt in (0, 1):
+            try:
+                if self.connection is None:
+                    self.connection = self._open()
+                self.connection.request(method, path, body, {"Content-Type": "application/json"})
+                response = self.connection.getresponse()
+                return response.status, response.read()
+            except (http.client.HTTPException, OSError):
+                self.close()
+                if attempt:
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def _open(self) -> http.client.HTTPConnection:
+        if self.context:
+            return http.client.HTTPSConnection(
+                self.host, self.port, timeout=self.timeout, context=self.context
+            )
+        return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+
+
+def predict(connection: Connection, workload: str, instances: Sequence[Any]) -> dict[str, Any]:
+    """Ask for predictions; StackError with status and message when there are none."""
+    path = f"/v1/models/{workload}:predict"
+    try:
+        status, body = connection.call("POST", path, json.dumps({"instances": list(instances)}).encode())
+    except (http.client.HTTPException, OSError) as error:
+        raise StackError(f"{path}: the load balancer cannot be asked: {error}") from error
+    if status != 200:
+        raise StackError(f"{path}: status {status}: {body[:300].decode(errors='replace')}")
+    answer: dict[str, Any] = json.loads(body)
+    return answer
+
+
+def poisson_load(
+    endpoint: str,
+    ca_path: str | None,
+    *,
+    workload: str,
+    bodies: Sequence[bytes],
+    rate: float,
+    seconds: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Send Poisson arrivals at `rate` requests/s; latencies in ms from the scheduled send."""
+    schedule = stats.poisson_schedule(rate, seconds, seed)
+    path = f"/v1/models/{workload}:predict"
+
+    def connect() -> Callable[[int], bool]:
+        connection = Connection(endpoint, ca_path)
+        connection.call("GET", "/v1/models")  # the handshake is not part of any latency
+
+        def send(i: int) -> bool:
+            return connection.call("POST", path, bodies[i % len(bodies)])[0] == 200
+
+        return send
+
+    outcome = run_schedule(schedule, connect)
+    return {"workload": workload, "rate_rps": rate, "duration_s": seconds, **summarise(outcome)}
+
+
+def run_schedule(
+    schedule: Sequence[float], connect: Callable[[], Callable[[int], bool]], senders: int = SENDERS
+) -> list[tuple[float, float, bool]]:
+    """Send request i at schedule[i] seconds; (latency, lateness of the send, ok) of each."""
+    jobs: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    outcome: list[tuple[float, float, bool]] = []
+    ready = threading.Barrier(senders + 1)
+    origin = [0.0]
+
+    def work() -> None:
+        try:
+            send = connect()
+        except (http.client.HTTPException, OSError):
+            send = _refuse
+        ready.wait()
+        while (i := jobs.get()) is not None:
+            begin = time.perf_counter() - origin[0]
+            try:
+                ok = send(i)
+            except (http.client.HTTPException, OSError):
+                ok = False
+            end = time.perf_counter() - origin[0]
+            outcome.append((end - schedule[i], begin - schedule[i], ok))
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(senders)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    origin[0] = time.perf_counter()
+    for i, due in enumerate(schedule):
+        pause = due - (time.perf_counter() - origin[0])
+        if pause > 0:
+            time.sleep(pause)
+        jobs.put(i)
+    for _ in threads:
+        jobs.put(None)
+    for thread in threads:
+        thread.join()
+    return outcome
+
+
+def _refuse(_: int) -> bool:
+    return False
+
+
+def summarise(outcome: Sequence[tuple[float, float, bool]]) -> dict[str, Any]:
+    """Percentiles over answered requests; failed ones are counted, not timed."""
+    latencies = [latency * 1e3 for latency, _, ok in outcome if ok]
+    late = sum(lateness * 1e3 > LATE_MS for _, lateness, _ in outcome)
+    p = {f"{name}_ms": None if v is None else round(v, 3) for name, v in stats.percentiles(latencies).items()}
+    missing = {}
+    if p["p99_ms"] is None:
+        missing["p99_ms"] = f"{len(latencies)} answers; a 99th percentile needs {stats.P99_SAMPLES}"
+    return {
+        "samples": len(latencies),
+        "errors": len(outcome) - len(latencies),
+        **p,
+        "max_ms": round(max(latencies), 3) if latencies else None,
+        "sent_late": late,
+        "ecdf": stats.ecdf(latencies),
+        "not_measured": missing,
+    }
+
+
+def closed_load(
+    endpoint: str,
+    ca_path: str | None,
+    *,
+    workload: str,
+    body: bytes,
+    instances: int,
+    requests: int,
+    clients: int,
+) -> dict[str, Any]:
+    """Offline throughput: `clients` connections that always have a request under way."""
+    begin = time.perf_counter()
+
+    def connect() -> Callable[[int], bool]:
+        connection = Connection(endpoint, ca_path)
+        return lambda i: connection.call("POST", f"/v1/models/{workload}:predict", body)[0] == 200
+
+    outcome = run_schedule([0.0] * requests, connect, senders=clients)
+    seconds = time.perf_counter() - begin
+    answered = sum(ok for _, _, ok in outcome)
+    return {
+        "workload": workload,
+        "clients": clients,
+        "requests": answered,
+        "errors": requests - answered,
+        "requests_per_s": round(answered / seconds, 1),
+        "instances_per_s": round(answered * instances / seconds, 1),
+        "instances_per_request": instances,
+    }

@@ -1,0 +1,73 @@
+"""Batches as a pure function of (seed, step, rank): nothing to save, nothing to drift on resume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from benchmark.config import GptConfig, Workload
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The share of one rank. `at(step)` gives inputs and targets on the device of the data.
+
+    Each epoch is a new permutation of all samples (rows, or windows of `context` bytes whose
+    start shifts from epoch to epoch); the ranks take disjoint slices of each global batch.
+    """
+
+    data: dict[str, Tensor]
+    batch_size: int
+    context: int | None
+    seed: int
+    rank: int
+    world_size: int
+
+    def samples(self) -> int:
+        """Samples in one epoch."""
+        if self.context is None:
+            return len(self.data["y"])
+        # One window less: room for the shift.
+        return (len(self.data["bytes"]) - 1) // self.context - 1
+
+    def at(self, step: int) -> tuple[Tensor, Tensor]:
+        per_epoch = max(1, self.samples() // self.batch_size)
+        epoch, position = divmod(step, per_epoch)
+        order = self._permutation(epoch)
+        share = self.batch_size // self.world_size
+        first = position * self.batch_size + self.rank * share
+        index = order[torch.arange(first, first + share) % len(order)]
+        if self.context is None:
+            index = index.to(self.data["y"].device)
+            return self.data["x"][index], self.data["y"][index]
+        shift = int(torch.randint(self.context, (1,), generator=_generator(self.seed, epoch, 1)))
+        return windows(self.data["bytes"], index * self.context + shift, self.context)
+
+    def _permutation(self, epoch: int) -> Tensor:
+        cached = _CACHE.get((self.seed, epoch, self.samples()))
+        if cached is None:
+            cached = torch.randperm(self.samples(), generator=_generator(self.seed, epoch, 0))
+            _CACHE.clear()
+            _CACHE[(self.seed, epoch, self.samples())] = cached
+        return cached
+
+
+_CACHE: dict[tuple[int, int, int], Tensor] = {}
+
+
+def windows(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tensor]:
+    """(n,) starts -> inputs and next bytes, each (n, context) int64."""
+    index = starts[:, None] + torch.arange(context + 1)
+    window = data[index.to(data.device)].long()
+    return window[:, :-1], window[:, 1:]
+
+
+def for_rank(workload: Workload, data: dict[str, Tensor], seed: int, rank: int, world_size: int) -> Batches:
+    context = workload.model.context if isinstance(workload.model, GptConfig) else None
+    return Batches(data, workload.training.batch_size, context, seed, rank, world_size)
+
+
+def _generator(seed: int, epoch: int, stream: int) -> torch.Generator:
+    return torch.Generator().manual_seed((seed * 1_000_003 + epoch) * 2 + stream)

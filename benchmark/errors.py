@@ -1,0 +1,49 @@
+"""What can go wrong, as the user sees it: which file or object, which field, what to do.
+
+BenchmarkError
+├── ConfigError      a workload file has errors (all of them, one a line)
+├── DataError        a shard is missing, corrupt or not what the frozen manifest says
+├── StoreError       the object store cannot be reached, or an object is missing
+├── CheckpointError  a checkpoint or model does not match its hash or its model
+├── TrainingError    the loss is not finite, the world size does not fit
+├── DeviceError      a GPU was asked for and there is none
+└── StackError       the stack, a Ray job or the serving application did not do its part
+"""
+
+from __future__ import annotations
+
+
+class BenchmarkError(Exception):
+    """Base of all errors that are reported without a traceback."""
+
+
+class ConfigError(BenchmarkError):
+    """`problems`: one `file: field: message` a line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class DataError(BenchmarkError):
+    pass
+
+
+class StoreError(BenchmarkError):
+    pass
+
+
+class CheckpointError(BenchmarkError):
+    pass
+
+
+class TrainingError(BenchmarkError):
+    pass
+
+
+class DeviceError(BenchmarkError):
+    pass
+
+
+class StackError(BenchmarkError):
+    pass

@@ -1,0 +1,203 @@
+"""The report's figures: from records of the result to charts and table rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from benchmark.plots import Chart, Level, Series, line_chart, stacked_bars
+from benchmark.timing import PHASES
+
+STYLES = {"data": 6, "forward": 1, "backward": 5, "all_reduce": 3, "optimiser": 2, "checkpoint": 4}
+Result = dict[str, Any]
+# A shared CPU shows that the ranks work together, not how they scale.
+FUNCTIONAL_ONLY = "Ranks that share the CPUs of one machine measure no scaling: the distributed run is functional only."
+
+
+def learning(
+    name: str, workload: dict[str, Any], runs: list[dict[str, Any]], baselines: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Two charts of quality, and the baselines that are too far off to draw."""
+    target, metric = workload["target"]["value"], workload["target"]["metric"]
+    accuracy = metric == "accuracy"
+    values = [p["value"] for r in runs for p in r["curve"]]
+    low, high = min([*values, target]), max([*values, target])
+    # A first evaluation far below the rest would flatten everything that matters.
+    margin = max(high - low, 1e-3) * 0.6
+    near = [b for b in baselines if low - margin <= b["value"] <= high + margin]
+    far = [b for b in baselines if b not in near]
+    label = f"target {100 * target:g} %" if accuracy else f"target {target:g}"
+    levels = [Level(target, label, "target")] + [
+        Level(b["value"], f"{b['name']} {quality(b['value'], metric)}") for b in near
+    ]
+    axis = "accuracy" if accuracy else "bits per byte"
+    charts = {}
+    seen = f"{'bytes' if workload['model']['kind'] == 'gpt' else 'samples'} seen"
+    for key, field, x_label in (
+        ("by_samples", "samples", seen),
+        ("by_seconds", "seconds", "seconds on the clock"),
+    ):
+        series = [
+            Series([(p[field], p["value"]) for p in r["curve"]], f"seed {r['seed']}", style=1 + i % 5)
+            for i, r in enumerate(runs)
+        ]
+        chart = Chart(f"{name}: {axis} by {x_label}", x_label, axis, series, levels, y_percent=accuracy)
+        charts[key] = Markup(line_chart(chart))
+    off = ", ".join(f"{b['name']} {quality(b['value'], metric)}" for b in far)
+    return {**charts, "off_scale": off}
+
+
+def steps(result: Result) -> dict[str, Any] | None:
+    """The breakdown bars, the spread of step times, and the table below them."""
+    firsts: dict[str, dict[str, Any]] = {}
+    for run in [*result["training"], *result["bare"]]:
+        if run["breakdown_s"]:
+            firsts.setdefault(run["workload"], run)
+    if not firsts:
+        return None
+    order = [*PHASES[:3], "all_reduce", *PHASES[3:]]
+    bars = {n: {k: r["breakdown_s"][k] for k in order if k in r["breakdown_s"]} for n, r in firsts.items()}
+    rows = [
+        {
+            "workload": name,
+            "throughput": f"{count(r['throughput']['value'])} {r['throughput']['unit']}",
+            "median": milliseconds(r["step_time_s"]["median"] * 1e3),
+            "p95": milliseconds(r["step_time_s"]["p95"] * 1e3),
+            "utilisation": f"{100 * r['accelerator_utilisation']:.1f} %",
+            "peak": f"{100 * r['gemm_peak_fraction']:.1f} %",
+        }
+        for name, r in firsts.items()
+    ]
+    spread = []
+    for i, (name, r) in enumerate(firsts.items()):
+        times, median = sorted(r["step_times_s"]), r["step_time_s"]["median"]
+        points = [(min(t / median, 3.0), (k + 1) / len(times)) for k, t in enumerate(times)]
+        spread.append(Series(points[:: max(1, len(points) // 150)], name, style=1 + i % 5))
+    chart = Chart("Spread of step times", "step time / median", "share of steps", spread,
+                  x_range=(0.0, 3.0), y_range=(0.0, 1.0), y_percent=True)  # fmt: skip
+    cpu = any(r["device"] == "cpu" for r in firsts.values())
+    return {
+        "svg": Markup(stacked_bars("Step time by phase", bars, STYLES)),
+        "legend": [(k.replace("all_reduce", "all-reduce"), STYLES[k]) for k in order],
+        "histogram": Markup(line_chart(chart)),
+        "histogram_legend": [(s.label, s.style) for s in spread],
+        "rows": rows,
+        "note": FUNCTIONAL_ONLY if cpu else "",
+    }
+
+
+def serving(result: Result) -> dict[str, Any] | None:
+    data = result["serving"]
+    if not data:
+        return None
+    latency = data.get("latency", [])
+    charts = []
+    for name in dict.fromkeys(row["workload"] for row in latency):
+        mine = [r for r in latency if r["workload"] == name and r["ecdf"]]
+        series = [
+            Series(
+                [(x, y) for x, y in r["ecdf"]], f"{r['rate_rps']:g} requests/s", style=1 + i % 5, steps=True
+            )
+            for i, r in enumerate(mine)
+        ]
+        if not series:
+            continue
+        bound = mine[0]["p99_bound_ms"]
+        top = max([bound * 1.15, *(p[0] for s in series for p in s.points)])
+        low = min(p[0] for s in series for p in s.points)
+        chart = Chart(f"Latency of {name}", "milliseconds", "share answered", series,
+                      levels=[Level(0.99, "p99")], verticals=[Level(bound, f"bound {bound:g} ms", "target")],
+                      log_x=True, x_range=(low / 1.2, top), y_range=(0.0, 1.0), y_percent=True)  # fmt: skip
+        charts.append({"svg": Markup(line_chart(chart)),
+                       "caption": f"{name}: share of requests answered within so long.",
+                       "legend": [(s.label, s.style) for s in series]})  # fmt: skip
+    return {
+        "charts": charts,
+        "latency": [_latency_row(r) for r in latency],
+        "models": [
+            {
+                "workload": m["workload"],
+                "samples": count(m["samples"]),
+                "served": quality(m["quality_served"], m["metric"]),
+                "trained": quality(m["quality_trained"], m["metric"]),
+                "agreement": f"{100 * m['agreement']:g} %",
+                "difference": f"{m['max_abs_difference']:.1e}",
+                "sha256": m["sha256"][:12] + "…",
+            }
+            for m in data.get("models", [])
+        ],
+        "offline": [
+            f"{o['workload']}: {o['requests_per_s']:g} requests/s from {o['clients']} closed-loop clients"
+            + (f", {o['errors']} errors." if o["errors"] else ".")
+            for o in data.get("offline", [])
+        ],
+    }
+
+
+def _latency_row(row: dict[str, Any]) -> dict[str, str]:
+    shown = {
+        k: "–" if row[f"{k}_ms"] is None else milliseconds(row[f"{k}_ms"]) for k in ("p50", "p95", "p99")
+    }
+    return {"workload": row["workload"], "rate": f"{row['rate_rps']:g}/s", "samples": count(row["samples"]),
+            "errors": str(row["errors"]), **shown}  # fmt: skip
+
+
+def probes(result: Result) -> dict[str, Any] | None:
+    data = result["probes"]
+    if not data:
+        return None
+    charts: list[dict[str, Any]] = []
+    if data["all_reduce"]:
+        series = [
+            Series(
+                [(r["bytes"], r["busbw_gb_s"]) for r in data["all_reduce"]], "bus bandwidth", 3, marks=True
+            )
+        ]
+        chart = Chart("All-reduce bandwidth", "bytes", "GB/s", series, log_x=True)
+        charts.append({"svg": Markup(line_chart(chart)), "legend": [],
+                       "caption": f"All-reduce over {data['world_size']} ranks: bus bandwidth by message size."})  # fmt: skip
+    rows = data["object_store"]
+    by_size = [
+        Series([(r["bytes"], r[f"{k}_mb_s"]) for r in rows], k.upper(), style, marks=True)
+        for k, style in (("put", 4), ("get", 1))
+    ]
+    chart = Chart("Object store bandwidth", "bytes", "MB/s", by_size, log_x=True)
+    charts.append({"svg": Markup(line_chart(chart)), "caption": "Object store, one client, by object size.",
+                   "legend": [(s.label, s.style) for s in by_size]})  # fmt: skip
+    disk = data["disk"]
+    return {
+        "charts": charts,
+        "ranks": [
+            {
+                "rank": r["rank"],
+                "fp32": f"{r['fp32_gflops']:g} GFLOP/s",
+                "bf16": f"{r['bf16_gflops']:g} GFLOP/s",
+                "memory": f"{r['memory_gb_s']:g} GB/s",
+            }
+            for r in data["ranks"]
+        ],
+        "disk": f"Temporary directory of rank 0: {disk['write_mb_s']:g} MB/s written with fsync, "
+        f"{disk['read_cached_mb_s']:g} MB/s read back, from the cache where there is one.",
+    }
+
+
+def quality(value: float, metric: str) -> str:
+    return f"{100 * value:.2f} %" if metric == "accuracy" else f"{value:.3f}"
+
+
+def milliseconds(value: float) -> str:
+    return f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms" if value >= 10 else f"{value:.2f} ms"
+
+
+def count(value: float) -> str:
+    """1 234 567 with thin spaces."""
+    return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def size(value: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    raise AssertionError("unreachable")

@@ -1,0 +1,128 @@
+"""One workload, all its seeds: what every launcher runs on every rank.
+
+`python -m benchmark.job SPEC.json` runs it as a single process or, under torchrun, as one
+rank of several; `benchmark.ray_train` calls `run` from Ray's workers. What it leaves in the
+store under `results/<run>/<workload>/`: manifest.json, machine.json, probes.json (if asked),
+seed-<n>.json and seed-<n>.events.jsonl for each seed, error.json after a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from benchmark import machine, place, probes
+from benchmark.config import Workload
+from benchmark.data import dataset
+from benchmark.errors import BenchmarkError, ConfigError
+from benchmark.events import EventLog
+from benchmark.place import Place
+from benchmark.store import Store, open_store, put_json
+from benchmark.train import train
+
+
+class Spec(BaseModel):
+    """A job, as JSON between the launcher and the ranks. `store`: `s3://` or a directory."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run_id: str
+    workload: Workload
+    store: str = "s3://"
+    world_size: int = 1
+    threads: int = 1
+    frozen_data: bool = True
+    with_probes: bool = False
+
+    @property
+    def prefix(self) -> str:
+        return f"results/{self.run_id}/{self.workload.name}"
+
+
+def run(spec: Spec, where: Place) -> None:
+    """Prepare data, probe, train every seed that has no result yet; write results as they come."""
+    torch.set_num_threads(spec.threads)
+    store = open_store(spec.store)
+    try:
+        _run(spec, where, store)
+    except BenchmarkError as error:
+        problem = {"type": type(error).__name__, "workload": spec.workload.name, "message": str(error)}
+        say("error", problem)
+        if where.is_first:
+            with suppress(BenchmarkError):  # the store itself may be the problem; the line above has told it
+                put_json(store, f"{spec.prefix}/error.json", problem)
+        raise
+
+
+def _run(spec: Spec, where: Place, store: Store) -> None:
+    workload = spec.workload
+
+    def keep(name: str, value: Any) -> None:
+        if where.is_first:
+            put_json(store, f"{spec.prefix}/{name}.json", value)
+
+    if where.is_first:
+        say("progress", {"workload": workload.name, "stage": "data"})
+    manifest = where.once(lambda: dataset.prepare(workload, store, spec.frozen_data))
+    keep("manifest", manifest)
+    keep("machine", where.gather(machine.facts()))
+    if spec.with_probes:
+        keep("probes", probes.run(where, store, spec.prefix))
+    for seed in workload.seeds:
+        name = f"seed-{seed}"
+        if where.once(lambda name=name: store.exists(f"{spec.prefix}/{name}.json")):  # type: ignore[misc]
+            continue  # this job was restarted
+        events = EventLog(workload=workload.name, seed=seed)
+        try:
+            record = train(
+                workload=workload,
+                seed=seed,
+                manifest=manifest,
+                store=store,
+                place=where,
+                run_id=spec.run_id,
+                events=events,
+                progress=_reporter(where),
+            )
+        finally:
+            if where.is_first:
+                store.put(f"{spec.prefix}/{name}.events.jsonl", events.text().encode())
+        keep(name, record)
+
+
+def _reporter(where: Place) -> Any:
+    return (lambda value: say("progress", value)) if where.is_first else (lambda value: None)
+
+
+def say(kind: str, value: dict[str, Any]) -> None:
+    """A line for the launcher, which reads them out of the log: `@progress {...}` or `@error {...}`."""
+    print(f"@{kind} {json.dumps(value)}", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        spec = Spec.model_validate_json(Path(arguments[0]).read_text())
+        where = place.from_environment(spec.workload.training.device)
+        run(spec, where)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BenchmarkError as error:
+        if "WORLD_SIZE" not in os.environ:
+            print(error, file=sys.stderr)
+        return 1
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,116 @@
+"""Ways to run a job: as a Ray job in the stack, or under torchrun on this host.
+
+Both leave the same objects in a store, and `collect` reads them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmark import events
+from benchmark.errors import BenchmarkError, StoreError
+from benchmark.job import Spec
+from benchmark.rayjobs import RayClient, message_of
+from benchmark.store import Store, get_json, put_json
+
+TIMEOUT_S = 4 * 3600
+LOG_TAIL = 12
+OnMessage = Callable[[str, dict[str, Any]], None]
+
+
+def in_stack(spec: Spec, ray: RayClient, store: Store, on_message: OnMessage) -> str | None:
+    """Run as a Ray job; what went wrong, or None."""
+    key = f"{spec.prefix}/spec.json"
+    put_json(store, key, spec.model_dump(mode="json"))
+    listener = _Listener(on_message)
+    identifier = ray.submit(
+        f"python3 -m benchmark.ray_train {key} {spec.store}", f"{spec.run_id}-{spec.workload.name}"
+    )
+    status = ray.follow(identifier, listener.line, TIMEOUT_S)
+    return None if status == "SUCCEEDED" else listener.explain(f"Ray job {identifier}: {status}")
+
+
+def on_host(spec: Spec, on_message: OnMessage) -> str | None:
+    """Run under torchrun over loopback with the same ranks and threads; what went wrong, or None."""
+    listener = _Listener(on_message)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "spec.json")
+        path.write_text(spec.model_dump_json())
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone",
+                   f"--nproc-per-node={spec.world_size}", "-m", "benchmark.job", str(path)]  # fmt: skip
+        environment = {**os.environ, "OMP_NUM_THREADS": str(spec.threads), "GLOO_SOCKET_IFNAME": "lo"}
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
+        )
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                listener.line(line.rstrip("\n"))
+            code = process.wait()
+        except BaseException:
+            process.terminate()  # torchrun passes it on to its ranks
+            process.wait()
+            raise
+    return None if code == 0 else listener.explain(f"torchrun ended with {code}")
+
+
+class _Listener:
+    """Sorts a job's log into messages, the first error and the last plain lines."""
+
+    def __init__(self, on_message: OnMessage) -> None:
+        self.on_message = on_message
+        self.error: str | None = None
+        self.last: tuple[str, dict[str, Any]] | None = None
+        self.tail: list[str] = []
+
+    def line(self, text: str) -> None:
+        message = message_of(text)
+        if message is None:
+            self.tail = [*self.tail[-LOG_TAIL:], text]
+            return
+        if message == self.last:
+            return  # Ray forwards a line once for every node that shares a log folder
+        self.last = message
+        kind, content = message
+        if kind == "error" and self.error is None:
+            self.error = f"{content.get('type', 'error')}: {content.get('message', '')}"
+        self.on_message(kind, content)
+
+    def explain(self, otherwise: str) -> str:
+        return self.error or "\n".join([otherwise, *self.tail])
+
+
+def collect(spec: Spec, store: Store) -> dict[str, Any]:
+    """What a job has left in the store, complete or not."""
+    found: dict[str, Any] = {"runs": [], "events": [], "problems": []}
+    for name in ("manifest", "machine", "probes"):
+        try:
+            found[name] = get_json(store, f"{spec.prefix}/{name}.json")
+        except StoreError:
+            found[name] = None
+    for seed in spec.workload.seeds:
+        try:
+            found["runs"].append(get_json(store, f"{spec.prefix}/seed-{seed}.json"))
+            log = events.parse(store.get(f"{spec.prefix}/seed-{seed}.events.jsonl").decode())
+        except (BenchmarkError, ValueError):
+            continue  # the job's own error tells why it is missing
+        found["events"].extend(log)
+        found["problems"].extend(f"{spec.workload.name}/seed-{seed}: {p}" for p in events.check(log))
+    return found
+
+
+def copy_data(source: Store, destination: Store, prefix: str) -> None:
+    """Copy a prepared data set; the manifest last, as it makes the data set exist."""
+    keys = source.list(f"{prefix}/")
+    if f"{prefix}/manifest.json" not in keys:
+        raise StoreError(
+            f"{prefix}/manifest.json: no such object in {source.describe()}; run the benchmark there first"
+        )
+    for key in sorted(keys, key=lambda k: k.endswith("/manifest.json")):
+        destination.put(key, source.get(key))

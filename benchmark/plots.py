@@ -1,0 +1,215 @@
+"""Plots as inline SVG: no script, no fonts, no colours of their own.
+
+Colours come from CSS classes (`s1` … `s6` for series, `target`, `grid`, …), so that one
+drawing serves light, dark and print. Drawings are 360 units wide, a phone's width, and grow
+little: text stays readable everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+WIDTH, HEIGHT = 360, 232
+LEFT, RIGHT, TOP, BOTTOM = 54, 8, 14, 38
+LABEL_GAP = 11.0
+
+Point = tuple[float, float]
+Scale = Callable[[float], float]
+
+
+@dataclass(frozen=True)
+class Series:
+    points: Sequence[Point]
+    label: str = ""
+    style: int = 1
+    steps: bool = False
+    marks: bool = False
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal or vertical reference line with a label."""
+
+    value: float
+    label: str
+    css: str = "reference"
+
+
+@dataclass(frozen=True)
+class Chart:
+    title: str
+    x_label: str
+    y_label: str
+    series: Sequence[Series]
+    levels: Sequence[Level] = ()
+    verticals: Sequence[Level] = ()
+    log_x: bool = False
+    log_y: bool = False
+    y_range: tuple[float, float] | None = None
+    x_range: tuple[float, float] | None = None
+    y_percent: bool = False
+    off_scale: list[str] = field(default_factory=list)
+
+
+def ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """About `count` round numbers within [low, high]."""
+    if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
+        return [low]
+    raw = (high - low) / count
+    power = 10 ** math.floor(math.log10(raw))
+    step = min((m * power for m in (1, 2, 2.5, 5, 10)), key=lambda s: abs(math.log(s / raw)))
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Powers of ten within [low, high], thinned to six; with 1-2-5 steps when they are few."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found = [10.0**p for p in powers if low <= 10.0**p * 1.0000001 and 10.0**p <= high * 1.0000001]
+    if len(found) < 3:
+        found = [m * 10.0**p for p in powers for m in (1, 2, 5) if low <= m * 10.0**p <= high]
+    return found[:: -(-len(found) // 6)] if found else [low]
+
+
+def number(value: float) -> str:
+    """A tick label: 0.955, 20 k, 1.5 M."""
+    size = abs(value)
+    for limit, unit in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
+        if size >= limit:
+            return f"{value / float('1e3' if unit == ' k' else limit):.4g}{unit}"
+    return f"{value:.4g}"
+
+
+def line_chart(chart: Chart) -> str:
+    """Lines, reference levels and axes; a note instead of a drawing when there is nothing to draw."""
+    points = [p for s in chart.series for p in s.points if math.isfinite(p[0]) and math.isfinite(p[1])]
+    if not points:
+        return '<p class="empty">No points were measured.</p>'
+    x_low, x_high = chart.x_range or _range([p[0] for p in points], chart.log_x, zero=not chart.log_x)
+    shown = [p[1] for p in points] + [level.value for level in chart.levels]
+    y_low, y_high = chart.y_range or _range(shown, chart.log_y, pad=0.08)
+
+    def x_of(value: float) -> float:
+        return LEFT + _place(value, x_low, x_high, chart.log_x) * (WIDTH - LEFT - RIGHT)
+
+    def y_of(value: float) -> float:
+        return HEIGHT - BOTTOM - _place(value, y_low, y_high, chart.log_y) * (HEIGHT - TOP - BOTTOM)
+
+    parts = [_open(chart.title, HEIGHT)]
+    for value in log_ticks(y_low, y_high) if chart.log_y else ticks(y_low, y_high):
+        y = y_of(value)
+        label = f"{100 * value:.4g} %" if chart.y_percent else number(value)
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{label}</text>')
+    for value in log_ticks(x_low, x_high) if chart.log_x else ticks(x_low, x_high):
+        x = x_of(value)
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">'
+                     f"{number(value)}</text>")  # fmt: skip
+    base = HEIGHT - BOTTOM
+    parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>')
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(f'<text class="label" x="{middle}" y="{HEIGHT - 5}" text-anchor="middle">'
+                 f"{escape(chart.x_label)}</text>")  # fmt: skip
+    centre = (TOP + base) / 2
+    parts.append(f'<text class="label" transform="translate(8 {centre}) rotate(-90)" text-anchor="middle">'
+                 f"{escape(chart.y_label)}</text>")  # fmt: skip
+    parts.extend(_levels(chart.levels, y_of))
+    for level in chart.verticals:
+        x = x_of(level.value)
+        if LEFT <= x <= WIDTH - RIGHT:
+            anchor, dx = ("end", -4) if x > WIDTH * 0.6 else ("start", 4)
+            parts.append(f'<line class="{level.css}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{base}"/>')
+            parts.append(f'<text class="note {level.css}-text" x="{x + dx:.1f}" y="{base - 6}" '
+                         f'text-anchor="{anchor}">{escape(level.label)}</text>')  # fmt: skip
+    for series in chart.series:
+        parts.extend(_line(series, x_of, y_of))
+    return "".join([*parts, "</svg>"])
+
+
+def _line(series: Series, x_of: Scale, y_of: Scale) -> list[str]:
+    placed = [(x_of(x), y_of(y)) for x, y in series.points if math.isfinite(x) and math.isfinite(y)]
+    if not placed:
+        return []
+    path = f"M{placed[0][0]:.1f} {placed[0][1]:.1f}"
+    for x, y in placed[1:]:
+        path += f"H{x:.1f}V{y:.1f}" if series.steps else f"L{x:.1f} {y:.1f}"
+    title = f"<title>{escape(series.label)}</title>" if series.label else ""
+    parts = [f'<path class="line s{series.style}" d="{path}">{title}</path>']
+    if series.marks or len(placed) == 1:
+        parts += [
+            f'<circle class="mark s{series.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.4"/>' for x, y in placed
+        ]
+    return parts
+
+
+def _levels(levels: Sequence[Level], y_of: Scale) -> list[str]:
+    """Reference lines; labels that would overlap are moved apart, not left out."""
+    parts = []
+    floor = -math.inf
+    for level in sorted(levels, key=lambda item: y_of(item.value)):
+        y = y_of(level.value)
+        text_y = max(y - 3.5, floor + LABEL_GAP)
+        floor = text_y
+        parts.append(
+            f'<line class="{level.css}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        )
+        parts.append(f'<text class="note {level.css}-text" x="{WIDTH - RIGHT}" y="{text_y:.1f}" '
+                     f'text-anchor="end">'
+                     f"{escape(level.label)}</text>")  # fmt: skip
+    return parts
+
+
+def stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], styles: Mapping[str, int]) -> str:
+    """One bar a row, each scaled to its own total; the shares are written where there is room."""
+    bar, gap, label = 26, 40, 16
+    height = len(rows) * (bar + gap) + 4
+    parts = [_open(title, height)]
+    for number_of_row, (name, values) in enumerate(rows.items()):
+        top = number_of_row * (bar + gap) + label
+        total = sum(values.values())
+        parts.append(f'<text class="row" x="0" y="{top - 5}">{escape(name)}</text>')
+        parts.append(
+            f'<text class="tick" x="{WIDTH}" y="{top - 5}" text-anchor="end">'
+            f"{total * 1e3:.3g} ms a step</text>"
+        )
+        x = 0.0
+        for key, value in values.items():
+            width = WIDTH * value / total if total else 0
+            share = 100 * value / total if total else 0
+            parts.append(f'<rect class="bar s{styles[key]}" x="{x:.1f}" y="{top}" '
+                         f'width="{max(0.0, width - 1):.1f}" '
+                         f'height="{bar}" rx="2">'
+                         f"<title>{escape(key)}: {value * 1e3:.3g} ms, {share:.1f} %</title>"
+                         f"</rect>")  # fmt: skip
+            if width > 34:
+                parts.append(f'<text class="inbar" x="{x + width / 2:.1f}" y="{top + 17}" '
+                             f'text-anchor="middle">'
+                             f"{share:.0f} %</text>")  # fmt: skip
+            x += width
+    return "".join([*parts, "</svg>"])
+
+
+def _open(title: str, height: float) -> str:
+    return (f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{escape(title)}" '
+            f'xmlns="http://www.w3.org/2000/svg">')  # fmt: skip
+
+
+def _place(value: float, low: float, high: float, log: bool) -> float:
+    if log:
+        value, low, high = (math.log10(max(v, 1e-12)) for v in (value, low, high))
+    return (value - low) / (high - low) if high > low else 0.5
+
+
+def _range(values: Sequence[float], log: bool, zero: bool = False, pad: float = 0.0) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    if log:
+        return (low / 1.15, high * 1.15) if low > 0 else (1e-3, max(high, 1.0))
+    if zero:
+        low = min(0.0, low)
+    if high == low:
+        low, high = low - abs(low) * 0.05 - 1e-9, high + abs(high) * 0.05 + 1e-9
+    return low - (high - low) * pad, high + (high - low) * pad

@@ -1,0 +1,92 @@
+"""A Ray job's driver: one DDP rank on each compute node, by Ray Train.
+
+`python -m benchmark.ray_train results/<run>/<workload>/spec.json [STORE]` reads the job's spec
+from the object store (`s3://` unless another is named). A worker that dies restarts all ranks;
+they resume from the last checkpoint and skip the seeds that have a result.
+"""
+
+# ruff: noqa: PLC0415  (Ray exists in the stack only)
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from benchmark.errors import BenchmarkError
+from benchmark.job import Spec, run, say
+from benchmark.store import get_json, open_store
+
+MAX_FAILURES = 2
+CPU_SHARE = 0.7  # of the smallest node: the driver and a serving replica live there too
+
+
+def work(config: dict[str, Any]) -> None:
+    """One rank. A mistake in the input ends the job without a restart: trying again cannot help."""
+    import ray.train.torch
+    import torch
+
+    from benchmark.place import Place, require
+
+    context = ray.train.get_context()
+    spec = Spec.model_validate(config)
+    device = "cpu"
+    try:
+        if spec.workload.training.device == "cuda":
+            require("cuda")
+            device = str(ray.train.torch.get_device())
+        where = Place(context.get_world_rank(), context.get_world_size(), device, "ray")
+        run(spec, where)
+    except BenchmarkError:
+        return
+    finally:
+        if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
+            torch.distributed.barrier()
+
+
+def main(arguments: list[str]) -> int:
+    import ray
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    try:
+        store = open_store(arguments[1] if len(arguments) > 1 else "s3://")
+        spec = Spec.model_validate(get_json(store, arguments[0]))
+    except BenchmarkError as error:
+        say("error", {"type": type(error).__name__, "message": str(error)})
+        return 1
+    ray.init(log_to_driver=True)
+    nodes = [n["Resources"] for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU", 0) > 0]
+    gpu = spec.workload.training.device == "cuda"
+    if gpu and sum(n.get("GPU", 0) for n in nodes) < spec.world_size:
+        message = f"training.device: cuda: {spec.world_size} GPUs are asked for, the cluster has fewer"
+        say("error", {"type": "DeviceError", "workload": spec.workload.name, "message": message})
+        return 1
+    cpus = round(CPU_SHARE * min(n["CPU"] for n in nodes), 2)
+    trainer = TorchTrainer(
+        work,
+        train_loop_config=spec.model_dump(mode="json"),
+        torch_config=TorchConfig(backend="nccl" if gpu else "gloo", timeout_s=600),
+        scaling_config=ScalingConfig(
+            num_workers=spec.world_size,
+            use_gpu=gpu,
+            resources_per_worker={"CPU": cpus, **({"GPU": 1} if gpu else {})},
+            placement_strategy="STRICT_SPREAD" if spec.world_size <= len(nodes) else "SPREAD",
+        ),
+        # Checkpoints and results are ours, in the object store; Ray keeps no more than a log here.
+        run_config=RunConfig(
+            name=spec.run_id,
+            storage_path=os.environ.get("TMPDIR", "/tmp") + "/ray-train",
+            failure_config=FailureConfig(max_failures=MAX_FAILURES),
+        ),
+    )
+    try:
+        trainer.fit()
+    except Exception as error:
+        say("error", {"type": "TrainingError", "workload": spec.workload.name, "message": str(error)[-2000:]})
+        return 1
+    failed = [k for k in store.list(spec.prefix) if k.endswith("/error.json")]
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

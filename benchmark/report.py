@@ -1,0 +1,259 @@
+"""The report: one self-contained page made from the result file alone.
+
+This module turns a result into the context of the template: words, numbers as text, drawings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from benchmark import diagram, figures, stats
+from benchmark import result as results
+from benchmark.verdicts import bare_pairs
+
+TEMPLATES = Path(__file__).parent / "templates"
+Result = dict[str, Any]
+
+
+def write(path: Path) -> Path:
+    """Make `report.html` beside the result file; its path."""
+    page = path.with_name("report.html")
+    page.write_text(render(results.load(path)), encoding="utf-8")
+    return page
+
+
+def render(result: Result) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True
+    )
+    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    return environment.get_template("report.html.j2").render(style=style, **context(result))
+
+
+def context(result: Result) -> dict[str, Any]:
+    return {
+        "title": f"Acceptance report: {result['stack']}, {result['tier']}",
+        "schema": result["schema"],
+        "run_id": result["run_id"],
+        "headline": _headline(result),
+        "errors": result["errors"],
+        "tiles": _tiles(result),
+        "verdicts": result["verdicts"],
+        "learning": _learning(result),
+        "steps": figures.steps(result),
+        "bare": _bare(result),
+        "serving": figures.serving(result),
+        "probes": figures.probes(result),
+        "topology": _topology(result),
+        "runs": [_run(r) for r in [*result["training"], *result["bare"]]],
+        "data": [_data(name, d) for name, d in result["data"].items()],
+        "missing": _missing(result),
+        "environment": _environment(result),
+    }
+
+
+def _headline(result: Result) -> dict[str, Any]:
+    verdicts = result["verdicts"]
+    count = {word: sum(v["verdict"] == word for v in verdicts) for word in ("pass", "fail", "inconclusive")}
+    if count["fail"]:
+        text = f"{count['fail']} of {len(verdicts)} checks failed"
+    elif not result["complete"]:
+        text = "The run is incomplete"
+    elif count["inconclusive"]:
+        text = f"{count['pass']} of {len(verdicts)} checks passed, {count['inconclusive']} open"
+    else:
+        text = f"All {len(verdicts)} checks passed"
+    workloads = list(result["configuration"]["workloads"])
+    ranks = max((r["world_size"] for r in result["training"]), default=0)
+    detail = (
+        f"The data centre “{result['stack']}” trained {_enumerate(workloads)} on {ranks} compute nodes"
+        + (" and served them through its load balancer." if result["serving"] else ".")
+        if ranks
+        else f"Nothing was trained in the data centre “{result['stack']}”."
+    )
+    environment = result["environment"]
+    commit = environment.get("git_commit")
+    facts = [
+        ("Tier", result["tier"]),
+        ("Started", result["started"].replace("T", " ").replace("+00:00", " UTC")),
+        ("Processor", environment["host"]["cpu_model"]),
+        ("PyTorch", environment["host"]["torch"]),
+    ]
+    if commit:
+        facts.append(("Commit", commit[:10] + (" with changes" if environment.get("git_dirty") else "")))
+    return {"text": text, "detail": detail, "facts": facts}
+
+
+def _tiles(result: Result) -> list[dict[str, str]]:
+    tiles = []
+    for name, workload in result["configuration"]["workloads"].items():
+        runs = [r for r in result["training"] if r["workload"] == name]
+        if not runs:
+            continue
+        mean = sum(r["quality"]["value"] for r in runs) / len(runs)
+        accuracy = workload["target"]["metric"] == "accuracy"
+        target = workload["target"]["value"]
+        tiles.append(
+            {
+                "name": workload["title"],
+                "value": f"{100 * mean:.2f}" if accuracy else f"{mean:.3f}",
+                "unit": "%" if accuracy else "bits/byte",
+                "hint": f"accuracy, target {100 * target:g} %" if accuracy else f"target {target:g} or less",
+            }
+        )
+        times = [r["time_to_train_s"] for r in runs if r["time_to_train_s"] is not None]
+        if not accuracy and times:
+            tiles.append({"name": "Time to target", "value": f"{stats.olympic_mean(times):.0f}", "unit": "s",
+                          "hint": f"{name}, data and evaluation included"})  # fmt: skip
+    held = [r for r in (result["serving"] or {}).get("latency", []) if r["p99_ms"] is not None]
+    if held:
+        row = held[0]
+        tiles.append({"name": "Latency, p99", "value": f"{row['p99_ms']:.1f}", "unit": "ms",
+                      "hint": f"{row['workload']} at {row['rate_rps']:g} requests/s"})  # fmt: skip
+    return tiles
+
+
+def _learning(result: Result) -> list[dict[str, Any]]:
+    items = []
+    for name, workload in result["configuration"]["workloads"].items():
+        runs = [r for r in result["training"] if r["workload"] == name] or [
+            r for r in result["bare"] if r["workload"] == name
+        ]
+        if not runs:
+            continue
+        drawn = figures.learning(name, workload, runs, result["data"].get(name, {}).get("baselines", []))
+        times = [r["time_to_train_s"] for r in runs if r["time_to_train_s"] is not None]
+        summary = f"{runs[0]['parameters']:,} parameters. ".replace(",", " ")
+        if times:
+            summary += f"The target was reached after {stats.olympic_mean(times):.1f} s"
+            summary += f" (mean of {len(times)} seeds)." if len(times) > 1 else "."
+        else:
+            summary += "The target was not reached."
+        items.append(
+            {
+                "name": name,
+                "title": workload["title"],
+                "about": workload["about"],
+                "summary": summary,
+                **drawn,
+            }
+        )
+    return items
+
+
+def _bare(result: Result) -> list[dict[str, str]]:
+    rows = []
+    for name, pairs in bare_pairs(result).items():
+        unit = next(r["throughput"]["unit"] for r in result["training"] if r["workload"] == name)
+        outside, inside = (sum(p[i] for p in pairs) / len(pairs) for i in (0, 1))
+        rows.append({"workload": name, "inside": f"{figures.count(inside)} {unit}",
+                     "outside": f"{figures.count(outside)} {unit}", "ratio": f"{inside / outside:.3f}",
+                     "pairs": str(len(pairs))})  # fmt: skip
+    return rows
+
+
+def _topology(result: Result) -> dict[str, Any] | None:
+    flows = result["topology"]["flows"]
+    if not flows:
+        return None
+    rows = [
+        {
+            **{k: f.get(k, "") for k in ("source", "destination", "segment", "why")},
+            "ports": diagram.ports([f]),
+        }
+        for f in flows
+    ]
+    return {"svg": Markup(diagram.draw(flows, result["topology"]["counts"])), "flows": rows}
+
+
+def _run(run: dict[str, Any]) -> dict[str, str]:
+    quality = run["quality"]
+    return {
+        "workload": run["workload"],
+        "seed": str(run["seed"]),
+        "launcher": run["launcher"],
+        "world_size": str(run["world_size"]),
+        "device": run["device"],
+        "quality": figures.quality(quality["value"], quality["metric"]),
+        "time_to_train": _or_dash(run["time_to_train_s"], lambda v: f"{v:.1f} s"),
+        "total": f"{run['total_s']:.1f} s",
+        "throughput": _or_dash(run["throughput"], lambda v: f"{figures.count(v['value'])} {v['unit']}"),
+    }
+
+
+def _data(name: str, data: dict[str, Any]) -> dict[str, str]:
+    provenance = data["provenance"]
+    return {
+        "name": name,
+        "train": figures.count(data["splits"]["train"]["rows"]),
+        "heldout": figures.count(data["splits"]["heldout"]["rows"]),
+        "bytes": figures.size(sum(s["bytes"] for s in data["splits"].values())),
+        "provenance": ", ".join(f"{k} {v}" for k, v in provenance.items() if isinstance(v, str)),
+        "sha256": data["sha256"][:16] + "…",
+    }
+
+
+def _missing(result: Result) -> list[tuple[str, str]]:
+    """(field, reason and where), once each."""
+    where: dict[tuple[str, str], list[str]] = {}
+    for run in result["training"]:
+        for field, reason in run["not_measured"].items():
+            where.setdefault((field, reason), []).append(f"{run['workload']}/{run['seed']}")
+    for row in (result["serving"] or {}).get("latency", []):
+        for field, reason in row["not_measured"].items():
+            where.setdefault((field, reason), []).append(f"{row['workload']} at {row['rate_rps']:g}/s")
+    total = len(result["training"])
+    return [
+        (
+            field,
+            reason
+            + (
+                ""
+                if len(places) == total
+                else f" ({', '.join(places[:4])}{', …' if len(places) > 4 else ''})"
+            ),
+        )
+        for (field, reason), places in where.items()
+    ]
+
+
+def _environment(result: Result) -> list[tuple[str, str]]:
+    rows = []
+    machines = [("Host", result["environment"]["host"])]
+    machines += [(f"Rank {i}", node) for i, node in enumerate(result["environment"]["nodes"])]
+    for name, facts in machines:
+        quota = "no quota" if facts["cpu_quota"] is None else f"quota {facts['cpu_quota']:g} CPUs"
+        memory = (
+            ""
+            if facts["memory_limit_bytes"] is None
+            else f", {figures.size(facts['memory_limit_bytes'])} memory"
+        )
+        gpu = facts["gpu"] or "no GPU"
+        rows.append(
+            (
+                name,
+                f"{facts['host']}: {facts['cpu_model']}, {facts['cpus_visible']} CPUs visible, "
+                f"{quota}{memory}, {gpu}, "
+                f"{facts['isa']}, Python {facts['python']}, torch {facts['torch']}, Linux {facts['kernel']}",
+            )
+        )
+    rows += [(f"Image of {k}", v) for k, v in result["environment"]["images"].items()]
+    rows += [
+        (f"Workload {k}", f"seeds {v['seeds']}, {v['training']}")
+        for k, v in result["configuration"]["workloads"].items()
+    ]
+    rows.append(("Finished", result["finished"] or "not finished"))
+    return rows
+
+
+def _or_dash(value: Any, show: Callable[[Any], str]) -> str:
+    return "–" if value is None else show(value)
+
+
+def _enumerate(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "nothing"

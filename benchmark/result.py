@@ -1,0 +1,87 @@
+"""The result file: `out/<stack>/result.json`, schema `aidc.result/1`, written after every stage.
+
+A run that is cut short leaves a valid result with `complete: false` and all that was measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmark import machine
+from benchmark.errors import BenchmarkError
+from benchmark.verdicts import judge
+
+SCHEMA = "aidc.result/1"
+
+
+def new(stack: str, tier: str, run_id: str) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "complete": False,
+        "stack": stack,
+        "tier": tier,
+        "run_id": run_id,
+        "started": now(),
+        "finished": None,
+        "environment": {"host": machine.facts(), "nodes": [], "images": {}, **git()},
+        "configuration": {"workloads": {}},
+        "data": {},
+        "training": [],
+        "bare": [],
+        "serving": None,
+        "probes": None,
+        "topology": {"flows": [], "segments": [], "counts": {}},
+        "event_problems": None,
+        "errors": [],
+        "verdicts": [],
+    }
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def git() -> dict[str, Any]:
+    """Commit of the working tree and whether it has changes; nulls outside a repository."""
+
+    def run(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", *arguments], capture_output=True, text=True, check=False, timeout=20
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    status = run("status", "--porcelain")
+    return {"git_commit": run("rev-parse", "HEAD"), "git_dirty": None if status is None else bool(status)}
+
+
+def save(result: dict[str, Any], path: Path) -> None:
+    """Judge and write, atomically."""
+    result["verdicts"] = judge(result)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def load(path: Path) -> dict[str, Any]:
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BenchmarkError(f"{path}: cannot be read: {error.strerror}; run the benchmark first") from error
+    except ValueError as error:
+        raise BenchmarkError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(result, dict) or result.get("schema") != SCHEMA:
+        raise BenchmarkError(f"{path}: schema: expected {SCHEMA!r}")
+    return result
+
+
+def add_error(result: dict[str, Any], where: str, message: str) -> None:
+    result["errors"].append({"where": where, "message": message})

@@ -1,0 +1,266 @@
+"""One benchmark run against the stack, linear: train each workload, serve, examine, judge.
+
+Whatever fails is noted in the result and the run goes on with what does not depend on it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark import examine, launch, report
+from benchmark import result as results
+from benchmark import stack as stacks
+from benchmark.client import Connection
+from benchmark.config import Workload, load_all
+from benchmark.data import dataset
+from benchmark.errors import BenchmarkError, ConfigError
+from benchmark.job import Spec
+from benchmark.stack import Stack
+from benchmark.store import DirectoryStore, Store
+
+
+@dataclass(frozen=True)
+class Options:
+    stack: str
+    tier: str
+    workload_files: list[Path]
+    out: Path
+    world_size: int | None = None
+    threads: int = 1
+    inventory: Path | None = None
+    access: Path | None = None
+    unfrozen_data: bool = False
+    with_bare: bool = False
+
+
+def run(options: Options) -> int:
+    """0: complete and nothing failed; 1: a verdict failed or something is missing; 2: bad input."""
+    run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    result = results.new(options.stack, options.tier, run_id)
+    path = options.out / "result.json"
+    code = 1
+    try:
+        workloads = load_all(options.workload_files, options.tier)
+        result["configuration"]["workloads"] = {w.name: w.model_dump(mode="json") for w in workloads}
+        stack = stacks.read(options.stack, options.inventory, options.access)
+        describe_stack(result, stack)
+        results.save(result, path)
+        cards = train_all(
+            result=result, stack=stack, workloads=workloads, options=options, run_id=run_id, path=path
+        )
+        serve_all(result, stack, workloads, cards, path)
+        if options.with_bare:
+            run_bare(result, stack, workloads, options, path)
+        result["complete"] = not result["errors"]
+    except ConfigError as error:
+        code = 2
+        for problem in error.problems:
+            results.add_error(result, "workload files", problem)
+            say(problem)
+    except BenchmarkError as error:
+        note(result, "run", error)
+    except KeyboardInterrupt:
+        results.add_error(result, "run", "interrupted by the user; what was measured until then is kept")
+        say("interrupted; the job in the stack was stopped")
+        code = 130
+    result["finished"] = results.now()
+    finish(result, path)
+    if code == 1 and result["complete"] and not any(v["verdict"] == "fail" for v in result["verdicts"]):
+        code = 0
+    return code
+
+
+def train_all(
+    *,
+    result: dict[str, Any],
+    stack: Stack,
+    workloads: list[Workload],
+    options: Options,
+    run_id: str,
+    path: Path,
+) -> dict[str, dict[str, Any]]:
+    """One Ray job a workload; the model card of its first seed by workload."""
+    ray, store = stack.ray(), stack.store()
+    ranks = options.world_size or max(1, stack.compute_nodes)
+    cards = {}
+    for number, workload in enumerate(workloads):
+        say(f"{workload.name}: training, {len(workload.seeds)} seeds on {ranks} compute nodes")
+        spec = Spec(run_id=run_id, workload=workload, world_size=ranks, threads=options.threads,
+                    frozen_data=not options.unfrozen_data, with_probes=number == 0)  # fmt: skip
+        try:
+            problem = launch.in_stack(spec, ray, store, show)
+            if problem:
+                results.add_error(result, workload.name, problem)
+                say(f"{workload.name}: {problem}")
+            found = launch.collect(spec, store)
+        except BenchmarkError as error:
+            note(result, workload.name, error)
+            continue
+        absorb(result, workload.name, found)
+        append_events(options.out / "events.jsonl", found["events"], fresh=number == 0)
+        # The first seed is served, not the best one: the choice must not depend on the outcome.
+        first = next((r for r in found["runs"] if r["seed"] == workload.seeds[0]), None)
+        if first:
+            cards[workload.name] = first["model"]
+        results.save(result, path)
+    return cards
+
+
+def serve_all(
+    result: dict[str, Any],
+    stack: Stack,
+    workloads: list[Workload],
+    cards: dict[str, dict[str, Any]],
+    path: Path,
+) -> None:
+    """Deploy the trained models as one application, compare and load it through the load balancer."""
+    if not cards:
+        results.add_error(result, "serving", "no model was trained, so none is served")
+        return
+    endpoint, store = stack.endpoint("inference"), stack.store()
+    serving: dict[str, Any] = {"endpoint": endpoint, "models": [], "offline": [], "latency": []}
+    result["serving"] = serving
+    try:
+        say(f"serving {', '.join(cards)}")
+        models = {
+            n: {"card": c["key"].rsplit("/", 1)[0] + "/model.json", "sha256": c["sha256"]}
+            for n, c in cards.items()
+        }
+        start = time.perf_counter()
+        replicas = max(1, stack.compute_nodes)
+        stack.ray().deploy({"models": models, "replicas": replicas})
+        serving.update(replicas=replicas, deploy_s=round(time.perf_counter() - start, 1))
+        connection = Connection(endpoint, stack.ca_path)
+        await_models(connection, {n: c["sha256"] for n, c in cards.items()})
+    except BenchmarkError as error:
+        note(result, "serving", error)
+        return
+    for workload in (w for w in workloads if w.name in cards):
+        try:
+            manifest = result["data"][workload.name]
+            row = examine.correctness(workload, manifest, cards[workload.name], store, connection)
+            serving["models"].append(row)
+            heldout = dataset.load(manifest, store, "heldout")
+            measured = examine.load(workload, heldout, endpoint, stack.ca_path, say)
+            serving["offline"].append(measured["offline"])
+            serving["latency"] += measured["latency"]
+        except BenchmarkError as error:
+            note(result, f"serving {workload.name}", error)
+        results.save(result, path)
+
+
+def run_bare(
+    result: dict[str, Any], stack: Stack | None, workloads: list[Workload], options: Options, path: Path
+) -> None:
+    """The same training code on this host, with the same data, ranks and threads."""
+    local = DirectoryStore(options.out / "bare")
+    remote: Store | None = stack.store() if stack else None
+    ranks = options.world_size or (max(1, stack.compute_nodes) if stack else 2)
+    result["bare"] = []
+    for workload in workloads:
+        say(f"{workload.name}: training on the host, {ranks} ranks")
+        spec = Spec(run_id=result["run_id"] + "-bare", workload=workload, store=str(local.root.absolute()),
+                    world_size=ranks, threads=options.threads, frozen_data=not options.unfrozen_data)  # fmt: skip
+        try:
+            prefix = dataset.location(workload, spec.frozen_data)
+            if remote and not local.exists(f"{prefix}/manifest.json"):
+                launch.copy_data(remote, local, prefix)
+            problem = launch.on_host(spec, show)
+            found = launch.collect(spec, local)
+            result["bare"] += found["runs"]
+            if problem:
+                results.add_error(result, f"bare {workload.name}", problem)
+                say(problem)
+            if workload.name not in result["data"] and found["manifest"]:
+                result["data"][workload.name] = found["manifest"]
+        except BenchmarkError as error:
+            note(result, f"bare {workload.name}", error)
+        results.save(result, path)
+
+
+def absorb(result: dict[str, Any], name: str, found: dict[str, Any]) -> None:
+    """Take what a job has left into the result."""
+    result["training"] += found["runs"]
+    result["event_problems"] = (result["event_problems"] or []) + found["problems"]
+    if found["manifest"]:
+        result["data"][name] = found["manifest"]
+    if found["probes"]:
+        result["probes"] = found["probes"]
+    if found["machine"]:
+        result["environment"]["nodes"] = found["machine"]
+
+
+def describe_stack(result: dict[str, Any], stack: Stack) -> None:
+    counts: dict[str, int] = {}
+    for service in stack.inventory.get("services", []):
+        counts[service["role"]] = counts.get(service["role"], 0) + 1
+    result["environment"]["images"] = stack.images()
+    result["topology"] = {
+        "flows": stack.inventory.get("flows", []),
+        "segments": stack.inventory.get("segments", []),
+        "counts": counts,
+    }
+
+
+def await_models(connection: Connection, hashes: dict[str, str], timeout_s: float = 90) -> None:
+    """Wait until the load balancer answers with the models just deployed, not their predecessors."""
+    deadline = time.monotonic() + timeout_s
+    last = "no answer"
+    good = 0
+    while good < 4:  # several times in a row: each replica behind the balancer must have changed
+        try:
+            status, body = connection.call("GET", "/v1/models")
+            last = f"status {status}: {body[:200].decode(errors='replace')}"
+            served = {m["workload"]: m["sha256"] for m in json.loads(body)["models"]} if status == 200 else {}
+            good = good + 1 if served == hashes else 0
+        except (OSError, ValueError, KeyError) as error:
+            last, good = str(error), 0
+        if time.monotonic() > deadline:
+            raise BenchmarkError(
+                f"GET /v1/models: not the models just deployed, after {timeout_s:.0f} s: {last}"
+            )
+        time.sleep(0.25)
+
+
+def finish(result: dict[str, Any], path: Path) -> None:
+    """Write result and report; print the verdicts."""
+    results.save(result, path)
+    page = report.write(path)
+    for row in result["verdicts"]:
+        say(f"{row['verdict']:>12}  {row['name']}: {row['actual']} (expected {row['expected']})")
+    for error in result["errors"]:
+        say(f"       error  {error['where']}: {error['message'].splitlines()[0]}")
+    say(f"{'complete' if result['complete'] else 'incomplete'}: {path}, {page}")
+
+
+def append_events(path: Path, log: list[dict[str, Any]], fresh: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w" if fresh else "a", encoding="utf-8") as file:
+        file.writelines(json.dumps(event, sort_keys=True) + "\n" for event in log)
+
+
+def note(result: dict[str, Any], where: str, error: BenchmarkError) -> None:
+    results.add_error(result, where, str(error))
+    say(f"{where}: {error}")
+
+
+def show(kind: str, content: dict[str, Any]) -> None:
+    """Progress as a line: where a terminal looks on, the same line is overwritten."""
+    if kind == "error":
+        say(f"{content.get('type')}: {content.get('message')}")
+        return
+    text = " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in content.items())
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text[:110]}", end="", file=sys.stderr, flush=True)
+    elif re.search("stage|seconds", text):
+        print(text, file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    print(("\r\033[K" if sys.stderr.isatty() else "") + text, file=sys.stderr, flush=True)

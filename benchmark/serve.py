@@ -1,0 +1,219 @@
+"""The trained models behind HTTP, as a Ray Serve application.
+
+    GET  /v1/models                       {"models": [{"workload", "sha256", "quality", …}]}
+    POST /v1/models/<workload>:predict    {"instances": […]} -> {"predictions": […], "model_sha256"}
+
+An instance is a list of features (mlp, digits) or text (bytelm: its bytes are the context). A
+prediction is `{"label", "probabilities"}`, or for text the distribution of the next byte.
+Requests that wait together are computed together. A model is loaded only if its weights have
+the hash that the deployment names.
+"""
+
+# ruff: noqa: PLC0415  (Ray exists in the stack only)
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from torch import Tensor, nn
+
+from benchmark import models
+from benchmark.checkpoint import check
+from benchmark.config import GptConfig, ModelConfig
+from benchmark.errors import BenchmarkError, CheckpointError
+from benchmark.store import Store, get_json, open_store
+
+MAX_INSTANCES = 512
+MAX_BODY = 4 << 20
+
+
+class Arguments(BaseModel):
+    """What to serve: workload -> the key of its card (model.json) and the hash of its weights."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    models: dict[str, dict[str, str]]
+    store: str = "s3://"
+    replicas: int = 2
+    cpus_per_replica: float = 0.1
+    threads: int = 1
+    max_batch_size: int = 16
+    batch_wait_s: float = 0.002
+
+
+class RequestError(Exception):
+    """The client's mistake: an HTTP status and a message that says which field."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Loaded:
+    """One model in memory with its card."""
+
+    def __init__(self, store: Store, card_key: str, sha256: str) -> None:
+        self.card: dict[str, Any] = get_json(store, card_key)
+        if self.card.get("sha256") != sha256:
+            raise CheckpointError(
+                f"{card_key}: sha256: is {self.card.get('sha256')}, the deployment asks for {sha256}"
+            )
+        data = store.get(self.card["key"])
+        check(data, sha256, self.card["key"])
+        self.config: Any = TypeAdapter(ModelConfig).validate_python(self.card["model"])
+        self.model: nn.Module = models.build(self.config)
+        try:
+            self.model.load_state_dict(load_tensors(data))
+        except (SafetensorError, RuntimeError) as error:
+            raise CheckpointError(f"{self.card['key']}: does not fit its card: {error}") from error
+        self.model.eval()
+
+    @torch.inference_mode()
+    def predict(self, instances: Sequence[Any]) -> list[dict[str, Any]]:
+        if isinstance(self.config, GptConfig):
+            return self._predict_text(instances)
+        logits = self.model(torch.tensor(instances, dtype=torch.float32))
+        if self.config.outputs == 1:
+            one = torch.sigmoid(logits.double().squeeze(-1))
+            probabilities = torch.stack([1 - one, one], dim=-1)
+        else:
+            probabilities = logits.double().softmax(-1)
+        return [{"label": int(p.argmax()), "probabilities": p.tolist()} for p in probabilities]
+
+    def _predict_text(self, instances: Sequence[Any]) -> list[dict[str, Any]]:
+        """The last `context` bytes count. Texts of one length share a batch; answers keep their order."""
+        tails = [text.encode()[-self.config.context :] for text in instances]
+        answers: list[dict[str, Any]] = [{} for _ in tails]
+        for length in sorted({len(t) for t in tails}):
+            rows = [i for i, t in enumerate(tails) if len(t) == length]
+            x = torch.tensor([list(tails[i]) for i in rows])
+            last: Tensor = self.model(x)[:, -1].double().softmax(-1)
+            for i, p in zip(rows, last, strict=True):
+                answers[i] = {"label": int(p.argmax()), "probabilities": [round(v, 9) for v in p.tolist()]}
+        return answers
+
+    def describe(self) -> dict[str, Any]:
+        return {k: self.card[k] for k in ("workload", "sha256", "metric", "quality", "seed", "bytes")}
+
+
+def parse(body: bytes, config: ModelConfig) -> list[Any]:
+    """The instances of a request; RequestError names the first field that is wrong."""
+    if len(body) > MAX_BODY:
+        raise RequestError(413, f"body: {len(body)} bytes, at most {MAX_BODY} are accepted")
+    try:
+        content = json.loads(body)
+    except ValueError as error:
+        raise RequestError(400, f"body: is not JSON: {error}") from None
+    instances = content.get("instances") if isinstance(content, dict) else None
+    if not isinstance(instances, list) or not instances:
+        raise RequestError(400, 'instances: must be a list that is not empty, as in {"instances": [...]}')
+    if len(instances) > MAX_INSTANCES:
+        raise RequestError(413, f"instances: {len(instances)}, at most {MAX_INSTANCES} are accepted")
+    for i, instance in enumerate(instances):
+        problem = _problem(instance, config)
+        if problem:
+            raise RequestError(400, f"instances[{i}]: {problem}")
+    return instances
+
+
+def _problem(instance: Any, config: ModelConfig) -> str | None:
+    if isinstance(config, GptConfig):
+        return None if isinstance(instance, str) and instance else "must be text that is not empty"
+    if not isinstance(instance, list) or len(instance) != config.inputs:
+        return f"must be a list of {config.inputs} numbers"
+    for j, value in enumerate(instance):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return f"[{j}]: must be a finite number"
+    return None
+
+
+class Router:
+    """Requests to models; knows nothing of Ray, so that it is tested without it."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        torch.set_num_threads(arguments.threads)
+        store = open_store(arguments.store)
+        self.models = {name: Loaded(store, m["card"], m["sha256"]) for name, m in arguments.models.items()}
+
+    def route(self, method: str, path: str, body: bytes) -> tuple[str | None, list[Any]]:
+        """(workload, instances) of a prediction, (None, []) for the list of models."""
+        if path.rstrip("/") == "/v1/models":
+            if method != "GET":
+                raise RequestError(405, f"{path}: only GET is allowed here")
+            return None, []
+        name, colon, action = path.removeprefix("/v1/models/").partition(":")
+        if not path.startswith("/v1/models/") or not colon or action != "predict":
+            raise RequestError(
+                404, f"{path}: not found; try GET /v1/models or POST /v1/models/<workload>:predict"
+            )
+        if name not in self.models:
+            raise RequestError(
+                404, f"{name}: no such model; serving {', '.join(sorted(self.models)) or 'none'}"
+            )
+        if method != "POST":
+            raise RequestError(405, f"{path}: only POST is allowed here")
+        return name, parse(body, self.models[name].config)
+
+    def overview(self) -> dict[str, Any]:
+        return {"models": [m.describe() for _, m in sorted(self.models.items())]}
+
+    def predict_batch(self, requests: Sequence[tuple[str, list[Any]]]) -> list[dict[str, Any]]:
+        """Answer several requests with one forward pass a model."""
+        answers: list[dict[str, Any]] = [{} for _ in requests]
+        for name in sorted({name for name, _ in requests}):
+            mine = [i for i, (n, _) in enumerate(requests) if n == name]
+            predictions = self.models[name].predict([x for i in mine for x in requests[i][1]])
+            first = 0
+            for i in mine:
+                count = len(requests[i][1])
+                answers[i] = {
+                    "predictions": predictions[first : first + count],
+                    "model_sha256": self.models[name].card["sha256"],
+                }
+                first += count
+        return answers
+
+
+def build(arguments: dict[str, Any]) -> Any:
+    """The application builder that Ray Serve calls: `import_path: benchmark.serve:build`."""
+    from ray import serve
+    from starlette.requests import Request  # type: ignore[import-not-found]
+    from starlette.responses import JSONResponse  # type: ignore[import-not-found]
+
+    settings = Arguments.model_validate(arguments)
+
+    @serve.deployment(
+        name="models",
+        num_replicas=settings.replicas,
+        max_ongoing_requests=64,
+        health_check_period_s=5,
+        graceful_shutdown_timeout_s=20,
+        ray_actor_options={"num_cpus": settings.cpus_per_replica},
+    )
+    class Models:
+        def __init__(self) -> None:
+            self.router = Router(settings)
+
+        @serve.batch(  # type: ignore[untyped-decorator]
+            max_batch_size=settings.max_batch_size, batch_wait_timeout_s=settings.batch_wait_s
+        )
+        async def predict(self, requests: list[tuple[str, list[Any]]]) -> list[dict[str, Any]]:
+            return self.router.predict_batch(requests)
+
+        async def __call__(self, request: Request) -> JSONResponse:
+            try:
+                name, instances = self.router.route(request.method, request.url.path, await request.body())
+                answer = self.router.overview() if name is None else await self.predict((name, instances))
+                return JSONResponse(answer)
+            except RequestError as error:
+                return JSONResponse({"error": str(error)}, status_code=error.status)
+            except BenchmarkError as error:
+                return JSONResponse({"error": str(error)}, status_code=500)
+
+    return Models.bind()  # type: ignore[attr-defined]

@@ -1,0 +1,301 @@
+"""Training: one linear loop on plain PyTorch, the same under Ray, torchrun and bare python.
+
+The clock of time-to-train starts before data are touched and stops at the first evaluation
+that reaches the target; evaluations and checkpoints are on the clock. The schedule then runs
+to its end, so that the quality reported is that of a whole run and not of the first lucky
+evaluation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from safetensors.torch import save as save_tensors
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from benchmark import models
+from benchmark.checkpoint import Checkpointer, load_latest
+from benchmark.config import GptConfig, Workload
+from benchmark.data import batches, dataset
+from benchmark.errors import CheckpointError, TrainingError
+from benchmark.evaluate import loss as loss_of
+from benchmark.evaluate import quality
+from benchmark.events import END, POINT, START, EventLog
+from benchmark.machine import EnergyMeter, gpu_peak
+from benchmark.optimiser import OptimiserSet
+from benchmark.place import Place
+from benchmark.probes import gemm
+from benchmark.store import Store, put_json
+from benchmark.timing import StepTimer
+
+Progress = Callable[[dict[str, Any]], None]
+ALL_REDUCE_STEPS = 8
+
+
+def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to bottom)
+    *,
+    workload: Workload,
+    seed: int,
+    manifest: dict[str, Any],
+    store: Store,
+    place: Place,
+    run_id: str,
+    events: EventLog,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Train one seed; the record of this run on every rank (model and events are kept by rank 0)."""
+    clock, settings = time.perf_counter(), workload.training
+    if settings.batch_size % place.world_size:
+        raise TrainingError(
+            f"{workload.name}: training.batch_size: {settings.batch_size} is not a multiple of "
+            f"{place.world_size} ranks"
+        )
+    name, energy = f"{workload.name}/seed-{seed}", EnergyMeter()
+    events.add(POINT, "seed", seed)
+    events.add(POINT, "data_sha256", manifest["sha256"])
+    events.add(POINT, "global_batch_size", settings.batch_size)
+    events.add(START, "init")
+
+    # Precision: where bfloat16 is not faster, it only costs accuracy.
+    peak = gemm(place)
+    bf16_pays = peak["bf16_gflops"] > 1.3 * peak["fp32_gflops"]
+    bf16 = settings.precision == "bf16" or (settings.precision == "auto" and place.once(lambda: bf16_pays))
+
+    # The same seed on every rank gives the same weights; DDP makes sure of it.
+    torch.manual_seed(seed)
+    model = models.build(workload.model).to(place.device)
+    flops = model.flops_per_sample()
+    optimisers = OptimiserSet(model, workload.optimiser, settings.steps, place.device)
+    trained: nn.Module = model
+    if place.world_size > 1:
+        trained = DistributedDataParallel(model, forward_sync_buffers=False, gradient_as_bucket_view=True)
+    events.add(END, "init")
+    events.add(START, "run")
+
+    parts = place.together(
+        lambda: {part: dataset.load(manifest, store, part) for part in ("train", "heldout")}
+    )
+    parts = {part: {k: v.to(place.device) for k, v in tensors.items()} for part, tensors in parts.items()}
+    share = batches.for_rank(workload, parts["train"], seed, place.rank, place.world_size)
+    load_s = time.perf_counter() - clock
+
+    prefix = f"checkpoints/{run_id}/{name}"
+    checkpointer = Checkpointer(store, prefix)
+    state = place.together(lambda: load_latest(store, prefix))
+    first, curve, losses, earlier_s = 0, [], [], 0.0
+    if state is not None:
+        _restore(state, model, optimisers, prefix)
+        first, curve, losses, earlier_s = state["step"], state["curve"], state["losses"], state["elapsed_s"]
+        events.add(POINT, "resumed", first)
+
+    def elapsed() -> float:
+        return earlier_s + time.perf_counter() - clock
+
+    timer = StepTimer(place.synchronise, every=1 if place.device == "cpu" else 10)
+    log_every = max(1, settings.steps // 100)
+    energy.start()
+    for step in range(first, settings.steps):
+        timer.begin()
+        x, y = share.at(step)
+        timer.end("data")
+        with torch.autocast(place.device.split(":")[0], dtype=torch.bfloat16, enabled=bf16):
+            loss = loss_of(workload, trained(x), y)
+        timer.end("forward")
+        torch.autograd.backward(loss)
+        timer.end("backward")
+        if settings.clip_gradient:
+            nn.utils.clip_grad_norm_(model.parameters(), settings.clip_gradient)
+        optimisers.step(step)
+        timer.end("optimiser")
+        done = step + 1
+        if place.is_first and done % settings.checkpoint_every == 0:
+            now = {"curve": curve, "losses": losses, "elapsed_s": elapsed()}
+            checkpointer.save(done, _state(done, model, optimisers, now))
+            timer.end("checkpoint")
+        timer.finish()
+
+        if done % log_every == 0 or done == settings.steps:
+            mean = float(place.sum(loss.detach().clone())) / place.world_size
+            if not math.isfinite(mean):  # the same number on every rank: all stop here together
+                events.add(END, "run", status="aborted")
+                raise TrainingError(
+                    f"{name}: loss is {mean} at step {done} of {settings.steps}: "
+                    f"training diverged. Lower optimiser.learning_rate ({workload.optimiser.learning_rate}), "
+                    "or set training.clip_gradient."
+                )
+            losses.append({"step": done, "loss": round(mean, 5)})
+            progress(
+                {"workload": workload.name, "seed": seed, "step": done, "steps": settings.steps, "loss": mean}
+            )
+        if done % settings.evaluate_every == 0 or done == settings.steps:
+            value = quality(workload, model, parts["heldout"], place)
+            samples = done * settings.batch_size * _per_sample(workload)
+            curve.append(
+                {"step": done, "samples": samples, "seconds": round(elapsed(), 3), "value": round(value, 6)}
+            )
+            events.add(
+                POINT, "eval_accuracy", value, step=done, samples=samples, metric=workload.target.metric
+            )
+            progress({"workload": workload.name, "seed": seed, "step": done, "steps": settings.steps,
+                      workload.target.metric: value, "seconds": elapsed()})  # fmt: skip
+    joules, total_s = energy.joules(), elapsed()
+    place.together(checkpointer.close)
+
+    timing = timer.summary(settings.batch_size * _per_sample(workload))
+    reached = next((point for point in curve if workload.target.reached(point["value"])), None)
+    passed = workload.target.reached(curve[-1]["value"])
+    events.add(END, "run", status="success" if passed else "quality below target")
+    artefact = (
+        _export(
+            store=store,
+            run_id=run_id,
+            workload=workload,
+            seed=seed,
+            model=model,
+            manifest=manifest,
+            value=curve[-1]["value"],
+        )
+        if place.is_first
+        else None
+    )
+    backward_alone_s = _backward_without_all_reduce(workload, trained, share, place) if timing else None
+    optimisers.zero_grad()
+
+    rate = timing.get("samples_per_s")
+    used_peak = peak["bf16_gflops" if bf16 else "fp32_gflops"] * 1e9
+    hardware_peak = gpu_peak(torch.cuda.get_device_name() if place.device != "cpu" else None)
+    missing = {}
+    if reached is None:
+        missing["time_to_train_s"] = "the target was not reached"
+    if hardware_peak is None:
+        missing["mfu"] = (
+            "no vendor peak on a CPU: see gemm_peak_fraction"
+            if place.device == "cpu"
+            else "this GPU's peak is unknown"
+        )
+    if joules is None:
+        missing["energy_j_per_sample"] = energy.reason
+    if not timing:
+        missing.update(
+            dict.fromkeys(("throughput", "step_time_s"), "all steps were done before this process started")
+        )
+    run_samples = (settings.steps - first) * settings.batch_size * _per_sample(workload)
+    return {
+        "workload": workload.name,
+        "seed": seed,
+        "launcher": place.launcher,
+        "world_size": place.world_size,
+        "device": place.device.split(":")[0],
+        "quality": {
+            "metric": workload.target.metric,
+            "value": curve[-1]["value"],
+            "target": workload.target.value,
+            "passed": passed,
+        },
+        "time_to_train_s": reached["seconds"] if reached else None,
+        "throughput": {"value": round(rate, 1), "unit": workload.unit} if rate else None,
+        "step_time_s": {"median": timing["median"], "p95": timing["p95"]} if timing else None,
+        "accelerator_utilisation": round(timing["utilisation"], 4) if timing else None,
+        "mfu": round(flops * rate / place.world_size / hardware_peak, 4) if rate and hardware_peak else None,
+        "gemm_peak_fraction": round(flops * rate / place.world_size / used_peak, 4) if rate else None,
+        "energy_j_per_sample": joules / run_samples if joules is not None and run_samples else None,
+        "not_measured": missing,
+        "curve": curve,
+        "losses": losses,
+        "total_s": round(total_s, 3),
+        "load_s": round(load_s, 3),
+        "resumed_from_step": first or None,
+        "breakdown_s": _breakdown(timing, backward_alone_s),
+        "step_times_s": timing.get("raw_s", []),
+        "warmup_steps": timing.get("warmup_steps"),
+        "precision": "bf16" if bf16 else "fp32",
+        "gemm": peak,
+        "flops_per_sample": flops,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "checkpoints": checkpointer.written,
+        "model": artefact,
+    }
+
+
+def _per_sample(workload: Workload) -> int:
+    """Language models count tokens, the others rows."""
+    return workload.model.context if isinstance(workload.model, GptConfig) else 1
+
+
+def _state(step: int, model: nn.Module, optimisers: OptimiserSet, extra: dict[str, Any]) -> dict[str, Any]:
+    return {"step": step, "model": model.state_dict(), "optimisers": optimisers.state_dict(), **extra}
+
+
+def _restore(state: dict[str, Any], model: nn.Module, optimisers: OptimiserSet, prefix: str) -> None:
+    try:
+        model.load_state_dict(state["model"])
+        optimisers.load_state_dict(state["optimisers"])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{prefix}: does not fit the model of this workload: {error}") from error
+
+
+def _export(
+    *,
+    store: Store,
+    run_id: str,
+    workload: Workload,
+    seed: int,
+    model: nn.Module,
+    manifest: dict[str, Any],
+    value: float,
+) -> dict[str, Any]:
+    """Write the deployable model: weights as safetensors, then the card that names them by hash."""
+    data = save_tensors({name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()})
+    prefix = f"models/{workload.name}/{run_id}/seed-{seed}"
+    store.put(f"{prefix}/model.safetensors", data)
+    card = {
+        "schema": "aidc.model/1",
+        "workload": workload.name,
+        "key": f"{prefix}/model.safetensors",
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "model": workload.model.model_dump(mode="json"),
+        "metric": workload.target.metric,
+        "quality": value,
+        "seed": seed,
+        "data_sha256": manifest["sha256"],
+    }
+    put_json(store, f"{prefix}/model.json", card)
+    return card
+
+
+def _backward_without_all_reduce(
+    workload: Workload, trained: nn.Module, share: batches.Batches, place: Place
+) -> float | None:
+    """Median seconds of a backward pass that exchanges no gradients; None for a single rank."""
+    if not isinstance(trained, DistributedDataParallel):
+        return None
+    times = []
+    x, y = share.at(0)
+    place.barrier()
+    with trained.no_sync():
+        for _ in range(ALL_REDUCE_STEPS):
+            loss = loss_of(workload, trained(x), y)
+            place.synchronise()
+            start = time.perf_counter()
+            torch.autograd.backward(loss)
+            place.synchronise()
+            times.append(time.perf_counter() - start)
+    return sorted(times)[len(times) // 2]
+
+
+def _breakdown(timing: dict[str, Any], backward_alone_s: float | None) -> dict[str, float]:
+    """Mean seconds a step by phase; all-reduce is the part of backward that computing does not hide."""
+    if not timing:
+        return {}
+    phases = dict(timing["phases_s"])
+    if backward_alone_s is not None:
+        phases["all_reduce"] = max(0.0, phases["backward"] - backward_alone_s)
+        phases["backward"] -= phases["all_reduce"]
+    return {name: round(value, 7) for name, value in phases.items()}

@@ -1,0 +1,88 @@
+"""`python -m operations COMMAND --stack STACK`: what the Makefile's targets call.
+
+Exit codes of every command: 0 done; 1 failed; 2 the input or the machine is not fit, and nothing was changed;
+130 interrupted. A command's own help says more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from docker.errors import DockerException
+
+from operations.errors import FAILED, INTERRUPTED, OperationError
+from operations.process import warn
+
+COMMANDS = {
+    "up": "check everything, bring the stack up, prove that it is healthy",
+    "status": "what runs, how it is, where to reach it",
+    "doctor": "the checks before `up`, alone",
+    "access": "write the CA certificate and say how to call the stack",
+    "destroy": "remove the stack; its data stays unless purged",
+    "bench-lifecycle": "measure up, second up, drift check and destroy on a stack of its own",
+    "images": "assemble and build the images that are missing",
+    "policy": "check every rule on the planned stack",
+}
+# These read their own arguments.
+OWN_ARGUMENTS = ("policy",)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands but those that read their own arguments."""
+    top = argparse.ArgumentParser(
+        prog="python -m operations", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    made = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
+    for name in ("up", "status", "doctor", "access", "destroy"):
+        made[name].add_argument("--stack", default=os.environ.get("STACK", "dev"))
+    for name in ("status", "doctor"):
+        made[name].add_argument("--json", action="store_true", help="for programs")
+    made["destroy"].add_argument("--purge", action="store_true", help="data, seed and stack too, for good")
+    made["destroy"].add_argument("--yes", action="store_true", help="do not ask")
+    made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
+    made["bench-lifecycle"].add_argument("--stack", default="bench", help="a stack that must not exist yet")
+    made["bench-lifecycle"].add_argument("--out", type=Path, default=Path("out/lifecycle.json"))
+    made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="lifecycle only")
+    return top
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. Only the wanted command's module is imported."""
+    if arguments and arguments[0] in OWN_ARGUMENTS:
+        own: Callable[[Sequence[str]], int] = importlib.import_module(f"operations.{arguments[0]}").main
+        return own(arguments[1:])
+    given = vars(parser().parse_args(arguments))
+    name = given.pop("command").replace("bench-", "")
+    if "json" in given:
+        given["as_json"] = given.pop("json")
+    main: Callable[..., int] = importlib.import_module(f"operations.{name}").main
+    return main(**given)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code; whatever a user can cause is told without a traceback."""
+    try:
+        return run(sys.argv[1:] if arguments is None else arguments)
+    except OperationError as error:
+        warn(str(error))
+        return error.code
+    except KeyboardInterrupt:
+        warn("\ninterrupted; run the same command again to go on")
+        return INTERRUPTED
+    except DockerException as error:
+        warn(f"engine: {error}\n    fix: see that it runs (`python -m operations doctor`), then try again")
+        return FAILED
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `| head` does; nothing is left to tell.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

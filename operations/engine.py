@@ -1,0 +1,156 @@
+"""What the Docker engine holds, and the few things that operations do to it. All effects on it are here."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+from typing import Any, Literal
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+
+from operations.errors import OperationError
+
+Kind = Literal["container", "network", "volume"]
+STACK_LABEL, KIND_LABEL, ROLE_LABEL = "aidc.stack", "aidc.kind", "aidc.role"
+STOP_SECONDS = 30
+
+
+class EngineError(OperationError):
+    """No engine answers; `fix` says what to do about it."""
+
+    def __init__(self, fault: str, fix: str) -> None:
+        self.fault, self.fix = fault, fix
+        super().__init__(f"engine: {fault}\n    fix: {fix}")
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A container, network or volume. `published` are (address, port) pairs on the host."""
+
+    kind: Kind
+    name: str
+    identifier: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    running: bool = False
+    published: tuple[tuple[str, int], ...] = ()
+    subnets: tuple[IPv4Network, ...] = ()
+
+    @property
+    def stack(self) -> str:
+        return self.labels.get(STACK_LABEL, "")
+
+    @property
+    def is_data(self) -> bool:
+        return self.kind == "volume" and self.labels.get(KIND_LABEL) == "data"
+
+
+class Engine:
+    """The engine that DOCKER_HOST names, else the local one."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its ports, routes and disks are this machine's."""
+        return str(self.client.api.base_url).startswith(("http+docker://", "unix://"))
+
+    def info(self) -> dict[str, Any]:
+        return {**self.client.info(), "ApiVersion": self.client.version().get("ApiVersion", "")}
+
+    def images(self) -> frozenset[str]:
+        """All tags that the engine holds."""
+        found = self.client.api.images()
+        return frozenset(tag for image in found for tag in image.get("RepoTags") or ())
+
+    def containers(self, stack: str | None = None) -> list[Thing]:
+        """All containers, running or not; with `stack`, those that carry its label."""
+        found = self.client.api.containers(all=True, filters=_filters(stack))
+        return [_container(raw) for raw in found]
+
+    def networks(self, stack: str | None = None) -> list[Thing]:
+        return [_network(raw) for raw in self.client.api.networks(filters=_filters(stack))]
+
+    def volumes(self, stack: str | None = None) -> list[Thing]:
+        found = self.client.api.volumes(filters=_filters(stack)).get("Volumes") or []
+        return [Thing("volume", v["Name"], v["Name"], v.get("Labels") or {}) for v in found]
+
+    def owned(self, stack: str) -> list[Thing]:
+        """Everything that carries the stack's label, in an order in which it can be removed."""
+        return [*self.containers(stack), *self.networks(stack), *self.volumes(stack)]
+
+    def remove(self, thing: Thing) -> None:
+        """Remove one thing; a container is stopped first. What is gone already is no error.
+
+        Raises OperationError with the engine's reason.
+        """
+        api = self.client.api
+        try:
+            if thing.kind == "container":
+                if thing.running:
+                    api.stop(thing.identifier, timeout=STOP_SECONDS)
+                api.remove_container(thing.identifier, force=True)
+            elif thing.kind == "network":
+                api.remove_network(thing.identifier)
+            else:
+                api.remove_volume(thing.name)
+        except NotFound:
+            return
+        except APIError as error:
+            raise OperationError(
+                f"{thing.kind} {thing.name}: cannot be removed: {error.explanation}"
+            ) from None
+
+    def inspect(self, name: str) -> Mapping[str, Any]:
+        """The engine's description of a container. Raises docker.errors.NotFound."""
+        found: Mapping[str, Any] = self.client.api.inspect_container(name)
+        return found
+
+    def output(self, container: str, command: list[str]) -> str | None:
+        """What `command` prints in a running container, or None when it fails."""
+        try:
+            created = self.client.api.exec_create(container, command, stderr=False)
+            text: bytes = self.client.api.exec_start(created["Id"])
+            code = self.client.api.exec_inspect(created["Id"])["ExitCode"]
+        except DockerException:
+            return None
+        return text.decode(errors="replace") if code == 0 else None
+
+
+def connect() -> Engine:
+    """The engine, answering. Raises EngineError."""
+    try:
+        client = docker.from_env(timeout=120)
+        client.ping()
+    except (DockerException, OSError) as error:
+        text = str(error)
+        if "Permission denied" in text or "PermissionError" in text:
+            raise EngineError("this user may not use it", "run as root, or join the group docker") from None
+        # The SDK nests up to four exceptions in one line; what counts are the system's own words.
+        said = re.search(r"Error\(\d+, '([^']+)'|\[Errno \d+\] ([^'\")]+)", text)
+        reason = (said[1] or said[2]) if said else text.split(": ", 1)[-1]
+        fault = f"{os.environ.get('DOCKER_HOST') or 'the local socket'} does not answer: {reason}"
+        fix = "start it (`make setup` installs and starts one), or set DOCKER_HOST to a running one"
+        raise EngineError(fault, fix) from None
+    return Engine(client)
+
+
+def _filters(stack: str | None) -> dict[str, list[str]]:
+    return {"label": [f"{STACK_LABEL}={stack}"]} if stack is not None else {}
+
+
+def _container(raw: Mapping[str, Any]) -> Thing:
+    ports = {(p.get("IP") or "0.0.0.0", p["PublicPort"]) for p in raw.get("Ports") or () if "PublicPort" in p}
+    name = (raw.get("Names") or [raw["Id"]])[0].lstrip("/")
+    running = raw.get("State") in ("running", "restarting", "paused")
+    return Thing("container", name, raw["Id"], raw.get("Labels") or {}, running, tuple(sorted(ports)))
+
+
+def _network(raw: Mapping[str, Any]) -> Thing:
+    configured = (raw.get("IPAM") or {}).get("Config") or ()
+    subnets = tuple(IPv4Network(c["Subnet"]) for c in configured if "." in c.get("Subnet", ""))
+    return Thing("network", raw["Name"], raw["Id"], raw.get("Labels") or {}, subnets=subnets)

@@ -1,0 +1,204 @@
+"""`make bench-lifecycle`: seconds of up, second up, drift check and destroy, each against its target.
+
+Theory: a platform is worth declaring only if declaring again costs next to nothing. So besides the cold `up`
+(images present, nothing else) it times the `up` that has nothing to do, the proof that nothing drifted, and
+the way down. Each number is one run of the very command that a user types, start of Python included. The
+same training is then timed inside the stack and bare on the host: what does the platform cost?
+
+It works on a stack of its own, `bench`: a copy of the given stack's file with other subnets and ports, so
+that a running stack is not touched. `bench` is purged at the end, also after a failure or an interrupt.
+
+Exit codes: 0 measured and within the targets; 1 a step failed or missed its target; 2 refused: the stack
+exists, or the machine has no room for another one; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.table import Table
+
+from components.config import ROOT as DATACENTER
+from operations import checks, machine
+from operations.engine import connect
+from operations.errors import FAILED, OK, OperationError, RefusedError
+from operations.output import console
+from operations.process import say
+from operations.stack_file import ROOT, path_of, read
+
+STACK = "bench"
+# Seconds; None: measured, without a target.
+TARGETS: dict[str, float | None] = {
+    "up, cold": 60.0,
+    "up, nothing to do": 8.0,
+    "drift check (up --refresh --expect-no-changes)": None,
+    "destroy": 30.0,
+}
+# What the services of a small stack really use; their limits are higher.
+MEMORY_IN_USE = 6 * 2**30
+PORT_SHIFT = 20000
+SCHEMA = "aidc.lifecycle/1"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One measured command. `seconds` is None when it could not be measured: `reason` says why."""
+
+    name: str
+    seconds: float | None
+    target: float | None
+    reason: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.seconds is None:
+            return "not measured"
+        if self.target is None:
+            return "-"
+        return "passed" if self.seconds <= self.target else "missed"
+
+
+def main(stack: str, *, out: Path, no_training: bool) -> int:
+    """Measure on a copy of `stack`, print the table, write `out`. Raises OperationError."""
+    _room()
+    path = path_of(STACK)
+    path.write_text(copy_of(stack), encoding="utf-8")
+    steps: list[Step] = []
+    try:
+        steps.append(_timed("up, cold", "up", "--stack", STACK))
+        steps.append(_timed("up, nothing to do", "up", "--stack", STACK))
+        steps.append(_drift())
+        if not no_training:
+            steps += _training(out.parent / STACK)
+        steps.append(_timed("destroy", "destroy", "--stack", STACK))
+    finally:
+        say(f"\nremoving the stack {STACK} and its data")
+        _operations("destroy", "--purge", "--yes", "--stack", STACK)
+        path.unlink(missing_ok=True)
+    _write(out, stack, steps)
+    console().print(_table(steps))
+    say(f"written: {out}")
+    return OK if all(s.verdict in ("passed", "-") or s.target is None for s in steps) else FAILED
+
+
+def _room() -> None:
+    if path_of(STACK).exists() or connect().owned(STACK):
+        fix = f"make destroy STACK={STACK} PURGE=1, and remove Pulumi.{STACK}.yaml"
+        raise RefusedError(f"the stack {STACK} exists already\n    fix: {fix}")
+    available = machine.available_memory()
+    if available is not None and available < MEMORY_IN_USE:
+        gib = 2**30
+        raise RefusedError(
+            f"memory: {available / gib:.1f} GiB available, a stack needs {MEMORY_IN_USE / gib:.0f} GiB\n"
+            "    fix: take a running stack down first (`make destroy`; its data stays)"
+        )
+
+
+def copy_of(stack: str) -> str:
+    """The stack's YAML with free subnets and shifted ports, without secrets. Raises RefusedError."""
+    file = read(stack)
+    if file.issues or file.load_balancer() is None:
+        raise RefusedError("\n".join(str(i) for i in file.issues) or f"{file.path.name} is not valid")
+    networks = [subnet for n in connect().networks() for subnet in n.subnets]
+    own = file.network()
+    taken = [*networks, *(r.network for r in machine.routes()), *([own.cidr] if own else [])]
+    raw = file.datacenter if isinstance(file.datacenter, dict) else {}
+    return yaml.safe_dump(moved(raw, taken), sort_keys=False)
+
+
+def moved(raw: dict[str, Any], taken: Sequence[IPv4Network]) -> dict[str, Any]:
+    """`raw` as a whole stack file on other subnets and ports: pure."""
+    balancer = dict(raw.get("load_balancer") or {})
+    defaults = {"inference": 8443, "s3": 9443, "ray": 8265}
+    ports = {**defaults, **(balancer.get("ports") or {})}
+    balancer["ports"] = {name: 1024 + (port + PORT_SHIFT - 1024) % 64512 for name, port in ports.items()}
+    changed = {**raw, "load_balancer": balancer, "network": {"cidr": checks.free_cidr(taken)}}
+    return {"config": {DATACENTER: changed}}
+
+
+def _operations(*arguments: str) -> int:
+    """One of our own commands, as a user runs it."""
+    return subprocess.run([sys.executable, "-m", "operations", *arguments], cwd=ROOT, check=False).returncode
+
+
+def _timed(name: str, *arguments: str) -> Step:
+    say(f"\n== {name}")
+    started = time.monotonic()
+    code = _operations(*arguments)
+    if code:
+        raise OperationError(f"{name}: failed with exit code {code}, nothing more was measured")
+    return Step(name, round(time.monotonic() - started, 2), TARGETS[name])
+
+
+def _drift() -> Step:
+    name = "drift check (up --refresh --expect-no-changes)"
+    say(f"\n== {name}")
+    command = [
+        "pulumi",
+        "up",
+        "--yes",
+        "--refresh",
+        "--expect-no-changes",
+        "--stack",
+        STACK,
+        "--non-interactive",
+    ]
+    started = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OperationError(f"{name}: the second run would change something\n{done.stdout}{done.stderr}")
+    return Step(name, round(time.monotonic() - started, 2), TARGETS[name])
+
+
+def _training(out: Path) -> list[Step]:
+    """The benchmark's smallest tier in the stack, and the same code bare."""
+    commands = {
+        "training in the stack": ["run", "--stack", STACK, "--tier", "smoke", "--out", str(out)],
+        "training bare": ["bare", "--tier", "smoke", "--out", str(out)],
+    }
+    steps = []
+    for name, arguments in commands.items():
+        say(f"\n== {name}")
+        started = time.monotonic()
+        command = [sys.executable, "-m", "benchmark", *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+            steps.append(Step(name, None, None, f"exit code {done.returncode}: {last}"))
+        else:
+            steps.append(Step(name, round(time.monotonic() - started, 2), None))
+    return steps
+
+
+def _write(out: Path, stack: str, steps: Sequence[Step]) -> None:
+    document = {
+        "schema": SCHEMA,
+        "stack": stack,
+        "environment": {"cpus": os.cpu_count(), "machine": platform.machine(), "kernel": platform.release()},
+        "steps": [{**asdict(step), "verdict": step.verdict} for step in steps],
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _table(steps: Sequence[Step]) -> Table:
+    table = Table("step", title="lifecycle", title_justify="left")
+    table.add_column("seconds", justify="right")
+    table.add_column("target", justify="right")
+    table.add_column("verdict")
+    for step in steps:
+        seconds = f"{step.seconds:.1f}" if step.seconds is not None else "-"
+        target = f"{step.target:.0f}" if step.target is not None else "-"
+        table.add_row(step.name, seconds, target, f"{step.verdict} {step.reason}".strip())
+    return table

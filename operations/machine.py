@@ -1,0 +1,102 @@
+"""Looks at this machine: ports, routes, disk, memory. Linux; a probe answers None if it cannot tell."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+LISTENING = "0A"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One row of the host's IPv4 routing table."""
+
+    interface: str
+    network: IPv4Network
+
+
+def routes(table: Path = Path("/proc/net/route")) -> list[Route]:
+    """All routes but the default one."""
+    try:
+        rows = [line.split() for line in table.read_text().splitlines()[1:]]
+    except OSError:
+        return []
+    found = [Route(row[0], _network(row[1], row[7])) for row in rows if len(row) > 7]
+    return [route for route in found if route.network.prefixlen > 0]
+
+
+def _network(destination: str, mask: str) -> IPv4Network:
+    address, bits = (IPv4Address(struct.pack("<I", int(text, 16))) for text in (destination, mask))
+    return IPv4Network(f"{address}/{bits}", strict=False)
+
+
+def port_fault(address: str, port: int) -> str | None:
+    """Why nothing can listen there, or None when something can."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+        # As the engine does: connections of an earlier listener that linger are no obstacle.
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((address, port))
+            trial.listen(1)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"port {port} is taken{listener(port)}"
+            if error.errno == errno.EADDRNOTAVAIL:
+                return f"{address} is no address of this host"
+            return f"{address}:{port} cannot be used: {error.strerror}"
+    return None
+
+
+def listener(port: int) -> str:
+    """` by process 1234 (python3)`, or an empty text when this user may not see it."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            rows = [line.split() for line in Path(table).read_text().splitlines()[1:]]
+        except OSError:
+            continue
+        inodes |= {r[9] for r in rows if r[3] == LISTENING and int(r[1].rpartition(":")[2], 16) == port}
+    for process in Path("/proc").glob("[0-9]*"):
+        if inodes & _sockets(process):
+            return f" by process {process.name} ({(process / 'comm').read_text().strip()})"
+    return ""
+
+
+def _sockets(process: Path) -> set[str]:
+    """Inodes of a process's sockets; empty for a process that ended or belongs to somebody else."""
+    found = set()
+    try:
+        for descriptor in (process / "fd").iterdir():
+            # Descriptors come and go while they are listed.
+            with suppress(FileNotFoundError):
+                found.add(os.readlink(descriptor).removeprefix("socket:[").rstrip("]"))
+    except OSError:
+        return set()
+    return found
+
+
+def free_disk(folder: str) -> int | None:
+    """Bytes free for the engine's data, or None when the folder is not on this machine."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def available_memory(table: Path = Path("/proc/meminfo")) -> int | None:
+    """Bytes that could be used without pushing anything out."""
+    try:
+        for line in table.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None

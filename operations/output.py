@@ -1,0 +1,36 @@
+"""Tables and times for people."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+# Where there is no terminal to ask, as in CI: wide enough that no row is broken.
+WIDTH = 150
+
+
+def console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """`43 s`, `12 min`, `5 h`, `3 d`."""
+    seconds = max(0.0, ((now or datetime.now(UTC)) - moment).total_seconds())
+    for limit, unit, size in ((120, "s", 1), (7200, "min", 60), (172800, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:.0f} d"
+
+
+def parse_time(text: str) -> datetime | None:
+    """The engine's RFC 3339 time with nanoseconds; None for its zero time."""
+    if not text or text.startswith("0001"):
+        return None
+    return datetime.fromisoformat(text[:19] + "+00:00")
+
+
+def size(amount: float) -> str:
+    """Bytes as MiB, or GiB from 10 GiB on."""
+    return f"{amount / 2**20:,.0f} MiB" if amount < 10 * 2**30 else f"{amount / 2**30:.1f} GiB"

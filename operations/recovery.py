@@ -1,0 +1,44 @@
+"""After a run that was killed: release its lock, and clear away what it made without noting it down."""
+
+from __future__ import annotations
+
+from operations import state
+from operations.engine import Engine
+from operations.errors import InterruptionError, OperationError
+from operations.process import Interrupts, say
+from operations.progress import Progress
+from operations.pulumi_cli import Pulumi
+
+
+def release_locks(pulumi: Pulumi) -> None:
+    """Release locks whose process is gone. A living one was refused by the preflight."""
+    found = state.locks(pulumi.stack, pulumi.environment)
+    stale = [lock for lock in found if lock.alive is False]
+    # `pulumi cancel` takes all locks at once, so not beside one that somebody still holds.
+    if stale and len(stale) == len(found):
+        gone = ", ".join(f"process {lock.pid}, since {lock.since}" for lock in stale)
+        say(f"releasing the lock of a run that is gone ({gone})")
+        pulumi.call("cancel", "--yes")
+
+
+def remove_half_made(pulumi: Pulumi, engine: Engine, interrupts: Interrupts) -> None:
+    """Remove containers and networks that a killed run was creating: their names would be in the way.
+
+    Only what the state lists as being created and what carries the stack's label; never a volume. Then the
+    state forgets those creations: Pulumi would carry them along for ever.
+    """
+    owned = engine.owned(pulumi.stack)
+    exported = pulumi.export()
+    if not state.has_pending(exported):
+        return
+    say("an earlier run was cut off; going on from there")
+    ours, _others = state.strangers(owned, exported)
+    for thing in ours:
+        say(f"  removing the half-made {thing.kind} {thing.name}")
+        engine.remove(thing)
+    flags = ("--yes", "--skip-preview", "--clear-pending-creates")
+    code = pulumi.run("refresh", *flags, interrupts=interrupts, on_line=Progress())
+    if interrupts.count:
+        raise InterruptionError("interrupted; run the same command again to go on")
+    if code:
+        raise OperationError("Pulumi could not bring its state up to date")

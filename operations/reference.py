@@ -1,0 +1,154 @@
+"""Writes docs/configuration.md and docs/flows.md from the code: `python -m operations.reference`.
+
+Pure functions from models and tables to Markdown; a test fails when the committed files are not up to date.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from components.config import ROOT, UNITS, StackConfig
+from components.flows import CLIENTS, FLOWS, LISTENS, memberships
+
+DOCS = Path(__file__).parent.parent / "docs"
+SIZES = ("memory", "shm")
+
+
+def configuration() -> str:
+    """Every key of the stack's YAML with its type and default."""
+    rows = "\n".join(_sections(StackConfig, ROOT))
+    return (
+        "# Configuration\n\n"
+        f"`Pulumi.<stack>.yaml`, below `config: {ROOT}:`. Every key is optional, an unknown key is refused.\n"
+        "Sizes are texts with a binary unit (`3GiB`). Generated from `components/config.py`.\n" + rows
+    )
+
+
+def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
+    yield f"\n## `{path}`\n\n{(model.__doc__ or '').strip()}\n"
+    leaves = {k: f for k, f in model.model_fields.items() if _model(f.annotation) is None}
+    if leaves:
+        yield "| key | type | default |\n|---|---|---|"
+        yield from (
+            f"| `{key}` | {'size' if key in SIZES else _type(f)} | {_default(key, f)} |"
+            for key, f in leaves.items()
+        )
+    for key, field in model.model_fields.items():
+        nested = _model(field.annotation)
+        if nested is not None:
+            many = "[]" if get_origin(field.annotation) is tuple else ""
+            yield from _sections(nested, f"{path}.{key}{many}")
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _type(field: FieldInfo) -> str:
+    return _name(field.annotation) + "".join(
+        f", {word} {getattr(constraint, name):g}"
+        for constraint in field.metadata
+        for name, word in (
+            ("gt", "above"),
+            ("ge", "at least"),
+            ("le", "at most"),
+            ("max_length", "length at most"),
+        )
+        if hasattr(constraint, name) and getattr(constraint, name) is not None
+    )
+
+
+def _name(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(str(a) for a in arguments)
+    if origin is dict:
+        return f"mapping of {_name(arguments[0])} to {_name(arguments[1])}"
+    if origin is tuple:
+        return f"list of {_name(arguments[0])}"
+    if origin in (Union, types.UnionType):
+        return " or ".join(_name(a) for a in arguments)
+    if hasattr(annotation, "__metadata__"):
+        return _name(arguments[0])
+    names = {"IPv4Network": "IPv4 network", "IPv4Address": "IPv4 address", "int": "integer", "str": "text"}
+    return str(names.get(annotation.__name__, annotation.__name__))
+
+
+def _default(key: str, field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.default
+    if key in SIZES:
+        unit = max((u for u in UNITS if value % UNITS[u] == 0), key=lambda u: UNITS[u])
+        return f"`{value // UNITS[unit]}{unit}`"
+    return f"`{list(value) if isinstance(value, tuple) else value}`"
+
+
+def flows() -> str:
+    """The flow table, who listens where, and the picture."""
+    rows = [
+        f"| {f.source} | {f.destination} | {f.ports} | {f.protocol} | {f.segment} | {f.why} |" for f in FLOWS
+    ]
+    listens = [
+        f"| {role} | {', '.join(memberships(role))} | "
+        + ", ".join(f"{x.port}" if x.port == x.port_end else f"{x.port}-{x.port_end}" for x in ports)
+        + f" | {'; '.join(x.purpose for x in ports)} |"
+        for role, ports in LISTENS.items()
+    ]
+    return "\n".join(
+        [
+            "# Flows",
+            "",
+            "Who may talk to whom. Everything else is refused, also within a segment. Generated from",
+            "`components/flows.py`, as are the firewall's rules, the networks' members and the tests.",
+            "",
+            "```mermaid",
+            diagram(),
+            "```",
+            "",
+            "| source | destination | port | protocol | segment | why |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+            "| role | segments | listens on | for |",
+            "|---|---|---|---|",
+            *listens,
+            "",
+        ]
+    )
+
+
+def diagram() -> str:
+    """A Mermaid flow chart: one arrow for each pair of roles, with its ports."""
+    lines = ["flowchart LR"]
+    roles = dict.fromkeys(role for flow in FLOWS for role in (flow.source, flow.destination))
+    lines += [f"  {r.replace('-', '_')}[{r}]" if r != CLIENTS else f"  {r}(({r}))" for r in roles]
+    pairs = dict.fromkeys((flow.source, flow.destination) for flow in FLOWS)
+    for source, destination in pairs:
+        ports = dict.fromkeys(f.ports for f in FLOWS if (f.source, f.destination) == (source, destination))
+        label = ", ".join(ports)
+        lines.append(f'  {source.replace("-", "_")} -->|"{label}"| {destination.replace("-", "_")}')
+    return "\n".join(lines)
+
+
+PAGES = {"configuration.md": configuration, "flows.md": flows}
+
+
+def main() -> None:
+    """Write the pages."""
+    DOCS.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page().rstrip("\n") + "\n")
+
+
+if __name__ == "__main__":
+    main()

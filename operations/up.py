@@ -1,0 +1,100 @@
+"""`make up`: check everything, bring the stack to what its file says, and prove that it is healthy.
+
+Exit codes: 0 healthy; 1 Pulumi failed or a service is not healthy; 2 the file or the machine is not fit, and
+nothing was created; 130 interrupted, and the next `make up` goes on.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from docker.errors import NotFound
+
+from components.config import StackConfig
+from components.load_balancer import endpoints
+from components.plan import make_plan
+from components.readiness import wait
+from operations import preflight, recovery
+from operations.engine import Engine
+from operations.errors import OK, InterruptionError, OperationError, refusal
+from operations.process import Interrupts, say
+from operations.progress import Progress
+from operations.pulumi_cli import Pulumi
+from operations.stack_file import ISSUED, ROOT, SEED, StackFile, layout_kept, read
+
+HEALTHY_WITHIN = 60
+POLICIES = "policies"
+
+
+def main(stack: str) -> int:
+    """Bring `stack` up. Raises OperationError; returns 0."""
+    started = time.monotonic()
+    report = preflight.examine(read(stack))
+    if report.issues or report.engine is None or report.config is None:
+        raise refusal(report.issues, f"nothing was created in the stack {stack}")
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    pulumi = Pulumi(stack)
+    with Interrupts() as interrupts:
+        prepare(pulumi, report.file)
+        recovery.remove_half_made(pulumi, report.engine, interrupts)
+        apply(pulumi, interrupts)
+    verify(report.engine, stack, report.config)
+    summary(stack, report.config, time.monotonic() - started)
+    return OK
+
+
+def prepare(pulumi: Pulumi, file: StackFile) -> None:
+    """Stack, seed and date of issue exist, and no dead run holds the lock."""
+    recovery.release_locks(pulumi)
+    with layout_kept(file.path):
+        pulumi.select()
+        if not file.has(SEED):
+            say(f"new seed for {pulumi.stack}: all its passwords and keys come from it ({file.path.name})")
+            pulumi.set(SEED, secrets.token_hex(32), secret=True)
+        if not file.has(ISSUED):
+            pulumi.set(ISSUED, datetime.now(UTC).date().isoformat())
+
+
+def apply(pulumi: Pulumi, interrupts: Interrupts) -> None:
+    """`pulumi up` with refresh and, where the clone has one, the policy pack."""
+    pack = ["--policy-pack", POLICIES] if (ROOT / POLICIES / "PulumiPolicy.yaml").is_file() else []
+    progress = Progress()
+    code = pulumi.run(
+        "up", "--yes", "--refresh", "--suppress-outputs", *pack, interrupts=interrupts, on_line=progress
+    )
+    if interrupts.count:
+        raise InterruptionError("interrupted; nothing is lost: run `make up` again to go on")
+    if code < 0:
+        raise OperationError(f"Pulumi was killed by signal {-code}; run `make up` again to go on")
+    if code:
+        raise OperationError("the stack is not up; after a fix run `make up` again: it goes on from here")
+
+
+def verify(engine: Engine, stack: str, config: StackConfig) -> None:
+    """Every planned container is healthy, also those that this run did not touch."""
+    names = [service.container for service in make_plan(stack, config).services]
+
+    def inspect(name: str) -> Mapping[str, object]:
+        try:
+            return engine.inspect(name)
+        except NotFound:
+            raise OperationError(f"{name}: does not exist; fix: run `make up` again") from None
+
+    problems = wait(names, HEALTHY_WITHIN, inspect)
+    if problems:
+        lines = [f"  {name}: {fault}; look at: docker logs {name}" for name, fault in problems.items()]
+        raise OperationError("\n".join([f"{len(problems)} of {len(names)} services are not healthy", *lines]))
+
+
+def summary(stack: str, config: StackConfig, seconds: float) -> None:
+    plan = make_plan(stack, config)
+    say(f"\n{stack} is up: {len(plan.services)} of {len(plan.services)} services healthy, {seconds:.1f} s")
+    for name, url in endpoints(plan).items():
+        if url:
+            say(f"  {name:<10} {url}")
+    say(f"next: make status STACK={stack} | make bench STACK={stack} | how to call it: "
+        f"python -m operations access --stack {stack}")  # fmt: skip

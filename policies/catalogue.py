@@ -1,0 +1,13 @@
+"""All rules, in one order. A rule written in one of the modules below is in force."""
+
+from __future__ import annotations
+
+from policies.rule import Rule
+from policies.rules import images, isolation, limits, network, privilege, services, stack
+
+MODULES = (privilege, isolation, limits, images, network, services, stack)
+
+RULES: tuple[Rule, ...] = tuple(
+    value for module in MODULES for value in vars(module).values() if isinstance(value, Rule)
+)
+NAMES = frozenset(rule.name for rule in RULES)

@@ -1,0 +1,125 @@
+"""The rules as policies of the Pulumi engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pulumi_policy import (
+    EnforcementLevel,
+    Policy,
+    PolicyComplianceFramework,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    Severity,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy.proxy import UnknownValueError
+
+from components.flows import FLOWS, LISTENS
+from policies.evaluate import evaluate, faults, waiver_for
+from policies.levels import Levels, level_of
+from policies.model import KINDS, Resource, Stack
+from policies.report import WAIVERS_DESCRIPTION, WAIVERS_RULE
+from policies.rule import Fault, ResourceRule, Rule
+from policies.waivers import Waiver
+
+CIS = "CIS Docker Benchmark"
+
+
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
+def policies(rules: tuple[Rule, ...], waivers: tuple[Waiver, ...], levels: Levels) -> list[Policy]:
+    """One policy a rule, and one for the waivers themselves."""
+    made = [_policy(rule, waivers, levels) for rule in rules]
+    return [*made, _waiver_policy(rules, waivers, levels)]
+
+
+def _resource(type_: str, name: str, props: Mapping[str, Any], urn: str) -> Resource:
+    """A resource of the engine; it goes by its logical name where its Docker name is unknown."""
+    try:
+        docker_name = props.get("name")
+    except UnknownValueError:
+        docker_name = None
+    return Resource(KINDS.get(type_, "other"), str(docker_name or name), props, urn, type=type_)
+
+
+def _policy(rule: Rule, waivers: tuple[Waiver, ...], levels: Levels) -> Policy:
+    # Without a level of its own a Python policy is only advisory.
+    level = EnforcementLevel(level_of(rule, levels))
+    severity = Severity(rule.severity)
+    cis = PolicyComplianceFramework(CIS, "1.6.0", ", ".join(rule.cis)) if rule.cis else None
+
+    def report(fault: Fault, violation: ReportViolation) -> None:
+        if waiver_for(waivers, rule.name, fault.resource, today()) is None:
+            violation(rule.message(fault.resource, fault.text), fault.urn or None)
+
+    if isinstance(rule, ResourceRule):
+        on = rule.on
+
+        def validate(args: ResourceValidationArgs, violation: ReportViolation) -> None:
+            if KINDS.get(args.resource_type) not in on:
+                args.not_applicable()
+            resource = _resource(args.resource_type, args.name, args.props, args.urn)
+            for fault, clean in faults(rule, Stack((resource,))):
+                if not clean:
+                    report(fault, violation)
+
+        return ResourceValidationPolicy(
+            rule.name,
+            rule.description,
+            validate,
+            level,
+            severity=severity,
+            framework=cis,
+            tags=list(rule.also),
+            remediation_steps=rule.remediation,
+        )
+
+    def validate_stack(args: StackValidationArgs, violation: ReportViolation) -> None:
+        for fault, clean in faults(rule, _stack(args)):
+            if not clean:
+                report(fault, violation)
+
+    return StackValidationPolicy(
+        rule.name,
+        rule.description,
+        validate_stack,
+        level,
+        severity=severity,
+        framework=cis,
+        tags=list(rule.also),
+        remediation_steps=rule.remediation,
+    )
+
+
+def _stack(args: StackValidationArgs) -> Stack:
+    found = tuple(_resource(r.resource_type, r.name, r.props, r.urn) for r in args.resources)
+    return Stack(found, FLOWS, LISTENS)
+
+
+def _waiver_policy(rules: tuple[Rule, ...], waivers: tuple[Waiver, ...], levels: Levels) -> Policy:
+    def validate(args: StackValidationArgs, violation: ReportViolation) -> None:
+        stack = _stack(args)
+        for rule in rules:
+            concerned = [waiver for waiver in waivers if waiver.rule == rule.name]
+            try:
+                report = evaluate(stack, [rule] if concerned else [], concerned, levels, today())
+            except UnknownValueError:
+                # Outputs of what is still to be created: the update asks again, when they are known.
+                continue
+            for fault in report.waiver_faults:
+                violation(fault, None)
+
+    return StackValidationPolicy(
+        WAIVERS_RULE,
+        WAIVERS_DESCRIPTION,
+        validate,
+        EnforcementLevel.MANDATORY,
+        severity=Severity.MEDIUM,
+    )

@@ -1,0 +1,111 @@
+"""Runs rules on resources: pure, the same for a plan, for exported state and for running containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from policies.levels import Levels, level_of
+from policies.model import Stack, stack_of
+from policies.rule import Fault, Level, ResourceRule, Rule, StackRule
+from policies.waivers import Waiver
+
+Status = Literal["passed", "failed", "waived"]
+WHOLE_STACK = "(whole stack)"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One rule on one resource. A rule that finds two faults in a resource has two outcomes."""
+
+    rule: Rule
+    resource: str
+    status: Status
+    level: Level
+    fault: str = ""
+    urn: str = ""
+    waiver: Waiver | None = None
+
+    @property
+    def message(self) -> str:
+        return self.rule.message(self.resource, self.fault)
+
+
+@dataclass(frozen=True)
+class Report:
+    """All outcomes, and what is wrong with the waivers themselves."""
+
+    outcomes: tuple[Outcome, ...]
+    waiver_faults: tuple[str, ...] = ()
+
+    def having(self, status: Status, level: Level | None = None) -> tuple[Outcome, ...]:
+        return tuple(o for o in self.outcomes if o.status == status and level in (None, o.level))
+
+    @property
+    def violations(self) -> tuple[Outcome, ...]:
+        """What makes a run fail, apart from the waivers."""
+        return self.having("failed", "mandatory")
+
+    @property
+    def passed(self) -> bool:
+        return not self.violations and not self.waiver_faults
+
+
+def faults(rule: Rule, stack: Stack) -> Iterator[tuple[Fault, bool]]:
+    """Each thing that the rule looked at, with what it found: (fault, False), or (an empty fault, True)."""
+    if isinstance(rule, ResourceRule):
+        for resource in stack.resources:
+            if resource.kind not in rule.on:
+                continue
+            found = [Fault(resource.name, text, resource.urn) for text in rule.check(resource)]
+            yield from ((fault, False) for fault in found)
+            if not found:
+                yield Fault(resource.name, "", resource.urn), True
+    elif isinstance(rule, StackRule):
+        found = list(rule.check(stack))
+        yield from ((fault, False) for fault in found)
+        if not found:
+            yield Fault(WHOLE_STACK, ""), True
+
+
+def evaluate(
+    stack: Stack, rules: Iterable[Rule], waivers: Sequence[Waiver], levels: Levels, today: date
+) -> Report:
+    """Every rule on everything that it applies to."""
+    outcomes: list[Outcome] = []
+    used: set[Waiver] = set()
+    for rule in rules:
+        for fault, clean in faults(rule, stack):
+            waiver = None if clean else waiver_for(waivers, rule.name, fault.resource, today)
+            if waiver:
+                used.add(waiver)
+            outcomes.append(
+                Outcome(
+                    rule=rule,
+                    resource=fault.resource,
+                    status="passed" if clean else "waived" if waiver else "failed",
+                    level=level_of(rule, levels),
+                    fault=fault.text,
+                    urn=fault.urn,
+                    waiver=waiver,
+                )
+            )
+    return Report(tuple(outcomes), tuple(_waiver_faults(waivers, used, today)))
+
+
+def waiver_for(waivers: Iterable[Waiver], rule: str, resource: str, today: date) -> Waiver | None:
+    """The waiver in force for a rule and a resource; its `{stack}` is the stack in the resource's name."""
+    stack = stack_of(resource)
+    matching = (w for w in waivers if w.covers(stack, rule, resource) and not w.expired(today))
+    return next(matching, None)
+
+
+def _waiver_faults(waivers: Iterable[Waiver], used: set[Waiver], today: date) -> Iterator[str]:
+    for waiver in waivers:
+        what = f"{waiver.place}: the waiver of {waiver.rule} for {waiver.resource}"
+        if waiver.expired(today):
+            yield f"{what} expired on {waiver.expires}. Fix: repair the resource; {waiver.owner} may renew it"
+        elif waiver not in used:
+            yield f"{what} is not used. Fix: remove it"

@@ -1,0 +1,148 @@
+"""Running containers, networks and volumes in the shape that the rules know: `docker inspect`, translated.
+
+What the engine fills in by itself is left out where it means "not asked for". What only the provider knows
+(`destroyGraceSeconds`) is not there; rules see by `source` that they cannot expect it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from policies.model import Resource
+from policies.sources import SourceError
+
+MIB = 2**20
+NANO = 10**9
+
+
+def running(stack: str) -> tuple[Resource, ...]:
+    """Everything on the engine that carries the stack's label, stopped and never started containers too.
+
+    Raises:
+        SourceError: no engine answers, or it holds nothing of the stack.
+    """
+    import docker  # noqa: PLC0415  (a plan and exported state need no engine)
+
+    label: dict[str, Any] = {"label": f"aidc.stack={stack}"}
+    try:
+        client = docker.from_env()
+        containers = client.containers.list(all=True, filters=label, ignore_removed=True)
+        networks, volumes = client.networks.list(filters=label), client.volumes.list(filters=label)
+    except docker.errors.DockerException as error:
+        raise SourceError(f"the engine does not answer ({error}). Fix: make doctor") from error
+    found = (
+        *(container(item.attrs) for item in containers),
+        *(network(item.attrs) for item in networks),
+        *(volume(item.attrs) for item in volumes),
+    )
+    if not found:
+        raise SourceError(f"the engine holds nothing of stack {stack}. Fix: make up STACK={stack}")
+    return found
+
+
+def container(inspected: Mapping[str, Any]) -> Resource:
+    """A container as `docker inspect` describes it."""
+    config, host = inspected["Config"], inspected["HostConfig"]
+    health = config.get("Healthcheck") or {}
+    restart = host.get("RestartPolicy") or {}
+    logs = host.get("LogConfig") or {}
+    attached = inspected["NetworkSettings"].get("Networks") or {}
+    mode = host.get("NetworkMode") or ""
+    props = {
+        "image": config["Image"],
+        "user": config.get("User") or "",
+        "command": [inspected.get("Path"), *(inspected.get("Args") or ())],
+        "envs": config.get("Env") or [],
+        "labels": _labels(config.get("Labels")),
+        "privileged": host.get("Privileged"),
+        "readOnly": host.get("ReadonlyRootfs"),
+        "capabilities": {"adds": host.get("CapAdd") or [], "drops": host.get("CapDrop") or []},
+        "securityOpts": host.get("SecurityOpt") or [],
+        "memory": (host.get("Memory") or 0) / MIB,
+        "memorySwap": (host.get("MemorySwap") or 0) / MIB,
+        "cpus": (host.get("NanoCpus") or 0) / NANO,
+        "cpuQuota": host.get("CpuQuota"),
+        "cpuSet": host.get("CpusetCpus"),
+        "tmpfs": host.get("Tmpfs") or {},
+        "ulimits": [{"name": u["Name"], "hard": u["Hard"]} for u in host.get("Ulimits") or ()],
+        "sysctls": host.get("Sysctls") or {},
+        "restart": restart.get("Name") or "no",
+        "maxRetryCount": restart.get("MaximumRetryCount"),
+        "healthcheck": {"tests": health.get("Test") or []},
+        "logDriver": logs.get("Type"),
+        "logOpts": logs.get("Config") or {},
+        "networkMode": mode,
+        # A seed's "none", a firewall's "host": no network that anybody could be met on.
+        "networksAdvanced": [
+            {"name": n, **_address(a)} for n, a in attached.items() if n not in ("none", "host")
+        ],
+        "ports": _ports(host.get("PortBindings") or {}),
+        "publishAllPorts": host.get("PublishAllPorts"),
+        "mounts": [_mount(m) for m in inspected.get("Mounts") or ()],
+        "pidMode": host.get("PidMode") or "",
+        "ipcMode": host.get("IpcMode") or "",
+        "usernsMode": host.get("UsernsMode") or "",
+        "cgroupParent": host.get("CgroupParent") or "",
+        "deviceCgroupRules": host.get("DeviceCgroupRules") or [],
+        "groupAdds": host.get("GroupAdd") or [],
+        "devices": [{"hostPath": d["PathOnHost"]} for d in host.get("Devices") or ()],
+        "deviceRequests": host.get("DeviceRequests") or [],
+        "runtime": host.get("Runtime"),
+        # Only a container that never ran counts as not started.
+        "start": inspected["State"]["Status"] != "created",
+    }
+    return Resource("container", inspected["Name"].lstrip("/"), props, inspected["Id"], "live")
+
+
+def network(inspected: Mapping[str, Any]) -> Resource:
+    """A network as `docker network inspect` describes it."""
+    subnets = (inspected.get("IPAM") or {}).get("Config") or ()
+    props = {
+        "driver": inspected.get("Driver"),
+        "internal": inspected.get("Internal"),
+        "ipv6": inspected.get("EnableIPv6"),
+        "ipamConfigs": [{"subnet": s.get("Subnet"), "gateway": s.get("Gateway")} for s in subnets],
+        "options": inspected.get("Options") or {},
+        "labels": _labels(inspected.get("Labels")),
+    }
+    return Resource("network", inspected["Name"], props, inspected["Id"], "live")
+
+
+def volume(inspected: Mapping[str, Any]) -> Resource:
+    """A volume as `docker volume inspect` describes it."""
+    props = {"driverOpts": inspected.get("Options") or {}, "labels": _labels(inspected.get("Labels"))}
+    return Resource("volume", inspected["Name"], props, inspected["Name"], "live")
+
+
+def _labels(labels: Mapping[str, str] | None) -> list[dict[str, str]]:
+    return [{"label": key, "value": value} for key, value in (labels or {}).items()]
+
+
+def _address(attachment: Mapping[str, Any]) -> dict[str, str]:
+    """The IPv4 address that was asked for, and any IPv6 address."""
+    asked = (attachment.get("IPAMConfig") or {}).get("IPv4Address") or ""
+    return {"ipv4Address": asked, "ipv6Address": attachment.get("GlobalIPv6Address") or ""}
+
+
+def _ports(bindings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "internal": port.partition("/")[0],
+            "protocol": port.partition("/")[2],
+            "ip": binding.get("HostIp"),
+            "external": binding.get("HostPort") or 0,
+        }
+        for port, published in bindings.items()
+        for binding in published or ()
+    ]
+
+
+def _mount(mount: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": mount.get("Type"),
+        "source": mount.get("Name") if mount.get("Type") == "volume" else mount.get("Source"),
+        "target": mount.get("Destination"),
+        "readOnly": not mount.get("RW"),
+        "bindOptions": {"propagation": mount.get("Propagation") or ""},
+    }

@@ -1,0 +1,118 @@
+"""A rule: its data, and a pure function from a resource, or from the whole stack, to faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from inspect import cleandoc
+from typing import Literal
+
+from policies.model import Kind, Resource, Stack
+
+Severity = Literal["low", "medium", "high", "critical"]
+Level = Literal["advisory", "mandatory"]
+SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault that a whole-stack rule found; `resource` and `urn` say where."""
+
+    resource: str
+    text: str
+    urn: str = ""
+
+    @classmethod
+    def at(cls, resource: Resource, text: str) -> Fault:
+        return cls(resource.name, text, resource.urn)
+
+
+ResourceCheck = Callable[[Resource], Iterable[str]]
+StackCheck = Callable[[Stack], Iterable[Fault]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """`cis` are sections of the CIS Docker Benchmark 1.6.0; `also` are the ids of other catalogues."""
+
+    name: str
+    description: str
+    severity: Severity
+    level: Level
+    remediation: str
+    cis: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+    def message(self, resource: str, fault: str) -> str:
+        """Resource, fault, fix. Faults name settings and never hold the value of a variable or a file."""
+        return f"{resource}: {fault}. Fix: {self.remediation}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceRule(Rule):
+    """Looks at one resource of the kinds in `on`; the check yields the text of each fault."""
+
+    on: tuple[Kind, ...]
+    check: ResourceCheck
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackRule(Rule):
+    """Looks at all resources together."""
+
+    check: StackCheck
+
+
+def resource_rule(
+    *on: Kind,
+    severity: Severity,
+    level: Level,
+    fix: str,
+    cis: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
+) -> Callable[[ResourceCheck], ResourceRule]:
+    """Makes a rule of a function: its name in kebab-case is the rule's, its docstring the description."""
+
+    def make(check: ResourceCheck) -> ResourceRule:
+        return ResourceRule(
+            name=check.__name__.replace("_", "-"),
+            description=_description(check.__doc__),
+            severity=severity,
+            level=level,
+            remediation=fix,
+            cis=cis,
+            also=also,
+            on=on,
+            check=check,
+        )
+
+    return make
+
+
+def stack_rule(
+    *,
+    severity: Severity,
+    level: Level,
+    fix: str,
+    cis: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
+) -> Callable[[StackCheck], StackRule]:
+    """Like `resource_rule`, for a function of the whole stack."""
+
+    def make(check: StackCheck) -> StackRule:
+        return StackRule(
+            name=check.__name__.replace("_", "-"),
+            description=_description(check.__doc__),
+            severity=severity,
+            level=level,
+            remediation=fix,
+            cis=cis,
+            also=also,
+            check=check,
+        )
+
+    return make
+
+
+def _description(doc: str | None) -> str:
+    return " ".join(cleandoc(doc or "").split())

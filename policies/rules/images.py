@@ -1,0 +1,131 @@
+"""What runs in a container, and which secrets it is given where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from policies.model import Resource
+from policies.rule import resource_rule
+
+# Repositories that a container may come from: ours are built here. A dot or a slash would name a registry.
+ALLOWED_REPOSITORIES = re.compile(r"aidc-[a-z0-9-]+")
+SECRET_NAME = re.compile(
+    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|ROOT_USER|CREDENTIAL|CONNECTION_STRING"
+)
+# Names of a place where the secret lies, or of how to use it, not of the secret.
+PLACE_NAME = re.compile(r"_(FILE|PATH|DIR|MODE|TTL)$")
+SECRET_VALUE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/\s:@]*:[^/\s@]+@")
+SECRET_FLAG = re.compile(
+    r"^--?[\w-]*(password|passwd|secret|token|api-?key|access-?key)(-key)?(=\S|$)", re.IGNORECASE
+)
+
+
+def _reference(resource: Resource) -> str:
+    """The image's reference: a container names it `image`, an image resource `name`."""
+    return resource.text("image" if resource.kind == "container" else "name")
+
+
+def _split(reference: str) -> tuple[str, str, str]:
+    """(repository, tag, digest); a colon before the last slash belongs to a port."""
+    name, _, digest = reference.partition("@")
+    head, slash, last = name.rpartition("/")
+    last, _, tag = last.partition(":")
+    return f"{head}{slash}{last}", tag, digest
+
+
+def _is_id(reference: str) -> bool:
+    """A bare image id, which names one content for ever."""
+    return re.fullmatch(r"sha256:[0-9a-f]{64}", reference) is not None
+
+
+@resource_rule(
+    "container",
+    "image",
+    severity="high",
+    level="mandatory",
+    cis=("5.28",),
+    fix="name the image by a digest, or by a tag that is a hash of its content",
+)
+def image_pinned(resource: Resource) -> Iterator[str]:
+    """Checks whether an image's name stands for one content for ever."""
+    reference = _reference(resource)
+    _, tag, digest = _split(reference)
+    hashed = re.fullmatch(r"[0-9a-f]{12,64}", tag) or re.fullmatch(r"sha256:[0-9a-f]{64}", digest)
+    if not hashed and not _is_id(reference):
+        yield f"image {reference} has neither a digest nor a content-hash tag"
+
+
+@resource_rule(
+    "container",
+    "image",
+    severity="medium",
+    level="mandatory",
+    also=("DS-0001",),
+    fix="name the image by its content-hash tag",
+)
+def no_latest(resource: Resource) -> Iterator[str]:
+    """Checks whether an image has a tag, and not the moving one."""
+    reference = _reference(resource)
+    _, tag, digest = _split(reference)
+    if tag == "latest":
+        yield f"image {reference} is tagged latest"
+    elif not tag and not digest and not _is_id(reference):
+        yield f"image {reference} has no tag, which means latest"
+
+
+@resource_rule(
+    "container",
+    "image",
+    severity="high",
+    level="mandatory",
+    cis=("4.2",),
+    fix="use one of the images in images/, or allow the repository in policies/rules/images.py",
+)
+def registry_allowlist(resource: Resource) -> Iterator[str]:
+    """Checks whether an image comes from a repository that is trusted."""
+    reference = _reference(resource)
+    if not ALLOWED_REPOSITORIES.fullmatch(_split(reference)[0]) and not _is_id(reference):
+        yield f"image {reference} comes from a repository that is not on the list"
+
+
+@resource_rule(
+    "container",
+    severity="high",
+    level="mandatory",
+    cis=("4.10",),
+    also=("DS-0031",),
+    fix="deliver it as a file of mode 0400 in a seeded volume and pass the path (NAME_FILE)",
+)
+def no_secret_env(container: Resource) -> Iterator[str]:
+    """Checks whether no secret is in a container's environment, command line or files of its own layer."""
+    for name, value in container.environment:
+        upper = name.upper()
+        if SECRET_NAME.search(upper) and not PLACE_NAME.search(upper) and value:
+            yield f"environment variable {name} looks like a secret"
+        elif SECRET_VALUE.search(value):
+            yield f"environment variable {name} holds a key or a password in a URL"
+    words = {key: tuple(container.each(key)) for key in ("command", "entrypoints")}
+    words["healthcheck.tests"] = tuple(container.mapping("healthcheck").get("tests") or ())
+    for key, arguments in words.items():
+        for position, argument in enumerate(arguments):
+            if SECRET_VALUE.search(str(argument)) or SECRET_FLAG.search(str(argument)):
+                yield f"{key}[{position}] looks like a secret"
+    if container.is_seed:  # Its upload lands in a volume; that is how secrets are delivered.
+        return
+    for upload in container.each("uploads"):
+        yield f"file {upload.get('file')} is uploaded into the container's own layer"
+
+
+@resource_rule(
+    "container",
+    severity="high",
+    level="mandatory",
+    fix="set the upload's permissions to 0400 and its owner to the user that reads it",
+)
+def secret_file_mode(container: Resource) -> Iterator[str]:
+    """Checks whether delivered files, which may be secrets, are readable by their owner only."""
+    for upload in container.each("uploads"):
+        mode = str(upload.get("permissions") or "0644")
+        if re.fullmatch(r"0?[0-7]00", mode) is None:
+            yield f"file {upload.get('file')} has mode {mode}"

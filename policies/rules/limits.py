@@ -1,0 +1,164 @@
+"""What a container may use up, and how it fails, stops and logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from policies.model import Resource
+from policies.rule import resource_rule
+
+CAPPED_DRIVERS = frozenset({"local"})  # 5 files of 20 MB unless told otherwise.
+
+
+@resource_rule(
+    "container",
+    severity="medium",
+    level="mandatory",
+    cis=("5.13",),
+    also=("KSV-0014",),
+    fix="set readOnly, and give the paths that must be written a tmpfs or a volume",
+)
+def readonly_root(container: Resource) -> Iterator[str]:
+    """Checks whether a container's root file system is read-only."""
+    # A seed's file is uploaded into it, which Docker refuses on a read-only root; nothing ever runs there.
+    if not container.is_seed and container.get("readOnly") is not True:
+        yield "readOnly is not set"
+
+
+@resource_rule(
+    "container",
+    severity="low",
+    level="advisory",
+    fix="add the missing options, such as rw,noexec,nosuid,nodev,size=64m",
+)
+def tmpfs_hardened(container: Resource) -> Iterator[str]:
+    """Checks whether every tmpfs has a size and holds no programs."""
+    for path, options in container.mapping("tmpfs").items():
+        flags = {flag.strip() for flag in str(options).split(",")}
+        missing = [flag for flag in ("noexec", "nosuid") if flag not in flags]
+        if not any(flag.startswith("size=") for flag in flags):
+            missing.append("size")
+        if missing:
+            yield f"tmpfs {path} lacks {', '.join(missing)}"
+
+
+@resource_rule(
+    "container",
+    severity="medium",
+    level="mandatory",
+    cis=("5.11",),
+    also=("KSV-0018",),
+    fix="set memory and memorySwap to the same number of MiB",
+)
+def memory_limit(container: Resource) -> Iterator[str]:
+    """Checks whether a container's memory is limited, swap included."""
+    if container.is_seed:
+        return
+    memory, swap = container.number("memory"), container.number("memorySwap")
+    if memory <= 0:
+        yield "memory is not limited"
+    elif swap != memory:
+        # Unset, Docker lets the container swap as much again; -1 is unlimited.
+        yield "memorySwap differs from memory, so the container may swap"
+
+
+@resource_rule(
+    "container",
+    severity="medium",
+    level="advisory",
+    cis=("5.12",),
+    also=("KSV-0011",),
+    fix='set cpus, such as "1.0"',
+)
+def cpu_limit(container: Resource) -> Iterator[str]:
+    """Checks whether a container's CPU time is limited."""
+    if container.is_seed:
+        return
+    if container.number("cpus") <= 0 and container.number("cpuQuota") <= 0 and not container.text("cpuSet"):
+        yield "none of cpus, cpuQuota and cpuSet is set"
+
+
+@resource_rule(
+    "container",
+    severity="medium",
+    level="advisory",
+    cis=("5.19", "5.29"),
+    fix="add an ulimit nproc with a hard limit",
+)
+def process_limit(container: Resource) -> Iterator[str]:
+    """Checks whether the number of a container's processes is limited (the provider has no pids limit)."""
+    if container.is_seed:
+        return
+    limits = {str(item.get("name")): float(item.get("hard") or 0) for item in container.each("ulimits")}
+    if limits.get("nproc", 0) <= 0:
+        yield "no ulimit nproc"
+
+
+@resource_rule(
+    "container",
+    severity="medium",
+    level="advisory",
+    cis=("5.15",),
+    fix='set restart to "on-failure" with a maxRetryCount',
+)
+def restart_bounded(container: Resource) -> Iterator[str]:
+    """Checks whether a failing service is restarted, but not for ever."""
+    restart, tries = container.text("restart") or "no", container.number("maxRetryCount")
+    if container.is_seed or (container.is_job and restart == "no"):  # Nothing to restart.
+        return
+    if restart != "on-failure":
+        yield f"restart is {restart}"
+    elif tries < 1:
+        yield "restart on-failure has no maxRetryCount"
+
+
+@resource_rule(
+    "container",
+    severity="medium",
+    level="mandatory",
+    cis=("5.27",),
+    also=("DS-0026",),
+    fix='set healthcheck.tests, such as ["CMD", "program", "argument"]',
+)
+def healthcheck(container: Resource) -> Iterator[str]:
+    """Checks whether a service tells if it is healthy."""
+    if container.is_seed or container.is_job:  # A job tells by its exit code.
+        return
+    tests = [str(item) for item in container.mapping("healthcheck").get("tests") or ()]
+    if not tests or tests == [""]:
+        yield "healthcheck is not set"
+    elif tests[0] == "NONE":
+        yield "healthcheck is switched off"
+    elif len(tests) < 2 or not any(part.strip() for part in tests[1:]):
+        yield "healthcheck has no command"
+
+
+@resource_rule(
+    "container",
+    severity="high",
+    level="mandatory",
+    fix="set destroyGraceSeconds to the time that the service needs to finish",
+)
+def graceful_stop(container: Resource) -> Iterator[str]:
+    """Checks whether a service gets time to finish its writes and its requests when it is stopped."""
+    if container.is_seed or container.source == "live":  # The provider's setting: the engine has none.
+        return
+    if container.number("destroyGraceSeconds") < 1:
+        yield "destroyGraceSeconds is not set, so it is killed at once"
+
+
+@resource_rule(
+    "container",
+    severity="low",
+    level="advisory",
+    cis=("2.13",),
+    fix="set logOpts max-size and max-file",
+)
+def log_cap(container: Resource) -> Iterator[str]:
+    """Checks whether a container's log cannot fill the disk."""
+    if container.is_seed or container.text("logDriver") in CAPPED_DRIVERS:
+        return
+    size = str(container.mapping("logOpts").get("max-size") or "")
+    if not re.fullmatch(r"[1-9]\d*[kmg]?", size.lower()):
+        yield "logOpts has no max-size"

@@ -1,0 +1,167 @@
+"""How traffic may reach a container: published ports and the networks themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from policies.model import Resource, segment_of, stack_of
+from policies.rule import resource_rule
+
+EDGE_ROLES = frozenset({"load-balancer"})
+EDGE_SEGMENT = "edge"
+WILDCARDS = frozenset({"", "0.0.0.0", "::", "[::]"})
+DEFAULT_BRIDGES = frozenset({"", "default", "bridge"})
+BRIDGE_NAME = "com.docker.network.bridge.name"
+
+
+@resource_rule(
+    "container",
+    severity="high",
+    level="mandatory",
+    cis=("5.14",),
+    fix="set ports.ip to the one address on which the port is meant to be reached",
+)
+def publish_explicit_ip(container: Resource) -> Iterator[str]:
+    """Checks whether published ports name the host's address, rather than all of them."""
+    for port in container.each("ports"):
+        if str(port.get("ip") or "") in WILDCARDS:
+            yield f"port {_port(port, 'internal')} is published on every address of the host"
+    if container.get("publishAllPorts"):
+        yield "publishAllPorts is set"
+
+
+@resource_rule(
+    "container",
+    severity="critical",
+    level="mandatory",
+    cis=("5.9",),
+    also=("KSV-0024",),
+    fix="remove ports and add a route to the load balancer",
+)
+def publish_edge_only(container: Resource) -> Iterator[str]:
+    """Checks whether only the load balancer publishes ports."""
+    if container.role in EDGE_ROLES:
+        return
+    for port in container.each("ports"):
+        yield f"role {container.role or '(none)'} publishes port {_port(port, 'internal')}"
+
+
+@resource_rule(
+    "container",
+    severity="low",
+    level="advisory",
+    cis=("5.8",),
+    fix="publish on a port from 1024 upwards",
+)
+def no_low_host_port(container: Resource) -> Iterator[str]:
+    """Checks whether no port below 1024 of the host is taken."""
+    for port in container.each("ports"):
+        external = float(port.get("external") or 0)
+        if 0 < external < 1024:
+            yield f"host port {external:.0f} is below 1024"
+
+
+@resource_rule(
+    "container",
+    severity="high",
+    level="mandatory",
+    cis=("5.30",),
+    fix="attach the container to its segments by networksAdvanced, or set networkMode to none",
+)
+def own_network(container: Resource) -> Iterator[str]:
+    """Checks whether a container is not on Docker's default bridge, which every container may join."""
+    if "bridge" in container.networks:
+        yield "networksAdvanced holds the default bridge"
+    elif not container.networks and container.text("networkMode") in DEFAULT_BRIDGES:
+        yield "no network is named, so it lands on the default bridge"
+
+
+@resource_rule(
+    "network",
+    severity="critical",
+    level="mandatory",
+    fix="set internal; only the edge segment has a way out",
+)
+def internal_network(network: Resource) -> Iterator[str]:
+    """Checks whether a network has no way out of the host, the edge excepted."""
+    is_edge = bool(stack_of(network.name)) and segment_of(network.name) == EDGE_SEGMENT
+    if not is_edge and network.get("internal") is not True:
+        yield "internal is not set"
+
+
+@resource_rule(
+    "network",
+    "container",
+    severity="high",
+    level="mandatory",
+    fix="remove ipv6 and its addresses: the firewall's flows are IPv4",
+)
+def ipv4_only(resource: Resource) -> Iterator[str]:
+    """Checks whether no second address family leads around the flow table."""
+    if resource.kind == "network":
+        if resource.get("ipv6"):
+            yield "ipv6 is enabled"
+        for config in resource.each("ipamConfigs"):
+            if ":" in str(config.get("subnet") or ""):
+                yield f"subnet {config.get('subnet')} is IPv6"
+        return
+    for network in resource.each("networksAdvanced"):
+        if network.get("ipv6Address"):
+            yield f"an IPv6 address is set on {network.get('name')}"
+
+
+@resource_rule(
+    "network",
+    severity="medium",
+    level="mandatory",
+    fix="set ipamConfigs to the one subnet of the address plan",
+)
+def fixed_subnet(network: Resource) -> Iterator[str]:
+    """Checks whether a network has one subnet from the plan, so that firewall rules can name it."""
+    subnets = [str(config.get("subnet") or "") for config in network.each("ipamConfigs")]
+    if len(subnets) != 1 or not _is_private(subnets[0]):
+        yield "ipamConfigs does not hold exactly one private subnet"
+
+
+@resource_rule(
+    "network",
+    severity="high",
+    level="mandatory",
+    fix=f"use the driver bridge and set the option {BRIDGE_NAME}",
+)
+def fixed_bridge(network: Resource) -> Iterator[str]:
+    """Checks whether a network's interface has a fixed name: the firewall's default deny is bound to it."""
+    name = str(network.mapping("options").get(BRIDGE_NAME) or "")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", name):
+        yield f"option {BRIDGE_NAME} is not set, so no firewall rule covers the network"
+    driver = network.text("driver") or "bridge"
+    if driver != "bridge":
+        yield f"driver {driver} has no bridge on which the firewall could filter"
+
+
+@resource_rule(
+    "container",
+    severity="high",
+    level="mandatory",
+    fix="set networksAdvanced.ipv4Address to the address of the plan",
+)
+def fixed_address(container: Resource) -> Iterator[str]:
+    """Checks whether a container has its planned address in every segment: firewall rules go by it."""
+    fixed = {str(n.get("name")) for n in container.each("networksAdvanced") if n.get("ipv4Address")}
+    for network in container.networks:
+        if network not in fixed:
+            yield f"it has no fixed address in {network}"
+
+
+def _port(port: object, key: str) -> str:
+    value = port.get(key) if hasattr(port, "get") else None
+    return f"{float(value):.0f}" if value is not None else "(any)"
+
+
+def _is_private(subnet: str) -> bool:
+    try:
+        return ip_network(subnet).is_private
+    except ValueError:
+        return False

@@ -1,0 +1,169 @@
+"""What a process inside a container may do: user, capabilities, kernel filters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from policies.model import Resource
+from policies.rule import resource_rule
+
+# Capabilities that a role may add after dropping all. A role that is absent may add none.
+ALLOWED_CAPABILITIES: Mapping[str, frozenset[str]] = {
+    # Loads nftables rules into the host's network namespace.
+    "firewall": frozenset({"NET_ADMIN"}),
+}
+# Each of these alone is a known way out of a container, or into its neighbours' traffic.
+DEADLY_CAPABILITIES = frozenset(
+    {
+        "ALL",
+        "SYS_ADMIN",
+        "SYS_MODULE",
+        "SYS_PTRACE",
+        "SYS_RAWIO",
+        "DAC_READ_SEARCH",
+        "NET_ADMIN",
+        "NET_RAW",
+        "BPF",
+    }
+)
+
+
+def _capabilities(container: Resource, which: str) -> Iterator[str]:
+    """Names without the `CAP_` prefix, upper case: Docker takes both spellings."""
+    value = container.mapping("capabilities").get(which)
+    items: Iterable[object] = value if value is not None and not isinstance(value, str) else ()
+    return (str(item).upper().removeprefix("CAP_") for item in items)
+
+
+def _security_options(container: Resource) -> frozenset[str]:
+    """Options as `key=value`: the engine also takes the old spelling with a colon."""
+    return frozenset(
+        re.sub(r"^([\w-]+):", r"\1=", str(o).strip().lower()) for o in container.each("securityOpts")
+    )
+
+
+@resource_rule(
+    "container",
+    severity="critical",
+    level="mandatory",
+    cis=("5.5",),
+    also=("KSV-0017",),
+    fix="remove privileged; add the single capability or device that the service needs",
+)
+def no_privileged(container: Resource) -> Iterator[str]:
+    """Checks whether a container runs without the privileged flag, which gives it the whole host."""
+    if container.get("privileged"):
+        yield "privileged is set"
+
+
+@resource_rule(
+    "container",
+    severity="high",
+    level="mandatory",
+    cis=("5.4",),
+    also=("KSV-0003",),
+    fix='set capabilities.drops to ["ALL"]',
+)
+def caps_drop_all(container: Resource) -> Iterator[str]:
+    """Checks whether a container drops all of Docker's default capabilities."""
+    if "ALL" not in _capabilities(container, "drops"):
+        yield 'capabilities.drops does not hold "ALL"'
+
+
+@resource_rule(
+    "container",
+    severity="high",
+    level="mandatory",
+    cis=("5.4",),
+    also=("KSV-0106",),
+    fix="remove it from capabilities.adds, or allow it for the role in policies/rules/privilege.py",
+)
+def caps_allowlist(container: Resource) -> Iterator[str]:
+    """Checks whether a container adds only the capabilities that its role is known to need."""
+    allowed = ALLOWED_CAPABILITIES.get(container.role, frozenset())
+    for capability in _capabilities(container, "adds"):
+        if capability not in allowed:
+            yield f"capability {capability} is added, which role {container.role or '(none)'} may not have"
+
+
+@resource_rule(
+    "container",
+    severity="critical",
+    level="mandatory",
+    cis=("5.4",),
+    also=("KSV-0005", "KSV-0119", "KSV-0120"),
+    fix="remove it from capabilities.adds and do the work outside the container",
+)
+def no_deadly_caps(container: Resource) -> Iterator[str]:
+    """Checks whether a container adds no capability that is a way out of it."""
+    for capability in _capabilities(container, "adds"):
+        if capability in DEADLY_CAPABILITIES:
+            yield f"capability {capability} is added"
+
+
+@resource_rule(
+    "container",
+    severity="high",
+    level="mandatory",
+    cis=("5.26",),
+    also=("KSV-0001",),
+    fix='set securityOpts to ["no-new-privileges:true"]',
+)
+def no_new_privileges(container: Resource) -> Iterator[str]:
+    """Checks whether set-uid programs cannot raise a container's privileges."""
+    if not _security_options(container) & {"no-new-privileges", "no-new-privileges=true"}:
+        yield "no-new-privileges is not set"
+
+
+@resource_rule(
+    "container",
+    severity="high",
+    level="mandatory",
+    cis=("5.22",),
+    also=("KSV-0030",),
+    fix="remove the seccomp option: Docker's default profile then applies",
+)
+def seccomp_on(container: Resource) -> Iterator[str]:
+    """Checks whether a container keeps a seccomp filter of its system calls."""
+    if "seccomp=unconfined" in _security_options(container):
+        yield "seccomp is unconfined"
+
+
+@resource_rule(
+    "container",
+    severity="medium",
+    level="mandatory",
+    cis=("5.2", "5.3"),
+    fix="remove the option: the host's AppArmor or SELinux default then applies",
+)
+def lsm_on(container: Resource) -> Iterator[str]:
+    """Checks whether a container keeps the host's AppArmor or SELinux confinement and masked system paths."""
+    off = {"apparmor=unconfined", "label=disable", "systempaths=unconfined"}
+    for option in sorted(_security_options(container) & off):
+        yield f"security option {option} is set"
+
+
+@resource_rule(
+    "container",
+    severity="high",
+    level="mandatory",
+    cis=("4.1",),
+    also=("KSV-0012", "DS-0002"),
+    fix='set user to a number other than 0, such as "10001:10001"',
+)
+def non_root(container: Resource) -> Iterator[str]:
+    """Checks whether a container runs as a numeric user other than root."""
+    if container.is_seed:  # No process ever runs in it.
+        return
+    user = container.text("user")
+    uid = user.partition(":")[0]
+    if not user:
+        yield "user is not set, so the image decides"
+    elif not uid.isdecimal():
+        yield f"user {user!r} is a name, which the image may map to root"
+    elif int(uid) == 0:
+        yield "user is root"
+    for group in container.each("groupAdds"):
+        if str(group) in ("0", "root", "docker"):
+            yield f"group {group} is added"

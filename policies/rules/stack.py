@@ -1,0 +1,165 @@
+"""What must hold for all resources together: the flow table is the promise, the resources have to keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+from itertools import combinations
+
+from policies.model import Resource, Stack, segment_of
+from policies.rule import Fault, stack_rule
+
+VAULT, BACKUP = "vault", "backup"
+
+
+def _services(stack: Stack) -> Iterator[Resource]:
+    """Containers that have a role in the flow table: seeds have no network."""
+    return (container for container in stack.of("container") if not container.is_seed)
+
+
+@stack_rule(
+    severity="critical",
+    level="mandatory",
+    fix="attach the container to exactly the segments of its role's flows in components/flows.py",
+)
+def segment_membership(stack: Stack) -> Iterator[Fault]:
+    """Checks whether every container is attached to the segments of its declared flows and to no other."""
+    for container in _services(stack):
+        needed = {f.segment for f in stack.flows if container.role in (f.source, f.destination)}
+        joined = {segment_of(network) for network in container.networks}
+        for segment in sorted(joined - needed):
+            yield Fault.at(container, f"it joins {segment}, which no flow needs")
+        for segment in sorted(needed - joined):
+            yield Fault.at(container, f"it is not in {segment}, which its flows need")
+
+
+@stack_rule(
+    severity="medium",
+    level="mandatory",
+    fix="give every network a subnet of its own from the address plan",
+)
+def disjoint_subnets(stack: Stack) -> Iterator[Fault]:
+    """Checks whether no address belongs to two networks."""
+    planned = []
+    for network in stack.of("network"):
+        for config in network.each("ipamConfigs"):
+            try:
+                planned.append((network, ip_network(str(config.get("subnet")))))
+            except ValueError:
+                continue  # fixed-subnet reports it.
+    for (one, subnet), (other, taken) in combinations(planned, 2):
+        if subnet.overlaps(taken):
+            yield Fault.at(other, f"subnet {taken} overlaps {subnet} of {one.name}")
+
+
+@stack_rule(
+    severity="critical",
+    level="mandatory",
+    fix="leave the vault in a segment of its own with the backup role, and no other flow to it",
+)
+def vault_isolated(stack: Stack) -> Iterator[Fault]:
+    """Checks whether only the backup role can reach the vault."""
+    for flow in stack.flows:
+        if (flow.destination == VAULT and flow.source != BACKUP) or flow.source == VAULT:
+            yield Fault(VAULT, f"a flow {flow.source} to {flow.destination} is declared")
+    services = tuple(_services(stack))
+    vaults = [container for container in services if container.role == VAULT]
+    networks = {network for vault in vaults for network in vault.networks}
+    volumes = {volume for vault in vaults for volume in vault.writable_volumes}
+    for container in services:
+        if container.role == VAULT:
+            continue
+        shared = networks & set(container.networks)
+        if shared and container.role != BACKUP:
+            yield Fault.at(container, f"it shares {', '.join(sorted(shared))} with the vault")
+        for volume in sorted(volumes & _mounted(container)):
+            yield Fault.at(container, f"it mounts the vault's volume {volume}")
+
+
+@stack_rule(
+    severity="high",
+    level="mandatory",
+    fix="name it aidc-<stack>-<service> and set the labels aidc.stack and aidc.role",
+)
+def named_and_labelled(stack: Stack) -> Iterator[Fault]:
+    """Checks whether everything says which stack and role it belongs to: the other rules go by it."""
+    roles = {role for flow in stack.flows for role in (flow.source, flow.destination)} | {"firewall"}
+    for resource in stack.resources:
+        if resource.kind not in ("container", "network", "volume"):
+            continue
+        label = resource.label("aidc.stack")
+        if not label or not resource.name.startswith(f"aidc-{label}-"):
+            yield Fault.at(resource, "its name does not start with aidc- and its label aidc.stack")
+    for container in _services(stack):
+        if container.role not in roles:
+            yield Fault.at(container, "its label aidc.role names no role of the flow table")
+
+
+def _mounted(container: Resource) -> set[str]:
+    """Names of all volumes in the container, read-only ones too."""
+    mounted = {str(m.get("source")) for m in container.each("mounts") if m.get("type") == "volume"}
+    return mounted | {str(v.get("volumeName")) for v in container.each("volumes") if v.get("volumeName")}
+
+
+@stack_rule(
+    severity="high",
+    level="mandatory",
+    fix="serve TLS and say so in LISTENS of components/flows.py, or waive the named connection",
+)
+def tls_in_transit(stack: Stack) -> Iterator[Fault]:
+    """Checks whether every declared flow ends at a port that serves TLS."""
+    plain = {
+        f"{flow.source}->{flow.destination} ({flow.segment})": None
+        for flow in stack.flows
+        if not any(
+            listen.port <= flow.port and flow.port_end <= listen.port_end and "TLS" in listen.purpose
+            for listen in stack.listens.get(flow.destination, ())
+        )
+    }
+    for connection in plain:
+        yield Fault(connection, "the connection is not encrypted")
+
+
+@stack_rule(
+    severity="high",
+    level="mandatory",
+    fix="add a flow from backup to the role, and the bucket to the backup's list",
+)
+def backup_coverage(stack: Stack) -> Iterator[Fault]:
+    """Checks whether every role that keeps data is read by the backup, and every bucket is on its list."""
+    data = {volume.name for volume in stack.of("volume") if volume.label("aidc.kind") == "data"}
+    backed_up = {flow.destination for flow in stack.flows if flow.source == BACKUP}
+    for container in _services(stack):
+        kept = data & set(container.writable_volumes)
+        if kept and container.role not in backed_up:
+            yield Fault.at(
+                container, f"volume {', '.join(sorted(kept))} holds data that no backup flow reads"
+            )
+    made, listed = _buckets(stack, "object-store-setup"), _buckets(stack, BACKUP)
+    for bucket in sorted(made - listed):
+        yield Fault(BACKUP, f"bucket {bucket} is made and not backed up")
+
+
+def _buckets(stack: Stack, role: str) -> set[str]:
+    """Lines of the file `buckets` that a role is given; empty where the content cannot be had."""
+    contents = [
+        str(upload.get("content") or "")
+        for seed in stack.of("container")
+        if seed.is_seed and seed.role == role
+        for upload in seed.each("uploads")
+        if str(upload.get("file")).endswith("/buckets")
+    ]
+    return {line for content in contents for line in content.split()}
+
+
+@stack_rule(
+    severity="medium",
+    level="mandatory",
+    fix="mount the volume with readOnly",
+)
+def files_readonly(stack: Stack) -> Iterator[Fault]:
+    """Checks whether configuration and secrets are mounted read-only: only a seed writes them."""
+    files = {volume.name for volume in stack.of("volume") if volume.label("aidc.kind") == "files"}
+    for container in _services(stack):
+        for volume in sorted(files & set(container.writable_volumes)):
+            yield Fault.at(container, f"it may write to the files in {volume}")

@@ -1,0 +1,127 @@
+"""Where resources come from: the program run under mocks, exported state, or running containers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pulumi
+import yaml
+from pulumi.runtime import mocks, set_all_config, set_mocks
+from pulumi.runtime.stack import run_pulumi_func
+
+from policies.model import KINDS, Resource, Source
+
+ROOT = Path(__file__).parent.parent
+PROJECT = "aidc"
+# The engine marks a secret by this signature under this key; the value is in "value" or "ciphertext".
+SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
+HIDDEN = "(secret)"
+# Stand-ins for what `up` generates. They never meet a real stack: nothing is created from a plan.
+FAKE_SEED = "5eed" * 16
+FAKE_ISSUED = "2026-01-01"
+
+
+class SourceError(Exception):
+    """The resources cannot be had: what is wrong, and the fix."""
+
+
+class _Recorder(mocks.Mocks):
+    """Answers every registration with its inputs, so that all outputs are known, and keeps them."""
+
+    def __init__(self) -> None:
+        self.registered: list[Resource] = []
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.registered.append(from_engine(args.typ, args.name, args.inputs))
+        return f"{args.name}-id", args.inputs
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        return args.args, []
+
+
+def from_engine(
+    type_: str, name: str, props: Mapping[str, Any], urn: str = "", source: Source = "plan"
+) -> Resource:
+    """A resource in the engine's form; secrets are unwrapped where the value is there."""
+    plain = {key: _reveal(value) for key, value in props.items()}
+    return Resource(KINDS.get(type_, "other"), str(plain.get("name") or name), plain, urn, source, type_)
+
+
+def _reveal(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if SIGNATURE_KEY in value:
+            return _reveal(value["value"]) if "value" in value else HIDDEN
+        return {key: _reveal(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_reveal(item) for item in value]
+    return value
+
+
+def program(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
+    """All resources that `__main__.py` registers for a stack, without an engine, secrets or images.
+
+    Raises:
+        SourceError: there is no such stack, or the program refuses its configuration.
+    """
+    recorder, configuration = _Recorder(), _configuration(stack, root)
+
+    def run() -> None:
+        runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+
+    async def main() -> None:
+        # In here, since the mocks register the root resource on the loop that is running.
+        set_mocks(recorder, PROJECT, stack, preview=False)
+        set_all_config(configuration)
+        # The image's name is a digest of a context that only a set-up machine has.
+        # The machine that checks need not be the one that will run the stack.
+        elsewhere = patch.dict(os.environ, {"AIDC_HOST": "unknown"})
+        with elsewhere, patch("components.image.reference", _image):
+            await run_pulumi_func(run)
+
+    try:
+        asyncio.run(main())
+    except (pulumi.RunError, SystemExit, FileNotFoundError) as error:
+        raise SourceError(f"stack {stack}: the program does not run: {error}") from error
+    return tuple(recorder.registered)
+
+
+def _image(name: str, build: Path) -> str:
+    return f"aidc-{name}:{'0' * 12}"
+
+
+def _configuration(stack: str, root: Path) -> dict[str, str]:
+    """The stack's YAML as the engine hands it to a program: objects as JSON, secrets by stand-ins."""
+    path = root / f"Pulumi.{stack}.yaml"
+    if not path.exists():
+        known = sorted(p.name.split(".")[1] for p in root.glob("Pulumi.*.yaml"))
+        raise SourceError(f"{path.name}: there is no such file. Fix: STACK=one of {', '.join(known)}")
+    try:
+        values = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("config") or {}
+    except yaml.YAMLError as error:
+        raise SourceError(f"{path.name}: this is no YAML: {error}") from error
+    stand_ins = {f"{PROJECT}:seed": FAKE_SEED, f"{PROJECT}:issued": FAKE_ISSUED}
+    plain = {key: value for key, value in values.items() if key not in stand_ins}
+    return {k: v if isinstance(v, str) else json.dumps(v) for k, v in plain.items()} | stand_ins
+
+
+def state(exported: Mapping[str, Any]) -> tuple[Resource, ...]:
+    """Resources of `pulumi stack export`. Encrypted values read "(secret)".
+
+    Raises:
+        SourceError: this is no exported stack.
+    """
+    resources = (exported.get("deployment") or {}).get("resources")
+    if not isinstance(resources, list):
+        raise SourceError("this is no exported state. Fix: pulumi stack export --file FILE")
+    return tuple(
+        from_engine(r["type"], r["urn"].rpartition("::")[2], r.get("inputs") or {}, r["urn"], "state")
+        for r in resources
+        if not r.get("delete")
+    )

@@ -1,0 +1,102 @@
+"""The live stack under test: `make test` brings it up, runs these tests, and destroys it.
+
+Everything is read from the exported inventory, so that the tests know only what users know. To run them on a
+stack that is up: `eval "$(make -s env)"`, then `pytest tests/acceptance`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import testinfra
+from botocore.config import Config
+
+from components.inventory import Inventory, ServiceEntry, load
+
+ROOT = Path(__file__).parents[2]
+STACK = os.environ.get("STACK", "test")
+
+
+@cache
+def output(name: str) -> Any:
+    """A stack output, secrets in plain."""
+    command = ["pulumi", "stack", "output", name, "--json", "--show-secrets", "--stack", STACK]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        pytest.exit(f"stack {STACK!r} is not up: {found.stderr.strip()}; fix: make up STACK={STACK}", 2)
+    return json.loads(found.stdout)
+
+
+def stack_inventory() -> Inventory:
+    return load(output("inventory"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`service` stands for each running service, `endpoint` for each published one."""
+    if "service" in metafunc.fixturenames:
+        services = [s for s in stack_inventory().services if s.role != "object-store-setup"]
+        metafunc.parametrize("service", services, ids=lambda s: s.name)
+    if "endpoint" in metafunc.fixturenames:
+        urls = {name: url for name, url in stack_inventory().endpoints.items() if url}
+        metafunc.parametrize("endpoint", urls.values(), ids=urls.keys())
+
+
+@pytest.fixture(scope="session")
+def inventory() -> Inventory:
+    return stack_inventory()
+
+
+@pytest.fixture(scope="session")
+def access() -> dict[str, Any]:
+    """CA certificate, Ray token and S3 keys of the outside user."""
+    return dict(output("access"))
+
+
+@pytest.fixture(scope="session")
+def ca_file(access: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("tls") / "ca.pem"
+    path.write_text(access["ca_pem"])
+    return str(path)
+
+
+@pytest.fixture
+def inside(service: ServiceEntry) -> Any:
+    """testinfra's view from inside the container of `service`."""
+    return testinfra.get_host(f"docker://{service.container}")
+
+
+@pytest.fixture(scope="session")
+def local() -> Any:
+    """testinfra's view of this machine."""
+    return testinfra.get_host("local://")
+
+
+@pytest.fixture(scope="session")
+def s3(inventory: Inventory, access: dict[str, Any], ca_file: str) -> Any:
+    """S3 as the outside user `client`, through the load balancer."""
+    return s3_client(inventory, access["s3"]["access_key"], access["s3"]["secret_key"], ca_file)
+
+
+def s3_client(inventory: Inventory, access_key: str, secret_key: str, ca_file: str) -> Any:
+    settings = Config(
+        s3={"addressing_style": "path"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"total_max_attempts": 2},
+    )
+    return boto3.client(
+        "s3",
+        endpoint_url=inventory.endpoints["s3"],
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        region_name="us-east-1",
+        verify=ca_file,
+        config=settings,
+    )

@@ -1,0 +1,73 @@
+"""A short benchmark on the live stack: it trains to its targets, serves what it trained, and reports it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import ROOT, STACK
+
+OUT = ROOT / "out" / STACK
+
+
+@pytest.fixture(scope="module")
+def result() -> dict[str, Any]:
+    """`result.json` of a smoke run."""
+    (OUT / "result.json").unlink(missing_ok=True)
+    arguments = ["run", "--stack", STACK, "--tier", "smoke", "--out", str(OUT)]
+    # Its progress goes straight to the terminal: the run takes minutes.
+    subprocess.run([sys.executable, "-m", "benchmark", *arguments], cwd=ROOT, check=False)
+    return dict(json.loads((OUT / "result.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def report(result: dict[str, Any]) -> Path:
+    subprocess.run(
+        [sys.executable, "-m", "benchmark", "report", str(OUT / "result.json")], cwd=ROOT, check=True
+    )
+    return OUT / "report.html"
+
+
+def test_result_is_complete(result: dict[str, Any]) -> None:
+    assert result["schema"] == "aidc.result/1"
+    assert result["complete"] is True
+
+
+@pytest.mark.parametrize("workload", ["mlp", "digits", "bytelm"])
+def test_model_reaches_its_target(result: dict[str, Any], workload: str) -> None:
+    runs = [run for run in result["training"] if run["workload"] == workload]
+    assert runs
+    assert all(run["quality"]["passed"] for run in runs), [run["quality"] for run in runs]
+
+
+def test_training_ran_on_both_nodes(result: dict[str, Any]) -> None:
+    assert {run["world_size"] for run in result["training"]} == {2}
+    assert {run["launcher"] for run in result["training"]} == {"ray"}
+
+
+def test_throughput_agrees_with_the_step_time(result: dict[str, Any]) -> None:
+    for run in result["training"]:
+        per_second = run["throughput"]["value"]
+        assert per_second > 0
+        steps_per_second = 1 / run["step_time_s"]["median"]
+        # Units a step = throughput x step time: at least one a rank.
+        assert per_second / steps_per_second >= run["world_size"]
+
+
+def test_no_verdict_failed(result: dict[str, Any]) -> None:
+    assert [v for v in result["verdicts"] if v["verdict"] == "fail"] == []
+
+
+def test_served_model_answers_as_the_trained_one(result: dict[str, Any]) -> None:
+    names = [v["name"] for v in result["verdicts"] if "served" in v["name"]]
+    assert names
+
+
+def test_report_is_self_contained(report: Path) -> None:
+    html = report.read_text()
+    assert "<svg" in html
+    assert 'src="http' not in html
+    assert 'href="http' not in html

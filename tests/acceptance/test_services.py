@@ -1,0 +1,104 @@
+"""Every container as it runs: healthy, hardened, limited, and with the files that it should have."""
+
+from typing import Any
+
+import pytest
+
+from components.inventory import Inventory, ServiceEntry
+
+
+@pytest.fixture
+def found(service: ServiceEntry, local: Any) -> dict[str, Any]:
+    """The engine's description of the container."""
+    return dict(local.docker(service.container).inspect())
+
+
+def test_is_healthy(found: dict[str, Any]) -> None:
+    assert found["State"]["Health"]["Status"] == "healthy"
+
+
+def test_did_not_crash(found: dict[str, Any]) -> None:
+    assert found["RestartCount"] == 0
+
+
+def test_runs_the_declared_image(found: dict[str, Any], service: ServiceEntry) -> None:
+    assert found["Config"]["Image"] == service.image
+
+
+def test_root_is_read_only(found: dict[str, Any]) -> None:
+    assert found["HostConfig"]["ReadonlyRootfs"] is True
+
+
+def test_write_to_root_fails(inside: Any) -> None:
+    assert inside.run("touch /usr/canary").rc != 0
+
+
+def test_has_no_capabilities_beyond_the_declared(found: dict[str, Any], service: ServiceEntry) -> None:
+    allowed = ["CAP_NET_ADMIN"] if service.role == "firewall" else []
+    assert found["HostConfig"]["CapDrop"] == ["ALL"]
+    assert (found["HostConfig"]["CapAdd"] or []) == allowed
+
+
+def test_process_holds_no_capabilities(inside: Any, service: ServiceEntry) -> None:
+    effective = int(inside.run("grep CapEff /proc/self/status").stdout.split()[1], 16)
+    net_admin = 1 << 12
+    assert effective == (net_admin if service.role == "firewall" else 0)
+
+
+def test_cannot_gain_privileges(inside: Any) -> None:
+    assert inside.run("grep NoNewPrivs /proc/self/status").stdout.split()[1] == "1"
+
+
+def test_is_not_root(inside: Any, service: ServiceEntry) -> None:
+    if service.role == "firewall":
+        pytest.skip("nftables needs root: a waived exception")
+    assert inside.run("id -u").stdout.strip() != "0"
+
+
+def test_is_limited(found: dict[str, Any]) -> None:
+    limits = found["HostConfig"]
+    assert limits["Memory"] > 0
+    assert limits["MemorySwap"] == limits["Memory"]
+    assert limits["NanoCpus"] > 0 or limits["CpuQuota"] > 0
+
+
+def test_secret_files_are_private(inside: Any) -> None:
+    modes = set(inside.run("find /etc/aidc -type f -printf '%m\\n'").stdout.split())
+    assert modes == {"400"}
+
+
+def test_environment_holds_no_secret(found: dict[str, Any], access: dict[str, Any]) -> None:
+    text = " ".join(found["Config"]["Env"] + (found["Config"]["Cmd"] or []))
+    assert access["ray_token"] not in text
+    assert access["s3"]["secret_key"] not in text
+
+
+def test_only_the_load_balancer_publishes_ports(
+    found: dict[str, Any], service: ServiceEntry, inventory: Inventory
+) -> None:
+    bindings = [b for entry in (found["HostConfig"]["PortBindings"] or {}).values() for b in entry]
+    published = {f"https://{b['HostIp']}:{b['HostPort']}" for b in bindings}
+    expected = {u for u in inventory.endpoints.values() if u} if service.role == "load-balancer" else set()
+    assert published == expected
+
+
+def test_addresses_are_as_planned(found: dict[str, Any], service: ServiceEntry, inventory: Inventory) -> None:
+    names = {segment.name: segment.network for segment in inventory.segments}
+    actual = {n: v["IPAddress"] for n, v in found["NetworkSettings"]["Networks"].items() if v["IPAddress"]}
+    assert actual == {names[segment]: address for segment, address in service.addresses.items()}
+
+
+def test_setup_job_finished(local: Any, inventory: Inventory) -> None:
+    job = next(s for s in inventory.services if s.role == "object-store-setup")
+    assert (
+        local.docker(job.container).inspect()["State"] | {"Status": "exited", "ExitCode": 0}
+        == (local.docker(job.container).inspect()["State"])
+    )
+
+
+def test_networks_are_as_declared(local: Any, inventory: Inventory) -> None:
+    for segment in inventory.segments:
+        described = local.check_output("docker network inspect %s --format '{{json .}}'", segment.network)
+        assert f'"Internal":{str(segment.internal).lower()}' in described
+        assert f'"Subnet":"{segment.subnet}"' in described
+        assert '"EnableIPv6":false' in described

@@ -1,0 +1,57 @@
+"""Every published endpoint: TLS with the stack's certificate, and nothing less."""
+
+import socket
+import ssl
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from cryptography import x509
+
+
+def connect(endpoint: str, context: ssl.SSLContext) -> ssl.SSLSocket:
+    parts = urlsplit(endpoint)
+    raw = socket.create_connection((parts.hostname, parts.port), timeout=5)
+    return context.wrap_socket(raw, server_hostname=parts.hostname)
+
+
+def test_certificate_verifies_and_is_current(endpoint: str, ca_file: str) -> None:
+    with connect(endpoint, ssl.create_default_context(cafile=ca_file)) as tls:
+        der = tls.getpeercert(binary_form=True)
+    assert der is not None
+    certificate = x509.load_der_x509_certificate(der)
+    assert certificate.not_valid_before_utc < datetime.now(UTC) < certificate.not_valid_after_utc
+
+
+def test_certificate_of_another_authority_is_refused(endpoint: str) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError):
+        connect(endpoint, ssl.create_default_context())
+
+
+def test_old_protocol_is_refused(endpoint: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ssl.SSLError):
+        connect(endpoint, context)
+
+
+def test_plain_http_is_refused(endpoint: str) -> None:
+    with pytest.raises(requests.ConnectionError):
+        requests.get(endpoint.replace("https://", "http://"), timeout=5)
+
+
+@pytest.mark.parametrize("token", [None, "wrong"])
+def test_ray_api_needs_the_token(inventory: Any, ca_file: str, token: str | None) -> None:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    url = f"{inventory.endpoints['ray']}/api/jobs/"
+    assert requests.get(url, headers=headers, verify=ca_file, timeout=10).status_code in (401, 403)
+
+
+def test_ray_api_answers_with_the_token(inventory: Any, access: dict[str, Any], ca_file: str) -> None:
+    headers = {"Authorization": f"Bearer {access['ray_token']}"}
+    url = f"{inventory.endpoints['ray']}/api/jobs/"
+    assert requests.get(url, headers=headers, verify=ca_file, timeout=10).status_code == 200

@@ -1,0 +1,156 @@
+"""What `docker inspect` says, translated: the same rules judge what runs."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from policies import live
+from policies.catalogue import RULES
+from policies.evaluate import faults
+from policies.model import Stack
+from policies.rule import ResourceRule
+
+INSPECTED: dict[str, Any] = {
+    "Id": "0a1b",
+    "Name": "/aidc-test-load-balancer",
+    "Path": "haproxy",
+    "Args": ["-W"],
+    "State": {"Status": "running"},
+    "Config": {
+        "Image": "aidc-load-balancer:0123456789ab",
+        "User": "10010",
+        "Env": ["PATH=/usr/bin"],
+        "Labels": {"aidc.stack": "test", "aidc.role": "load-balancer", "aidc.kind": "service"},
+        "Healthcheck": {"Test": ["CMD", "healthcheck"]},
+    },
+    "HostConfig": {
+        "Privileged": False,
+        "ReadonlyRootfs": True,
+        "CapAdd": None,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges:true"],
+        "Memory": 268435456,
+        "MemorySwap": 268435456,
+        "NanoCpus": 500000000,
+        "Tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=4m"},
+        "Ulimits": [{"Name": "nproc", "Hard": 512, "Soft": 512}],
+        "Sysctls": {"net.ipv4.ip_forward": "0"},
+        "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 5},
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m"}},
+        "NetworkMode": "aidc-test-edge",
+        "PortBindings": {"8443/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18443"}]},
+        "PublishAllPorts": False,
+        "IpcMode": "private",
+        "PidMode": "",
+        "UsernsMode": "",
+        "CgroupParent": "",
+        "CgroupnsMode": "host",
+        "Devices": [],
+        "DeviceRequests": None,
+        "Runtime": "runc",
+    },
+    "NetworkSettings": {"Networks": {"aidc-test-edge": {"IPAMConfig": {"IPv4Address": "10.78.0.10"}}}},
+    "Mounts": [
+        {"Type": "volume", "Name": "files", "Source": "/var/lib/docker/volumes/files/_data",
+         "Destination": "/etc/aidc", "RW": False, "Propagation": ""},
+    ],
+}  # fmt: skip
+
+
+def found(inspected: dict[str, Any]) -> set[str]:
+    stack = Stack((live.container(inspected),))
+    rules = (rule for rule in RULES if isinstance(rule, ResourceRule))
+    return {rule.name for rule in rules for _, clean in faults(rule, stack) if not clean}
+
+
+def test_a_hardened_container_passes() -> None:
+    assert found(INSPECTED) == set()
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "value"),
+    [
+        ("no-privileged", ("HostConfig", "Privileged"), True),
+        ("readonly-root", ("HostConfig", "ReadonlyRootfs"), False),
+        ("caps-drop-all", ("HostConfig", "CapDrop"), None),
+        ("no-deadly-caps", ("HostConfig", "CapAdd"), ["CAP_SYS_ADMIN"]),
+        ("no-new-privileges", ("HostConfig", "SecurityOpt"), None),
+        ("non-root", ("Config", "User"), ""),
+        ("memory-limit", ("HostConfig", "Memory"), 0),
+        ("memory-limit", ("HostConfig", "MemorySwap"), -1),
+        ("cpu-limit", ("HostConfig", "NanoCpus"), 0),
+        ("process-limit", ("HostConfig", "Ulimits"), None),
+        ("restart-bounded", ("HostConfig", "RestartPolicy"), {"Name": "always", "MaximumRetryCount": 0}),
+        ("healthcheck", ("Config", "Healthcheck"), None),
+        ("log-cap", ("HostConfig", "LogConfig"), {"Type": "json-file", "Config": {}}),
+        ("tmpfs-hardened", ("HostConfig", "Tmpfs"), {"/tmp": ""}),
+        ("no-forwarding", ("HostConfig", "Sysctls"), None),
+        ("no-host-network", ("HostConfig", "NetworkMode"), "host"),
+        ("no-host-pid", ("HostConfig", "PidMode"), "host"),
+        ("no-host-ipc", ("HostConfig", "IpcMode"), "host"),
+        ("publish-explicit-ip", ("HostConfig", "PortBindings"), {"1/tcp": [{"HostIp": "", "HostPort": "1"}]}),
+        ("fixed-address", ("NetworkSettings", "Networks"), {"aidc-test-edge": {}}),
+        ("image-pinned", ("Config", "Image"), "aidc-load-balancer:latest"),
+        ("no-secret-env", ("Config", "Env"), ["ROOT_PASSWORD=x"]),
+        ("own-network", ("NetworkSettings", "Networks"), {"bridge": {}}),
+        ("gpu-scope", ("HostConfig", "DeviceRequests"), [{"Driver": "nvidia"}]),
+    ],
+)  # fmt: skip
+def test_an_unhardened_container_is_found(rule: str, path: tuple[str, str], value: object) -> None:
+    inspected = deepcopy(INSPECTED)
+    inspected[path[0]][path[1]] = value
+    assert rule in found(inspected)
+
+
+def test_a_mounted_socket_is_found() -> None:
+    inspected = deepcopy(INSPECTED)
+    socket = "/var/run/docker.sock"
+    inspected["Mounts"].append({"Type": "bind", "Source": socket, "Destination": "/s", "RW": False})
+    assert found(inspected) == {"no-docker-socket", "no-host-paths"}
+
+
+def test_only_a_container_that_never_ran_is_a_seed() -> None:
+    inspected = deepcopy(INSPECTED)
+    inspected["Config"]["Labels"]["aidc.kind"] = "seed"
+    inspected["HostConfig"]["NetworkMode"] = "none"
+    inspected["State"]["Status"] = "exited"
+    assert not live.container(inspected).is_seed
+    inspected["State"]["Status"] = "created"
+    assert live.container(inspected).is_seed
+
+
+def test_an_open_network_is_found() -> None:
+    inspected = {
+        "Id": "0a",
+        "Name": "aidc-test-storage",
+        "Internal": False,
+        "EnableIPv6": True,
+        "IPAM": {"Config": [{"Subnet": "10.78.6.0/23"}]},
+        "Options": {},
+        "Labels": {},
+    }
+    stack = Stack((live.network(inspected),))
+    bad = {
+        rule.name
+        for rule in RULES
+        if isinstance(rule, ResourceRule)
+        for _, ok in faults(rule, stack)
+        if not ok
+    }
+    assert bad == {"internal-network", "ipv4-only", "fixed-bridge"}
+
+
+def test_a_bind_volume_is_found() -> None:
+    inspected = {"Name": "aidc-test-x", "Options": {"o": "bind", "device": "/etc"}, "Labels": None}
+    stack = Stack((live.volume(inspected),))
+    bad = {
+        rule.name
+        for rule in RULES
+        if isinstance(rule, ResourceRule)
+        for _, ok in faults(rule, stack)
+        if not ok
+    }
+    assert bad == {"no-bind-volume"}

@@ -1,0 +1,197 @@
+"""The preflight's questions on made-up facts: each names the fault, the place and the fix."""
+
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from components.config import LoadBalancer, Network, StackConfig
+from operations import checks
+from operations.checks import GIB
+from operations.engine import Thing
+from operations.machine import Route
+from operations.stack_file import StackFile
+
+
+def container(name: str, stack: str = "", published: tuple[tuple[str, int], ...] = ()) -> Thing:
+    return Thing("container", name, name, {"aidc.stack": stack} if stack else {}, True, published)
+
+
+def network(name: str, subnet: str, stack: str = "") -> Thing:
+    labels = {"aidc.stack": stack} if stack else {}
+    return Thing("network", name, name, labels, subnets=(IPv4Network(subnet),))
+
+
+def free(_address: str, _port: int) -> None:
+    return None
+
+
+def test_an_old_engine_is_refused() -> None:
+    assert checks.engine({"ApiVersion": "1.40"}).issues
+    assert not checks.engine({"ApiVersion": "1.41"}).issues
+
+
+def test_switched_off_bridge_filtering_is_refused_with_the_command_that_switches_it_on() -> None:
+    (issue,) = checks.bridge_filtering({"BridgeNfIptables": False}).issues
+    assert "sysctl -w net.bridge.bridge-nf-call-iptables=1" in issue.fix
+
+
+@pytest.mark.parametrize(
+    ("asked", "info", "hook", "refused"),
+    [
+        (False, {}, False, False),
+        (True, {}, False, True),
+        (True, {"Runtimes": {"nvidia": {}}}, False, False),
+        (True, {}, True, False),
+    ],
+)
+def test_gpus_need_a_runtime(asked: bool, info: dict[str, object], hook: bool, refused: bool) -> None:
+    assert bool(checks.gpu_runtime(asked, info, hook).issues) is refused
+
+
+def test_every_missing_image_is_named() -> None:
+    wanted = {"vault": "aidc-vault:1", "backup": "aidc-backup:2", "firewall": ""}
+    (issue,) = checks.images(wanted, frozenset({"aidc-vault:1"})).issues
+    assert issue.fault == "missing: aidc-backup:2, firewall (no build context yet)"
+
+
+def test_without_an_engine_missing_contexts_are_still_found() -> None:
+    found = checks.images({"vault": "aidc-vault:1", "firewall": ""}, None)
+    assert "vault" not in found.issues[0].fault
+    assert found.skipped
+
+
+def test_a_full_disk_says_what_is_free_and_what_is_needed() -> None:
+    (issue,) = checks.disk(2 * GIB, "/data", ["compute"]).issues
+    assert "2.0 GiB free, 14.0 GiB needed" in issue.fault
+    assert "9.0 GiB of it for missing images" in issue.fault
+
+
+def test_enough_disk_passes() -> None:
+    assert not checks.disk(6 * GIB, "/data", []).issues
+
+
+def test_another_machines_disk_is_not_checked() -> None:
+    assert checks.disk(None, "/data", []).skipped
+
+
+def test_tight_memory_is_a_warning_and_no_refusal() -> None:
+    check = checks.memory(StackConfig(), 8 * GIB, running=False)
+    assert check.warnings
+    assert not check.issues
+
+
+def test_memory_of_a_running_stack_is_taken_already() -> None:
+    assert not checks.memory(StackConfig(), GIB, running=True).warnings
+
+
+def test_a_port_of_another_container_is_refused_by_name() -> None:
+    other = container("web", published=(("0.0.0.0", 8443),))
+    (issue,) = checks.ports(LoadBalancer(), "dev", [other], free).issues
+    assert issue.path == "aidc:datacenter.load_balancer.ports.inference"
+    assert "the container web" in issue.fault
+
+
+def test_a_port_that_this_stack_publishes_is_fine() -> None:
+    own = container("aidc-dev-load-balancer", "dev", tuple(("127.0.0.1", p) for p in (8443, 9443, 8265)))
+    assert not checks.ports(LoadBalancer(), "dev", [own], lambda _a, p: f"port {p} is taken").issues
+
+
+def test_a_port_on_another_address_is_no_obstacle() -> None:
+    other = container("web", published=(("192.0.2.1", 8443),))
+    assert not checks.ports(LoadBalancer(), "dev", [other], free).issues
+
+
+def test_an_address_that_the_host_lacks_is_told_once() -> None:
+    found = checks.ports(LoadBalancer(), "dev", [], lambda a, _p: f"{a} is no address of this host")
+    assert [i.path for i in found.issues] == ["aidc:datacenter.load_balancer.bind"]
+
+
+def test_another_docker_network_in_the_way_is_named_with_a_free_range() -> None:
+    (issue,) = checks.addresses(Network(), "dev", [network("web", "10.77.0.0/16")], []).issues
+    assert "the Docker network web" in issue.fault
+    assert "10.64.0.0/20" in issue.fix
+
+
+def test_own_networks_and_their_routes_are_not_in_the_way() -> None:
+    own = network("aidc-dev-edge", "10.77.0.0/23", "dev")
+    route = Route("dc-edge", IPv4Network("10.77.0.0/23"))
+    assert not checks.addresses(Network(), "dev", [own], [route]).issues
+
+
+def test_a_route_of_the_host_in_the_way_is_named() -> None:
+    (issue,) = checks.addresses(Network(), "dev", [], [Route("tun0", IPv4Network("10.0.0.0/8"))]).issues
+    assert "the route of tun0" in issue.fault
+
+
+def test_an_overridden_segment_is_blamed_itself() -> None:
+    asked = Network(segments={"storage": IPv4Network("192.168.0.0/24")})
+    (issue,) = checks.addresses(asked, "dev", [network("lan", "192.168.0.0/16")], []).issues
+    assert issue.path == "aidc:datacenter.network.segments.storage"
+
+
+def test_a_suggested_range_overlaps_with_nothing() -> None:
+    taken = [IPv4Network("10.64.0.0/10"), IPv4Network("10.128.0.0/20")]
+    assert checks.free_cidr(taken) == "10.129.0.0/20"
+
+
+def stack_file(salted: bool = False, provider: str = "passphrase", **config: object) -> StackFile:
+    named = {f"aidc:{key}": value for key, value in config.items()}
+    return StackFile("dev", Path("Pulumi.dev.yaml"), named, (), provider, salted)
+
+
+def test_a_state_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    good = {"PULUMI_CONFIG_PASSPHRASE": "word"}
+    assert not checks.passphrase(stack_file(), f"file://{tmp_path}", good).issues
+    (issue,) = checks.passphrase(stack_file(), f"file://{tmp_path}/none", good).issues
+    assert "no such folder" in issue.fault
+
+
+def test_without_any_backend_nothing_can_be_stored() -> None:
+    assert checks.passphrase(stack_file(), None, {}).issues
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"PULUMI_CONFIG_PASSPHRASE": ""},
+        {"PULUMI_CONFIG_PASSPHRASE_FILE": "/nonexistent"},
+        {"PULUMI_CONFIG_PASSPHRASE_FILE": "/dev/null"},
+    ],
+)
+def test_a_missing_or_empty_passphrase_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
+    assert checks.passphrase(stack_file(), f"file://{tmp_path}", environment).issues
+
+
+def test_an_empty_passphrase_hides_the_file_as_in_pulumi(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text("word")
+    both = {"PULUMI_CONFIG_PASSPHRASE": "", "PULUMI_CONFIG_PASSPHRASE_FILE": str(tmp_path / "p")}
+    (issue,) = checks.passphrase(stack_file(), f"file://{tmp_path}", both).issues
+    assert issue.path == "PULUMI_CONFIG_PASSPHRASE"
+
+
+@pytest.mark.parametrize(
+    ("backend", "salted", "provider", "refused"),
+    [
+        ("https://example", False, "passphrase", False),
+        ("https://example", True, "passphrase", True),
+        ("s3://state", False, "awskms://key", False),
+        ("s3://state", False, "passphrase", True),
+    ],
+)
+def test_only_the_passphrase_provider_wants_a_passphrase(
+    backend: str, salted: bool, provider: str, refused: bool
+) -> None:
+    assert bool(checks.passphrase(stack_file(salted, provider), backend, {}).issues) is refused
+
+
+def test_data_without_its_seed_is_refused() -> None:
+    volume = Thing("volume", "v", "v", {"aidc.stack": "dev", "aidc.kind": "data"})
+    assert checks.data(stack_file(), [volume]).issues
+    assert not checks.data(stack_file(seed={"secure": "x"}), [volume]).issues
+
+
+def test_another_stacks_data_does_not_matter() -> None:
+    volume = Thing("volume", "v", "v", {"aidc.stack": "test", "aidc.kind": "data"})
+    assert not checks.data(stack_file(), [volume]).issues

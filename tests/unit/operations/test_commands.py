@@ -1,0 +1,114 @@
+"""The command line: exit codes, words instead of tracebacks, and what a command may print."""
+
+import importlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from docker.errors import DockerException
+
+from operations import __main__ as commands
+from operations import access, doctor, engine, lifecycle, preflight, pulumi_cli
+from operations.checks import Check
+from operations.errors import InterruptionError, OperationError, RefusedError
+from operations.stack_file import StackFile
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OperationError("no"), 1),
+        (RefusedError("no"), 2),
+        (InterruptionError("no"), 130),
+        (KeyboardInterrupt(), 130),
+        (DockerException("no"), 1),
+    ],
+)
+def test_every_end_has_its_exit_code_and_no_traceback(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_arguments: object) -> int:
+        raise error
+
+    monkeypatch.setattr(commands, "run", fail)
+    assert commands.main([]) == code
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [c for c in commands.COMMANDS if c not in commands.OWN_ARGUMENTS])
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        commands.run([command, "--help"])
+    assert ended.value.code == 0
+    assert command in capsys.readouterr().out
+
+
+def test_the_policy_command_reads_its_own_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    module = SimpleNamespace(main=lambda arguments: seen.append(arguments) or 0)
+    monkeypatch.setattr(importlib, "import_module", lambda _name: module)
+    assert commands.run(["policy", "--rules"]) == 0
+    assert seen == [["--rules"]]
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    with pytest.raises(SystemExit) as ended:
+        commands.run(["upp"])
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("unix:///nonexistent", "No such file or directory"), ("tcp://127.0.0.1:1", "Connection refused")],
+)
+def test_an_engine_that_does_not_answer_is_told_in_one_line(
+    host: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(engine.EngineError, match=said) as caught:
+        engine.connect()
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_lost_passphrase_is_explained() -> None:
+    text = pulumi_cli.explain("stack export", "error: getting secrets manager: incorrect passphrase\n")
+    assert "fix:" in text
+    assert "restore" in text
+
+
+def test_a_missing_pulumi_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(pulumi_cli.PulumiError, match="make setup"):
+        pulumi_cli.Pulumi("dev", tmp_path, {"PATH": str(tmp_path)}).call("version")
+
+
+def report(*checks: Check) -> preflight.Report:
+    return preflight.Report(StackFile("dev", Path("Pulumi.dev.yaml")), checks, None, None)
+
+
+def test_the_doctors_json_is_flat() -> None:
+    document = doctor.flat(report(Check("configuration"), Check("disk", skipped=True)))
+    assert document["ok"] is True
+    assert document["disk"] == "not checked"
+    assert document["failures"] == []
+
+
+def test_examples_hold_no_secret_and_name_the_certificate() -> None:
+    text = access.examples("dev", {"ray": "https://r", "s3": "https://s", "tracking": None}, "out/ca.pem")
+    assert "--show-secrets" in text
+    assert text.count("--cacert out/ca.pem") == 2
+
+
+def test_a_lifecycle_copy_has_other_ports_and_subnets_and_no_seed() -> None:
+    raw = {"network": {"cidr": "10.77.0.0/20"}, "load_balancer": {"ports": {"ray": 60000}}, "backup": {}}
+    config = lifecycle.moved(raw, [])["config"]
+    assert list(config) == ["aidc:datacenter"]
+    changed = config["aidc:datacenter"]
+    assert changed["network"] == {"cidr": "10.64.0.0/20"}
+    assert changed["load_balancer"]["ports"] == {"inference": 28443, "s3": 29443, "ray": 15488}
+
+
+def test_a_missed_target_is_no_pass() -> None:
+    assert lifecycle.Step("up", 61.0, 60.0).verdict == "missed"
+    assert lifecycle.Step("up", 59.0, 60.0).verdict == "passed"
+    assert lifecycle.Step("up", None, 60.0, "why").verdict == "not measured"

@@ -1,0 +1,57 @@
+# shellcheck shell=bash
+# The environment of every command of this repository. Sourced by setup.sh, run.sh and, by way of
+# `eval "$(make -s env)"`, by a user's own shell. What the user has set already stays as it is.
+#
+# Sourcing it twice changes nothing, and nothing in it fails before `make setup` has run.
+
+AIDC_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+AIDC_CACHE=${AIDC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aidc}
+STACK=${STACK:-dev}
+PULUMI_SKIP_UPDATE_CHECK=${PULUMI_SKIP_UPDATE_CHECK:-1}
+
+# Ours come first: the locked Python environment, then the tools that setup has built.
+for aidc_dir in "$AIDC_CACHE/bin" "$AIDC_ROOT/.venv/bin"; do
+  case ":$PATH:" in
+    *":$aidc_dir:"*) ;;
+    *) PATH=$aidc_dir:$PATH ;;
+  esac
+done
+unset aidc_dir
+
+# A Pulumi of the user keeps its own home; only the one that we built has ours.
+if [ -e "$AIDC_CACHE/bin/pulumi" ]; then
+  PULUMI_HOME=${PULUMI_HOME:-$AIDC_CACHE/pulumi-home}
+fi
+
+# State lies in the clone unless the user has a backend.
+if [ -z "${PULUMI_BACKEND_URL:-}" ] && [ -z "${PULUMI_ACCESS_TOKEN:-}" ]; then
+  PULUMI_BACKEND_URL=file://$AIDC_ROOT/.aidc/state
+fi
+if [ -z "${PULUMI_CONFIG_PASSPHRASE:-}" ] && [ -z "${PULUMI_CONFIG_PASSPHRASE_FILE:-}" ]; then
+  PULUMI_CONFIG_PASSPHRASE_FILE=$AIDC_ROOT/.aidc/passphrase
+fi
+
+if command -v docker >/dev/null 2>&1; then
+  # Pulumi's provider and the Python SDK know no CLI contexts: tell them the address.
+  if [ -z "${DOCKER_HOST:-}" ]; then
+    aidc_host=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null || true)
+    case $aidc_host in
+      "" | unix:///var/run/docker.sock) ;;
+      *) DOCKER_HOST=$aidc_host ;;
+    esac
+    unset aidc_host
+  fi
+  # Clients step down to an older engine by themselves, but the newest have a floor above
+  # Debian's engine.
+  if [ -z "${DOCKER_API_VERSION:-}" ] && ! docker version >/dev/null 2>&1 &&
+    DOCKER_API_VERSION=1.41 docker version >/dev/null 2>&1; then
+    DOCKER_API_VERSION=1.41
+  fi
+fi
+
+AIDC_EXPORTS=(PATH AIDC_CACHE STACK PULUMI_SKIP_UPDATE_CHECK PULUMI_HOME PULUMI_BACKEND_URL
+  PULUMI_CONFIG_PASSPHRASE_FILE DOCKER_HOST DOCKER_API_VERSION)
+for aidc_name in "${AIDC_EXPORTS[@]}"; do
+  if [ -n "${!aidc_name:-}" ]; then export "${aidc_name?}"; fi
+done
+unset aidc_name

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Resolves the requirements.in files. The compute image's is bound to the host's versions, so
+# that the same training code computes the same numbers in both; `--fork-strategy fewest` keeps
+# one version of each package for all Python versions.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+compile() {
+  uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --fork-strategy fewest \
+    --custom-compile-command "make lock" "$@"
+}
+
+compile --python-version 3.11 --output-file requirements.txt requirements.in
+compile --python-version 3.11 --output-file toolchain/go/requirements.txt toolchain/go/requirements.in
+cd images/compute
+compile --python-version 3.13 --constraints ../../requirements.txt \
+  --output-file requirements.txt requirements.in

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Runs one command in this repository's environment, from its root:
+#   toolchain/run.sh COMMAND ARGUMENTS…
+#   toolchain/run.sh --print-env       prints the environment as `export` lines
+# The command replaces this shell, so that Ctrl-C reaches it and nothing else.
+set -euo pipefail
+
+# shellcheck source=toolchain/env.sh
+source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+cd "$AIDC_ROOT"
+
+if [ "${1:-}" = --print-env ]; then
+  for name in "${AIDC_EXPORTS[@]}"; do
+    if [ -n "${!name:-}" ]; then printf 'export %s=%s\n' "$name" "${!name@Q}"; fi
+  done
+  exit
+fi
+if [ ! -e .venv/.aidc-lock ]; then
+  echo "error: this clone is not set up yet: run \`make setup\` first" >&2
+  exit 1
+fi
+exec "$@"
