@@ -12,7 +12,7 @@ from benchmark.timing import PHASES
 STYLES = {"data": 6, "forward": 1, "backward": 5, "all_reduce": 3, "optimiser": 2, "checkpoint": 4}
 Result = dict[str, Any]
 # A shared CPU shows that the ranks work together, not how they scale.
-FUNCTIONAL_ONLY = "Ranks that share the CPUs of one machine measure no scaling: the distributed run is functional only."
+FUNCTIONAL_ONLY = "Functional only: ranks that share the CPUs of one machine measure no scaling."
 
 
 def learning(
@@ -155,8 +155,8 @@ def probes(result: Result) -> dict[str, Any] | None:
             )
         ]
         chart = Chart("All-reduce bandwidth", "bytes", "GB/s", series, log_x=True)
-        charts.append({"svg": Markup(line_chart(chart)), "legend": [],
-                       "caption": f"All-reduce over {data['world_size']} ranks: bus bandwidth by message size."})  # fmt: skip
+        caption = f"All-reduce over {data['world_size']} ranks: bus bandwidth by message size."
+        charts.append({"svg": Markup(line_chart(chart)), "legend": [], "caption": caption})
     rows = data["object_store"]
     by_size = [
         Series([(r["bytes"], r[f"{k}_mb_s"]) for r in rows], k.upper(), style, marks=True)

@@ -31,6 +31,7 @@ def render(result: Result) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True
     )
+    environment.filters["together"] = _together
     style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
     return environment.get_template("report.html.j2").render(style=style, **context(result))
 
@@ -128,7 +129,7 @@ def _learning(result: Result) -> list[dict[str, Any]]:
             continue
         drawn = figures.learning(name, workload, runs, result["data"].get(name, {}).get("baselines", []))
         times = [r["time_to_train_s"] for r in runs if r["time_to_train_s"] is not None]
-        summary = f"{runs[0]['parameters']:,} parameters. ".replace(",", " ")
+        summary = f"{figures.count(runs[0]['parameters'])} parameters. "
         if times:
             summary += f"The target was reached after {stats.olympic_mean(times):.1f} s"
             summary += f" (mean of {len(times)} seeds)." if len(times) > 1 else "."
@@ -249,6 +250,13 @@ def _environment(result: Result) -> list[tuple[str, str]]:
     ]
     rows.append(("Finished", result["finished"] or "not finished"))
     return rows
+
+
+def _together(text: str) -> str:
+    """A relation and its numbers stay on one line."""
+    for sign in "<≤≥=:":
+        text = text.replace(f" {sign} ", f"\u00a0{sign}\u00a0")
+    return text
 
 
 def _or_dash(value: Any, show: Callable[[Any], str]) -> str:

@@ -41,7 +41,7 @@ class Options:
 
 def run(options: Options) -> int:
     """0: complete and nothing failed; 1: a verdict failed or something is missing; 2: bad input."""
-    run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    run_id = new_run_id()
     result = results.new(options.stack, options.tier, run_id)
     path = options.out / "result.json"
     code = 1
@@ -74,6 +74,11 @@ def run(options: Options) -> int:
     if code == 1 and result["complete"] and not any(v["verdict"] == "fail" for v in result["verdicts"]):
         code = 0
     return code
+
+
+def new_run_id(prefix: str = "") -> str:
+    """Runs are named by their start (UTC): names sort, and each run has its own place in the store."""
+    return prefix + time.strftime("%Y%m%d-%H%M%S", time.gmtime())
 
 
 def train_all(
@@ -162,11 +167,12 @@ def run_bare(
     local = DirectoryStore(options.out / "bare")
     remote: Store | None = stack.store() if stack else None
     ranks = options.world_size or (max(1, stack.compute_nodes) if stack else 2)
+    run_id = new_run_id("bare-")
     result["bare"] = []
     for workload in workloads:
         say(f"{workload.name}: training on the host, {ranks} ranks")
-        spec = Spec(run_id=result["run_id"] + "-bare", workload=workload, store=str(local.root.absolute()),
-                    world_size=ranks, threads=options.threads, frozen_data=not options.unfrozen_data)  # fmt: skip
+        spec = Spec(run_id=run_id, workload=workload, store=str(local.root.absolute()), world_size=ranks,
+                    threads=options.threads, frozen_data=not options.unfrozen_data)  # fmt: skip
         try:
             prefix = dataset.location(workload, spec.frozen_data)
             if remote and not local.exists(f"{prefix}/manifest.json"):

@@ -55,7 +55,9 @@ def _quality(name: str, workload: dict[str, Any], runs: list[dict[str, Any]]) ->
     mean = sum(values) / len(values)
     p = stats.beats_target_p(values, target["value"], higher)
     better = mean >= target["value"] if higher else mean <= target["value"]
-    actual = f"{mean:.4f} over {len(values)}" + ("" if p is None else f", p = {p:.2g}")
+    actual = f"{mean:.4f} over {len(values)} seed{'s' if len(values) > 1 else ''}" + (
+        "" if p is None else f", p = {p:.2g}"
+    )
     outcome: bool | None = better
     if len(values) < wanted:
         outcome = None if better else False

@@ -39,14 +39,13 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     made = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
-    for name in ("up", "status", "doctor", "access", "destroy"):
+    for name in ("up", "status", "doctor", "access", "destroy", "bench-lifecycle"):
         made[name].add_argument("--stack", default=os.environ.get("STACK", "dev"))
     for name in ("status", "doctor"):
         made[name].add_argument("--json", action="store_true", help="for programs")
     made["destroy"].add_argument("--purge", action="store_true", help="data, seed and stack too, for good")
     made["destroy"].add_argument("--yes", action="store_true", help="do not ask")
     made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
-    made["bench-lifecycle"].add_argument("--stack", default="bench", help="a stack that must not exist yet")
     made["bench-lifecycle"].add_argument("--out", type=Path, default=Path("out/lifecycle.json"))
     made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="lifecycle only")
     return top

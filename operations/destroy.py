@@ -46,7 +46,7 @@ def main(stack: str, *, purge: bool, yes: bool) -> int:
     exported = pulumi.export()
     owned = engine.owned(stack)
     _ours, others = state.strangers(owned, exported)
-    data = [thing for thing in owned if thing.is_data]
+    data = sorted((thing for thing in owned if thing.is_data), key=lambda thing: thing.name)
     _confirm(stack, [t for t in others if t.running], data if purge else [], yes)
 
     with Interrupts() as interrupts:
@@ -92,10 +92,15 @@ def _confirm(stack: str, foreign: Sequence[Thing], data: Sequence[Thing], yes: b
 
 def _destroy(pulumi: Pulumi, interrupts: Interrupts) -> None:
     code = pulumi.run(
-        "destroy", "--yes", "--skip-preview", "--suppress-outputs", interrupts=interrupts, on_line=Progress()
+        "destroy",
+        "--yes",
+        "--skip-preview",
+        "--suppress-outputs",
+        interrupts=interrupts,
+        on_line=Progress(interrupted=interrupts.any),
     )
     again = f"run `make destroy STACK={pulumi.stack}` again to go on"
-    if interrupts.count:
+    if interrupts.any():
         raise InterruptionError(f"interrupted; {again}")
     if code:
         raise OperationError(f"Pulumi did not remove everything; {again}")

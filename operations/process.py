@@ -28,6 +28,10 @@ class Interrupts:
         self.child: subprocess.Popen[str] | None = None
         self._before: dict[signal.Signals, Any] = {}
 
+    def any(self) -> bool:
+        """Whether somebody asked to stop."""
+        return self.count > 0
+
     def __enter__(self) -> Self:
         self._before = {s: signal.signal(s, self._handle) for s in SIGNALS}
         return self

@@ -34,10 +34,12 @@ NO_NEWS = re.compile(
 
 
 class Progress:
-    """Call it with each line; it prints by `write`."""
+    """Call it with each line; it prints by `write`. Failures after `interrupted()` come from that alone."""
 
-    def __init__(self, write: Callable[[str], None] = say) -> None:
-        self.write = write
+    def __init__(
+        self, write: Callable[[str], None] = say, interrupted: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.write, self.interrupted = write, interrupted
         self.preview = False
         self.section = ""
         self.planned: set[tuple[str, str, str]] = set()
@@ -72,7 +74,7 @@ class Progress:
     def _step(self, match: re.Match[str]) -> None:
         kind, name, what = match["type"].split(":")[-1], match["name"], match["what"]
         own = match["type"].startswith(("pulumi:", "aidc:"))
-        if "failed" in what and not own:
+        if "failed" in what and not own and not self.interrupted():
             self.write(f"  ! {kind} {name}: {what.strip('*')}")
         elif own:
             return
@@ -102,7 +104,7 @@ class Progress:
         self.block, self.section = [], ""
         if section == "Resources:" and block:
             self.write("  " + ", ".join(block))
-        elif section in ("Policies:", "Diagnostics:"):
+        elif section in ("Policies:", "Diagnostics:") and not self.interrupted():
             kept = _cleaned(block) if section == "Diagnostics:" else [line for line in block if line.strip()]
             if kept:
                 # The update repeats what the preview has said.

@@ -37,8 +37,8 @@ def remove_half_made(pulumi: Pulumi, engine: Engine, interrupts: Interrupts) -> 
         say(f"  removing the half-made {thing.kind} {thing.name}")
         engine.remove(thing)
     flags = ("--yes", "--skip-preview", "--clear-pending-creates")
-    code = pulumi.run("refresh", *flags, interrupts=interrupts, on_line=Progress())
-    if interrupts.count:
+    code = pulumi.run("refresh", *flags, interrupts=interrupts, on_line=Progress(interrupted=interrupts.any))
+    if interrupts.any():
         raise InterruptionError("interrupted; run the same command again to go on")
     if code:
         raise OperationError("Pulumi could not bring its state up to date")

@@ -18,6 +18,7 @@ from components.load_balancer import endpoints
 from components.plan import make_plan
 from components.readiness import wait
 from operations import preflight, recovery
+from operations.endpoints import wait as wait_for
 from operations.engine import Engine
 from operations.errors import OK, InterruptionError, OperationError, refusal
 from operations.process import Interrupts, say
@@ -43,6 +44,7 @@ def main(stack: str) -> int:
         recovery.remove_half_made(pulumi, report.engine, interrupts)
         apply(pulumi, interrupts)
     verify(report.engine, stack, report.config)
+    verify_endpoints(pulumi, report.config)
     summary(stack, report.config, time.monotonic() - started)
     return OK
 
@@ -62,11 +64,11 @@ def prepare(pulumi: Pulumi, file: StackFile) -> None:
 def apply(pulumi: Pulumi, interrupts: Interrupts) -> None:
     """`pulumi up` with refresh and, where the clone has one, the policy pack."""
     pack = ["--policy-pack", POLICIES] if (ROOT / POLICIES / "PulumiPolicy.yaml").is_file() else []
-    progress = Progress()
+    progress = Progress(interrupted=interrupts.any)
     code = pulumi.run(
         "up", "--yes", "--refresh", "--suppress-outputs", *pack, interrupts=interrupts, on_line=progress
     )
-    if interrupts.count:
+    if interrupts.any():
         raise InterruptionError("interrupted; nothing is lost: run `make up` again to go on")
     if code < 0:
         raise OperationError(f"Pulumi was killed by signal {-code}; run `make up` again to go on")
@@ -88,6 +90,18 @@ def verify(engine: Engine, stack: str, config: StackConfig) -> None:
     if problems:
         lines = [f"  {name}: {fault}; look at: docker logs {name}" for name, fault in problems.items()]
         raise OperationError("\n".join([f"{len(problems)} of {len(names)} services are not healthy", *lines]))
+
+
+def verify_endpoints(pulumi: Pulumi, config: StackConfig) -> None:
+    """S3 and Ray answer on their published ports, with a certificate of the stack's own authority."""
+    access = pulumi.output("access", secret=True)
+    if access is None:
+        raise OperationError(f"{pulumi.stack}: has no output `access`; fix: run `make up` again")
+    faults = wait_for(endpoints(make_plan(pulumi.stack, config)), access["ca_pem"], HEALTHY_WITHIN)
+    if faults:
+        look = f"look at: docker logs --tail 50 aidc-{pulumi.stack}-load-balancer"
+        lines = [f"  {name}: {fault}; {look}" for name, fault in faults.items()]
+        raise OperationError("\n".join(["all services are healthy, and not all endpoints answer", *lines]))
 
 
 def summary(stack: str, config: StackConfig, seconds: float) -> None:

@@ -108,6 +108,13 @@ def test_a_lifecycle_copy_has_other_ports_and_subnets_and_no_seed() -> None:
     assert changed["load_balancer"]["ports"] == {"inference": 28443, "s3": 29443, "ray": 15488}
 
 
+def test_training_seconds_come_from_the_benchmarks_result(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    assert lifecycle.trained_seconds(result) is None
+    result.write_text('{"training": [{"time_to_train_s": 1.5}, {"time_to_train_s": null}, {}]}')
+    assert lifecycle.trained_seconds(result) == 1.5
+
+
 def test_a_missed_target_is_no_pass() -> None:
     assert lifecycle.Step("up", 61.0, 60.0).verdict == "missed"
     assert lifecycle.Step("up", 59.0, 60.0).verdict == "passed"

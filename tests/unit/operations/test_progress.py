@@ -113,6 +113,14 @@ def test_a_failure_is_told_once_and_in_its_own_words() -> None:
     ]
 
 
+def test_what_fails_after_an_interrupt_is_not_told() -> None:
+    lines: list[str] = []
+    progress = Progress(lines.append, interrupted=lambda: True)
+    for line in FAILED.splitlines():
+        progress(line)
+    assert lines == ["updating …", "  2 errored"]
+
+
 def test_retained_data_is_shown_as_kept() -> None:
     assert shown("Destroying (dev):\n -  docker:index:Volume d deleted (0.12s)[retain]\n") == [
         "destroying …",

@@ -1,0 +1,42 @@
+"""What the benchmark's tests share: small workloads and a store in a directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmark.config import Workload, load
+from benchmark.store import DirectoryStore
+
+TESTDATA = Path(__file__).parents[2] / "testdata"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def testdata() -> Path:
+    return TESTDATA
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    return DirectoryStore(tmp_path / "store")
+
+
+@pytest.fixture
+def tiny() -> Workload:
+    return load(TESTDATA / "valid-workload.yaml", "smoke")
+
+
+def changed(workload: Workload, **parts: dict[str, Any]) -> Workload:
+    """A copy with some fields of its parts replaced: changed(w, training={"steps": 5})."""
+    content = workload.model_dump()
+    for name, fields in parts.items():
+        content[name] = {**content[name], **fields}
+    return Workload.model_validate(content)

@@ -1,0 +1,177 @@
+"""The report: valid drawings, complete and incomplete results, verdicts that rest on measurements."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmark import diagram, plots, report, run, verdicts
+from benchmark import result as results
+from benchmark.errors import BenchmarkError
+
+
+@pytest.fixture
+def complete(testdata: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((testdata / "result-complete.json").read_text())
+    return content
+
+
+def chart(**changes: Any) -> plots.Chart:
+    series = [plots.Series([(1, 2), (10, 3), (100, 2.5)], "a & b", marks=True)]
+    return plots.Chart(**{"title": "t", "x_label": "x", "y_label": "y", "series": series, **changes})
+
+
+@pytest.mark.parametrize("changes", [{}, {"log_x": True}, {"log_y": True}, {"y_percent": True},
+                                     {"levels": [plots.Level(2.4, "target <1>"), plots.Level(2.41, "near")],
+                                      "verticals": [plots.Level(50, "bound")]},
+                                     {"series": [plots.Series([(1, 1)], "one point")]}])  # fmt: skip
+def test_charts_are_valid_xml(changes: dict[str, Any]) -> None:
+    root = ElementTree.fromstring(plots.line_chart(chart(**changes)))
+    assert root.tag.endswith("svg")
+
+
+def test_a_chart_without_points_says_so() -> None:
+    assert "No points" in plots.line_chart(chart(series=[plots.Series([], "empty")]))
+
+
+def test_every_point_lies_inside_the_drawing() -> None:
+    svg = plots.line_chart(chart(log_x=True))
+    for x, y in re.findall(r'<circle[^>]*cx="([\d.]+)" cy="([\d.]+)"', svg):
+        assert plots.LEFT <= float(x) <= plots.WIDTH
+        assert 0 <= float(y) <= plots.HEIGHT
+
+
+def test_labels_of_close_levels_do_not_overlap() -> None:
+    levels = [plots.Level(2.4 + i / 1000, f"level {i}") for i in range(3)]
+    svg = plots.line_chart(chart(levels=levels))
+    heights = sorted(float(y) for y in re.findall(r'class="note[^>]* y="([\d.]+)"', svg))
+    assert all(b - a >= plots.LABEL_GAP - 0.1 for a, b in pairwise(heights))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0.95, 0.9556), (0, 1e6), (-3, 3), (2.1, 3.6)])
+def test_ticks_are_few_round_and_inside(low: float, high: float) -> None:
+    found = plots.ticks(low, high)
+    assert 3 <= len(found) <= 9
+    assert all(low - 1e-9 <= t <= high + 1e-9 for t in found)
+
+
+def test_bars_are_valid_xml_and_fill_the_width() -> None:
+    svg = plots.stacked_bars("t", {"mlp": {"a": 1.0, "b": 3.0}}, {"a": 1, "b": 2})
+    widths = [float(r.attrib["width"]) for r in ElementTree.fromstring(svg).iter() if r.tag.endswith("rect")]
+    assert sum(widths) == pytest.approx(plots.WIDTH - 2)
+
+
+def test_the_diagram_orders_roles_from_the_outside_inwards(complete: dict[str, Any]) -> None:
+    rows = diagram.layers(complete["topology"]["flows"])
+    depth = {role: i for i, row in enumerate(rows) for role in row}
+    assert depth["clients"] < depth["load-balancer"] < depth["compute"] < depth["object-store"]
+    assert depth["object-store"] < depth["backup"] < depth["vault"]
+    assert depth["ray-head"] == depth["compute"]
+    ElementTree.fromstring(diagram.draw(complete["topology"]["flows"], {"compute": 2}))
+
+
+def test_every_pair_of_the_flows_is_drawn(complete: dict[str, Any]) -> None:
+    flows = complete["topology"]["flows"]
+    pairs = {(f["source"], f["destination"]) for f in flows if f["source"] != f["destination"]}
+    assert diagram.draw(flows, {}).count('class="flow"') == len(pairs)
+
+
+def test_flows_in_a_circle_are_drawn_too() -> None:
+    flows = [{"source": a, "destination": b, "port": 1} for a, b in (("a", "b"), ("b", "a"))]
+    assert diagram.draw(flows, {}).count('class="flow"') == 2
+
+
+def test_a_complete_result_makes_a_page_without_outside_references(complete: dict[str, Any]) -> None:
+    page = report.render(complete)
+    assert "All 16 checks passed" in page
+    assert not re.findall(r'(?:src|href)="|url\(http|@import|<script', page)
+
+
+def test_a_page_has_its_sections(complete: dict[str, Any]) -> None:
+    page = report.render(complete)
+    for heading in ("Verdicts", "Learning", "Where a training step goes", "Serving", "Who may talk to whom"):
+        assert f"<h2>{heading}</h2>" in page
+
+
+def test_an_incomplete_result_makes_a_page_that_says_what_is_wrong() -> None:
+    result = results.new("dev", "smoke", "r")
+    results.add_error(result, "workload files", "mlp.yaml: data.train: must be <positive>")
+    page = report.render(result)
+    assert "The run is incomplete" in page
+    assert "must be &lt;positive&gt;" in page
+
+
+@pytest.mark.parametrize("missing", ["serving", "probes", "training", "bare", "data"])
+def test_a_page_is_made_whatever_part_is_missing(complete: dict[str, Any], missing: str) -> None:
+    complete[missing] = type(complete[missing])() if isinstance(complete[missing], list | dict) else None
+    complete["complete"] = False
+    assert "</html>" in report.render(complete)
+
+
+def test_a_failed_check_is_in_the_title(complete: dict[str, Any]) -> None:
+    complete["serving"]["models"][0]["passed"] = False
+    complete["verdicts"] = verdicts.judge(complete)
+    assert "1 of 16 checks failed" in report.render(complete)
+
+
+def test_quality_below_the_target_fails(complete: dict[str, Any]) -> None:
+    for run_ in complete["training"]:
+        run_["quality"]["value"] = 0.5 if run_["quality"]["metric"] == "accuracy" else 9.0
+    quality = [v for v in verdicts.judge(complete) if v["name"].startswith("quality")]
+    assert {v["verdict"] for v in quality} == {"fail"}
+
+
+def test_missing_seeds_leave_quality_open(complete: dict[str, Any]) -> None:
+    complete["training"] = [r for r in complete["training"] if (r["workload"], r["seed"]) != ("mlp", 2)]
+    first = verdicts.judge(complete)[0]
+    assert (first["name"], first["verdict"]) == ("quality of mlp", "inconclusive")
+
+
+def test_latency_without_a_p99_is_open_and_above_the_bound_fails(complete: dict[str, Any]) -> None:
+    rows = copy.deepcopy(complete["serving"]["latency"][:1])
+    rows[0]["p99_ms"] = None
+    assert verdicts._latency(rows)[0]["verdict"] == "inconclusive"
+    rows[0]["p99_ms"] = 1e6
+    assert verdicts._latency(rows)[0]["verdict"] == "fail"
+
+
+def test_a_slower_stack_is_not_failed_on_few_pairs(complete: dict[str, Any]) -> None:
+    for run_ in complete["training"]:
+        run_["throughput"]["value"] *= 0.5
+    cost = [v["verdict"] for v in verdicts.judge(complete) if v["name"].startswith("cost")]
+    assert set(cost) == {"inconclusive"}
+
+
+def test_a_result_of_another_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text('{"schema": "other"}')
+    with pytest.raises(BenchmarkError, match=r"aidc\.result/1"):
+        results.load(path)
+
+
+def test_a_wrong_workload_file_leaves_an_incomplete_result(testdata: Path, tmp_path: Path) -> None:
+    options = run.Options("dev", "smoke", [testdata / "invalid-workload.yaml"], tmp_path)
+    assert run.run(options) == 2
+    result = results.load(tmp_path / "result.json")
+    assert result["complete"] is False
+    assert len(result["errors"]) == 5
+    assert (tmp_path / "report.html").exists()
+
+
+def test_an_unreachable_stack_leaves_an_incomplete_result(testdata: Path, tmp_path: Path) -> None:
+    inventory, access = tmp_path / "inventory.json", tmp_path / "access.json"
+    closed = {"ray": "http://127.0.0.1:9", "s3": "http://127.0.0.1:9", "inference": "http://127.0.0.1:9"}
+    inventory.write_text(json.dumps({"schema": "aidc.inventory/1", "services": [], "endpoints": closed}))
+    access.write_text(json.dumps({"s3": {"access_key": "a", "secret_key": "b"}}))
+    options = run.Options("dev", "smoke", [testdata / "valid-workload.yaml"], tmp_path, inventory=inventory,
+                          access=access)  # fmt: skip
+    assert run.run(options) == 1
+    errors = results.load(tmp_path / "result.json")["errors"]
+    assert any("object store http://127.0.0.1:9 cannot be reached" in e["message"] for e in errors)

@@ -1,0 +1,138 @@
+"""The server without Ray: routes, errors, batches and hashes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save as save_tensors
+
+from benchmark import checkpoint, examine, models, serve
+from benchmark.config import GptConfig, MlpConfig
+from benchmark.errors import CheckpointError
+from benchmark.rayjobs import message_of
+from benchmark.store import DirectoryStore, put_json
+
+CONFIGS = {
+    "mlp": MlpConfig(kind="mlp", inputs=3, hidden=[4], outputs=1),
+    "digits": MlpConfig(kind="mlp", inputs=4, hidden=[8], outputs=10),
+    "bytelm": GptConfig(kind="gpt", depth=1, width=8, heads=2, context=8),
+}
+
+
+@pytest.fixture
+def arguments(store: DirectoryStore) -> serve.Arguments:
+    """Three small models in the store, and what it takes to serve them."""
+    served = {}
+    for name, config in CONFIGS.items():
+        torch.manual_seed(0)
+        data = save_tensors({k: torch.randn_like(v) for k, v in models.build(config).state_dict().items()})
+        sha = __import__("hashlib").sha256(data).hexdigest()
+        prefix = f"models/{name}/r/seed-1"
+        store.put(f"{prefix}/model.safetensors", data)
+        card = {"workload": name, "key": f"{prefix}/model.safetensors", "sha256": sha, "bytes": len(data),
+                "model": config.model_dump(), "metric": "accuracy", "quality": 0.9, "seed": 1}  # fmt: skip
+        put_json(store, f"{prefix}/model.json", card)
+        served[name] = {"card": f"{prefix}/model.json", "sha256": sha}
+    return serve.Arguments(models=served, store=str(store.root))
+
+
+def ask(router: serve.Router, name: str, instances: list[Any]) -> list[dict[str, Any]]:
+    body = json.dumps({"instances": instances}).encode()
+    target, parsed = router.route("POST", f"/v1/models/{name}:predict", body)
+    predictions: list[dict[str, Any]] = router.predict_batch([(str(target), parsed)])[0]["predictions"]
+    return predictions
+
+
+def test_models_are_listed_with_their_hash(arguments: serve.Arguments) -> None:
+    router = serve.Router(arguments)
+    assert router.route("GET", "/v1/models", b"") == (None, [])
+    assert [m["workload"] for m in router.overview()["models"]] == ["bytelm", "digits", "mlp"]
+
+
+@pytest.mark.parametrize(
+    ("name", "instance", "classes"),
+    [("mlp", [1, 2.5, 3], 2), ("digits", [0, 1, 2, 3], 10), ("bytelm", "def f(", 256)],
+)
+def test_a_prediction_is_a_distribution_and_its_mode(
+    arguments: serve.Arguments, name: str, instance: Any, classes: int
+) -> None:
+    (answer,) = ask(serve.Router(arguments), name, [instance])
+    assert len(answer["probabilities"]) == classes
+    assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-6)
+    assert answer["label"] == max(range(classes), key=answer["probabilities"].__getitem__)
+
+
+def test_a_batch_answers_like_single_requests(arguments: serve.Arguments) -> None:
+    router = serve.Router(arguments)
+    requests: list[tuple[str, list[Any]]] = [
+        ("mlp", [[1, 2, 3], [3, 2, 1]]),
+        ("bytelm", ["abc", "a longer text"]),
+        ("mlp", [[0, 0, 1]]),
+    ]
+    together = router.predict_batch(requests)
+    for (name, instances), answer in zip(requests, together, strict=True):
+        alone = ask(router, name, instances)
+        assert [p["label"] for p in answer["predictions"]] == [p["label"] for p in alone]
+        assert len(answer["predictions"]) == len(instances)
+
+
+@pytest.mark.parametrize(
+    ("request_", "body", "status", "words"),
+    [
+        ("POST /v1/models/mlp:predict", b"not json", 400, "body: is not JSON"),
+        ("POST /v1/models/mlp:predict", b"{}", 400, "instances: must be a list"),
+        (
+            "POST /v1/models/mlp:predict",
+            b'{"instances": [[1, 2]]}',
+            400,
+            r"instances\[0\]: must be a list of 3",
+        ),
+        ("POST /v1/models/mlp:predict", b'{"instances": [[1, 2, "x"]]}', 400, r"instances\[0\]: \[2\]"),
+        ("POST /v1/models/mlp:predict", b'{"instances": [[1, 2, NaN]]}', 400, "finite"),
+        ("POST /v1/models/bytelm:predict", b'{"instances": [""]}', 400, "text"),
+        ("POST /v1/models/other:predict", b"{}", 404, "serving bytelm, digits, mlp"),
+        ("GET /v1/models/mlp:predict", b"", 405, "POST"),
+        ("DELETE /v1/models", b"", 405, "GET"),
+        ("GET /", b"", 404, "not found"),
+        ("POST /v1/models/mlp:predict", b"x" * (serve.MAX_BODY + 1), 413, "at most"),
+    ],
+)
+def test_a_clients_mistake_is_explained(
+    arguments: serve.Arguments, request_: str, body: bytes, status: int, words: str
+) -> None:
+    with pytest.raises(serve.RequestError, match=words) as caught:
+        serve.Router(arguments).route(*request_.split(), body)
+    assert caught.value.status == status
+
+
+def test_weights_with_another_hash_are_not_served(arguments: serve.Arguments, store: DirectoryStore) -> None:
+    key = "models/mlp/r/seed-1/model.safetensors"
+    store.put(key, store.get(key)[:-1] + b"\x7f")
+    with pytest.raises(CheckpointError, match=key):
+        serve.Router(arguments)
+
+
+def test_a_deployment_that_asks_for_another_hash_is_refused(arguments: serve.Arguments) -> None:
+    arguments.models["mlp"]["sha256"] = "0" * 64
+    with pytest.raises(CheckpointError, match="the deployment asks for"):
+        serve.Router(arguments)
+
+
+def test_served_quality_counts_labels_or_bits() -> None:
+    predictions = [{"label": 1, "probabilities": [0.25, 0.75]}, {"label": 0, "probabilities": [0.5, 0.5]}]
+    assert examine.quality_of(predictions, [1, 1], "accuracy") == 0.5
+    assert examine.quality_of(predictions, [0, 1], "bits_per_byte") == pytest.approx(1.5)
+
+
+def test_messages_are_found_behind_rays_prefix() -> None:
+    line = '\x1b[36m(RayTrainWorker pid=7, ip=10.0.0.2)\x1b[0m @progress {"step": 3}'
+    assert message_of(line) == ("progress", {"step": 3})
+    assert message_of("nothing") is None
+
+
+def test_check_names_the_object() -> None:
+    with pytest.raises(CheckpointError, match="some/key: sha256"):
+        checkpoint.check(b"data", "0" * 64, "some/key")
