@@ -81,7 +81,7 @@ def main() -> None:
     )
 
     services = [*store.nodes, store.setup, *compute.containers, vault.container, backup.container]
-    Ready("stack-ready", [*services, balancer.container], timeout=240)
+    Ready("stack-ready", [*services, balancer.container], timeout=300)
 
     pulumi.export("inventory", inventory(plan, images))
     client = store.clients["client"]

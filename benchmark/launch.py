@@ -66,7 +66,7 @@ class _Listener:
     def __init__(self, on_message: OnMessage) -> None:
         self.on_message = on_message
         self.error: str | None = None
-        self.last: tuple[str, dict[str, Any]] | None = None
+        self.seen: set[str] = set()
         self.tail: list[str] = []
 
     def line(self, text: str) -> None:
@@ -74,10 +74,11 @@ class _Listener:
         if message is None:
             self.tail = [*self.tail[-LOG_TAIL:], text]
             return
-        if message == self.last:
-            return  # Ray forwards a line once for every node that shares a log folder
-        self.last = message
         kind, content = message
+        key = f"{kind} {content}"
+        if key in self.seen:
+            return  # Ray may forward a worker's line more than once
+        self.seen.add(key)
         if kind == "error" and self.error is None:
             self.error = f"{content.get('type', 'error')}: {content.get('message', '')}"
         self.on_message(kind, content)

@@ -22,6 +22,8 @@ class RayClient:
     def __init__(self, endpoint: str, token: str | None = None, ca_path: str | None = None) -> None:
         self.endpoint = endpoint.rstrip("/")
         self.session = requests.Session()
+        # Else REQUESTS_CA_BUNDLE of the user's shell would take the place of the stack's own authority.
+        self.session.trust_env = False
         if token:
             self.session.headers["Authorization"] = f"Bearer {token}"
         if ca_path:

@@ -19,6 +19,8 @@ USER = "10001"
 MIB = 2**20
 # Smaller than shared memory, else Ray moves its object store to /tmp.
 OBJECT_STORE_BYTES = 300 * MIB
+# Ray reads half a gigabyte of code when it starts: seconds from memory, minutes from a slow disk.
+START_PERIOD = 240
 TMPFS = {"/tmp": "rw,noexec,nosuid,nodev,size=1g"}
 SYSCTLS = {"net.ipv4.ip_local_port_range": "30000 30999"}
 
@@ -147,7 +149,9 @@ class ComputePool(pulumi.ComponentResource):
             volumes={"/var/lib/ray": control_store.name},
             tmpfs=TMPFS,
             sysctls=SYSCTLS,
-            health=Health(command=("ray-node", "check", f"{RAY_API}/api/gcs_healthz")),
+            health=Health(
+                command=("ray-node", "check", f"{RAY_API}/api/gcs_healthz"), start_period=START_PERIOD
+            ),
             processes=16384,
         )
         return run(plan, service, process, parent=self)
@@ -171,7 +175,10 @@ class ComputePool(pulumi.ComponentResource):
                     tmpfs=TMPFS,
                     sysctls=SYSCTLS,
                     gpus=node.gpus,
-                    health=Health(command=("ray-node", "check", "6384/api/local_raylet_healthz")),
+                    health=Health(
+                        command=("ray-node", "check", "6384/api/local_raylet_healthz"),
+                        start_period=START_PERIOD,
+                    ),
                     processes=16384,
                 ),
                 parent=self,

@@ -26,7 +26,7 @@ class Health:
     interval: int = 5
     timeout: int = 4
     retries: int = 6
-    start_period: int = 120
+    start_period: int = 60
 
 
 @dataclass(frozen=True, kw_only=True)

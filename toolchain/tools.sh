@@ -159,6 +159,12 @@ build_tool() {
 compile() {
   local name=$1 folder=$2 sdk
   cd "$AIDC_ROOT/toolchain/$name" || exit
+  case $name in
+    pulumi | language-host)
+      grep -q "github.com/pulumi/pulumi/sdk/v3 v$PULUMI_VERSION\( \|$\)" go.mod ||
+        fail "toolchain/$name/go.mod pins another Pulumi than requirements.txt ($PULUMI_VERSION): make them equal."
+      ;;
+  esac
   CGO_ENABLED=0 go build -trimpath -buildvcs=false -mod=readonly -ldflags "$(linker_flags "$name")" \
     -o "$folder/$(binary "$name")" "$(package "$name")"
   if [ "$name" = language-host ]; then
