@@ -71,7 +71,7 @@ def exists(image: str) -> bool:
 
 
 def buildkit_cli() -> str | None:
-    """A Docker CLI that can use BuildKit, which writes a layer once where the classic builder writes it twice.
+    """A Docker CLI that can use BuildKit, which writes a layer once; the classic builder writes it twice.
 
     CLIs before 23 bring their own client for it, later ones need the buildx plugin. None: classic builder.
     """

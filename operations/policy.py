@@ -7,6 +7,7 @@ same rules take exported state (`--state FILE`) and what runs (`--live`).
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -22,7 +23,7 @@ from components.flows import FLOWS, LISTENS
 from policies import levels, live, report, sources, waivers
 from policies.catalogue import NAMES, RULES
 from policies.documents import SettingsError
-from policies.evaluate import evaluate
+from policies.evaluate import Report, evaluate
 from policies.model import Resource, Source, Stack
 
 OUT = Path("out")
@@ -72,13 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         name, found = resources(chosen)
-        in_force = waivers.load(NAMES)
-        overrides = levels.load(chosen.stack, NAMES)
+        result = judged(chosen.stack, found)
     except (SettingsError, sources.SourceError) as error:
         print(error, file=sys.stderr)
         return 2
-    today = datetime.now(UTC).date()
-    result = evaluate(Stack(found, FLOWS, LISTENS), RULES, in_force, overrides, today)
     seconds = time.monotonic() - started
 
     chosen.out.mkdir(parents=True, exist_ok=True)
@@ -93,3 +91,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     summary = report.summary(result, len(RULES), len(found), chosen.stack, name)
     print(f"{summary}, in {seconds:.1f} s ({sarif}, {junit})")
     return 0 if result.passed else 1
+
+
+def judged(stack: str, found: tuple[Resource, ...]) -> Report:
+    """Every rule on `found`, with the waivers and levels in force today.
+
+    Raises:
+        SettingsError: a waiver or level is faulty; the text names file and line.
+    """
+    in_force, overrides = waivers.load(NAMES), levels.load(stack, NAMES)
+    return evaluate(Stack(found, FLOWS, LISTENS), RULES, in_force, overrides, datetime.now(UTC).date())
+
+
+def check_plan(stack: str) -> tuple[str, bool]:
+    """The plan's summary line, with the table of what fails when it does, and whether it passed.
+
+    Raises:
+        sources.SourceError, SettingsError: nothing could be checked.
+    """
+    found = sources.program(stack)
+    result = judged(stack, found)
+    line = report.summary(result, len(RULES), len(found), stack, "plan")
+    if result.passed:
+        return line, True
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(report.table(result))
+    return f"{console.export_text()}{line}", False

@@ -105,7 +105,7 @@ class Progress:
         if section == "Resources:" and block:
             self.write("  " + ", ".join(block))
         elif section in ("Policies:", "Diagnostics:") and not self.interrupted():
-            kept = _cleaned(block) if section == "Diagnostics:" else [line for line in block if line.strip()]
+            kept = _cleaned(block) if section == "Diagnostics:" else _mandatory(block)
             if kept:
                 # The update repeats what the preview has said.
                 self._once("\n".join([section.rstrip(":").lower(), *kept]))
@@ -114,6 +114,18 @@ class Progress:
         if text not in self.shown:
             self.shown.add(text)
             self.write(text)
+
+
+def _mandatory(block: list[str]) -> list[str]:
+    """Only what stops a run: `make policy` lists the advisory findings."""
+    kept: list[str] = []
+    keep = False
+    for line in block:
+        if match := re.match(r"^ +- \[(\w+)\]", line):
+            keep = match[1] == "mandatory"
+        if keep and line.strip():
+            kept.append(line)
+    return kept
 
 
 def _cleaned(block: list[str]) -> list[str]:

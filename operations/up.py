@@ -20,14 +20,17 @@ from components.readiness import wait
 from operations import preflight, recovery
 from operations.endpoints import wait as wait_for
 from operations.engine import Engine
-from operations.errors import OK, InterruptionError, OperationError, refusal
+from operations.errors import OK, InterruptionError, OperationError, RefusedError, refusal
+from operations.policy import check_plan
 from operations.process import Interrupts, say
 from operations.progress import Progress
 from operations.pulumi_cli import Pulumi
-from operations.stack_file import ISSUED, ROOT, SEED, StackFile, layout_kept, read
+from operations.stack_file import ISSUED, SEED, StackFile, layout_kept, read
+from policies.documents import SettingsError
+from policies.sources import SourceError
 
 HEALTHY_WITHIN = 60
-POLICIES = "policies"
+COMMAND = ("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--policy-pack", "policies")
 
 
 def main(stack: str) -> int:
@@ -38,6 +41,7 @@ def main(stack: str) -> int:
         raise refusal(report.issues, f"nothing was created in the stack {stack}")
     for warning in report.warnings:
         say(f"warning: {warning}")
+    check_policies(stack)
     pulumi = Pulumi(stack)
     with Interrupts() as interrupts:
         prepare(pulumi, report.file)
@@ -47,6 +51,17 @@ def main(stack: str) -> int:
     verify_endpoints(pulumi, report.config)
     summary(stack, report.config, time.monotonic() - started)
     return OK
+
+
+def check_policies(stack: str) -> None:
+    """The rules on the whole plan, before anything is created; the pack checks each resource once more."""
+    try:
+        text, passed = check_plan(stack)
+    except (SettingsError, SourceError) as error:
+        raise RefusedError(str(error)) from None
+    say(text)
+    if not passed:
+        raise OperationError(f"nothing was created in the stack {stack}")
 
 
 def prepare(pulumi: Pulumi, file: StackFile) -> None:
@@ -62,12 +77,9 @@ def prepare(pulumi: Pulumi, file: StackFile) -> None:
 
 
 def apply(pulumi: Pulumi, interrupts: Interrupts) -> None:
-    """`pulumi up` with refresh and, where the clone has one, the policy pack."""
-    pack = ["--policy-pack", POLICIES] if (ROOT / POLICIES / "PulumiPolicy.yaml").is_file() else []
+    """`pulumi up` with refresh and the policy pack. No preview: the plan has been checked already."""
     progress = Progress(interrupted=interrupts.any)
-    code = pulumi.run(
-        "up", "--yes", "--refresh", "--suppress-outputs", *pack, interrupts=interrupts, on_line=progress
-    )
+    code = pulumi.run(*COMMAND, interrupts=interrupts, on_line=progress)
     if interrupts.any():
         raise InterruptionError("interrupted; nothing is lost: run `make up` again to go on")
     if code < 0:

@@ -87,8 +87,6 @@ def shown(text: str) -> list[str]:
 def test_an_update_is_one_line_for_each_finished_step() -> None:
     assert shown(UP) == [
         "checking what is to change …",
-        "policies\n    ⚠️ aidc@v0.0.1 (local: policies)\n"
-        "        - [advisory]  no-x  (docker:index:Container: c)\n          advice",
         "  2 to create, 1 to replace, 4 unchanged",
         "updating …",
         "  [1/4] + Volume d created (2s)",
@@ -96,6 +94,16 @@ def test_an_update_is_one_line_for_each_finished_step() -> None:
         "  [3/4] + Container q created replacement (1s)",
         "  … stack-ready: waiting until its containers are healthy",
         "  2 created, 1 replaced",
+    ]
+
+
+def test_a_mandatory_finding_is_shown_and_an_advisory_one_is_not() -> None:
+    advisory, mandatory = (
+        "    - [advisory]  a  (c)\n      advice\n",
+        "    - [mandatory]  m  (c)\n      stop\n",
+    )
+    assert shown(f"Policies:\n    aidc\n{advisory}{mandatory}\nDuration: 1s") == [
+        "policies\n    - [mandatory]  m  (c)\n      stop"
     ]
 
 
