@@ -10,7 +10,7 @@ import pulumi_docker as docker
 
 from components.container import Health, Process, run
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
-from components.flows import MINIO, RAY_API, RAY_GCS
+from components.flows import MINIO, RAY_API, RAY_GCS, SERVE_REPLICAS
 from components.identity import Identity
 from components.object_store import Client
 from components.plan import Plan, Service
@@ -75,8 +75,8 @@ def environment(service: Service) -> dict[str, str]:
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": "8100",
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": "8120",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(SERVE_REPLICAS[0]),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(SERVE_REPLICAS[1]),
         "AWS_ENDPOINT_URL_S3": f"https://object-store:{MINIO}",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",

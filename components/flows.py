@@ -48,6 +48,8 @@ RAY_GCS = (6379, 6379)
 RAY_NODE = (6380, 6387)
 RAY_CLIENT = (10001, 10001)
 RAY_WORKERS = (20000, 20099)
+# Where the proxy of one node finds a replica on another.
+SERVE_REPLICAS = (8100, 8120)
 # Ephemeral ports of the compute containers: what Ray and gloo open without a setting of their own.
 RAY_EPHEMERAL = (30000, 30999)
 
@@ -68,6 +70,7 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
     ),
     "compute": (
         Listen(SERVE, SERVE, "Ray Serve"),
+        Listen(*SERVE_REPLICAS, "Ray Serve replicas"),
         Listen(*RAY_NODE, "Ray node services, token"),
         Listen(*RAY_WORKERS, "Ray workers"),
         Listen(*RAY_EPHEMERAL, "training rendezvous and collectives"),
@@ -99,6 +102,7 @@ FLOWS: tuple[Flow, ...] = (
     *_ray("ray-head", "compute"),
     *_ray("compute", "ray-head"),
     *_ray("compute", "compute"),
+    Flow("compute", "compute", *SERVE_REPLICAS, "tcp", "fabric", "inference on another node's replica"),
     Flow("compute", "object-store", MINIO, MINIO, "tcp", "storage", "datasets, checkpoints, models"),
     Flow("object-store", "object-store", MINIO, MINIO, "tcp", "storage", "erasure-coded shards, healing"),
     Flow("object-store-setup", "object-store", MINIO, MINIO, "tcp", "storage", "buckets, users, policies"),

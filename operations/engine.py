@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
@@ -109,6 +111,13 @@ class Engine:
         """The engine's description of a container. Raises docker.errors.NotFound."""
         found: Mapping[str, Any] = self.client.api.inspect_container(name)
         return found
+
+    def files(self, container: str, folder: str) -> frozenset[str]:
+        """Paths of the files below `folder` of a container, running or not, relative to it."""
+        chunks, _stat = self.client.api.get_archive(container, folder)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            names = [member.name for member in archive if member.isfile()]
+        return frozenset(name.partition("/")[2] for name in names)
 
     def output(self, container: str, command: list[str]) -> str | None:
         """What `command` prints in a running container, or None when it fails."""

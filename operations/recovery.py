@@ -9,6 +9,9 @@ from operations.process import Interrupts, say
 from operations.progress import Progress
 from operations.pulumi_cli import Pulumi
 
+# As components/files.py gives them to a seed.
+FILES_LABEL, SEED_FOLDER = "aidc.files", "/files"
+
 
 def release_locks(pulumi: Pulumi) -> None:
     """Release locks whose process is gone. A living one was refused by the preflight."""
@@ -19,6 +22,18 @@ def release_locks(pulumi: Pulumi) -> None:
         gone = ", ".join(f"process {lock.pid}, since {lock.since}" for lock in stale)
         say(f"releasing the lock of a run that is gone ({gone})")
         pulumi.call("cancel", "--yes")
+
+
+def remove_unfilled(stack: str, engine: Engine) -> None:
+    """Remove seeds that lack files: their creation failed after the engine had made the container.
+
+    Pulumi notes such a container down as made, so that it would never fill it; a refresh finds it gone.
+    """
+    for thing in engine.containers(stack):
+        wanted = frozenset(filter(None, thing.labels.get(FILES_LABEL, "").split(",")))
+        if wanted and not wanted <= engine.files(thing.identifier, SEED_FOLDER):
+            say(f"an earlier run left files out; making {thing.name} again")
+            engine.remove(thing)
 
 
 def remove_half_made(pulumi: Pulumi, engine: Engine, interrupts: Interrupts) -> None:

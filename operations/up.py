@@ -46,6 +46,7 @@ def main(stack: str) -> int:
     with Interrupts() as interrupts:
         prepare(pulumi, report.file)
         recovery.remove_half_made(pulumi, report.engine, interrupts)
+        recovery.remove_unfilled(stack, report.engine)
         apply(pulumi, interrupts)
     verify(report.engine, stack, report.config)
     verify_endpoints(pulumi, report.config)

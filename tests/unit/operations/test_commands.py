@@ -46,7 +46,12 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
 
 def test_the_policy_command_reads_its_own_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    module = SimpleNamespace(main=lambda arguments: seen.append(arguments) or 0)
+
+    def main(arguments: Any) -> int:
+        seen.append(arguments)
+        return 0
+
+    module = SimpleNamespace(main=main)
     monkeypatch.setattr(importlib, "import_module", lambda _name: module)
     assert commands.run(["policy", "--rules"]) == 0
     assert seen == [["--rules"]]
