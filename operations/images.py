@@ -19,7 +19,6 @@ from components.image import IMAGES, reference
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / ".build"
-BASE = "debian:trixie-slim"
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # Image → files beside its own folder: name in the context → source relative to the cache's bin or the clone.
 BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup": ("supercronic",)}
