@@ -101,6 +101,7 @@ setup_tools() {
   for name in $needed_tools; do
     [ "$name" != docker-provider ] || continue # on PATH it would cause a warning at every run
     for file in "$(output "$name")"/*; do
+      [ ! "$file" -ef "$AIDC_CACHE/bin/$(basename "$file")" ] || continue
       # Linked under a new name first: a running `make` never sees the name missing. Hard links,
       # because Pulumi wants its language host beside its own resolved path, else it warns at every run.
       ln -f "$file" "$AIDC_CACHE/bin/.new"
