@@ -57,14 +57,16 @@ destroy: ## remove the stack; data volumes stay unless PURGE=1 (YES=1 does not a
 	@$(RUN) python -m operations destroy --stack $(STACK) $(if $(PURGE),--purge) $(if $(YES),--yes)
 
 .PHONY: demo
+demo: STARTED := $(shell date +%s)
 demo: ## setup, up, bench and report in one go
 	@$(MAKE) setup
 	@$(MAKE) up
 	@$(MAKE) bench
 	@$(MAKE) report
+	@echo "demo: $$(( $$(date +%s) - $(STARTED) )) s from the first step to the report"
 
 .PHONY: bench-lifecycle
-bench-lifecycle: ## time up, second up, drift check and destroy on a stack of its own
+bench-lifecycle: ## time up, second up, drift check and destroy, and training against bare, on a stack of its own
 	@$(RUN) python -m operations bench-lifecycle
 
 .PHONY: lint

@@ -12,6 +12,7 @@ from components.container import Health, Process, run
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.flows import MINIO, VAULT
 from components.identity import Identity
+from components.labels import labels
 from components.object_store import ALIAS, BUCKETS, Client
 from components.plan import Plan
 from components.rendering import render
@@ -62,8 +63,8 @@ class Vault(pulumi.ComponentResource):
             f"{name}-data",
             name=f"aidc-{plan.stack}-{name}-data",
             labels=[
-                docker.VolumeLabelArgs(label="aidc.kind", value="data"),
-                docker.VolumeLabelArgs(label="aidc.stack", value=plan.stack),
+                docker.VolumeLabelArgs(label=label, value=value)
+                for label, value in labels(plan.stack, kind="data").items()
             ],
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
@@ -144,7 +145,10 @@ class BackupJob(pulumi.ComponentResource):
         staging = docker.Volume(
             f"{name}-staging",
             name=f"aidc-{plan.stack}-{name}-staging",
-            labels=[docker.VolumeLabelArgs(label="aidc.stack", value=plan.stack)],
+            labels=[
+                docker.VolumeLabelArgs(label=label, value=value)
+                for label, value in labels(plan.stack, kind="scratch").items()
+            ],
             opts=pulumi.ResourceOptions(parent=self),
         )
         process = Process(

@@ -12,6 +12,7 @@ from components.container import Health, Process, run
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.flows import MINIO, RAY_API, RAY_GCS, SERVE_REPLICAS
 from components.identity import Identity
+from components.labels import labels
 from components.object_store import Client
 from components.plan import Plan, Service
 
@@ -129,7 +130,10 @@ class ComputePool(pulumi.ComponentResource):
         control_store = docker.Volume(
             "ray-head-state",
             name=f"aidc-{plan.stack}-ray-head-state",
-            labels=[docker.VolumeLabelArgs(label="aidc.stack", value=plan.stack)],
+            labels=[
+                docker.VolumeLabelArgs(label=label, value=value)
+                for label, value in labels(plan.stack, kind="scratch").items()
+            ],
             opts=pulumi.ResourceOptions(parent=self),
         )
         process = Process(

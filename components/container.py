@@ -13,6 +13,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.files import FILES_DIR, FileVolume
+from components.labels import labels
 from components.plan import Plan, Service
 
 MIB = 2**20
@@ -53,12 +54,6 @@ class Process:
     processes: int = 512
     grace: int = 15
     job: bool = False
-
-
-def labels(stack: str, role: str, kind: str) -> list[docker.ContainerLabelArgs]:
-    """Labels by which status, policies and tests find what belongs to a stack."""
-    pairs = {"aidc.kind": kind, "aidc.role": role, "aidc.stack": stack}
-    return [docker.ContainerLabelArgs(label=k, value=v) for k, v in pairs.items()]
 
 
 def run(
@@ -114,7 +109,12 @@ def run(
         stop_timeout=process.grace,
         log_driver="json-file",
         log_opts={"max-size": "10m", "max-file": "3"},
-        labels=labels(plan.stack, service.role, "job" if process.job else "service"),
+        labels=[
+            docker.ContainerLabelArgs(label=label, value=value)
+            for label, value in labels(
+                plan.stack, kind="job" if process.job else "service", role=service.role
+            ).items()
+        ],
         opts=pulumi.ResourceOptions(
             parent=parent,
             depends_on=waits,

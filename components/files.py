@@ -13,6 +13,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.identity import Identity
+from components.labels import SEED_DIR, labels
 
 FILES_DIR = "/etc/aidc"
 
@@ -49,11 +50,13 @@ class FileVolume(pulumi.ComponentResource):
         digest = args.identity.fingerprint([*described, *(file.content for file in args.files)])
         paths = ",".join(sorted(file.path for file in args.files))
         prefix = f"aidc-{args.stack}-{name}-files"
-        pairs = {"aidc.kind": "files", "aidc.role": args.role, "aidc.stack": args.stack}
         volume = docker.Volume(
             f"{name}-files",
             name=digest.apply(lambda d: f"{prefix}-{d}"),
-            labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in pairs.items()],
+            labels=[
+                docker.VolumeLabelArgs(label=label, value=value)
+                for label, value in labels(args.stack, kind="files", role=args.role).items()
+            ],
             opts=pulumi.ResourceOptions(parent=self),
         )
         seed = docker.Container(
@@ -70,10 +73,10 @@ class FileVolume(pulumi.ComponentResource):
             memory=16,
             memory_swap=16,
             restart="no",
-            mounts=[docker.ContainerMountArgs(target="/files", type="volume", source=volume.name)],
+            mounts=[docker.ContainerMountArgs(target=SEED_DIR, type="volume", source=volume.name)],
             uploads=[
                 docker.ContainerUploadArgs(
-                    file=f"/files/{file.path}",
+                    file=f"{SEED_DIR}/{file.path}",
                     content=file.content,
                     owner=args.owner,
                     group=args.owner,
@@ -85,9 +88,8 @@ class FileVolume(pulumi.ComponentResource):
             log_driver="json-file",
             log_opts={"max-size": "1m", "max-file": "1"},
             labels=[
-                docker.ContainerLabelArgs(label=key, value=value)
-                # The paths tell a later run whether an interrupted one left files out.
-                for key, value in {**pairs, "aidc.kind": "seed", "aidc.files": paths}.items()
+                docker.ContainerLabelArgs(label=label, value=value)
+                for label, value in labels(args.stack, kind="seed", role=args.role, files=paths).items()
             ],
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
+from components.labels import labels
 from components.plan import Plan
 
 
@@ -38,8 +39,8 @@ class Fabric(pulumi.ComponentResource):
                 # A fixed interface name lets the firewall's rules be written before the network exists.
                 options={"com.docker.network.bridge.name": segment.bridge},
                 labels=[
-                    docker.NetworkLabelArgs(label="aidc.role", value=segment.name),
-                    docker.NetworkLabelArgs(label="aidc.stack", value=args.plan.stack),
+                    docker.NetworkLabelArgs(label=label, value=value)
+                    for label, value in labels(args.plan.stack, role=segment.name).items()
                 ],
                 opts=pulumi.ResourceOptions(parent=self),
             )

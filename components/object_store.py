@@ -13,6 +13,7 @@ from components.container import Health, Process, run
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.flows import MINIO
 from components.identity import Identity
+from components.labels import labels
 from components.plan import Plan, Service
 
 USER = "10020"
@@ -115,8 +116,8 @@ class ObjectStore(pulumi.ComponentResource):
             f"{service.name}-data",
             name=f"{service.container}-data",
             labels=[
-                docker.VolumeLabelArgs(label="aidc.kind", value="data"),
-                docker.VolumeLabelArgs(label="aidc.stack", value=args.plan.stack),
+                docker.VolumeLabelArgs(label=label, value=value)
+                for label, value in labels(args.plan.stack, kind="data").items()
             ],
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )

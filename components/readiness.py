@@ -6,74 +6,21 @@ at once, with the name and the last log lines. It checks when a container is new
 
 from __future__ import annotations
 
+import os
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_docker as docker
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+from components.health import INTERRUPT_FILE, wait
 
 LOG_LINES = 15
-# Docker restarts what crashes; this many restarts while coming up are no coincidence any more.
-MANY_RESTARTS = 3
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """State of one container: `done` and `failed` are both False while it comes up."""
-
-    done: bool
-    failed: bool
-    state: str
-
-
-def judge(state: Mapping[str, Any], restarts: int, job: bool) -> Verdict:
-    """Judge the engine's `State` of a container. A job is done when it has exited with 0."""
-    status = state.get("Status", "unknown")
-    health = (state.get("Health") or {}).get("Status")
-    code = state.get("ExitCode")
-    if restarts >= MANY_RESTARTS:
-        return Verdict(False, True, f"restarted {restarts} times, last exit code {code}")
-    if job and status == "exited" and code == 0:
-        return Verdict(True, False, "finished")
-    if status in ("exited", "dead"):
-        memory = ", out of memory" if state.get("OOMKilled") else ""
-        return Verdict(False, True, f"{status} with code {code}{memory}")
-    if health == "unhealthy":
-        log = (state.get("Health") or {}).get("Log") or [{}]
-        output = str(log[-1].get("Output", "")).strip()
-        return Verdict(False, True, f"unhealthy: {output}" if output else "unhealthy")
-    if not job and status == "running" and health in (None, "healthy"):
-        return Verdict(True, False, health or status)
-    return Verdict(False, False, health or status)
-
-
-def wait(names: Sequence[str], timeout: float, inspect: Callable[[str], Mapping[str, Any]]) -> dict[str, str]:
-    """Poll until all are done; return each one's verdict text when one fails or `timeout` seconds pass.
-
-    An empty result means that everything is healthy. `inspect(name)` returns the engine's description.
-    """
-    deadline = time.monotonic() + timeout
-    while True:
-        waiting = {}
-        failed = {}
-        for name in names:
-            found = inspect(name)
-            job = found["Config"]["Labels"].get("aidc.kind") == "job"
-            verdict = judge(found["State"], found.get("RestartCount", 0), job)
-            if verdict.failed:
-                failed[name] = verdict.state
-            elif not verdict.done:
-                waiting[name] = f"not ready after {timeout:g} s ({verdict.state})"
-        if failed:
-            return failed
-        if not waiting:
-            return {}
-        if time.monotonic() > deadline:
-            return waiting
-        time.sleep(0.25)
 
 
 class _ReadyProvider(ResourceProvider):
@@ -81,6 +28,10 @@ class _ReadyProvider(ResourceProvider):
 
     # Nothing secret is captured, and a plain value keeps the state readable.
     serialize_as_secret_always = False
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        _end_with_engine()
+        return CheckResult(news, [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         _wait_or_raise(props)
@@ -98,7 +49,13 @@ def _wait_or_raise(props: Mapping[str, Any]) -> None:
     import docker as engine  # noqa: PLC0415  (the provider's process needs it, the program's does not)
 
     client = engine.from_env()
-    problems = wait(props["names"], float(props["timeout"]), client.api.inspect_container)
+    file = os.environ.get(INTERRUPT_FILE)
+    problems = wait(
+        props["names"],
+        float(props["timeout"]),
+        client.api.inspect_container,
+        interrupted=lambda: file is not None and os.path.exists(file),
+    )
     if problems:
         parts = []
         for name, fault in problems.items():
@@ -106,6 +63,29 @@ def _wait_or_raise(props: Mapping[str, Any]) -> None:
             indented = "\n".join(f"    {line}" for line in log.splitlines()) or "    (no output)"
             parts.append(f"{name}: {fault}; its last log lines:\n{indented}")
         raise RuntimeError("\n".join(parts))
+
+
+@cache
+def _end_with_engine() -> None:
+    """End this provider's process when Pulumi is gone: killed, it would leave it running for ever."""
+    try:
+        born_of = _ancestors()
+    except OSError:  # no /proc here
+        return
+
+    def watch() -> None:
+        while _ancestors() == born_of:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _ancestors() -> tuple[int, int]:
+    """Parent and grandparent: Pulumi starts a provider through a shell, which outlives it too."""
+    parent = os.getppid()
+    after_name = Path(f"/proc/{parent}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+    return parent, int(after_name.split()[1])
 
 
 class Ready(Resource, module="readiness", name="Ready"):

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from docker.errors import DockerException
 
 from components.firewall import table_name
+from components.labels import labels
 from operations import checks, preflight, recovery, state
 from operations.engine import Engine, Thing, connect
 from operations.errors import OK, InterruptionError, OperationError, RefusedError, refusal
@@ -140,7 +141,7 @@ def remove_table(engine: Engine, stack: str, *, worth_telling: bool) -> list[str
             image,
             ["sh", "-c", REMOVE_TABLE, "sh", table_name(stack)],
             name=f"aidc-{stack}-table-removal",
-            labels={"aidc.stack": stack, "aidc.kind": "tool"},
+            labels=labels(stack, kind="tool"),
             user="0",
             network_mode="host",
             cap_drop=["ALL"],

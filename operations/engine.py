@@ -14,10 +14,10 @@ from typing import Any, Literal
 import docker
 from docker.errors import APIError, DockerException, NotFound
 
+from components.labels import KIND, STACK
 from operations.errors import OperationError
 
 Kind = Literal["container", "network", "volume"]
-STACK_LABEL, KIND_LABEL, ROLE_LABEL = "aidc.stack", "aidc.kind", "aidc.role"
 STOP_SECONDS = 30
 
 
@@ -43,11 +43,11 @@ class Thing:
 
     @property
     def stack(self) -> str:
-        return self.labels.get(STACK_LABEL, "")
+        return self.labels.get(STACK, "")
 
     @property
     def is_data(self) -> bool:
-        return self.kind == "volume" and self.labels.get(KIND_LABEL) == "data"
+        return self.kind == "volume" and self.labels.get(KIND) == "data"
 
 
 class Engine:
@@ -149,7 +149,7 @@ def connect() -> Engine:
 
 
 def _filters(stack: str | None) -> dict[str, list[str]]:
-    return {"label": [f"{STACK_LABEL}={stack}"]} if stack is not None else {}
+    return {"label": [f"{STACK}={stack}"]} if stack is not None else {}
 
 
 def _container(raw: Mapping[str, Any]) -> Thing:

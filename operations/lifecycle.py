@@ -3,7 +3,8 @@
 Theory: a platform is worth declaring only if declaring again costs next to nothing. So besides the cold `up`
 (images present, nothing else) it times the `up` that has nothing to do, the proof that nothing drifted, and
 the way down. Each number is one run of the very command that a user types, start of Python included. The
-same training is then timed inside the stack and bare on the host: what does the platform cost?
+same training then runs in the stack and bare on the host: what does the platform cost? The cold `make demo`
+needs a bare machine; it says itself at its end how long it took.
 
 It works on a stack of its own, `bench`: a copy of the given stack's file with other subnets and ports, so
 that a running stack is not touched. `bench` is purged at the end, also after a failure or an interrupt.
@@ -15,6 +16,7 @@ exists, or the machine has no room for another one; 130 interrupted.
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -24,11 +26,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from rich.table import Table
 
+from benchmark.verdicts import RATIO_BOUND, bare_pairs
 from components.config import ROOT as DATACENTER
 from operations import checks, machine
 from operations.engine import connect
@@ -45,6 +48,9 @@ TARGETS: dict[str, float | None] = {
     "drift check (up --refresh --expect-no-changes)": None,
     "destroy": 30.0,
 }
+RATIO = "training, in the stack : bare"
+# Of a model whose steps are long enough for a throughput to mean something.
+WORKLOAD = "bytelm"
 # What the services of a small stack really use; their limits are higher.
 MEMORY_IN_USE = 6 * 2**30
 PORT_SHIFT = 20000
@@ -52,21 +58,26 @@ SCHEMA = "aidc.lifecycle/1"
 
 
 @dataclass(frozen=True)
-class Step:
-    """One measured command. `seconds` is None when it could not be measured: `reason` says why."""
+class Figure:
+    """One measured figure: seconds, where less is better, or a ratio, where more is.
+
+    `value` is None when it could not be measured: `reason` says why.
+    """
 
     name: str
-    seconds: float | None
+    value: float | None
     target: float | None
+    unit: Literal["s", "ratio"] = "s"
     reason: str = ""
 
     @property
     def verdict(self) -> str:
-        if self.seconds is None:
+        if self.value is None:
             return "not measured"
         if self.target is None:
             return "-"
-        return "passed" if self.seconds <= self.target else "missed"
+        good = self.value <= self.target if self.unit == "s" else self.value >= self.target
+        return "passed" if good else "missed"
 
 
 def main(stack: str, *, out: Path, no_training: bool) -> int:
@@ -74,22 +85,22 @@ def main(stack: str, *, out: Path, no_training: bool) -> int:
     _room()
     path = path_of(STACK)
     path.write_text(copy_of(stack), encoding="utf-8")
-    steps: list[Step] = []
+    figures: list[Figure] = []
     try:
-        steps.append(_timed("up, cold", "up", "--stack", STACK))
-        steps.append(_timed("up, nothing to do", "up", "--stack", STACK))
-        steps.append(_drift())
+        figures.append(_timed("up, cold", "up", "--stack", STACK))
+        figures.append(_timed("up, nothing to do", "up", "--stack", STACK))
+        figures.append(_drift())
         if not no_training:
-            steps += _training(out.parent / STACK)
-        steps.append(_timed("destroy", "destroy", "--stack", STACK))
+            figures.append(_training(out.parent / STACK))
+        figures.append(_timed("destroy", "destroy", "--stack", STACK))
     finally:
         say(f"\nremoving the stack {STACK} and its data")
         _operations("destroy", "--purge", "--yes", "--stack", STACK)
         path.unlink(missing_ok=True)
-    _write(out, stack, steps)
-    console().print(_table(steps))
+    _write(out, stack, figures)
+    console().print(_table(figures))
     say(f"written: {out}")
-    return OK if all(s.verdict in ("passed", "-") or s.target is None for s in steps) else FAILED
+    return OK if all(figure.verdict in ("passed", "-") for figure in figures) else FAILED
 
 
 def _room() -> None:
@@ -132,16 +143,16 @@ def _operations(*arguments: str) -> int:
     return subprocess.run([sys.executable, "-m", "operations", *arguments], cwd=ROOT, check=False).returncode
 
 
-def _timed(name: str, *arguments: str) -> Step:
+def _timed(name: str, *arguments: str) -> Figure:
     say(f"\n== {name}")
     started = time.monotonic()
     code = _operations(*arguments)
     if code:
         raise OperationError(f"{name}: failed with exit code {code}, nothing more was measured")
-    return Step(name, round(time.monotonic() - started, 2), TARGETS[name])
+    return Figure(name, round(time.monotonic() - started, 2), TARGETS[name])
 
 
-def _drift() -> Step:
+def _drift() -> Figure:
     name = "drift check (up --refresh --expect-no-changes)"
     say(f"\n== {name}")
     command = [
@@ -158,58 +169,59 @@ def _drift() -> Step:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise OperationError(f"{name}: the second run would change something\n{done.stdout}{done.stderr}")
-    return Step(name, round(time.monotonic() - started, 2), TARGETS[name])
+    return Figure(name, round(time.monotonic() - started, 2), TARGETS[name])
 
 
-def _training(out: Path) -> list[Step]:
-    """The benchmark's smallest tier in the stack, and the same code bare."""
-    return [
-        _trained("training in the stack", "run", out / "stack"),
-        _trained("training bare", "bare", out / "bare"),
-    ]
+def _training(out: Path) -> Figure:
+    """The throughput of one workload in the stack over that of the same code bare, seed by seed."""
+    say(f"\n== {RATIO}")
+    flags = ["--stack", STACK, "--tier", "ci", "--workloads", WORKLOAD, "--out", str(out)]
+    command = [sys.executable, "-m", "benchmark", "run", "--with-bare", *flags]
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    return ratio(out / "result.json", f"the benchmark ended with exit code {code} and no pair of runs")
 
 
-def _trained(name: str, command: str, out: Path) -> Step:
-    """Seconds of training alone, without data and start-up, as the benchmark's result states them."""
-    say(f"\n== {name}")
-    flags = ["--stack", STACK, "--tier", "smoke", "--out", str(out)]
-    line = [sys.executable, "-m", "benchmark", command, *flags]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
-    seconds = trained_seconds(out / "result.json")
-    if seconds is None:
-        last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
-        return Step(name, None, None, f"exit code {done.returncode}: {last}")
-    return Step(name, seconds, None)
-
-
-def trained_seconds(result: Path) -> float | None:
-    """The sum of `time_to_train_s` over a result's runs, or None when there is none."""
+def ratio(result: Path, otherwise: str) -> Figure:
+    """The geometric mean over the pairs of runs in `result`; without any, not measured, because `otherwise`."""
     try:
-        runs = json.loads(result.read_text(encoding="utf-8"))["training"]
-        times = [float(run["time_to_train_s"]) for run in runs if run.get("time_to_train_s") is not None]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return round(sum(times), 2) if times else None
+        pairs = bare_pairs(json.loads(result.read_text(encoding="utf-8"))).get(WORKLOAD, [])
+    except (OSError, ValueError):
+        pairs = []
+    if not pairs:
+        return Figure(RATIO, None, RATIO_BOUND, "ratio", otherwise)
+    mean = math.exp(sum(math.log(inside / outside) for outside, inside in pairs) / len(pairs))
+    return Figure(RATIO, round(mean, 3), RATIO_BOUND, "ratio", f"samples/s, {len(pairs)} pairs")
 
 
-def _write(out: Path, stack: str, steps: Sequence[Step]) -> None:
+def _write(out: Path, stack: str, figures: Sequence[Figure]) -> None:
     document = {
         "schema": SCHEMA,
         "stack": stack,
         "environment": {"cpus": os.cpu_count(), "machine": platform.machine(), "kernel": platform.release()},
-        "steps": [{**asdict(step), "verdict": step.verdict} for step in steps],
+        "figures": [{**asdict(figure), "verdict": figure.verdict} for figure in figures],
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def _table(steps: Sequence[Step]) -> Table:
-    table = Table("step", title="lifecycle", title_justify="left")
-    table.add_column("seconds", justify="right")
+def _table(figures: Sequence[Figure]) -> Table:
+    table = Table("figure", title="lifecycle", title_justify="left")
+    table.add_column("measured", justify="right")
     table.add_column("target", justify="right")
     table.add_column("verdict")
-    for step in steps:
-        seconds = f"{step.seconds:.1f}" if step.seconds is not None else "-"
-        target = f"{step.target:.0f}" if step.target is not None else "-"
-        table.add_row(step.name, seconds, target, f"{step.verdict} {step.reason}".strip())
+    for figure in figures:
+        value, target = (_spelled(number, figure.unit) for number in (figure.value, figure.target))
+        bound = "≤" if figure.unit == "s" else "≥"
+        table.add_row(
+            figure.name,
+            value,
+            f"{bound} {target}" if figure.target is not None else target,
+            f"{figure.verdict} {figure.reason}".strip(),
+        )
     return table
+
+
+def _spelled(number: float | None, unit: str) -> str:
+    if number is None:
+        return "-"
+    return f"{number:.1f} s" if unit == "s" else f"{number:.3f}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -25,6 +27,8 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.count = 0
+        # Appears with the first signal: those who wait on our behalf look for it.
+        self.file = Path(tempfile.gettempdir()) / f"aidc-interrupt-{secrets.token_hex(8)}"
         self.child: subprocess.Popen[str] | None = None
         self._before: dict[signal.Signals, Any] = {}
 
@@ -41,6 +45,7 @@ class Interrupts:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        self.file.unlink(missing_ok=True)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1
@@ -49,6 +54,7 @@ class Interrupts:
         if self.count <= 2:
             # A handler may run within a print: os.write is the one that cannot collide with it.
             os.write(2, (FIRST if self.count == 1 else SECOND).encode())
+            self.file.touch()
             self.child.send_signal(signal.SIGINT)
 
 

@@ -1,7 +1,7 @@
 """Pulumi's output without a terminal, reduced to one line for each finished step, and all that went wrong.
 
-Give it line by line. It hides the preview's list (the numbers stay), steps that only begin, unchanged
-resources, and components, which are no work of their own. Messages and policy findings pass through.
+Give it line by line. It hides steps that only begin, unchanged resources, and components, which are no work
+of their own. Messages and policy findings pass through.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ STEP = re.compile(
     r"(?P<what>\*\*[^*]+\*\*|[a-z]+(?: [a-z]+)?)"
     r"(?: \((?P<seconds>[^)]*)\))?(?P<rest>.*)$"
 )
-PHASE = re.compile(r"^(Previewing|Updating|Refreshing|Destroying|Previewing \w+) .*\(.*\):$")
+PHASE = re.compile(r"^(Updating|Refreshing|Destroying) .*\(.*\):$")
 SECTIONS = ("Policies:", "Diagnostics:", "Resources:", "Outputs:")
 # Marks of one line that says nothing to a person.
 NOISE = ("@ ", "Permalink: ", "View Live: ", "Loading policy packs", "^C received", "Note that terminating")
 DONE = {"created": "+", "updated": "~", "deleted": "-", "imported": "=", "created replacement": "+"}
-PLANNED = ("create", "update", "delete", "import", "create replacement", "delete original")
 # Pulumi's own suffixes and repetitions within messages.
 CHATTER = re.compile(
     r"Exception calling application: |sdk-v2/provider2\.go:\d+: sdk\.helper_schema: |: provider=docker@\S+$"
 )
 NO_NEWS = re.compile(
-    r"error: (update|preview) (failed|canceled)$|error: \d+ errors? occurred:|Program signal: killed|"
+    r"error: update (failed|canceled)$|error: \d+ errors? occurred:|Program signal: killed|"
     r"^\* creating urn:|\[Pulumi Neo\]|\?explainFailure|pulumi neo --debug|"
     r"resources in the stack have been deleted|remove the stack completely"
 )
@@ -40,10 +39,7 @@ class Progress:
         self, write: Callable[[str], None] = say, interrupted: Callable[[], bool] = lambda: False
     ) -> None:
         self.write, self.interrupted = write, interrupted
-        self.preview = False
         self.section = ""
-        self.planned: set[tuple[str, str, str]] = set()
-        self.done = 0
         self.block: list[str] = []
         self.shown: set[str] = set()
 
@@ -67,9 +63,7 @@ class Progress:
 
     def _begin(self, text: str) -> None:
         self._close()
-        self.preview = text.startswith("Preview")
-        word = text.split(maxsplit=1)[0].lower()
-        self.write({"previewing": "checking what is to change …"}.get(word, f"{word} …"))
+        self.write(f"{text.split(maxsplit=1)[0].lower()} …")
 
     def _step(self, match: re.Match[str]) -> None:
         kind, name, what = match["type"].split(":")[-1], match["name"], match["what"]
@@ -78,9 +72,6 @@ class Progress:
             self.write(f"  ! {kind} {name}: {what.strip('*')}")
         elif own:
             return
-        elif self.preview:
-            if what in PLANNED:
-                self.planned.add((kind, name, what))
         elif what in ("deleted", "deleted original") and "[retain]" in match["rest"]:
             self._finished("=", kind, name, "kept", match["seconds"])
         elif what in DONE or what == "deleted original":
@@ -89,11 +80,8 @@ class Progress:
             self._once(f"  … {name}: waiting until its containers are healthy")
 
     def _finished(self, mark: str, kind: str, name: str, what: str, seconds: str | None) -> None:
-        self.done += 1
-        total = len(self.planned)
-        count = f"[{min(self.done, total)}/{total}] " if total else ""
         time = f" ({seconds})" if seconds else ""
-        self.write(f"  {count}{mark} {kind} {name} {what}{time}")
+        self.write(f"  {mark} {kind} {name} {what}{time}")
 
     def _count(self, text: str) -> None:
         if match := re.match(r"^ +(?:\+-|[+~=<>-])? ?(\d+ .*)$", text):
@@ -107,7 +95,7 @@ class Progress:
         elif section in ("Policies:", "Diagnostics:") and not self.interrupted():
             kept = _cleaned(block) if section == "Diagnostics:" else _mandatory(block)
             if kept:
-                # The update repeats what the preview has said.
+                # A refresh says what the update says again.
                 self._once("\n".join([section.rstrip(":").lower(), *kept]))
 
     def _once(self, text: str) -> None:

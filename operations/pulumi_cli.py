@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from components.health import INTERRUPT_FILE
 from operations.errors import OperationError
 from operations.process import Interrupts, capture, stream
 from operations.stack_file import ROOT
@@ -58,7 +59,11 @@ class Pulumi:
         command = ["pulumi", *arguments, "--stack", self.stack, "--non-interactive", "--color", "never"]
         try:
             return stream(
-                command, interrupts=interrupts, on_line=on_line, environment=self.environment, cwd=self.root
+                command,
+                interrupts=interrupts,
+                on_line=on_line,
+                environment={**self.environment, INTERRUPT_FILE: str(interrupts.file)},
+                cwd=self.root,
             )
         except FileNotFoundError:
             raise PulumiError(MISSING) from None

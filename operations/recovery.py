@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from components.labels import FILES, SEED_DIR
 from operations import state
 from operations.engine import Engine
 from operations.errors import InterruptionError, OperationError
 from operations.process import Interrupts, say
 from operations.progress import Progress
 from operations.pulumi_cli import Pulumi
-
-# As components/files.py gives them to a seed.
-FILES_LABEL, SEED_FOLDER = "aidc.files", "/files"
 
 
 def release_locks(pulumi: Pulumi) -> None:
@@ -30,8 +28,8 @@ def remove_unfilled(stack: str, engine: Engine) -> None:
     Pulumi notes such a container down as made, so that it would never fill it; a refresh finds it gone.
     """
     for thing in engine.containers(stack):
-        wanted = frozenset(filter(None, thing.labels.get(FILES_LABEL, "").split(",")))
-        if wanted and not wanted <= engine.files(thing.identifier, SEED_FOLDER):
+        wanted = frozenset(filter(None, thing.labels.get(FILES, "").split(",")))
+        if wanted and not wanted <= engine.files(thing.identifier, SEED_DIR):
             say(f"an earlier run left files out; making {thing.name} again")
             engine.remove(thing)
 

@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from components.config import Issue
-from operations.engine import KIND_LABEL, Thing
+from components.labels import KIND
+from operations.engine import Thing
 
 PROJECT = "aidc"
 # Kinds of containers that only Pulumi makes: `run` and `FileVolume` give them.
@@ -126,8 +127,7 @@ def unrecorded(owned: Sequence[Thing], exported: Mapping[str, Any] | None) -> li
         for thing in owned
         if thing.identifier not in known
         and (
-            thing.kind == "network"
-            or (thing.kind == "container" and thing.labels.get(KIND_LABEL) in PULUMI_KINDS)
+            thing.kind == "network" or (thing.kind == "container" and thing.labels.get(KIND) in PULUMI_KINDS)
         )
     ]
 

@@ -15,10 +15,11 @@ from docker.errors import NotFound
 from rich.markup import escape
 from rich.table import Table
 
+from components.health import judge
 from components.inventory import Inventory, load
-from components.readiness import judge
+from components.labels import KIND, ROLE
 from operations import state, usage
-from operations.engine import KIND_LABEL, ROLE_LABEL, Engine, EngineError, Thing, connect
+from operations.engine import Engine, EngineError, Thing, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
 from operations.output import ago, console, parse_time, size
 from operations.process import say
@@ -52,7 +53,7 @@ def main(stack: str, *, as_json: bool) -> int:
         engine = connect()
     except EngineError as error:
         raise RefusedError(str(error)) from None
-    things = [t for t in engine.containers(stack) if t.labels.get(KIND_LABEL) in ("service", "job")]
+    things = [t for t in engine.containers(stack) if t.labels.get(KIND) in ("service", "job")]
     inventory, remark = _inventory(stack)
     rows = collect(engine, inventory, things)
     healthy = bool(rows) and all(row.healthy for row in rows) and inventory is not None
@@ -104,7 +105,7 @@ def collect(engine: Engine, inventory: Inventory | None, things: list[Thing]) ->
         prefix = f"aidc-{labels.get('aidc.stack', '')}-"
         base: dict[str, Any] = {
             "name": entry.name if entry else container.removeprefix(prefix),
-            "role": entry.role if entry else labels.get(ROLE_LABEL, "?"),
+            "role": entry.role if entry else labels.get(ROLE, "?"),
             "container": container,
             "addresses": entry.addresses if entry else {},
         }
@@ -118,7 +119,7 @@ def collect(engine: Engine, inventory: Inventory | None, things: list[Thing]) ->
 
 
 def _row(base: Mapping[str, Any], raw: Mapping[str, Any], used: usage.Usage | None) -> Row:
-    job = raw["Config"]["Labels"].get(KIND_LABEL) == "job"
+    job = raw["Config"]["Labels"].get(KIND) == "job"
     # What restarted long ago and is healthy now is healthy: restarts count only while coming up.
     verdict = judge(raw["State"], 0, job)
     moment = parse_time(raw["State"].get("FinishedAt" if job else "StartedAt", ""))

@@ -13,10 +13,9 @@ from datetime import UTC, datetime
 
 from docker.errors import NotFound
 
-from components.config import StackConfig
+from components.health import wait
 from components.load_balancer import endpoints
-from components.plan import make_plan
-from components.readiness import wait
+from components.plan import Plan, make_plan
 from operations import preflight, recovery
 from operations.endpoints import wait as wait_for
 from operations.engine import Engine
@@ -41,6 +40,7 @@ def main(stack: str) -> int:
         raise refusal(report.issues, f"nothing was created in the stack {stack}")
     for warning in report.warnings:
         say(f"warning: {warning}")
+    plan = make_plan(stack, report.config)
     check_policies(stack)
     pulumi = Pulumi(stack)
     with Interrupts() as interrupts:
@@ -48,9 +48,9 @@ def main(stack: str) -> int:
         recovery.remove_half_made(pulumi, report.engine, interrupts)
         recovery.remove_unfilled(stack, report.engine)
         apply(pulumi, interrupts)
-    verify(report.engine, stack, report.config)
-    verify_endpoints(pulumi, report.config)
-    summary(stack, report.config, time.monotonic() - started)
+    verify(report.engine, plan)
+    verify_endpoints(pulumi, plan)
+    summary(plan, time.monotonic() - started)
     return OK
 
 
@@ -89,9 +89,9 @@ def apply(pulumi: Pulumi, interrupts: Interrupts) -> None:
         raise OperationError("the stack is not up; after a fix run `make up` again: it goes on from here")
 
 
-def verify(engine: Engine, stack: str, config: StackConfig) -> None:
+def verify(engine: Engine, plan: Plan) -> None:
     """Every planned container is healthy, also those that this run did not touch."""
-    names = [service.container for service in make_plan(stack, config).services]
+    names = [service.container for service in plan.services]
 
     def inspect(name: str) -> Mapping[str, object]:
         try:
@@ -105,20 +105,20 @@ def verify(engine: Engine, stack: str, config: StackConfig) -> None:
         raise OperationError("\n".join([f"{len(problems)} of {len(names)} services are not healthy", *lines]))
 
 
-def verify_endpoints(pulumi: Pulumi, config: StackConfig) -> None:
+def verify_endpoints(pulumi: Pulumi, plan: Plan) -> None:
     """S3 and Ray answer on their published ports, with a certificate of the stack's own authority."""
     access = pulumi.output("access", secret=True)
     if access is None:
         raise OperationError(f"{pulumi.stack}: has no output `access`; fix: run `make up` again")
-    faults = wait_for(endpoints(make_plan(pulumi.stack, config)), access["ca_pem"], HEALTHY_WITHIN)
+    faults = wait_for(endpoints(plan), access["ca_pem"], HEALTHY_WITHIN)
     if faults:
-        look = f"look at: docker logs --tail 50 aidc-{pulumi.stack}-load-balancer"
+        look = f"look at: docker logs --tail 50 aidc-{plan.stack}-load-balancer"
         lines = [f"  {name}: {fault}; {look}" for name, fault in faults.items()]
         raise OperationError("\n".join(["all services are healthy, and not all endpoints answer", *lines]))
 
 
-def summary(stack: str, config: StackConfig, seconds: float) -> None:
-    plan = make_plan(stack, config)
+def summary(plan: Plan, seconds: float) -> None:
+    stack = plan.stack
     say(f"\n{stack} is up: {len(plan.services)} of {len(plan.services)} services healthy, {seconds:.1f} s")
     for name, url in endpoints(plan).items():
         if url:

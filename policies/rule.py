@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import cleandoc
-from typing import Literal
+from typing import Literal, NotRequired, TypedDict, Unpack
 
 from policies.model import Kind, Resource, Stack
 
@@ -63,56 +63,43 @@ class StackRule(Rule):
     check: StackCheck
 
 
-def resource_rule(
-    *on: Kind,
-    severity: Severity,
-    level: Level,
-    fix: str,
-    cis: tuple[str, ...] = (),
-    also: tuple[str, ...] = (),
-) -> Callable[[ResourceCheck], ResourceRule]:
+class About(TypedDict):
+    """What the author of a rule says about it, beside its name and description."""
+
+    severity: Severity
+    level: Level
+    fix: str
+    cis: NotRequired[tuple[str, ...]]
+    also: NotRequired[tuple[str, ...]]
+
+
+def resource_rule(*on: Kind, **about: Unpack[About]) -> Callable[[ResourceCheck], ResourceRule]:
     """Makes a rule of a function: its name in kebab-case is the rule's, its docstring the description."""
-
-    def make(check: ResourceCheck) -> ResourceRule:
-        return ResourceRule(
-            name=check.__name__.replace("_", "-"),
-            description=_description(check.__doc__),
-            severity=severity,
-            level=level,
-            remediation=fix,
-            cis=cis,
-            also=also,
-            on=on,
-            check=check,
-        )
-
-    return make
+    return lambda check: ResourceRule(on=on, check=check, **_data(check, about))
 
 
-def stack_rule(
-    *,
-    severity: Severity,
-    level: Level,
-    fix: str,
-    cis: tuple[str, ...] = (),
-    also: tuple[str, ...] = (),
-) -> Callable[[StackCheck], StackRule]:
+def stack_rule(**about: Unpack[About]) -> Callable[[StackCheck], StackRule]:
     """Like `resource_rule`, for a function of the whole stack."""
-
-    def make(check: StackCheck) -> StackRule:
-        return StackRule(
-            name=check.__name__.replace("_", "-"),
-            description=_description(check.__doc__),
-            severity=severity,
-            level=level,
-            remediation=fix,
-            cis=cis,
-            also=also,
-            check=check,
-        )
-
-    return make
+    return lambda check: StackRule(check=check, **_data(check, about))
 
 
-def _description(doc: str | None) -> str:
-    return " ".join(cleandoc(doc or "").split())
+class _Data(TypedDict):
+    name: str
+    description: str
+    severity: Severity
+    level: Level
+    remediation: str
+    cis: tuple[str, ...]
+    also: tuple[str, ...]
+
+
+def _data(check: ResourceCheck | StackCheck, about: About) -> _Data:
+    return _Data(
+        name=check.__name__.replace("_", "-"),
+        description=" ".join(cleandoc(check.__doc__ or "").split()),
+        severity=about["severity"],
+        level=about["level"],
+        remediation=about["fix"],
+        cis=about.get("cis", ()),
+        also=about.get("also", ()),
+    )

@@ -1,6 +1,7 @@
 """The command line: exit codes, words instead of tracebacks, and what a command may print."""
 
 import importlib
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -113,14 +114,22 @@ def test_a_lifecycle_copy_has_other_ports_and_subnets_and_no_seed() -> None:
     assert changed["load_balancer"]["ports"] == {"inference": 28443, "s3": 29443, "ray": 15488}
 
 
-def test_training_seconds_come_from_the_benchmarks_result(tmp_path: Path) -> None:
+def test_the_ratio_comes_from_the_benchmarks_result(tmp_path: Path) -> None:
+    def run(seed: int, throughput: float) -> dict[str, object]:
+        same = {"workload": lifecycle.WORKLOAD, "world_size": 2, "device": "cpu"}
+        return {**same, "seed": seed, "throughput": {"value": throughput}}
+
     result = tmp_path / "result.json"
-    assert lifecycle.trained_seconds(result) is None
-    result.write_text('{"training": [{"time_to_train_s": 1.5}, {"time_to_train_s": null}, {}]}')
-    assert lifecycle.trained_seconds(result) == 1.5
+    assert lifecycle.ratio(result, "no file").verdict == "not measured"
+    result.write_text(
+        json.dumps({"training": [run(1, 90.0), run(2, 160.0)], "bare": [run(1, 100.0), run(2, 90.0)]})
+    )
+    assert lifecycle.ratio(result, "").value == 1.265  # the square root of 0.9 · 1.777…
 
 
 def test_a_missed_target_is_no_pass() -> None:
-    assert lifecycle.Step("up", 61.0, 60.0).verdict == "missed"
-    assert lifecycle.Step("up", 59.0, 60.0).verdict == "passed"
-    assert lifecycle.Step("up", None, 60.0, "why").verdict == "not measured"
+    assert lifecycle.Figure("up", 61.0, 60.0).verdict == "missed"
+    assert lifecycle.Figure("up", 59.0, 60.0).verdict == "passed"
+    assert lifecycle.Figure("up", None, 60.0, reason="why").verdict == "not measured"
+    assert lifecycle.Figure("cost", 0.94, 0.95, "ratio").verdict == "missed"
+    assert lifecycle.Figure("cost", 1.01, 0.95, "ratio").verdict == "passed"

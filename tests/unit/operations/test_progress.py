@@ -3,28 +3,6 @@
 from operations.progress import Progress
 
 UP = """\
-Previewing update (dev):
-Loading policy packs...: starting
-
-@ previewing update....
- ~  docker:index:Container q refresh [diff: ~mustRun]
- +  aidc:network:Fabric fabric create
- +  docker:index:Volume d create
- -- docker:index:Container q delete original
- +- docker:index:Container q replace [diff: ~command]
- ++ docker:index:Container q create replacement [diff: ~command]
- +  pulumi-python:dynamic/readiness:Ready stack-ready create
- +  pulumi-python:dynamic/readiness:Ready stack-ready create
-Policies:
-    ⚠️ aidc@v0.0.1 (local: policies)
-        - [advisory]  no-x  (docker:index:Container: c)
-          advice
-
-Resources:
-    + 2 to create
-    +-1 to replace
-    4 unchanged
-
 Updating (dev):
  +  aidc:network:Fabric fabric creating (0s)
  +  aidc:network:Fabric fabric created (0.1s)
@@ -86,12 +64,10 @@ def shown(text: str) -> list[str]:
 
 def test_an_update_is_one_line_for_each_finished_step() -> None:
     assert shown(UP) == [
-        "checking what is to change …",
-        "  2 to create, 1 to replace, 4 unchanged",
         "updating …",
-        "  [1/4] + Volume d created (2s)",
-        "  [2/4] - Container q deleted original (0.19s)",
-        "  [3/4] + Container q created replacement (1s)",
+        "  + Volume d created (2s)",
+        "  - Container q deleted original (0.19s)",
+        "  + Container q created replacement (1s)",
         "  … stack-ready: waiting until its containers are healthy",
         "  2 created, 1 replaced",
     ]

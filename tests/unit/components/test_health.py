@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.readiness import Verdict, judge, wait
+from components.health import Verdict, judge, wait
 
 RUNNING = {"Status": "running", "ExitCode": 0}
 EXITED = {"Status": "exited", "ExitCode": 1}
@@ -50,6 +50,12 @@ def test_one_failure_ends_the_waiting_for_the_others() -> None:
 def test_time_out_names_who_is_late() -> None:
     late = wait(["slow"], 0, lambda _: described(health("starting")))
     assert late == {"slow": "not ready after 0 s (starting)"}
+
+
+def test_an_interrupt_ends_the_waiting() -> None:
+    states = {"slow": health("starting"), "fine": health("healthy")}
+    found = wait(list(states), 60, lambda name: described(states[name]), interrupted=lambda: True)
+    assert found == {"slow": "interrupted before it was ready"}
 
 
 def test_all_healthy_is_empty() -> None:
