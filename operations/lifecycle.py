@@ -182,7 +182,7 @@ def _training(out: Path) -> Figure:
 
 
 def ratio(result: Path, otherwise: str) -> Figure:
-    """The geometric mean over the pairs of runs in `result`; without any, not measured, because `otherwise`."""
+    """The geometric mean over the pairs of runs in `result`; `otherwise` says why there are none."""
     try:
         pairs = bare_pairs(json.loads(result.read_text(encoding="utf-8"))).get(WORKLOAD, [])
     except (OSError, ValueError):
