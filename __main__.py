@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pulumi
 
-from components.backup import BackupJob, BackupJobArgs, Vault, VaultArgs
-from components.compute import ComputePool, ComputePoolArgs
+from components.backup import BackupJob, Vault
+from components.compute import ComputePool
 from components.config import ConfigError
+from components.context import Context
 from components.export import inventory
-from components.firewall import Firewall, FirewallArgs
+from components.firewall import Firewall
 from components.host import host_facts
 from components.identity import Identity
 from components.image import ImageError, references
-from components.load_balancer import LoadBalancer, LoadBalancerArgs
-from components.network import Fabric, FabricArgs
-from components.object_store import ObjectStore, ObjectStoreArgs
+from components.load_balancer import LoadBalancer
+from components.network import Fabric
+from components.object_store import ObjectStore
 from components.plan import make_plan
 from components.readiness import Ready
 from components.validation import load
@@ -31,54 +32,20 @@ def main() -> None:
     identity = Identity(
         stack, settings.require_secret("seed"), date.fromisoformat(settings.require("issued"))
     )
+    context = Context(plan=plan, images=images, identity=identity)
 
-    files = images["files"]
-
-    fabric = Fabric("fabric", FabricArgs(plan=plan))
-    firewall = Firewall(
-        "firewall",
-        FirewallArgs(plan=plan, image=images["firewall"], files_image=files, identity=identity),
-    )
+    fabric = Fabric("fabric", plan)
+    firewall = Firewall("firewall", context)
     guarded = Ready("firewall-ready", [firewall.container], timeout=30)
     # Nothing else starts before the rules are loaded.
     behind = pulumi.ResourceOptions(depends_on=[fabric, guarded])
 
-    store = ObjectStore(
-        "object-store",
-        ObjectStoreArgs(plan=plan, image=images["object-store"], files_image=files, identity=identity),
-        behind,
-    )
-    compute = ComputePool(
-        "compute",
-        ComputePoolArgs(
-            plan=plan,
-            image=images["compute"],
-            files_image=files,
-            identity=identity,
-            s3_client=store.clients["compute"],
-        ),
-        behind,
-    )
-    vault = Vault(
-        "vault", VaultArgs(plan=plan, image=images["vault"], files_image=files, identity=identity), behind
-    )
-    backup = BackupJob(
-        "backup",
-        BackupJobArgs(
-            plan=plan,
-            image=images["backup"],
-            files_image=files,
-            identity=identity,
-            s3_client=store.clients["backup"],
-            depends_on=[store.setup, vault.container],
-        ),
-        behind,
-    )
-    balancer = LoadBalancer(
-        "load-balancer",
-        LoadBalancerArgs(plan=plan, image=images["load-balancer"], files_image=files, identity=identity),
-        behind,
-    )
+    store = ObjectStore("object-store", context, behind)
+    compute = ComputePool("compute", context, store.clients["compute"], behind)
+    vault = Vault("vault", context, behind)
+    backed_up = [store.setup, vault.container]
+    backup = BackupJob("backup", context, store.clients["backup"], backed_up, behind)
+    balancer = LoadBalancer("load-balancer", context, behind)
 
     services = [*store.nodes, store.setup, *compute.containers, vault.container, backup.container]
     Ready("stack-ready", [*services, balancer.container], timeout=300)

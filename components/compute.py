@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 
 from components.container import Health, Process, run
+from components.context import Context
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.flows import MINIO, RAY_API, RAY_GCS, SERVE_REPLICAS
-from components.identity import Identity
 from components.labels import labels
 from components.object_store import Client
 from components.plan import Plan, Service
@@ -85,48 +84,38 @@ def environment(service: Service) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ComputePoolArgs:
-    """The plan, the image, the identity, and the object store's user for training and serving."""
-
-    plan: Plan
-    image: str
-    files_image: str
-    identity: Identity
-    s3_client: Client
-
-
 class ComputePool(pulumi.ComponentResource):
     """The Ray cluster. `containers` holds the head first, then the nodes."""
 
     containers: list[docker.Container]
     token: pulumi.Output[str]
 
-    def __init__(self, name: str, args: ComputePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, context: Context, s3_client: Client, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """`s3_client` is the object store's user for training and serving."""
         super().__init__("aidc:compute:ComputePool", name, None, opts)
-        plan, self.token = args.plan, args.identity.password("ray/token")
+        self.token = context.identity.password("ray/token")
         files = FileVolume(
             name,
             FileVolumeArgs(
-                stack=plan.stack,
+                context=context,
                 role="compute",
-                image=args.files_image,
                 owner=USER,
                 files=[
                     File(path="ray-token", content=self.token),
-                    File(path="aws-credentials", content=args.s3_client.credentials_file()),
-                    File(path="ca.crt", content=args.identity.authority()),
+                    File(path="aws-credentials", content=s3_client.credentials_file()),
+                    File(path="ca.crt", content=context.identity.authority()),
                 ],
-                identity=args.identity,
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        head = self._head(args, files)
-        self.containers = [head, *self._nodes(args, files)]
+        head = self._head(context, files)
+        self.containers = [head, *self._nodes(context, files)]
         self.register_outputs({"containers": [c.name for c in self.containers]})
 
-    def _head(self, args: ComputePoolArgs, files: FileVolume) -> docker.Container:
-        plan, service, size = args.plan, args.plan.service("ray-head"), args.plan.config.compute.head
+    def _head(self, context: Context, files: FileVolume) -> docker.Container:
+        plan, service, size = context.plan, context.plan.service("ray-head"), context.plan.config.compute.head
         control_store = docker.Volume(
             "ray-head-state",
             name=f"aidc-{plan.stack}-ray-head-state",
@@ -137,7 +126,7 @@ class ComputePool(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         process = Process(
-            image=args.image,
+            image=context.images["compute"],
             command=node_command(plan, service, cpus=None),
             user=USER,
             memory=size.memory,
@@ -160,15 +149,15 @@ class ComputePool(pulumi.ComponentResource):
         )
         return run(plan, service, process, parent=self)
 
-    def _nodes(self, args: ComputePoolArgs, files: FileVolume) -> Sequence[docker.Container]:
-        plan = args.plan
+    def _nodes(self, context: Context, files: FileVolume) -> Sequence[docker.Container]:
+        plan = context.plan
         pairs = zip(plan.by_role("compute"), plan.config.compute.nodes, strict=True)
         return [
             run(
                 plan,
                 service,
                 Process(
-                    image=args.image,
+                    image=context.images["compute"],
                     command=node_command(plan, service, node.cpus, len(node.gpus)),
                     user=USER,
                     memory=node.memory,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
 from components.container import Health, Process, run
+from components.context import Context
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.flows import INFERENCE, LB_STATS, MINIO, RAY_API, S3, SERVE
-from components.identity import Identity
 from components.plan import Plan, Service
 from components.rendering import render
 
@@ -54,44 +53,32 @@ def endpoints(plan: Plan) -> dict[str, str | None]:
     return {name: urls.get(name) for name in ("inference", "s3", "tracking", "ray", "monitoring")}
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoadBalancerArgs:
-    """The plan, the image, and the identity that signs the certificate."""
-
-    plan: Plan
-    image: str
-    files_image: str
-    identity: Identity
-
-
 class LoadBalancer(pulumi.ComponentResource):
     """HAProxy with TLS, health checks and limits."""
 
     container: docker.Container
 
-    def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:load_balancer:LoadBalancer", name, None, opts)
-        settings = args.plan.config.load_balancer
+        settings = context.plan.config.load_balancer
         names = tuple(dict.fromkeys(("localhost", "127.0.0.1", str(settings.bind), name)))
         files = FileVolume(
             name,
             FileVolumeArgs(
-                stack=args.plan.stack,
+                context=context,
                 role="load-balancer",
-                image=args.files_image,
                 owner=USER,
                 files=[
-                    File(path="haproxy.cfg", content=configuration(args.plan)),
-                    File(path="tls.pem", content=args.identity.pem(name, names, lambda c: c.bundle)),
-                    File(path="ca.crt", content=args.identity.authority()),
+                    File(path="haproxy.cfg", content=configuration(context.plan)),
+                    File(path="tls.pem", content=context.identity.pem(name, names, lambda c: c.bundle)),
+                    File(path="ca.crt", content=context.identity.authority()),
                 ],
-                identity=args.identity,
             ),
             pulumi.ResourceOptions(parent=self),
         )
         inside = {"inference": INFERENCE, "s3": S3, "ray": RAY_API}
         process = Process(
-            image=args.image,
+            image=context.images["load-balancer"],
             command=["haproxy", "-W", "-db", "-f", f"{FILES_DIR}/haproxy.cfg"],
             user=USER,
             memory=settings.memory,
@@ -107,5 +94,5 @@ class LoadBalancer(pulumi.ComponentResource):
             health=Health(command=("healthcheck",), start_period=10),
             grace=10,
         )
-        self.container = run(args.plan, args.plan.service("load-balancer"), process, parent=self)
+        self.container = run(context.plan, context.plan.service("load-balancer"), process, parent=self)
         self.register_outputs({"container": self.container.name})
