@@ -1,4 +1,4 @@
-"""CIS Docker Benchmark 1.6.0, sections 4 (images and build files) and 5 (container runtime): what covers what.
+"""CIS Docker Benchmark 1.6.0, sections 4 (images, build files) and 5 (container runtime): what covers what.
 
 Titles are our own short words. Which rule checks a recommendation is said by the rules alone (`cis` in
 `policies/rules`); here stands why one has no rule, or how far its rules go.
@@ -17,7 +17,7 @@ Gap = Literal["not applicable", "open"]
 
 @dataclass(frozen=True)
 class Recommendation:
-    """One recommendation. With a `gap` it has no rule, and `note` says why; else `note` says how far they go."""
+    """One recommendation. With a `gap` it has no rule and `note` says why, else how far the rules go."""
 
     section: str
     title: str

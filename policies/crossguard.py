@@ -56,7 +56,7 @@ def _policy(rule: Rule, settings: Settings) -> Policy:
     cis = PolicyComplianceFramework(CIS, "1.6.0", ", ".join(rule.cis)) if rule.cis else None
 
     def report(fault: Fault, violation: ReportViolation) -> None:
-        if waiver_for(settings.waivers, rule.name, fault.resource, today()) is None:
+        if waiver_for(settings.waivers, rule.name, fault, today()) is None:
             violation(rule.message(fault.resource, fault.text), fault.urn or None)
 
     if isinstance(rule, ResourceRule):

@@ -80,7 +80,7 @@ def evaluate(
     used: set[Waiver] = set()
     for rule in rules:
         for fault, clean in faults(rule, stack):
-            waiver = None if clean else waiver_for(waivers, rule.name, fault.resource, today)
+            waiver = None if clean else waiver_for(waivers, rule.name, fault, today)
             if waiver:
                 used.add(waiver)
             outcomes.append(
@@ -98,11 +98,11 @@ def evaluate(
     return Report(tuple(outcomes), tuple(_waiver_faults(stack, waivers, used, today)))
 
 
-def waiver_for(waivers: Iterable[Waiver], rule: str, resource: str, today: date) -> Waiver | None:
-    """The waiver in force for a rule and a resource; its `{stack}` is the stack in the resource's name."""
-    stack = stack_of(resource)
-    matching = (w for w in waivers if w.covers(stack, rule, resource) and not w.expired(today))
-    return next(matching, None)
+def waiver_for(waivers: Iterable[Waiver], rule: str, fault: Fault, today: date) -> Waiver | None:
+    """The waiver in force for a fault of a rule; its `{stack}` is the stack in the resource's name."""
+    stack = stack_of(fault.resource)
+    covering = (w for w in waivers if w.covers(stack, rule, fault.resource, fault.text))
+    return next((waiver for waiver in covering if not waiver.expired(today)), None)
 
 
 def _waiver_faults(stack: Stack, waivers: Iterable[Waiver], used: set[Waiver], today: date) -> Iterator[str]:
@@ -125,5 +125,5 @@ def _waiver_faults(stack: Stack, waivers: Iterable[Waiver], used: set[Waiver], t
             fault = f"there is no {resource} in stack {stack.name}"
             yield problem(waiver.place, "resource", fault, fix)
         else:
-            fault = f"{resource} keeps {waiver.rule} without the waiver"
+            fault = f"{resource} has no such fault of {waiver.rule}"
             yield problem(waiver.place, "rule", fault, "remove the waiver")

@@ -15,13 +15,17 @@ from policies.documents import Node, problem, read, suggest
 from policies.model import stack_of
 
 FILE = "waivers.yaml"
-FIELDS = ("resource", "rule", "reason", "owner", "expires")
+REQUIRED = ("resource", "rule", "reason", "owner", "expires")
+FIELDS = (*REQUIRED, "fault")
 SHORTEST_REASON = 20
 
 
 @dataclass(frozen=True)
 class Waiver:
-    """`resource` is a Docker name; `{stack}` in it stands for the stack. Valid to the end of `expires`."""
+    """`resource` is a Docker name; `{stack}` in it stands for the stack. Valid to the end of `expires`.
+
+    `fault`, where given, is a part of the fault's text: other faults of the same rule are not waived.
+    """
 
     resource: str
     rule: str
@@ -29,14 +33,16 @@ class Waiver:
     owner: str
     expires: date
     place: str
+    fault: str = ""
 
     @property
     def stack(self) -> str:
         """The one stack that the waiver is for; empty where it is for all of them."""
         return stack_of(self.resource)
 
-    def covers(self, stack: str, rule: str, resource: str) -> bool:
-        return rule == self.rule and resource == self.resource.replace("{stack}", stack)
+    def covers(self, stack: str, rule: str, resource: str, fault: str) -> bool:
+        mine = rule == self.rule and resource == self.resource.replace("{stack}", stack)
+        return mine and self.fault in fault
 
     def expired(self, today: date) -> bool:
         return today > self.expires
@@ -60,11 +66,11 @@ def load(
         if not found and entry.fields is not None:
             values = {field: node.value for field, node in entry.fields.items()}
             waivers.append(Waiver(**values, place=entry.place))
-    first: dict[tuple[str, str], str] = {}
+    first: dict[tuple[str, ...], str] = {}
     for waiver in waivers:
-        place = first.setdefault((waiver.resource, waiver.rule), waiver.place)
+        place = first.setdefault((waiver.resource, waiver.rule, waiver.fault), waiver.place)
         if place != waiver.place:
-            fault = f"the same resource and rule are waived at {place}"
+            fault = f"the same is waived at {place}"
             problems.append(problem(waiver.place, "resource", fault, "remove one of the two"))
     return tuple(waivers)
 
@@ -73,14 +79,15 @@ def _problems(entry: Node, rules: Collection[str], stacks: Collection[str]) -> I
     """Every mistake in one entry."""
     fields = entry.fields
     if fields is None:
-        yield problem(entry.place, "", "expected a waiver", f"write {', '.join(FIELDS)}")
+        yield problem(entry.place, "", "expected a waiver", f"write {', '.join(REQUIRED)}")
         return
     for name, node in fields.items():
         if name not in FIELDS:
             yield problem(node.place, name, "is no field of a waiver", suggest(name, FIELDS, "remove it"))
     for name in FIELDS:
         if name not in fields:
-            yield problem(entry.place, name, "is missing", "add it")
+            if name in REQUIRED:
+                yield problem(entry.place, name, "is missing", "add it")
             continue
         value, place = fields[name].value, fields[name].place
         if value is None or (isinstance(value, str) and not value.strip()):

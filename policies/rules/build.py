@@ -14,6 +14,7 @@ from policies.rules.images import PLACE_NAME, SECRET_NAME, SECRET_VALUE
 ALLOWED_BASES = frozenset({"debian:trixie-slim", "scratch"})
 INSTALLERS = frozenset({"apt", "apt-get"})
 UNVERIFIED = frozenset({"--allow-unauthenticated", "--force-yes", "--allow-insecure-repositories"})
+PIP_VERBS = frozenset({"pip", "install", "sync"})
 FETCHERS = frozenset({"curl", "wget"})
 VERIFIERS = frozenset({"sha256sum", "sha512sum", "gpg", "gpgv", "cosign"})
 KEY_FILE = re.compile(r"(^|/)(id_(rsa|ecdsa|ed25519)|\.env|\.netrc|\.npmrc|[^/]*\.(key|p12|pfx|jks))$")
@@ -162,8 +163,9 @@ def verified_packages(buildfile: Resource) -> Iterator[str]:
             program = words[0].rpartition("/")[2]
             if _installs(words) and UNVERIFIED.intersection(words):
                 yield _at(instruction, "unsigned packages are taken")
-            elif program in ("pip", "pip3", "uv") and {"install", "sync"}.intersection(words):
+            elif program in ("pip", "pip3", "uv") and PIP_VERBS.intersection(words):
                 if "--require-hashes" not in words:
-                    yield _at(instruction, f"{program} installs what no hash is known of")
+                    what = " ".join(w for w in words[1:] if not w.startswith("-") and w not in PIP_VERBS)
+                    yield _at(instruction, f"{program} installs {what}, of which no hash is known")
             elif program in FETCHERS and not verified:
                 yield _at(instruction, f"what {program} fetches is not verified")
