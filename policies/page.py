@@ -1,4 +1,4 @@
-"""docs/policies.md as text: rules, CIS coverage, waivers, levels and the mutation check, from the code itself."""
+"""docs/policies.md as text: rules, CIS coverage, waivers, levels and the mutation check, from the code."""
 
 from __future__ import annotations
 

@@ -39,18 +39,23 @@ class _Recorder(mocks.Mocks):
     """Answers every registration with its inputs, so that all outputs are known, and keeps them."""
 
     def __init__(self, root: Path) -> None:
-        self.registered: list[Resource] = []
-        self.places: dict[tuple[str, str], str] = {}
+        self._registered: list[tuple[int, Resource]] = []
+        self._declared: dict[tuple[str, str], tuple[int, str]] = {}
         self._root = root
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        place = self.places.get((args.typ, args.name), "")
-        self.registered.append(replace(from_engine(args.typ, args.name, args.inputs), place=place))
-        return f"{args.name}-id", args.inputs
 
     def declare(self, args: pulumi.ResourceTransformationArgs) -> None:
         """Called within a resource's constructor: then its declaration is on the call stack."""
-        self.places[args.type_, args.name] = declared(self._root)
+        self._declared[args.type_, args.name] = len(self._declared), declared(self._root)
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        number, place = self._declared.get((args.typ, args.name), (-1, ""))
+        resource = replace(from_engine(args.typ, args.name, args.inputs), place=place)
+        self._registered.append((number, resource))
+        return f"{args.name}-id", args.inputs
+
+    def resources(self) -> tuple[Resource, ...]:
+        """In the order of the program: registrations overtake one another."""
+        return tuple(resource for _, resource in sorted(self._registered, key=lambda found: found[0]))
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         return args.args, []
@@ -100,7 +105,7 @@ def program(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
         asyncio.run(main())
     except (pulumi.RunError, SystemExit, FileNotFoundError) as error:
         raise SourceError(f"stack {stack}: the program does not run: {error}") from error
-    return tuple(recorder.registered)
+    return recorder.resources()
 
 
 def plan(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
