@@ -63,7 +63,7 @@ def _policy(rule: Rule, settings: Settings) -> Policy:
         on = rule.on
 
         def validate(args: ResourceValidationArgs, violation: ReportViolation) -> None:
-            if KINDS.get(args.resource_type) not in on:
+            if KINDS.get(args.resource_type, "other") not in on:
                 args.not_applicable()
             resource = _resource(args.resource_type, args.name, args.props, args.urn)
             for fault, clean in faults(rule, Stack((resource,))):

@@ -73,6 +73,7 @@ MORE: dict[str, tuple[Any, ...]] = {
     "ports": ({"internal": 1, "external": 10001, "ip": "0.0.0.0"},),
     "networksAdvanced": ({"name": "bridge"},),
 }
+WHILE_RUNNING = frozenset({"memorySwap", "restart", "groupAdds"})
 BUILD_FLAGS = ("--no-install-recommends", "--require-hashes", "/var/lib/apt/lists/*")
 BUILD_MORE = (
     *("FROM mutant:latest", "USER 0", "ADD archive.tar /", "ENV ADMIN_PASSWORD=mutant", "COPY server.key /"),
@@ -177,16 +178,14 @@ def _remove(name: str, item: str, props: Props) -> None:
 
 
 def _holes(resource: Resource) -> Iterator[tuple[str, Change]]:
-    """Known holes, opened. A seed never runs: of its holes only those count that the engine opens at once."""
-    if resource.is_seed:
-        yield "privileged", partial(_set, {"privileged": True})
-        return
+    """Known holes, opened. What only a running process could use is none in a seed."""
+    none = WHILE_RUNNING if resource.is_seed else frozenset()
     for values in HOLES.get(resource.kind, ()):
-        if any(resource.get(name) != value for name, value in values.items()):
+        if any(resource.get(name) != value for name, value in values.items()) and none.isdisjoint(values):
             yield ", ".join(f"{k} = {v}" for k, v in values.items()), partial(_set, values)
     if resource.kind == "container":
         for name, items in MORE.items():
-            for item in items:
+            for item in items if name not in none else ():
                 yield f"{name} + {item}", partial(_add, name, item)
         yield (
             "capability SYS_ADMIN",

@@ -59,30 +59,30 @@ def github(found: Located) -> Iterator[str]:
 
     GitHub shows ten errors and ten warnings a step: another reason for groups.
     """
-
-    def data(text: str) -> str:
-        return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-    def command(level: str, where: Place, title: str, text: str) -> str:
-        file = data(where[0]).replace(":", "%3A").replace(",", "%2C")
-        return f"::{level} file={file},line={where[1]},title={title}::{data(text)}"
-
     failed = [(where, outcomes) for where, outcomes in found.groups if outcomes[0].status == "failed"]
     for wanted in ("mandatory", "advisory"):
         for where, outcomes in failed:
             first = outcomes[0]
             if first.level == wanted:
-                yield command(ANNOTATIONS[wanted], where, first.rule.name, Located.message(outcomes))
+                yield _command(ANNOTATIONS[wanted], where, first.rule.name, Located.message(outcomes))
         if wanted == "mandatory":
             for fault in found.waiver_faults:
-                yield command("error", place_of(fault), WAIVERS_RULE, fault)
+                yield _command("error", place_of(fault), WAIVERS_RULE, fault)
 
 
 def github_settings(problems: Sequence[str]) -> Iterator[str]:
     """The same for mistakes in the settings themselves, on account of which nothing was checked."""
-    for text in problems:
-        file, line = place_of(text)
-        yield f"::error file={file},line={line},title=policy-settings::{text}"
+    return (_command("error", place_of(text), "policy-settings", text) for text in problems)
+
+
+def _command(level: str, where: Place, title: str, text: str) -> str:
+    """One workflow command. Line breaks and some signs mean something in it."""
+
+    def data(text: str) -> str:
+        return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+    file = data(where[0]).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} file={file},line={where[1]},title={title}::{data(text)}"
 
 
 def table(report: Report) -> Table | None:

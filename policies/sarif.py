@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,11 +100,7 @@ def _result(place: tuple[str, int], rule_index: int, outcomes: tuple[Outcome, ..
         "message": {"text": Located.message(outcomes)},
         "locations": [_location(*place) | {"logicalLocations": _logical(by_resource)}],
         # Independent of the line: an edit above it makes no new result. Code scanning adds its own hash.
-        "partialFingerprints": {
-            "resourceFault/v1": _digest(
-                first.rule.name, *(part for o in outcomes for part in (o.resource, o.fault))
-            )
-        },
+        "partialFingerprints": {"resourceFault/v1": _digest(first.rule.name, *map(_essence, outcomes))},
     }
     if first.waiver:
         waiver = first.waiver
@@ -133,6 +130,11 @@ def _waiver_result(fault: str, rule_index: int) -> dict[str, Any]:
 
 def _location(uri: str, line: int) -> dict[str, Any]:
     return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}
+
+
+def _essence(outcome: Outcome) -> str:
+    """Resource and fault, without the line that a fault of a build file begins with."""
+    return f"{outcome.resource}: {re.sub(r'^line [0-9]+: ', '', outcome.fault)}"
 
 
 def _digest(*parts: str) -> str:

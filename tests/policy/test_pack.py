@@ -19,14 +19,17 @@ from policies import settings
 from policies.catalogue import NAMES, RULES
 from policies.crossguard import policies
 from policies.model import REGISTERED
-from policies.rule import ResourceRule
+from policies.rule import ResourceRule, StackRule
 from policies.settings import Settings
+from tests.policy.conftest import make_plant
+from tests.policy.test_rules import BY_NAME, VIOLATIONS, Violation
 
 OPTIONS = PolicyResourceOptions(False, [], None, [], PolicyCustomTimeouts(0, 0, 0), [])
 CONTAINER = "docker:index/container:Container"
 
 
 IN_FORCE = settings.load("test", NAMES)
+KIND_OF = make_plant().kinds
 
 
 def policy(name: str, in_force: Settings = IN_FORCE) -> Any:
@@ -34,11 +37,19 @@ def policy(name: str, in_force: Settings = IN_FORCE) -> Any:
     return found[name]
 
 
-def violations(name: str, props: dict[str, Any]) -> list[str]:
-    """What the policy reports of a container, called as the engine calls it."""
+def changes_resources(violation: Violation) -> bool:
+    """Whether a fixture leaves the flow table alone: the pack goes by that of the program."""
+    plant = make_plant()
+    before = plant.flows, plant.listens["vault"]
+    violation.change(plant)
+    return before == (plant.flows, plant.listens["vault"])
+
+
+def violations(name: str, props: dict[str, Any], type_: str = CONTAINER) -> list[str]:
+    """What the policy reports of a resource, called as the engine calls it."""
     found: list[str] = []
     proxy = unknown_checking_proxy(props)
-    args = ResourceValidationArgs(CONTAINER, proxy, "urn:x", "logical", OPTIONS, None, {})
+    args = ResourceValidationArgs(type_, proxy, "urn:x", "logical", OPTIONS, None, {})
     policy(name).validate(args, lambda message, urn=None: found.append(message))
     return found
 
@@ -132,3 +143,25 @@ def test_an_unused_waiver_is_reported_for_the_stack(plant: Any) -> None:
 def test_waivers_of_build_files_are_none_of_the_packs_business(plant: Any) -> None:
     messages = [message for message, _ in stack_violations("waivers-current", plant)]
     assert not any("Dockerfile" in message for message in messages)
+
+
+@pytest.mark.parametrize(
+    "violation",
+    [v for v in VIOLATIONS if isinstance(BY_NAME[v.rule], ResourceRule) and KIND_OF[v.key] in REGISTERED],
+    ids=lambda v: f"{v.rule}-{v.what}",
+)
+def test_the_pack_finds_what_the_rule_finds(violation: Violation, plant: Any) -> None:
+    assert violations(violation.rule, plant[violation.key], plant.resource(violation.key).type) == []
+    violation.change(plant)
+    assert violations(violation.rule, plant[violation.key], plant.resource(violation.key).type)
+
+
+@pytest.mark.parametrize(
+    "violation",
+    [v for v in VIOLATIONS if isinstance(BY_NAME[v.rule], StackRule) and changes_resources(v)],
+    ids=lambda v: f"{v.rule}-{v.what}",
+)
+def test_the_pack_finds_what_a_rule_of_the_whole_stack_finds(violation: Violation, plant: Any) -> None:
+    before = stack_violations(violation.rule, plant)
+    violation.change(plant)
+    assert len(stack_violations(violation.rule, plant)) > len(before)
