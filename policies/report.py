@@ -29,11 +29,14 @@ class Located:
 
     @staticmethod
     def message(outcomes: Sequence[Outcome]) -> str:
-        """Resources, fault, fix; one part for each distinct fault."""
-        by_fault: dict[str, list[str]] = {}
+        """Resources, faults, fix; resources that share their faults are named together."""
+        by_fault: dict[str, tuple[str, ...]] = {}
         for outcome in outcomes:
-            by_fault.setdefault(outcome.fault, []).append(outcome.resource)
-        parts = (f"{', '.join(dict.fromkeys(names))}: {fault}" for fault, names in by_fault.items())
+            by_fault[outcome.fault] = (*by_fault.get(outcome.fault, ()), outcome.resource)
+        by_names: dict[tuple[str, ...], list[str]] = {}
+        for fault, names in by_fault.items():
+            by_names.setdefault(names, []).append(fault)
+        parts = (f"{', '.join(names)}: {', '.join(faults)}" for names, faults in by_names.items())
         return f"{'; '.join(parts)}. Fix: {outcomes[0].rule.remediation}"
 
 
@@ -49,9 +52,9 @@ def located(report: Report, stack: str, root: Path) -> Located:
 
 
 def place_of(fault: str) -> Place:
-    """The file and line with which a fault of the settings begins."""
+    """The file and line with which a fault of the settings begins; the project's where there is none."""
     match = re.match(r"(?P<file>[^:]+):(?P<line>\d+): ", fault)
-    return (match["file"], int(match["line"])) if match else ("policies/waivers.yaml", 1)
+    return (match["file"], int(match["line"])) if match else ("Pulumi.yaml", 1)
 
 
 def github(found: Located) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from policies import report as reports
 from policies.catalogue import RULES
-from policies.evaluate import Report
+from policies.evaluate import Report, evaluate
 from policies.report import Located
 from policies.settings import ROOT
 
@@ -78,3 +79,15 @@ def test_the_summary_counts(faulty: Report) -> None:
 
 def test_no_annotation_holds_a_secret(located: Located) -> None:
     assert not any("hunter2" in line for line in reports.github(located))
+
+
+def test_resources_that_share_their_faults_are_named_together(plant: Any) -> None:
+    for key in ("head", "node"):
+        plant[key].update(envs=[])
+    plant["vault"]["command"] = ["vault-server", "--tls"]
+    report = evaluate(plant.stack(), RULES, (), {}, date(2027, 3, 1))
+    texts = [Located.message(outcomes) for _, outcomes in reports.located(report, "test", ROOT).groups]
+    vault, ray = texts
+    assert ray.startswith("aidc-test-ray-head, aidc-test-compute-node1: environment variable RAY_AUTH_MODE")
+    assert ray.count("aidc-test-ray-head") == vault.count("aidc-test-vault") == 1
+    assert vault.count("the command has no") == 3
