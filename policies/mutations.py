@@ -28,36 +28,38 @@ STACK = "test"
 # Waivers are in force on every day that is not after their end: the figures do not change with the calendar.
 DAY = date.min
 
-HARDENING: dict[str, tuple[str, ...]] = {
-    "container": (
-        *("user", "readOnly", "capabilities", "securityOpts", "memory", "memorySwap", "cpus", "ulimits"),
-        *(
-            "sysctls",
-            "healthcheck",
-            "restart",
-            "destroyGraceSeconds",
-            "logOpts",
-            "networksAdvanced",
-            "labels",
-        ),
-    ),
-    "seed": ("capabilities", "securityOpts", "networkMode", "start", "labels"),
-    "network": ("internal", "ipamConfigs", "options"),
-    "volume": ("labels",),
-}
+HARDENING: dict[str, list[str]] = {
+    "container": [
+        "user", "readOnly", "capabilities", "securityOpts", "memory", "memorySwap", "cpus", "ulimits", "sysctls",
+        "healthcheck", "restart", "destroyGraceSeconds", "logOpts", "networksAdvanced", "labels",
+    ],
+    "seed": ["capabilities", "securityOpts", "networkMode", "start", "labels"],
+    "network": ["internal", "ipamConfigs", "options"],
+    "volume": ["labels"],
+}  # fmt: skip
 # Values that take nothing away: root is the default user, "no" the default restart.
 DEFAULTS = {"user": "0", "restart": "no"}
 ENVIRONMENT = ("MINIO_KMS_", "RAY_AUTH_")
 FLAGS = ("--append-only", "--private-repos", "--htpasswd-file", "--tls", "--certs-dir")
 
-HOLES: dict[Kind, tuple[Props, ...]] = {
-    "container": (
-        *({"privileged": True}, {"publishAllPorts": True}, {"pidMode": "host"}, {"ipcMode": "host"}),
-        *({"utsMode": "host"}, {"usernsMode": "host"}, {"networkMode": "host"}, {"cgroupParent": "/"}),
-        *({"networkMode": "container:other"}, {"memorySwap": -1}, {"restart": "always"}),
-    ),
-    "network": ({"ipv6": True}, {"driver": "macvlan"}),
-    "volume": ({"driverOpts": {"type": "none", "o": "bind", "device": "/"}},),
+# Single properties that open a hole, and items that open one in a list.
+HOLES: dict[Kind, list[Props]] = {
+    "container": [
+        {"privileged": True},
+        {"publishAllPorts": True},
+        {"pidMode": "host"},
+        {"ipcMode": "host"},
+        {"utsMode": "host"},
+        {"usernsMode": "host"},
+        {"networkMode": "host"},
+        {"networkMode": "container:other"},
+        {"cgroupParent": "/"},
+        {"memorySwap": -1},
+        {"restart": "always"},
+        {"capabilities": {"drops": ["ALL"], "adds": ["SYS_ADMIN"]}},
+    ],
+    "network": [{"ipv6": True}, {"driver": "macvlan"}],
+    "volume": [{"driverOpts": {"type": "none", "o": "bind", "device": "/"}}],
 }
 MORE: dict[str, tuple[Any, ...]] = {
     "securityOpts": ("seccomp=unconfined", "apparmor=unconfined", "label=disable"),
@@ -76,8 +78,15 @@ MORE: dict[str, tuple[Any, ...]] = {
 WHILE_RUNNING = frozenset({"memorySwap", "restart", "groupAdds"})
 BUILD_FLAGS = ("--no-install-recommends", "--require-hashes", "/var/lib/apt/lists/*")
 BUILD_MORE = (
-    *("FROM mutant:latest", "USER 0", "ADD archive.tar /", "ENV ADMIN_PASSWORD=mutant", "COPY server.key /"),
-    *("RUN apt-get update", "RUN pip install mutant", "RUN curl -O https://mutant", "EXPOSE sshd"),
+    "FROM mutant:latest",
+    "USER 0",
+    "ADD archive.tar /",
+    "ENV ADMIN_PASSWORD=mutant",
+    "COPY server.key /",
+    "RUN apt-get update",
+    "RUN pip install mutant",
+    "RUN curl -O https://mutant",
+    "EXPOSE sshd",
 )
 
 

@@ -42,8 +42,8 @@ def _rules() -> Iterator[str]:
                     rule.severity,
                     rule.level,
                     ", ".join(rule.cis),
-                    rule.description.removeprefix("Checks whether ").rstrip("."),
-                    rule.remediation,
+                    _text(rule.description.removeprefix("Checks whether ").rstrip(".")),
+                    _text(rule.remediation),
                 )
 
 
@@ -61,7 +61,7 @@ def _cis() -> Iterator[str]:
     yield "|---|---|---|---|"
     for r in RECOMMENDATIONS:
         rules = ", ".join(f"`{name}`" for name in covered.get(r.section, ()))
-        yield _row(r.section, r.title, rules or f"**{r.gap}**", r.note)
+        yield _row(r.section, _text(r.title), rules or f"**{r.gap}**", r.note)
 
 
 def _waivers(waivers: Iterable[Waiver]) -> Iterator[str]:
@@ -72,8 +72,9 @@ def _waivers(waivers: Iterable[Waiver]) -> Iterator[str]:
     yield "| resource | rule | why | owner | until |"
     yield "|---|---|---|---|---|"
     for waiver in waivers:
-        rule = f"`{waiver.rule}`" + (f" ({waiver.fault.rstrip(',')})" if waiver.fault else "")
-        yield _row(f"`{waiver.resource}`", rule, waiver.reason, waiver.owner, str(waiver.expires))
+        fault = f" ({_text(waiver.fault.rstrip(','))})" if waiver.fault else ""
+        cells = (_text(waiver.reason), _text(waiver.owner), str(waiver.expires))
+        yield _row(f"`{waiver.resource}`", f"`{waiver.rule}`{fault}", *cells)
 
 
 def _levels(levels: Mapping[str, Levels]) -> Iterator[str]:
@@ -110,11 +111,10 @@ def _mutations(figures: tuple[Figures, ...]) -> Iterator[str]:
 
 
 def _row(*cells: str) -> str:
-    return f"| {' | '.join(_text(cell) for cell in cells)} |".replace("|  |", "| |").replace("|  |", "| |")
+    """A row of a table, from cells in Markdown."""
+    return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
 
 
-def _text(cell: str) -> str:
-    """A cell that Markdown shows as it is; code spans take no escapes."""
-    if cell.startswith("`"):
-        return cell
-    return cell.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("\\*\\*", "**")
+def _text(plain: str) -> str:
+    """Plain text as Markdown that shows it as it is."""
+    return plain.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
