@@ -30,8 +30,8 @@ DAY = date.min
 
 HARDENING: dict[str, list[str]] = {
     "container": [
-        "user", "readOnly", "capabilities", "securityOpts", "memory", "memorySwap", "cpus", "ulimits", "sysctls",
-        "healthcheck", "restart", "destroyGraceSeconds", "logOpts", "networksAdvanced", "labels",
+        "user", "readOnly", "capabilities", "securityOpts", "memory", "memorySwap", "cpus", "ulimits",
+        "sysctls", "healthcheck", "restart", "destroyGraceSeconds", "logOpts", "networksAdvanced", "labels",
     ],
     "seed": ["capabilities", "securityOpts", "networkMode", "start", "labels"],
     "network": ["internal", "ipamConfigs", "options"],
@@ -227,25 +227,32 @@ def _failed(
     return {(o.rule.name, o.resource, o.fault) for o in report.having("failed")}
 
 
-@cache
-def figures() -> tuple[Figures, ...]:
-    """Mutants and survivors of the test stack's plan, for each kind of resource. Takes a few seconds.
-
-    Raises:
-        SourceError, SettingsError: there is no plan to mutate.
-    """
-    resources, waivers = sources.plan(STACK), settings.load(STACK, NAMES).waivers
-    alone = [rule for rule in RULES if isinstance(rule, ResourceRule)]
-    together = [rule for rule in RULES if isinstance(rule, StackRule)]
-    before = _failed(resources, RULES, waivers)
-    made: dict[str, list[str]] = {}
+def judge(
+    resources: tuple[Resource, ...], rules: Iterable[Rule], waivers: tuple[Waiver, ...]
+) -> tuple[Figures, ...]:
+    """Mutants of `resources`, and which of them no rule finds, for each kind of resource."""
+    rules = tuple(rules)
+    alone = [rule for rule in rules if isinstance(rule, ResourceRule)]
+    together = [rule for rule in rules if isinstance(rule, StackRule)]
+    before = _failed(resources, rules, waivers)
+    made: dict[str, int] = {}
     survivors: dict[str, list[str]] = {}
     for mutant in mutants(resources):
         kind = mutant.resource.kind
-        made.setdefault(kind, []).append(mutant.name)
+        made[kind] = made.get(kind, 0) + 1
         # The rules of one resource are asked first: nearly every mutant falls there, and it is cheap.
         if not _failed((mutant.resource,), alone, waivers) - before:
             everything = (*resources[: mutant.index], mutant.resource, *resources[mutant.index + 1 :])
             if not _failed(everything, together, waivers) - before:
                 survivors.setdefault(kind, []).append(mutant.name)
-    return tuple(Figures(kind, len(names), tuple(survivors.get(kind, ()))) for kind, names in made.items())
+    return tuple(Figures(kind, count, tuple(survivors.get(kind, ()))) for kind, count in made.items())
+
+
+@cache
+def figures() -> tuple[Figures, ...]:
+    """The figures of the test stack's plan, by all rules. Takes a few seconds.
+
+    Raises:
+        SourceError, SettingsError: there is no plan to mutate.
+    """
+    return judge(sources.plan(STACK), RULES, settings.load(STACK, NAMES).waivers)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from policies import mutations, sources
+from policies import mutations, settings, sources
+from policies.catalogue import NAMES, RULES
 
 
 def test_every_mutant_is_caught() -> None:
     assert [name for found in mutations.figures() for name in found.survivors] == []
+
+
+def test_without_its_rule_a_mutant_survives() -> None:
+    rules = [rule for rule in RULES if rule.name not in ("readonly-root", "minimal-packages")]
+    found = mutations.judge(sources.plan(mutations.STACK), rules, settings.load("test", NAMES).waivers)
+    survivors = {name.partition(": ")[2] for one in found for name in one.survivors}
+    assert survivors == {"no readOnly", "no --no-install-recommends", "no /var/lib/apt/lists/*"}
 
 
 def test_the_mutations_fit_the_program() -> None:
