@@ -155,6 +155,19 @@ def fixed_address(container: Resource) -> Iterator[str]:
             yield f"it has no fixed address in {network}"
 
 
+@resource_rule(
+    "engine",
+    severity="medium",
+    level="advisory",
+    cis=("5.1",),
+    fix="docker swarm leave, unless something else on this host needs it",
+)
+def no_swarm(engine: Resource) -> Iterator[str]:
+    """Checks whether the engine is in no swarm, which would open ports of the host (seen live)."""
+    if engine.text("swarm") not in ("", "inactive"):
+        yield f"swarm mode is {engine.text('swarm')}"
+
+
 def _port(port: object, key: str) -> str:
     value = port.get(key) if hasattr(port, "get") else None
     return f"{float(value):.0f}" if value is not None else "(any)"
