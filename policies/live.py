@@ -74,6 +74,7 @@ def container(inspected: Mapping[str, Any]) -> Resource:
         "tmpfs": host.get("Tmpfs") or {},
         "ulimits": [{"name": u["Name"], "hard": u["Hard"]} for u in host.get("Ulimits") or ()],
         "sysctls": host.get("Sysctls") or {},
+        "dns": host.get("Dns") or [],
         "restart": restart.get("Name") or "no",
         "maxRetryCount": restart.get("MaximumRetryCount"),
         "healthcheck": {"tests": health.get("Test") or []},

@@ -32,6 +32,7 @@ HARDENING: dict[str, list[str]] = {
     "container": [
         "user", "readOnly", "capabilities", "securityOpts", "memory", "memorySwap", "cpus", "ulimits",
         "sysctls", "healthcheck", "restart", "destroyGraceSeconds", "logOpts", "networksAdvanced", "labels",
+        "dns",
     ],
     "seed": ["capabilities", "securityOpts", "networkMode", "start", "labels"],
     "network": ["internal", "ipamConfigs", "options"],

@@ -49,6 +49,7 @@ def service(name: str, role: str, **extra: Any) -> Props:
         "cpus": "1.0",
         "ulimits": [{"name": "nproc", "soft": 512.0, "hard": 512.0}],
         "sysctls": {"net.ipv4.ip_forward": "0"},
+        "dns": ["127.0.0.1"],
         "tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=16m"},
         "healthcheck": {"tests": ["CMD", "healthcheck"]},
         "restart": "on-failure",

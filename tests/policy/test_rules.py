@@ -302,6 +302,9 @@ VIOLATIONS = (
     removes("own-network", "networksAdvanced"),
     sets("own-network", what="bridge", networksAdvanced=[], networkMode="bridge"),
     joins("own-network", "vault", "bridge"),
+    removes("closed-dns", "dns"),
+    sets("closed-dns", dns=["192.0.2.53"]),
+    sets("closed-dns", what="one-more", dns=["127.0.0.1", "192.0.2.53"]),
     *(
         removes("internal-network", "internal", f"{segment}-network")
         for segment in ("service", "fabric", "storage", "backup")
