@@ -16,7 +16,7 @@ from components.firewall import table_name
 from components.inventory import Inventory, ServiceEntry
 
 WATCH_SECONDS = 25
-# As often as nft can be asked; says `gone` each time the table was not there, and at its end how often it looked.
+# As often as nft can be asked; a line each time the table was not there, and at its end how often it looked.
 WATCH = """
 end=$((SECONDS + $2)); looked=0
 while ((SECONDS < end)) && [[ ! -e /tmp/stop ]]; do
