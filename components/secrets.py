@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 
 import bcrypt
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -42,6 +43,11 @@ def bcrypt_entry(seed: str, user: str, secret: str) -> str:
     salt = base64.b64encode(derive(seed, f"bcrypt-salt/{user}", 16)).decode().rstrip("=")
     salt = salt.translate(str.maketrans(_STANDARD, _BCRYPT))
     return f"{user}:{bcrypt.hashpw(secret.encode(), f'$2b$10${salt}'.encode()).decode()}"
+
+
+def joined(contents: Mapping[str, str]) -> str:
+    """Files, path → content, as one text to take a fingerprint of."""
+    return "\0".join(f"{path}\0{contents[path]}" for path in sorted(contents))
 
 
 def fingerprint(seed: str, content: str) -> str:
