@@ -69,7 +69,8 @@ def _builder(subject: str, issuer: str, number: int, issued: date, days: int) ->
     )
 
 
-def _authority_name(stack: str, generation: int) -> str:
+def authority_name(stack: str, generation: int) -> str:
+    """The common name of a CA."""
     return f"aidc {stack} authority" + (f" {generation}" if generation > 1 else "")
 
 
@@ -79,7 +80,7 @@ def authority(seed: str, stack: str, issued: date, generation: int = 1) -> str:
     Each lives ten years longer than the one before: it is handed out before it is needed.
     """
     key = _key(seed, "authority", generation)
-    name = _authority_name(stack, generation)
+    name = authority_name(stack, generation)
     usage = x509.KeyUsage(
         digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
         key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
@@ -117,7 +118,7 @@ def leaf(
     entries = [_general_name(name) for name in names]
     extended = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     certificate = (
-        _builder(service, _authority_name(stack, signing), number, generations.renewed, LEAF_DAYS)
+        _builder(service, authority_name(stack, signing), number, generations.renewed, LEAF_DAYS)
         .public_key(key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(entries), critical=False)
