@@ -35,10 +35,15 @@ def main() -> None:
     identity = Identity(stack, settings.require_secret("seed"), generations)
     context = Context(plan=plan, images=images, identity=identity)
 
-    fabric = Fabric("fabric", plan)
+    # Rules before networks, and networks removed before rules: nothing is ever unguarded.
     firewall = Firewall("firewall", context)
-    guarded = Ready("firewall-ready", [firewall.container], timeout=30)
-    # Nothing else starts before the rules are loaded.
+    fabric = Fabric("fabric", plan, pulumi.ResourceOptions(depends_on=[firewall]))
+    guarded = Ready(
+        "firewall-ready",
+        [firewall.container],
+        timeout=30,
+        opts=pulumi.ResourceOptions(depends_on=[fabric]),
+    )
     behind = pulumi.ResourceOptions(depends_on=[fabric, guarded])
 
     store = ObjectStore("object-store", context, behind)
@@ -54,6 +59,7 @@ def main() -> None:
     pulumi.export("inventory", inventory(plan, images))
     client = store.clients["client"]
     access = {
+        "inference_token": balancer.token,
         "ca_pem": identity.authority(),
         "ray_token": compute.token,
         "s3": {"access_key": client.access_key, "secret_key": client.secret_key},

@@ -100,6 +100,9 @@ def run(
             )
             for segment, address in service.addresses.items()
         ],
+        # The engine answers for the stack's own names. Others it would hand on, even out of internal networks
+        # (CVE-2024-29018): here to a loopback on which nobody listens.
+        dns=None if process.host_network else ["127.0.0.1"],
         ports=list(process.ports),
         device_requests=_device_requests(process.gpus),
         healthcheck=_healthcheck(process.health),

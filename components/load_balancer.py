@@ -16,13 +16,17 @@ from components.rendering import render
 
 USER = "10010"
 MIB = 2**20
-# Port in the container, requests a client may send in 10 s, largest body in bytes, and whether every request
-# is free of side effects (a prediction is), so that any may be sent again to another server.
+# Port in the container; largest body in bytes.
+# pure: no request has side effects (a prediction has none), so each may be sent again to another server.
+# token: checked here; S3 and Ray check their clients themselves.
 FRONTENDS: tuple[dict[str, Any], ...] = (
-    {"name": "inference", "port": INFERENCE, "requests_per_10s": 50_000, "max_body": 2 * MIB, "pure": True},
-    {"name": "s3", "port": S3, "requests_per_10s": 50_000, "max_body": 5 * 2**30, "pure": False},
-    {"name": "ray", "port": RAY_API, "requests_per_10s": 2_000, "max_body": 512 * MIB, "pure": False},
+    {"name": "inference", "port": INFERENCE, "max_body": 2 * MIB, "pure": True, "token": True},
+    {"name": "s3", "port": S3, "max_body": 5 * 2**30, "pure": False, "token": False},
+    {"name": "ray", "port": RAY_API, "max_body": 512 * MIB, "pure": False, "token": False},
 )
+
+# Open connections that one client address may hold.
+CONNECTIONS = 500
 
 
 def configuration(plan: Plan) -> str:
@@ -36,6 +40,8 @@ def configuration(plan: Plan) -> str:
         stack=plan.stack,
         files=FILES_DIR,
         frontends=FRONTENDS,
+        rates=plan.config.load_balancer.requests_per_second.model_dump(),
+        connections=CONNECTIONS,
         compute=servers(plan.by_role("compute"), "service"),
         object_store=servers(plan.by_role("object-store"), "storage"),
         ray_head=plan.service("ray-head").addresses["service"],
@@ -54,12 +60,14 @@ def endpoints(plan: Plan) -> dict[str, str | None]:
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """HAProxy with TLS, health checks and limits."""
+    """HAProxy with TLS, health checks and limits. `token` opens the inference endpoint."""
 
     container: docker.Container
+    token: pulumi.Output[str]
 
     def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:load_balancer:LoadBalancer", name, None, opts)
+        self.token = context.identity.password("inference/token")
         settings = context.plan.config.load_balancer
         names = tuple(dict.fromkeys(("localhost", "127.0.0.1", str(settings.bind), name)))
         files = FileVolume(
@@ -76,6 +84,11 @@ class LoadBalancer(pulumi.ComponentResource):
                         on_change="USR2",
                     ),
                     File(path="ca.crt", content=context.identity.authority(), on_change="USR2"),
+                    File(
+                        path="inference-token",
+                        content=pulumi.Output.concat("Bearer ", self.token, "\n"),
+                        on_change="USR2",
+                    ),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),

@@ -25,6 +25,14 @@ BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup":
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
 # Image → what it shares with others, from images/shared.
 SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(("load-balancer", "object-store", "vault"), ("follow",))
+# What of a package only a workstation runs: an edit of it must not replace the containers.
+WORKSTATION: Mapping[str, tuple[str, ...]] = {
+    "benchmark": (
+        *("__main__.py", "client.py", "diagram.py", "examine.py", "figures.py", "launch.py", "plots.py"),
+        *("rayjobs.py", "report.py", "result.py", "run.py", "stack.py", "stats.py", "verdicts.py"),
+        "templates",
+    )
+}
 NEEDS_CA = frozenset({"compute"})
 LOG_LINES = 25
 
@@ -57,7 +65,7 @@ def assemble(name: str) -> Path:
     for script in SHARED.get(name, ()):
         shutil.copy2(ROOT / "images" / "shared" / script, fresh / script)
     for package in PACKAGES.get(name, ()):
-        ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+        ignored = shutil.ignore_patterns("__pycache__", "*.pyc", *WORKSTATION[package])
         shutil.copytree(ROOT / package, fresh / package, ignore=ignored)
     if name in NEEDS_CA:
         shutil.copy2(ca_bundle(), fresh / "ca-certificates.crt")

@@ -169,19 +169,27 @@ def _opens(subject: Subject) -> Iterator[str]:
 
 def ray_token(subject: Subject) -> Iterator[str]:
     """Ray's API answers to the new token, and refuses the old one."""
-    if (status := _ray_says(subject, subject.value("ray/token"))) != 200:
+    if (status := _answer(subject, "ray", "/api/jobs/", subject.value("ray/token"))) != 200:
         yield f"the new token is not taken: HTTP {status}"
-    if (status := _ray_says(subject, subject.old("ray/token"))) not in (401, 403):
+    if (status := _answer(subject, "ray", "/api/jobs/", subject.old("ray/token"))) not in (401, 403):
         yield f"the old token is not refused: HTTP {status}"
 
 
-def _ray_says(subject: Subject, token: str) -> int:
+def inference_token(subject: Subject) -> Iterator[str]:
+    """The load balancer lets the new token through, whatever is behind it, and refuses the old one."""
+    if (status := _answer(subject, "inference", "/", subject.value("inference/token"))) in (0, 401):
+        yield f"the new token is not taken: HTTP {status}"
+    if (status := _answer(subject, "inference", "/", subject.old("inference/token"))) != 401:
+        yield f"the old token is not refused: HTTP {status}"
+
+
+def _answer(subject: Subject, endpoint: str, path: str, token: str) -> int:
     """The status of a request with `token`; 0 without an answer."""
-    place = urlsplit(subject.endpoint("ray"))
+    place = urlsplit(subject.endpoint(endpoint))
     context = ssl.create_default_context(cafile=subject.ca_file)
     connection = HTTPSConnection(place.hostname or "", place.port, timeout=TIMEOUT, context=context)
     try:
-        connection.request("GET", "/api/jobs/", headers={"Authorization": f"Bearer {token}"})
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
         return connection.getresponse().status
     except (OSError, HTTPException):
         return 0
@@ -192,6 +200,7 @@ def _ray_says(subject: Subject, token: str) -> int:
 CHECKS: Mapping[str, Callable[[Subject], Iterator[str]]] = {
     "certificates": certificates,
     "authority": certificates,
+    "inference/token": inference_token,
     "s3/root": lambda subject: s3_user(subject, "s3/root"),
     "s3/client": lambda subject: s3_user(subject, "s3/client"),
     "s3/backup": lambda subject: s3_user(subject, "s3/backup"),

@@ -30,6 +30,7 @@ REPLACED = {
 TOLD = {
     "certificates": {"load-balancer", "object-store", "vault"},
     "authority": {"load-balancer", "object-store", "object-store-setup", "vault", "backup", "compute"},
+    "inference/token": {"load-balancer"},
     "s3/root": {"object-store", "object-store-setup"},
     "s3/client": {"object-store-setup"},
     "s3/backup": {"object-store-setup", "backup"},
