@@ -37,9 +37,17 @@ class Certificate:
         return self.certificate + self.authority + self.key
 
 
-def _key(seed: str, name: str, generation: int) -> ec.EllipticCurvePrivateKey:
+def private_key(seed: str, name: str, generation: int) -> ec.EllipticCurvePrivateKey:
+    """The key of a service, or of the `authority`."""
     number = int.from_bytes(derive(seed, f"key/{name}", 48, generation)) % (_P256_ORDER - 1) + 1
     return ec.derive_private_key(number, ec.SECP256R1())
+
+
+def pem(key: ec.EllipticCurvePrivateKey) -> str:
+    """A private key as a service reads it."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
 
 
 def _subject(common_name: str) -> x509.Name:
@@ -79,7 +87,7 @@ def authority(seed: str, stack: str, issued: date, generation: int = 1) -> str:
 
     Each lives ten years longer than the one before: it is handed out before it is needed.
     """
-    key = _key(seed, "authority", generation)
+    key = private_key(seed, "authority", generation)
     name = authority_name(stack, generation)
     usage = x509.KeyUsage(
         digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
@@ -113,7 +121,7 @@ def leaf(
 ) -> Certificate:
     """A server certificate for `service`, valid for `names` (DNS names and IPv4 addresses)."""
     signing, generation = generations.of("authority"), generations.of("certificates")
-    signer, key = _key(seed, "authority", signing), _key(seed, service, generation)
+    signer, key = private_key(seed, "authority", signing), private_key(seed, service, generation)
     number = serial(seed, service, generations.renewed, generation)
     entries = [_general_name(name) for name in names]
     extended = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
@@ -128,11 +136,8 @@ def leaf(
         )
         .sign(signer, hashes.SHA256(), ecdsa_deterministic=True)
     )
-    key_pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
-    return Certificate(key_pem.decode(), pem, authority(seed, stack, generations.issued, signing))
+    text = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    return Certificate(pem(key), text, authority(seed, stack, generations.issued, signing))
 
 
 def _general_name(name: str) -> x509.GeneralName:

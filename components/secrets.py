@@ -33,9 +33,13 @@ def derive(seed: str, name: str, length: int = 32, generation: int = 1) -> bytes
     return HKDF(SHA256(), length, salt=None, info=info).derive(bytes.fromhex(check_seed(seed)))
 
 
+# 240 bits: the longest secret key that MinIO takes.
+PASSWORD_BYTES = 30
+
+
 def password(seed: str, name: str, generation: int = 1) -> str:
-    """40 URL-safe characters (240 bits): the longest secret key that MinIO takes."""
-    return base64.urlsafe_b64encode(derive(seed, name, 30, generation)).decode()
+    """40 URL-safe characters."""
+    return base64.urlsafe_b64encode(derive(seed, name, PASSWORD_BYTES, generation)).decode()
 
 
 def bcrypt_entry(seed: str, user: str, secret: str) -> str:
