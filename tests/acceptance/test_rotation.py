@@ -1,4 +1,4 @@
-"""Rotating certificates and passwords of the live stack: nothing is lost, nothing fails, the old ones are refused.
+"""Rotating certificates and passwords of the live stack: nothing is lost or fails, the old ones are refused.
 
 One rotation of certificates while a client asks without a pause, then one of everything at once.
 """
