@@ -1,6 +1,6 @@
 """No secret of the stack is where none may be, and those that it needs lie in files for their owner alone.
 
-Every place is searched for every value that the program derives, in several forms. Each place also holds a word
+Every place is searched for every value that the program derives, in several forms. Each also holds a word
 that is known to be there, so that an empty or wrong place does not pass.
 """
 
