@@ -14,6 +14,7 @@ from components.config import ROOT as DATACENTER
 from components.config import Issue, LoadBalancer, Network, StackConfig
 from components.flows import FLOWS
 from components.pki import LEAF_DAYS
+from components.rotation import GENERATIONS
 from operations.engine import Thing
 from operations.machine import Route
 from operations.stack_file import ISSUED, SEED, StackFile
@@ -220,7 +221,8 @@ def data(file: StackFile, volumes: Sequence[Thing]) -> Check:
         return Check("data", note=f"{len(kept)} volumes will be used again" if kept else "none yet")
     lost = f"{len(kept)} data volumes of an earlier stack are there ({kept[0]}, …), and the seed is not"
     fix = (
-        f"they are encrypted: put {SEED} and {ISSUED} back into {file.path.name}, or give the data up with "
+        f"they are encrypted: put {SEED}, {ISSUED} and, if there was one, {GENERATIONS} back into "
+        f"{file.path.name}, or give the data up with "
         f"`python -m operations destroy --purge --stack {file.stack}`"
     )
     return Check("data", (Issue(f"config.{SEED}", lost, fix),))
