@@ -1,5 +1,6 @@
 """Composition root: configuration → plan → components → exported inventory."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pulumi
@@ -44,17 +45,16 @@ def main() -> None:
         timeout=30,
         opts=pulumi.ResourceOptions(depends_on=[fabric]),
     )
-    behind = pulumi.ResourceOptions(depends_on=[fabric, guarded])
+    inside = replace(context, behind=[fabric, guarded])
 
-    store = ObjectStore("object-store", context, behind)
-    compute = ComputePool("compute", context, store.clients["compute"], behind)
-    vault = Vault("vault", context, behind)
-    backed_up = [store.setup, vault.container]
-    backup = BackupJob("backup", context, store.clients["backup"], backed_up, behind)
-    balancer = LoadBalancer("load-balancer", context, behind)
+    store = ObjectStore("object-store", inside)
+    compute = ComputePool("compute", inside, store.clients["compute"])
+    vault = Vault("vault", inside)
+    backup = BackupJob("backup", inside, store.clients["backup"], [store.setup, vault.container])
+    balancer = LoadBalancer("load-balancer", inside)
 
     services = [*store.nodes, store.setup, *compute.containers, vault.container, backup.container]
-    Ready("stack-ready", [*services, balancer.container], timeout=300)
+    Ready("stack-ready", [*services, balancer.container], timeout=600)
 
     pulumi.export("inventory", inventory(plan, images))
     client = store.clients["client"]

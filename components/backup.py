@@ -88,7 +88,7 @@ class Vault(pulumi.ComponentResource):
             health=Health(command=("healthcheck",), start_period=10),
             grace=30,
         )  # fmt: skip
-        self.container = run(plan, plan.service("vault"), process, parent=self)
+        self.container = run(context, plan.service("vault"), process, parent=self)
         self.register_outputs({"container": self.container.name})
 
 
@@ -176,5 +176,5 @@ class BackupJob(pulumi.ComponentResource):
             health=Health(command=("backup", "check")),
             grace=10,
         )
-        self.container = run(plan, plan.service(name), process, parent=self, depends_on=depends_on)
+        self.container = run(context, plan.service(name), process, parent=self, depends_on=depends_on)
         self.register_outputs({"container": self.container.name})

@@ -20,7 +20,7 @@ MIB = 2**20
 # Smaller than shared memory, else Ray moves its object store to /tmp.
 OBJECT_STORE_BYTES = 300 * MIB
 # Ray reads half a gigabyte of code when it starts: seconds from memory, minutes from a slow disk.
-START_PERIOD = 240
+START_PERIOD = 420
 TMPFS = {"/tmp": "rw,noexec,nosuid,nodev,size=1g"}
 SYSCTLS = {"net.ipv4.ip_local_port_range": "30000 30999"}
 
@@ -35,6 +35,8 @@ def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0
             "--dashboard-host=0.0.0.0",
             f"--dashboard-port={RAY_API}",
             "--ray-client-server-port=10001",
+            # Of clouds; here it would be one more process.
+            "--no-monitor",
             "--num-cpus=0",
         ]
         if cpus is None
@@ -64,7 +66,6 @@ def environment(service: Service) -> dict[str, str]:
     return {
         "HOME": "/tmp",
         "AIDC_FABRIC_ADDRESS": service.addresses["fabric"],
-        "AUTOSCALER_METRIC_PORT": "6386",
         "DASHBOARD_METRIC_PORT": "6387",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "token",
@@ -147,14 +148,14 @@ class ComputePool(pulumi.ComponentResource):
             ),
             processes=16384,
         )
-        return run(plan, service, process, parent=self)
+        return run(context, service, process, parent=self)
 
     def _nodes(self, context: Context, files: FileVolume) -> Sequence[docker.Container]:
         plan = context.plan
         pairs = zip(plan.by_role("compute"), plan.config.compute.nodes, strict=True)
         return [
             run(
-                plan,
+                context,
                 service,
                 Process(
                     image=context.images["compute"],

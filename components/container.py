@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
+from components.context import Context
 from components.files import FILES_DIR, FileVolume
 from components.labels import labels
-from components.plan import Plan, Service
+from components.plan import Service
 
 MIB = 2**20
 
@@ -57,7 +58,7 @@ class Process:
 
 
 def run(
-    plan: Plan,
+    context: Context,
     service: Service,
     process: Process,
     *,
@@ -65,7 +66,8 @@ def run(
     depends_on: Sequence[pulumi.Resource] = (),
 ) -> docker.Container:
     """Declare the container of `service`. A job runs once and is not restarted."""
-    waits = [*depends_on, *([process.files] if process.files else [])]
+    plan = context.plan
+    waits = [*context.behind, *depends_on, *([process.files] if process.files else [])]
     return docker.Container(
         service.name,
         name=service.container,

@@ -101,5 +101,5 @@ class Firewall(pulumi.ComponentResource):
             processes=4096,
             grace=5,
         )
-        self.container = run(context.plan, context.plan.service("firewall"), process, parent=self)
+        self.container = run(context, context.plan.service("firewall"), process, parent=self)
         self.register_outputs({"container": self.container.name})

@@ -112,5 +112,5 @@ class LoadBalancer(pulumi.ComponentResource):
             health=Health(command=("healthcheck",), start_period=10),
             grace=10,
         )
-        self.container = run(context.plan, context.plan.service("load-balancer"), process, parent=self)
+        self.container = run(context, context.plan.service("load-balancer"), process, parent=self)
         self.register_outputs({"container": self.container.name})

@@ -143,7 +143,7 @@ class ObjectStore(pulumi.ComponentResource):
             processes=4096,
             grace=30,
         )
-        return run(context.plan, service, process, parent=self)
+        return run(context, service, process, parent=self)
 
     def _setup(self, context: Context) -> docker.Container:
         plan, identity = context.plan, context.identity
@@ -177,4 +177,4 @@ class ObjectStore(pulumi.ComponentResource):
             health=None,
             job=True,
         )
-        return run(plan, service, process, parent=self, depends_on=self.nodes)
+        return run(context, service, process, parent=self, depends_on=self.nodes)
