@@ -12,7 +12,7 @@ import yaml
 
 from components.flows import FLOWS, LISTENS
 from components.rotation import ROTATABLE
-from policies import sources, waivers
+from policies import settings, sources
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import evaluate
 from policies.model import Resource, Stack
@@ -43,10 +43,10 @@ TOLD = {
 
 def planned(folder: Path, **config: object) -> dict[str, Resource]:
     """The resources of `dev` with more configuration, by name."""
-    document = yaml.safe_load((sources.ROOT / "Pulumi.dev.yaml").read_text())
+    document = yaml.safe_load((settings.ROOT / "Pulumi.dev.yaml").read_text())
     document["config"] |= {f"aidc:{key}": value for key, value in config.items()}
     (folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump(document))
-    shutil.copy(sources.ROOT / "__main__.py", folder)
+    shutil.copy(settings.ROOT / "__main__.py", folder)
     return {f"{r.kind} {r.name}": r for r in sources.program("dev", folder)}
 
 
@@ -91,7 +91,7 @@ def test_a_first_generation_that_is_written_down_changes_nothing(
 def test_a_rotated_stack_keeps_every_mandatory_rule(tmp_path: Path) -> None:
     found = planned(tmp_path, generations=dict.fromkeys(ROTATABLE, 3), renewed="2026-06-01")
     stack = Stack(tuple(found.values()), FLOWS, LISTENS)
-    report = evaluate(stack, RULES, waivers.load(NAMES), {}, date(2026, 12, 1))
+    report = evaluate(stack, RULES, settings.load("dev", NAMES).waivers, {}, date(2026, 12, 1))
     assert [outcome.message for outcome in report.violations] == []
 
 

@@ -76,5 +76,5 @@ def test_its_end_is_that_of_the_server(followed: Followed) -> None:
 
 def test_a_server_that_dies_ends_it(tmp_path: Path) -> None:
     environment = {**os.environ, "FOLLOW_DIR": str(tmp_path)}
-    command = [FOLLOW, "HUP:x", "--", "bash", "-c", "exit 3"]
+    command = [str(FOLLOW), "HUP:x", "--", "bash", "-c", "exit 3"]
     assert subprocess.run(command, env=environment, timeout=20, check=False).returncode == 3
