@@ -11,6 +11,8 @@ import requests
 import testinfra
 from cryptography import x509
 
+from components import pki
+
 
 def connect(endpoint: str, context: ssl.SSLContext) -> ssl.SSLSocket:
     parts = urlsplit(endpoint)
@@ -82,7 +84,9 @@ def test_inside_too_certificates_verify(neighbour: tuple[Any, str, str, str]) ->
 def test_inside_too_another_authority_is_refused(neighbour: tuple[Any, str, str, str]) -> None:
     host, address, *_ = neighbour
     cannot_verify = 60
-    assert host.run(f"curl -s -o /dev/null https://{address}").rc == cannot_verify
+    other = pki.authority("0f" * 32, "other", datetime.now(UTC).date())
+    host.check_output("printf %%s %s >/tmp/other.pem", other)
+    assert host.run(f"curl -s -o /dev/null --cacert /tmp/other.pem https://{address}").rc == cannot_verify
 
 
 def test_inside_too_plain_http_is_refused(neighbour: tuple[Any, str, str, str]) -> None:
