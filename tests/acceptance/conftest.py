@@ -85,12 +85,12 @@ def s3(inventory: Inventory, access: dict[str, Any], ca_file: str) -> Any:
     return s3_client(inventory, access["s3"]["access_key"], access["s3"]["secret_key"], ca_file)
 
 
-def s3_client(inventory: Inventory, access_key: str, secret_key: str, ca_file: str) -> Any:
+def s3_client(inventory: Inventory, access_key: str, secret_key: str, ca_file: str, attempts: int = 2) -> Any:
     settings = Config(
         s3={"addressing_style": "path"},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        retries={"total_max_attempts": 2},
+        retries={"total_max_attempts": attempts},
     )
     return boto3.client(
         "s3",
