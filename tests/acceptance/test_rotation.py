@@ -92,21 +92,25 @@ class Client:
         s3 = s3_client(self.inventory, keys["access_key"], keys["secret_key"], self.ca_file, attempts=1)
         while not self.done.is_set():
             for get in (session.get, requests.get):
-                self.ask("s3", lambda get=get: self.status(get, "s3", "/minio/health/live") == 200)
-                self.ask("inference", lambda get=get: self.status(get, "inference", "/") == 401)
+                self.ask("s3", self.status, get, "s3", "/minio/health/live", expected=200)
+                self.ask("inference", self.status, get, "inference", "/", expected=401)
             body = f"{self.sent}".encode()
-            self.ask("put", lambda body=body: s3.put_object(Bucket="results", Key=KEY, Body=body))
-            self.ask("get", lambda body=body: s3.get_object(Bucket="results", Key=KEY)["Body"].read() == body)
+            self.ask("put and get", self.kept, s3, body, expected=body)
 
     def status(self, get: Any, endpoint: str, path: str) -> int:
         url = f"{self.inventory.endpoints[endpoint]}{path}"
         return int(get(url, verify=self.ca_file, timeout=10).status_code)
 
-    def ask(self, what: str, request: Callable[[], object]) -> None:
+    def kept(self, s3: Any, body: bytes) -> bytes:
+        s3.put_object(Bucket="results", Key=KEY, Body=body)
+        return bytes(s3.get_object(Bucket="results", Key=KEY)["Body"].read())
+
+    def ask(self, what: str, request: Callable[..., object], *arguments: Any, expected: object) -> None:
         self.sent += 1
         try:
-            if not request():
-                self.failed.append(f"{what}: another answer")
+            answer = request(*arguments)
+            if answer != expected:
+                self.failed.append(f"{what}: {answer!r}")
         except (requests.RequestException, ClientError, BotoCoreError) as error:
             self.failed.append(f"{what}: {error}")
 
