@@ -7,13 +7,14 @@ MAKEFLAGS += --no-print-directory
 
 STACK ?= dev
 TIER ?= ci
+WHAT ?= certificates
 OUT := out/$(STACK)
 RUN := STACK=$(STACK) toolchain/run.sh
 
 # Lists every target that carries a `##` comment.
 .PHONY: help
 help: ## this list
-	@echo "usage: make TARGET [STACK=dev] [TIER=smoke|ci|release] [PURGE=1] [YES=1]"
+	@echo "usage: make TARGET [STACK=dev] [TIER=smoke|ci|release] [WHAT=…] [PURGE=1] [YES=1]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .PHONY: setup
@@ -51,6 +52,10 @@ report: ## make report.html from the last bench
 .PHONY: policy
 policy: ## check the stack against the policies; writes out/policy.sarif and out/policy.junit.xml
 	@$(RUN) python -m operations policy --stack $(STACK)
+
+.PHONY: rotate
+rotate: ## new certificates, or WHAT=all|s3/client,vault/writer,… (see docs/rotation.md)
+	@$(RUN) python -m operations rotate --stack $(STACK) --what "$(WHAT)" $(if $(YES),--yes)
 
 .PHONY: destroy
 destroy: ## remove the stack; data volumes stay unless PURGE=1 (YES=1 does not ask)

@@ -1,11 +1,11 @@
 """Composition root: configuration → plan → components → exported inventory."""
 
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import pulumi
 
+from components import rotation
 from components.backup import BackupJob, Vault
 from components.compute import ComputePool
 from components.config import ConfigError
@@ -28,11 +28,12 @@ def main() -> None:
     try:
         plan = make_plan(stack, load(settings.get_object("datacenter"), stack, host_facts()))
         images = references(Path(__file__).parent / ".build")
+        generations = rotation.read(
+            settings.get_object("generations"), settings.require("issued"), settings.get("renewed")
+        )
     except (ConfigError, ImageError) as error:
         raise pulumi.RunError(str(error)) from None
-    identity = Identity(
-        stack, settings.require_secret("seed"), date.fromisoformat(settings.require("issued"))
-    )
+    identity = Identity(stack, settings.require_secret("seed"), generations)
     context = Context(plan=plan, images=images, identity=identity)
 
     # Rules before networks, and networks removed before rules: nothing is ever unguarded.

@@ -37,10 +37,22 @@ class Vault(pulumi.ComponentResource):
                 role="vault",
                 owner=VAULT_USER,
                 files=[
-                    File(path="tls.crt", content=identity.pem(name, names, lambda c: c.certificate)),
-                    File(path="tls.key", content=identity.pem(name, names, lambda c: c.key)),
-                    File(path="ca.crt", content=identity.authority()),
-                    File(path="htpasswd", content=identity.htpasswd(WRITER, "vault/writer")),
+                    File(
+                        path="tls.crt",
+                        content=identity.pem(name, names, lambda c: c.certificate),
+                        on_change="restart",
+                    ),
+                    File(
+                        path="tls.key",
+                        content=identity.pem(name, names, lambda c: c.key),
+                        on_change="restart",
+                    ),
+                    File(path="ca.crt", content=identity.authority(), on_change="read"),
+                    File(
+                        path="htpasswd",
+                        content=identity.htpasswd(WRITER, "vault/writer"),
+                        on_change="restart",
+                    ),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),
@@ -56,7 +68,7 @@ class Vault(pulumi.ComponentResource):
         )
         process = Process(
             image=context.images["vault"],
-            command=[
+            command=files.followed([
                 "vault-server",
                 "--listen", f":{VAULT}",
                 "--path", "/data",
@@ -66,7 +78,7 @@ class Vault(pulumi.ComponentResource):
                 "--tls",
                 "--tls-cert", f"{FILES_DIR}/tls.crt",
                 "--tls-key", f"{FILES_DIR}/tls.key",
-            ],
+            ]),
             user=VAULT_USER,
             memory=256 * MIB,
             cpus=0.5,
@@ -111,10 +123,20 @@ class BackupJob(pulumi.ComponentResource):
                 role="backup",
                 owner=BACKUP_USER,
                 files=[
-                    File(path="ca.crt", content=identity.authority()),
-                    File(path="repository", content=repository),
-                    File(path="repository-password", content=identity.password("vault/repository")),
-                    File(path="aws-credentials", content=s3_client.credentials_file()),
+                    File(path="ca.crt", content=identity.authority(), on_change="read"),
+                    File(path="repository", content=repository, on_change="read"),
+                    File(
+                        path="repository-password",
+                        content=identity.password("vault/repository"),
+                        on_change="read",
+                    ),
+                    # Opens a repository that does not know the new one yet.
+                    File(
+                        path="repository-password-before",
+                        content=identity.password_before("vault/repository"),
+                        on_change="read",
+                    ),
+                    File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
                     File(path="rclone.conf", content=source_configuration()),
                     File(path="buckets", content="\n".join(BUCKETS) + "\n"),
                     File(path="crontab", content=f"{settings.schedule} backup run\n"),

@@ -105,8 +105,8 @@ class ComputePool(pulumi.ComponentResource):
                 owner=USER,
                 files=[
                     File(path="ray-token", content=self.token),
-                    File(path="aws-credentials", content=s3_client.credentials_file()),
-                    File(path="ca.crt", content=context.identity.authority()),
+                    File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
+                    File(path="ca.crt", content=context.identity.authority(), on_change="read"),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),

@@ -1,21 +1,28 @@
 """Configuration and secrets as files for containers with a read-only root.
 
-A volume whose name carries a digest of its files is filled by a container that is created but never started;
-the service mounts it read-only at FILES_DIR. An edit makes a new name, and so replaces seed and service.
+A volume is filled by a container that is created but never started; the service mounts it read-only at
+FILES_DIR. Its name carries a digest of the files: an edit makes a new name, and so replaces seed and service.
+Files that can be rotated do not count: for them the seed alone is replaced, it writes them anew into the same
+volume, and the service takes them up as `on_change` says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 import pulumi_docker as docker
 
 from components.context import Context
-from components.labels import SEED_DIR, labels
+from components.labels import DIGEST, SEED_DIR, labels
+from components.secrets import joined
 
 FILES_DIR = "/etc/aidc"
+# What a new content means: another container; nothing, as the file is read whenever it is needed; a signal to
+# the server; or the server, not its container, starts again (images/shared/follow).
+Change = Literal["replace", "read", "HUP", "USR2", "restart"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +32,7 @@ class File:
     path: str
     content: pulumi.Input[str]
     mode: str = "0400"
+    on_change: Change = "replace"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +53,11 @@ class FileVolume(pulumi.ComponentResource):
     def __init__(self, name: str, args: FileVolumeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:files:FileVolume", name, None, opts)
         described = [f"{file.path}:{file.mode}:{args.owner}" for file in args.files]
-        digest = args.context.identity.fingerprint([*described, *(file.content for file in args.files)])
+        self.files = args.files
+        kept = [file.content for file in args.files if file.on_change == "replace"]
+        digest = args.context.identity.fingerprint([*described, *kept])
+        contents = pulumi.Output.all(**{file.path: file.content for file in args.files})
+        whole = args.context.identity.fingerprint([contents.apply(joined)])
         paths = ",".join(sorted(file.path for file in args.files))
         stack = args.context.plan.stack
         prefix = f"aidc-{stack}-{name}-files"
@@ -89,10 +101,19 @@ class FileVolume(pulumi.ComponentResource):
             labels=[
                 docker.ContainerLabelArgs(label=label, value=value)
                 for label, value in labels(stack, kind="seed", role=args.role, files=paths).items()
-            ],
+            ]
+            + [docker.ContainerLabelArgs(label=DIGEST, value=whole)],
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         # Known only once the seed exists: whoever mounts the volume gets it filled.
         self.volume = volume.name
         self.seed = seed
         self.register_outputs({"volume": self.volume})
+
+    def followed(self, server: Sequence[str]) -> list[str]:
+        """The command of `server` under one that tells it when its files have changed."""
+        rules: dict[str, list[str]] = {}
+        for file in self.files:
+            if file.on_change not in ("replace", "read"):
+                rules.setdefault(file.on_change, []).append(file.path)
+        return ["follow", *(f"{action}:{','.join(paths)}" for action, paths in rules.items()), "--", *server]

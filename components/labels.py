@@ -5,6 +5,8 @@ from __future__ import annotations
 STACK, KIND, ROLE = "aidc.stack", "aidc.kind", "aidc.role"
 # On a seed: the paths of its files, by which a later run sees whether an interrupted one left some out.
 FILES = "aidc.files"
+# On a seed too: a keyed digest of what is in them, by which a run sees that an interrupted one left old ones.
+DIGEST = "aidc.digest"
 SEED_DIR = "/files"
 
 

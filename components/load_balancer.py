@@ -78,9 +78,17 @@ class LoadBalancer(pulumi.ComponentResource):
                 owner=USER,
                 files=[
                     File(path="haproxy.cfg", content=configuration(context.plan)),
-                    File(path="tls.pem", content=context.identity.pem(name, names, lambda c: c.bundle)),
-                    File(path="ca.crt", content=context.identity.authority()),
-                    File(path="inference-token", content=pulumi.Output.concat("Bearer ", self.token, "\n")),
+                    File(
+                        path="tls.pem",
+                        content=context.identity.pem(name, names, lambda c: c.bundle),
+                        on_change="USR2",
+                    ),
+                    File(path="ca.crt", content=context.identity.authority(), on_change="USR2"),
+                    File(
+                        path="inference-token",
+                        content=pulumi.Output.concat("Bearer ", self.token, "\n"),
+                        on_change="USR2",
+                    ),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),
@@ -88,7 +96,8 @@ class LoadBalancer(pulumi.ComponentResource):
         inside = {"inference": INFERENCE, "s3": S3, "ray": RAY_API}
         process = Process(
             image=context.images["load-balancer"],
-            command=["haproxy", "-W", "-db", "-f", f"{FILES_DIR}/haproxy.cfg"],
+            # USR2 makes the master read its files anew and hand the open ports to a new worker.
+            command=files.followed(["haproxy", "-W", "-db", "-f", f"{FILES_DIR}/haproxy.cfg"]),
             user=USER,
             memory=settings.memory,
             cpus=settings.cpus,

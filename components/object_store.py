@@ -84,11 +84,21 @@ class ObjectStore(pulumi.ComponentResource):
                 role="object-store",
                 owner=USER,
                 files=[
-                    File(path="certs/public.crt", content=identity.pem(name, names, lambda c: c.certificate)),
-                    File(path="certs/private.key", content=identity.pem(name, names, lambda c: c.key)),
-                    File(path="certs/CAs/ca.crt", content=identity.authority()),
+                    File(
+                        path="certs/public.crt",
+                        content=identity.pem(name, names, lambda c: c.certificate),
+                        on_change="HUP",
+                    ),
+                    File(
+                        path="certs/private.key",
+                        content=identity.pem(name, names, lambda c: c.key),
+                        on_change="HUP",
+                    ),
+                    # Read at start only; it holds the next authority too (operations/rotation.py).
+                    File(path="certs/CAs/ca.crt", content=identity.authority(), on_change="read"),
                     File(path="root-user", content="root"),
-                    File(path="root-password", content=identity.password("s3/root")),
+                    # All nodes at once: those with another root password are strangers to each other.
+                    File(path="root-password", content=identity.password("s3/root"), on_change="restart"),
                     File(path="encryption-key", content=pulumi.Output.concat("aidc:", master)),
                 ],
             ),
@@ -110,7 +120,9 @@ class ObjectStore(pulumi.ComponentResource):
         peers = f"https://object-store-{{1...{count}}}:{MINIO}/data"
         process = Process(
             image=context.images["object-store"],
-            command=["minio", "server", "--certs-dir", f"{FILES_DIR}/certs", "--address", f":{MINIO}", peers],
+            command=files.followed(
+                ["minio", "server", "--certs-dir", f"{FILES_DIR}/certs", "--address", f":{MINIO}", peers]
+            ),
             user=USER,
             memory=settings.memory,
             cpus=settings.cpus,

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 
 import bcrypt
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -32,9 +33,13 @@ def derive(seed: str, name: str, length: int = 32, generation: int = 1) -> bytes
     return HKDF(SHA256(), length, salt=None, info=info).derive(bytes.fromhex(check_seed(seed)))
 
 
+# 240 bits: the longest secret key that MinIO takes.
+PASSWORD_BYTES = 30
+
+
 def password(seed: str, name: str, generation: int = 1) -> str:
-    """40 URL-safe characters (240 bits): the longest secret key that MinIO takes."""
-    return base64.urlsafe_b64encode(derive(seed, name, 30, generation)).decode()
+    """40 URL-safe characters."""
+    return base64.urlsafe_b64encode(derive(seed, name, PASSWORD_BYTES, generation)).decode()
 
 
 def bcrypt_entry(seed: str, user: str, secret: str) -> str:
@@ -42,6 +47,11 @@ def bcrypt_entry(seed: str, user: str, secret: str) -> str:
     salt = base64.b64encode(derive(seed, f"bcrypt-salt/{user}", 16)).decode().rstrip("=")
     salt = salt.translate(str.maketrans(_STANDARD, _BCRYPT))
     return f"{user}:{bcrypt.hashpw(secret.encode(), f'$2b$10${salt}'.encode()).decode()}"
+
+
+def joined(contents: Mapping[str, str]) -> str:
+    """Files, path → content, as one text to take a fingerprint of."""
+    return "\0".join(f"{path}\0{contents[path]}" for path in sorted(contents))
 
 
 def fingerprint(seed: str, content: str) -> str:

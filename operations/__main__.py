@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "what runs, how it is, where to reach it",
     "doctor": "the checks before `up`, alone",
     "access": "write the CA certificate and say how to call the stack",
+    "rotate": "new certificates or passwords, taken up by the running services",
     "destroy": "remove the stack; its data stays unless purged",
     "bench-lifecycle": "measure up, second up, drift check and destroy on a stack of its own",
     "images": "assemble and build the images that are missing",
@@ -39,12 +40,15 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     made = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
-    for name in ("up", "status", "doctor", "access", "destroy", "bench-lifecycle"):
+    for name in ("up", "status", "doctor", "access", "rotate", "destroy", "bench-lifecycle"):
         made[name].add_argument("--stack", default=os.environ.get("STACK", "dev"))
     for name in ("status", "doctor"):
         made[name].add_argument("--json", action="store_true", help="for programs")
     made["destroy"].add_argument("--purge", action="store_true", help="data, seed and stack too, for good")
-    made["destroy"].add_argument("--yes", action="store_true", help="do not ask")
+    what = "names with commas between them, or all (default: certificates)"
+    made["rotate"].add_argument("--what", default="certificates", metavar="NAMES", help=what)
+    for name in ("rotate", "destroy"):
+        made[name].add_argument("--yes", action="store_true", help="do not ask")
     made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
     made["bench-lifecycle"].add_argument("--out", type=Path, default=Path("out/lifecycle.json"))
     made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="lifecycle only")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from components.addressing import SEGMENTS, subnets
 from components.config import ROOT as DATACENTER
 from components.config import Issue, LoadBalancer, Network, StackConfig
 from components.flows import FLOWS
+from components.pki import LEAF_DAYS
+from components.rotation import GENERATIONS
 from operations.engine import Thing
 from operations.machine import Route
 from operations.stack_file import ISSUED, SEED, StackFile
@@ -22,6 +25,8 @@ STACK_DISK = 5 * GIB
 IMAGE_DISK = {"compute": 9 * GIB}
 OTHER_IMAGE_DISK = GIB // 2
 MINIMUM_API = (1, 41)
+# How long before their end certificates are worth a warning.
+WARN_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -216,7 +221,20 @@ def data(file: StackFile, volumes: Sequence[Thing]) -> Check:
         return Check("data", note=f"{len(kept)} volumes will be used again" if kept else "none yet")
     lost = f"{len(kept)} data volumes of an earlier stack are there ({kept[0]}, …), and the seed is not"
     fix = (
-        f"they are encrypted: put {SEED} and {ISSUED} back into {file.path.name}, or give the data up with "
+        f"they are encrypted: put {SEED}, {ISSUED} and, if there was one, {GENERATIONS} back into "
+        f"{file.path.name}, or give the data up with "
         f"`python -m operations destroy --purge --stack {file.stack}`"
     )
     return Check("data", (Issue(f"config.{SEED}", lost, fix),))
+
+
+def certificates(file: StackFile, today: date) -> Check:
+    """How long certificates are valid still. Never an issue: only a stack that is up can renew them."""
+    name = "certificates"
+    if file.issues or not file.has(ISSUED):
+        return Check(name, note="none yet")
+    left = (file.generations().renewed - today).days + LEAF_DAYS
+    if left > WARN_DAYS:
+        return Check(name, note=f"valid for {left} days")
+    state = f"expire in {left} days" if left >= 0 else f"expired {-left} days ago"
+    return Check(name, warnings=(f"the services' certificates {state}; fix: make rotate STACK={file.stack}",))

@@ -24,7 +24,7 @@ from operations.errors import OK, InterruptionError, OperationError, RefusedErro
 from operations.process import Interrupts, say, warn
 from operations.progress import Progress
 from operations.pulumi_cli import Pulumi
-from operations.stack_file import ISSUED, SEED, StackFile, drop_salt, layout_kept, read
+from operations.stack_file import WRITTEN, StackFile, drop_salt, layout_kept, read
 
 # Prints a word only when it removed something; listing first, because deleting what is not there is an error.
 REMOVE_TABLE = (
@@ -162,7 +162,7 @@ def _forget(pulumi: Pulumi, file: StackFile, exists: bool) -> None:
     """The file as before the first `make up`, and no stack: nothing is left that the seed could open."""
     if file.path.is_file():
         with layout_kept(file.path):
-            for key in (SEED, ISSUED):
+            for key in WRITTEN:
                 if file.has(key):
                     pulumi.unset(key)
     if exists:

@@ -112,22 +112,36 @@ class Engine:
         found: Mapping[str, Any] = self.client.api.inspect_container(name)
         return found
 
-    def files(self, container: str, folder: str) -> frozenset[str]:
-        """Paths of the files below `folder` of a container, running or not, relative to it."""
+    def files(self, container: str, folder: str) -> dict[str, str]:
+        """The files below `folder` of a container, running or not: path relative to it → content."""
         chunks, _stat = self.client.api.get_archive(container, folder)
+        found = {}
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-            names = [member.name for member in archive if member.isfile()]
-        return frozenset(name.partition("/")[2] for name in names)
+            for member in archive:
+                if (content := archive.extractfile(member)) is not None:
+                    found[member.name.partition("/")[2]] = content.read().decode(errors="replace")
+        return found
+
+    def run(
+        self, container: str, command: list[str], environment: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Exit code and standard output of `command` in a running container."""
+        api = self.client.api
+        created = api.exec_create(container, command, stderr=False, environment=dict(environment or {}))
+        text: bytes = api.exec_start(created["Id"])
+        return int(api.exec_inspect(created["Id"])["ExitCode"]), text.decode(errors="replace")
 
     def output(self, container: str, command: list[str]) -> str | None:
         """What `command` prints in a running container, or None when it fails."""
         try:
-            created = self.client.api.exec_create(container, command, stderr=False)
-            text: bytes = self.client.api.exec_start(created["Id"])
-            code = self.client.api.exec_inspect(created["Id"])["ExitCode"]
+            code, text = self.run(container, command)
         except DockerException:
             return None
-        return text.decode(errors="replace") if code == 0 else None
+        return text if code == 0 else None
+
+    def restart(self, container: str) -> None:
+        """Stop and start a container, gracefully."""
+        self.client.api.restart(container, timeout=STOP_SECONDS)
 
 
 def connect() -> Engine:

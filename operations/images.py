@@ -23,6 +23,8 @@ CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # Image → files beside its own folder: name in the context → source relative to the cache's bin or the clone.
 BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup": ("supercronic",)}
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
+# Image → what it shares with others, from images/shared.
+SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(("load-balancer", "object-store", "vault"), ("follow",))
 # What of a package only a workstation runs: an edit of it must not replace the containers.
 WORKSTATION: Mapping[str, tuple[str, ...]] = {
     "benchmark": (
@@ -60,6 +62,8 @@ def assemble(name: str) -> Path:
         if not source.exists():
             raise BuildError(f"image {name}: {source} is missing; fix: run `make setup`")
         shutil.copy2(source.resolve(), fresh / binary)
+    for script in SHARED.get(name, ()):
+        shutil.copy2(ROOT / "images" / "shared" / script, fresh / script)
     for package in PACKAGES.get(name, ()):
         ignored = shutil.ignore_patterns("__pycache__", "*.pyc", *WORKSTATION[package])
         shutil.copytree(ROOT / package, fresh / package, ignore=ignored)

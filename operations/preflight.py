@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -53,6 +54,7 @@ def examine(file: StackFile, environment: Mapping[str, str] | None = None) -> Re
         Check("configuration", tuple(mistakes), file.path.name),
         pulumi_present(environment),
         checks.passphrase(file, backend(environment), environment),
+        checks.certificates(file, datetime.now(UTC).date()),
     ]
     wanted = images()
     try:
@@ -141,7 +143,7 @@ def wrong_passphrase(file: StackFile, environment: Mapping[str, str]) -> list[Is
     if not (file.salted and file.has(SEED)):
         return []
     try:
-        Pulumi(file.stack, environment=environment).call("config", "get", SEED)
+        Pulumi(file.stack, environment=environment).seed()
     except PulumiError as error:
         if "incorrect passphrase" not in str(error):
             return []

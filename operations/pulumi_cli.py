@@ -12,7 +12,7 @@ from typing import Any
 from components.health import INTERRUPT_FILE
 from operations.errors import OperationError
 from operations.process import Interrupts, capture, stream
-from operations.stack_file import ROOT
+from operations.stack_file import ROOT, SEED
 
 MISSING = 'the command `pulumi` is missing; fix: run `make setup`, then `eval "$(make -s env)"`'
 # What Pulumi says → what to do about it.
@@ -101,6 +101,15 @@ class Pulumi:
             self.call("config", "set", "--secret", key, stdin=value)
         else:
             self.call("config", "set", key, value)
+
+    def set_all(self, values: Mapping[str, str]) -> None:
+        """Write several plain values, path → value, in one step."""
+        pairs = [part for path, value in values.items() for part in ("--plaintext", f"{path}={value}")]
+        self.call("config", "set-all", "--path", *pairs)
+
+    def seed(self) -> str:
+        """The stack's seed. Raises PulumiError when it has none or the passphrase is another one."""
+        return self.call("config", "get", SEED).strip()
 
     def unset(self, key: str) -> None:
         self.call("config", "rm", key)

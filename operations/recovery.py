@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from components.labels import FILES, SEED_DIR
+from components.labels import DIGEST, FILES, SEED_DIR
+from components.secrets import fingerprint, joined
 from operations import state
 from operations.engine import Engine
 from operations.errors import InterruptionError, OperationError
@@ -22,15 +23,20 @@ def release_locks(pulumi: Pulumi) -> None:
         pulumi.call("cancel", "--yes")
 
 
-def remove_unfilled(stack: str, engine: Engine) -> None:
-    """Remove seeds that lack files: their creation failed after the engine had made the container.
+def remove_unfilled(stack: str, engine: Engine, seed: str) -> None:
+    """Remove seeds whose files are missing or old: their creation failed after the engine had made them.
 
     Pulumi notes such a container down as made, so that it would never fill it; a refresh finds it gone.
     """
     for thing in engine.containers(stack):
         wanted = frozenset(filter(None, thing.labels.get(FILES, "").split(",")))
-        if wanted and not wanted <= engine.files(thing.identifier, SEED_DIR):
-            say(f"an earlier run left files out; making {thing.name} again")
+        if not wanted:
+            continue
+        files = engine.files(thing.identifier, SEED_DIR)
+        found = {path: files[path] for path in wanted if path in files}
+        digest = thing.labels.get(DIGEST)
+        if len(found) < len(wanted) or (digest and digest != fingerprint(seed, joined(found))):
+            say(f"files of {thing.name} are missing or are not the wanted ones; making it again")
             engine.remove(thing)
 
 

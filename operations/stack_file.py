@@ -16,13 +16,18 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from components import rotation
 from components.config import ROOT as DATACENTER
 from components.config import ConfigError, HostFacts, Issue, LoadBalancer, Network, StackConfig
 from components.validation import load
 
 ROOT = Path(__file__).parent.parent
 SEED, ISSUED = "aidc:seed", "aidc:issued"
-KEYS = (DATACENTER, SEED, ISSUED)
+# What a rotation that is under way has to reach: name → generation. Gone when all of it is proven.
+ROTATING = "aidc:rotating"
+# What `up` and `rotate` write; without the data they mean nothing.
+WRITTEN = (SEED, ISSUED, rotation.GENERATIONS, rotation.RENEWED, ROTATING)
+KEYS = (DATACENTER, *WRITTEN)
 # Commands pass the name to Pulumi and to file names; everything else about it is checked with the rest.
 M = TypeVar("M", bound=BaseModel)
 PLAIN_NAME = re.compile(r"^[A-Za-z0-9_.-]{1,100}$")
@@ -42,6 +47,18 @@ class StackFile:
     @property
     def datacenter(self) -> object:
         return self.config.get(DATACENTER)
+
+    @property
+    def rotating(self) -> Mapping[str, int]:
+        """Names whose rotation is not proven yet, with the generation that each is to reach."""
+        return self.config.get(ROTATING) or {}
+
+    def generations(self) -> rotation.Generations:
+        """As the file says; only for a file without issues that has been brought up."""
+        config = self.config
+        return rotation.read(
+            config.get(rotation.GENERATIONS), str(config[ISSUED]), config.get(rotation.RENEWED)
+        )
 
     def has(self, key: str) -> bool:
         return self.config.get(key) not in (None, "")
@@ -133,6 +150,13 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
     if isinstance(seed, str):
         fix = f"store it as a secret: pulumi config set --secret {SEED} (the value on stdin)"
         issues.append(Issue(f"config.{SEED}", "every password comes from it, and it is plain text", fix))
+    issues += rotation.issues(config.get(rotation.GENERATIONS), config.get(rotation.RENEWED))
+    rotating = config.get(ROTATING)
+    if rotating is not None and (
+        not isinstance(rotating, Mapping) or set(rotating) - set(rotation.ROTATABLE)
+    ):
+        fix = "remove it, and run the rotation again"
+        issues.append(Issue(f"config.{ROTATING}", "is not what `make rotate` writes", fix))
     return issues
 
 

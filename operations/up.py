@@ -16,7 +16,7 @@ from docker.errors import NotFound
 from components.health import wait
 from components.load_balancer import endpoints
 from components.plan import Plan, make_plan
-from operations import preflight, recovery
+from operations import preflight, recovery, rotation
 from operations.endpoints import wait as wait_for
 from operations.engine import Engine
 from operations.errors import OK, InterruptionError, OperationError, RefusedError, refusal
@@ -46,10 +46,13 @@ def main(stack: str) -> int:
     with Interrupts() as interrupts:
         prepare(pulumi, report.file)
         recovery.remove_half_made(pulumi, report.engine, interrupts)
-        recovery.remove_unfilled(stack, report.engine)
+        recovery.remove_unfilled(stack, report.engine, pulumi.seed())
         apply(pulumi, interrupts)
     verify(report.engine, plan)
     verify_endpoints(pulumi, plan)
+    file = read(stack)
+    if file.rotating:
+        rotation.finish(pulumi, report.engine, plan, file)
     summary(plan, time.monotonic() - started)
     return OK
 

@@ -53,13 +53,14 @@ def inventory() -> Inventory:
     return stack_inventory()
 
 
-@pytest.fixture(scope="session")
+# Not for the session: a rotation gives new ones.
+@pytest.fixture(scope="module")
 def access() -> dict[str, Any]:
     """CA certificate, Ray token and S3 keys of the outside user."""
     return dict(output("access"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ca_file(access: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("tls") / "ca.pem"
     path.write_text(access["ca_pem"])
@@ -78,18 +79,18 @@ def local() -> Any:
     return testinfra.get_host("local://")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def s3(inventory: Inventory, access: dict[str, Any], ca_file: str) -> Any:
     """S3 as the outside user `client`, through the load balancer."""
     return s3_client(inventory, access["s3"]["access_key"], access["s3"]["secret_key"], ca_file)
 
 
-def s3_client(inventory: Inventory, access_key: str, secret_key: str, ca_file: str) -> Any:
+def s3_client(inventory: Inventory, access_key: str, secret_key: str, ca_file: str, attempts: int = 2) -> Any:
     settings = Config(
         s3={"addressing_style": "path"},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        retries={"total_max_attempts": 2},
+        retries={"total_max_attempts": attempts},
     )
     return boto3.client(
         "s3",

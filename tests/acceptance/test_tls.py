@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+import testinfra
 from cryptography import x509
+
+from components import pki
 
 
 def connect(endpoint: str, context: ssl.SSLContext) -> ssl.SSLSocket:
@@ -55,3 +58,38 @@ def test_ray_api_answers_with_the_token(inventory: Any, access: dict[str, Any], 
     headers = {"Authorization": f"Bearer {access['ray_token']}"}
     url = f"{inventory.endpoints['ray']}/api/jobs/"
     assert requests.get(url, headers=headers, verify=ca_file, timeout=10).status_code == 200
+
+
+# Where to ask, whom, and what it answers to somebody without credentials.
+INSIDE = [
+    ("object-store-1", "object-store-2:9000/minio/health/live", "/etc/aidc/certs/CAs/ca.crt", "200"),
+    ("vault", "vault:8000/", "/etc/aidc/ca.crt", "401"),
+]
+
+
+@pytest.fixture(params=INSIDE, ids=[place for place, *_ in INSIDE])
+def neighbour(request: pytest.FixtureRequest, inventory: Any) -> tuple[Any, str, str, str]:
+    """A container with curl, an address without scheme, the file of the authority, and the status."""
+    place, address, authority, status = request.param
+    container = next(s.container for s in inventory.services if s.name == place)
+    return testinfra.get_host(f"docker://{container}"), address, authority, status
+
+
+def test_inside_too_certificates_verify(neighbour: tuple[Any, str, str, str]) -> None:
+    host, address, authority, status = neighbour
+    command = f"curl -s -o /dev/null -w '%{{http_code}}' --cacert {authority} https://{address}"
+    assert host.check_output(command) == status
+
+
+def test_inside_too_another_authority_is_refused(neighbour: tuple[Any, str, str, str]) -> None:
+    host, address, *_ = neighbour
+    cannot_verify = 60
+    other = pki.authority("0f" * 32, "other", datetime.now(UTC).date())
+    host.check_output("printf %%s %s >/tmp/other.pem", other)
+    assert host.run(f"curl -s -o /dev/null --cacert /tmp/other.pem https://{address}").rc == cannot_verify
+
+
+def test_inside_too_plain_http_is_refused(neighbour: tuple[Any, str, str, str]) -> None:
+    host, address, *_ = neighbour
+    command = f"curl -s -o /dev/null -w '%{{http_code}}' http://{address}"
+    assert host.check_output(command) == "400"

@@ -1,6 +1,7 @@
 """Derived secrets and certificates: stable, independent, and valid."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from ipaddress import IPv4Address
 
 import bcrypt
@@ -10,11 +11,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.verification import PolicyBuilder, Store
 
 from components import pki, secrets
+from components.rotation import Generations
 
 SEED = "0f" * 32
 OTHER = "f0" * 32
 ISSUED = date(2026, 1, 1)
+FIRST = Generations(ISSUED, ISSUED)
 DURING = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def after(renewed: date = ISSUED, **counts: int) -> Generations:
+    return Generations(ISSUED, renewed, counts)
 
 
 def test_same_name_same_value() -> None:
@@ -38,6 +45,7 @@ def test_password_fits_the_object_store() -> None:
 def test_known_answer() -> None:
     # Locks the derivation: a change here would change every password of every existing stack.
     assert secrets.derive(SEED, "known-answer", 8).hex() == "2b49db070b7b1ef8"
+    assert secrets.password(SEED, "s3/root") == "_w9_MN9AP7KoTKA5uRStCBv1Stajui6bre97Gk4B"
 
 
 @pytest.mark.parametrize("seed", ["", "0f" * 31, "0F" * 32, "zz" * 32])
@@ -61,18 +69,64 @@ def test_fingerprint_follows_the_content() -> None:
 
 
 def test_certificates_are_reproducible() -> None:
-    first, second = (pki.leaf(SEED, "dev", ISSUED, "lb", ("localhost",)) for _ in range(2))
+    first, second = (pki.leaf(SEED, "dev", FIRST, "lb", ("localhost",)) for _ in range(2))
     assert first == second
 
 
-def test_new_issue_date_renews() -> None:
-    first = pki.leaf(SEED, "dev", ISSUED, "lb", ("localhost",))
-    assert first.certificate != pki.leaf(SEED, "dev", date(2026, 2, 1), "lb", ("localhost",)).certificate
+def parsed(pem: str) -> list[x509.Certificate]:
+    return x509.load_pem_x509_certificates(pem.encode())
+
+
+def test_a_stack_that_was_never_rotated_keeps_its_certificates() -> None:
+    # Locks key, certificate and authority: a change here would replace them in every existing stack.
+    leaf = pki.leaf(SEED, "dev", FIRST, "lb", ("localhost", "127.0.0.1"))
+    digests = [
+        sha256(text.encode()).hexdigest()[:16] for text in (leaf.certificate, leaf.key, leaf.authority)
+    ]
+    assert digests == ["2dbd3853147320d4", "7bc1bf9e00c96071", "32b92878853991ce"]
+
+
+def test_a_rotation_gives_new_key_serial_and_dates_and_keeps_the_authority() -> None:
+    first = pki.leaf(SEED, "dev", FIRST, "lb", ("localhost",))
+    second = pki.leaf(SEED, "dev", after(date(2026, 2, 1), certificates=2), "lb", ("localhost",))
+    (old,), (new,) = parsed(first.certificate), parsed(second.certificate)
+    assert old.public_key() != new.public_key()
+    assert old.serial_number != new.serial_number
+    assert new.not_valid_before_utc - old.not_valid_before_utc == timedelta(days=31)
+    assert second.authority == first.authority
+
+
+def test_two_rotations_in_a_day_differ() -> None:
+    second, third = (
+        pki.leaf(SEED, "dev", after(certificates=number), "lb", ("localhost",)) for number in (2, 3)
+    )
+    assert parsed(second.certificate)[0].serial_number != parsed(third.certificate)[0].serial_number
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_everybody_trusts_the_authority_in_use_and_its_neighbours(number: int) -> None:
+    trusted = parsed(pki.trusted(SEED, "dev", after(authority=number)))
+    wanted = [pki.authority(SEED, "dev", ISSUED, n) for n in (number - 1, number, number + 1) if n]
+    assert trusted == [parsed(pem)[0] for pem in wanted]
+
+
+def test_who_has_not_seen_a_rotation_yet_trusts_the_new_certificates() -> None:
+    root = parsed(pki.trusted(SEED, "dev", FIRST))
+    leaf = pki.leaf(SEED, "dev", after(authority=2), "lb", ("localhost",))
+    verifier = (
+        PolicyBuilder().store(Store(root)).time(DURING).build_server_verifier(x509.DNSName("localhost"))
+    )
+    assert verifier.verify(parsed(leaf.certificate)[0], [])[-1] == root[1]
+
+
+def test_a_later_authority_outlives_the_one_before() -> None:
+    ends = [parsed(pki.authority(SEED, "dev", ISSUED, n))[0].not_valid_after_utc for n in (1, 2)]
+    assert ends[1] - ends[0] == timedelta(days=pki.CA_YEARS * 365)
 
 
 @pytest.mark.parametrize("name", [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))])
 def test_leaf_verifies_against_the_authority(name: x509.DNSName | x509.IPAddress) -> None:
-    leaf = pki.leaf(SEED, "dev", ISSUED, "lb", ("localhost", "127.0.0.1"))
+    leaf = pki.leaf(SEED, "dev", FIRST, "lb", ("localhost", "127.0.0.1"))
     root = x509.load_pem_x509_certificate(leaf.authority.encode())
     verifier = PolicyBuilder().store(Store([root])).time(DURING).build_server_verifier(name)
     chain = verifier.verify(x509.load_pem_x509_certificate(leaf.certificate.encode()), [])
@@ -80,6 +134,6 @@ def test_leaf_verifies_against_the_authority(name: x509.DNSName | x509.IPAddress
 
 
 def test_key_belongs_to_the_certificate() -> None:
-    leaf = pki.leaf(SEED, "dev", ISSUED, "lb", ("localhost",))
+    leaf = pki.leaf(SEED, "dev", FIRST, "lb", ("localhost",))
     key = serialization.load_pem_private_key(leaf.key.encode(), None)
     assert key.public_key() == x509.load_pem_x509_certificate(leaf.certificate.encode()).public_key()

@@ -1,0 +1,103 @@
+"""What a rotation changes in the plan: the files of the services concerned, and no container without need."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.flows import FLOWS, LISTENS
+from components.rotation import ROTATABLE
+from policies import settings, sources
+from policies.catalogue import NAMES, RULES
+from policies.evaluate import evaluate
+from policies.model import Resource, Stack
+
+# Name → the services whose container is another one afterwards. A job is made again in order to run again.
+REPLACED = {
+    "authority": {"object-store-setup"},
+    "s3/root": {"object-store-setup"},
+    "s3/client": {"object-store-setup"},
+    "s3/backup": {"object-store-setup"},
+    "s3/compute": {"object-store-setup"},
+    "ray/token": {"ray-head", "compute-node1", "compute-node2"},
+}
+# Name → the services that get other files.
+TOLD = {
+    "certificates": {"load-balancer", "object-store", "vault"},
+    "authority": {"load-balancer", "object-store", "object-store-setup", "vault", "backup", "compute"},
+    "inference/token": {"load-balancer"},
+    "s3/root": {"object-store", "object-store-setup"},
+    "s3/client": {"object-store-setup"},
+    "s3/backup": {"object-store-setup", "backup"},
+    "s3/compute": {"object-store-setup", "compute"},
+    "vault/writer": {"vault", "backup"},
+    "vault/repository": {"backup"},
+    "ray/token": {"compute"},
+}
+
+
+def planned(folder: Path, **config: object) -> dict[str, Resource]:
+    """The resources of `dev` with more configuration, by name."""
+    document = yaml.safe_load((settings.ROOT / "Pulumi.dev.yaml").read_text())
+    document["config"] |= {f"aidc:{key}": value for key, value in config.items()}
+    (folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump(document))
+    shutil.copy(settings.ROOT / "__main__.py", folder)
+    return {f"{r.kind} {r.name}": r for r in sources.program("dev", folder)}
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Resource]:
+    return planned(tmp_path_factory.mktemp("before"))
+
+
+def changed(before: dict[str, Resource], after: dict[str, Resource]) -> tuple[set[str], set[str]]:
+    """(services whose container differs, seeds whose files differ), by their names without the prefix."""
+    containers = {name: r for name, r in after.items() if r.kind == "container"}
+    assert set(containers) == {name for name, r in before.items() if r.kind == "container"}
+    differ = [r for name, r in containers.items() if text(r) != text(before[name])]
+    services = {r.name.removeprefix("aidc-dev-") for r in differ if not r.is_seed}
+    seeds = {r.name.removeprefix("aidc-dev-").removesuffix("-files") for r in differ if r.is_seed}
+    return services, seeds
+
+
+def text(resource: Resource) -> str:
+    return json.dumps(resource.props, sort_keys=True, default=str)
+
+
+@pytest.mark.parametrize("name", ROTATABLE)
+def test_only_the_services_concerned_change(name: str, before: dict[str, Resource], tmp_path: Path) -> None:
+    services, seeds = changed(before, planned(tmp_path, generations={name: 2}))
+    assert services == REPLACED.get(name, set())
+    assert seeds == TOLD[name]
+
+
+def test_new_dates_alone_renew_the_certificates(before: dict[str, Resource], tmp_path: Path) -> None:
+    services, seeds = changed(before, planned(tmp_path, renewed="2026-06-01"))
+    assert (services, seeds) == (set(), TOLD["certificates"])
+
+
+def test_a_first_generation_that_is_written_down_changes_nothing(
+    before: dict[str, Resource], tmp_path: Path
+) -> None:
+    after = planned(tmp_path, generations=dict.fromkeys(ROTATABLE, 1))
+    assert changed(before, after) == (set(), set())
+
+
+def test_a_rotated_stack_keeps_every_mandatory_rule(tmp_path: Path) -> None:
+    found = planned(tmp_path, generations=dict.fromkeys(ROTATABLE, 3), renewed="2026-06-01")
+    stack = Stack(tuple(found.values()), FLOWS, LISTENS)
+    report = evaluate(stack, RULES, settings.load("dev", NAMES).waivers, {}, date(2026, 12, 1))
+    assert [outcome.message for outcome in report.violations] == []
+
+
+@pytest.mark.parametrize(
+    "config", [{"generations": {"s3/encryption": 2}}, {"generations": {"s3/clinet": 2}}, {"renewed": "soon"}]
+)
+def test_a_mistake_is_refused_before_anything_is_planned(config: dict[str, object], tmp_path: Path) -> None:
+    with pytest.raises(sources.SourceError, match="does not run"):
+        planned(tmp_path, **config)

@@ -1,0 +1,80 @@
+"""images/shared/follow: a server is told of changed files once, and ends as it would by itself."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+FOLLOW = Path(__file__).parents[2] / "images" / "shared" / "follow"
+SERVER = """
+trap 'echo told' USR2
+trap 'echo asked to end; exit 7' TERM
+echo started
+while true; do sleep 0.1; done
+"""
+
+
+class Followed:
+    """A server that prints what happens to it, under `follow`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.log = folder, folder / "log"
+        (folder / "a").write_text("1")
+        (folder / "b").write_text("1")
+        self.process = subprocess.Popen(
+            [FOLLOW, "USR2:a", "restart:b", "--", "bash", "-c", SERVER],
+            env={**os.environ, "FOLLOW_DIR": str(folder)},
+            stdout=self.log.open("w"),
+        )
+        self.wait_for("started")
+
+    def wait_for(self, text: str, count: int = 1, seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while self.log.read_text().count(text) < count:
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def followed(tmp_path: Path) -> Iterator[Followed]:
+    server = Followed(tmp_path)
+    yield server
+    server.process.terminate()
+    server.process.wait(10)
+
+
+def test_a_changed_file_is_told_once(followed: Followed) -> None:
+    (followed.folder / "a").write_text("2")
+    followed.wait_for("told\n")
+    time.sleep(2.5)
+    assert followed.log.read_text().count("told\n") == 1
+    assert followed.log.read_text().count("started") == 1
+
+
+def test_a_server_that_cannot_be_told_starts_again(followed: Followed) -> None:
+    (followed.folder / "b").write_text("2")
+    followed.wait_for("started", count=2)
+    assert followed.log.read_text().count("asked to end") == 1
+
+
+def test_a_file_that_is_away_for_a_moment_is_no_change(followed: Followed) -> None:
+    (followed.folder / "a").unlink()
+    time.sleep(2.5)
+    (followed.folder / "a").write_text("1")
+    time.sleep(2.5)
+    assert "told\n" not in followed.log.read_text()
+
+
+def test_its_end_is_that_of_the_server(followed: Followed) -> None:
+    followed.process.send_signal(signal.SIGTERM)
+    assert followed.process.wait(10) == 7
+
+
+def test_a_server_that_dies_ends_it(tmp_path: Path) -> None:
+    environment = {**os.environ, "FOLLOW_DIR": str(tmp_path)}
+    command = [str(FOLLOW), "HUP:x", "--", "bash", "-c", "exit 3"]
+    assert subprocess.run(command, env=environment, timeout=20, check=False).returncode == 3
