@@ -52,6 +52,10 @@ report: ## make report.html from the last bench
 policy: ## check the stack against the policies; writes out/policy.sarif and out/policy.junit.xml
 	@$(RUN) python -m operations policy --stack $(STACK)
 
+.PHONY: audit
+audit: ## try on the running stack what is declared; writes audit.json and audit.html
+	@$(RUN) python -m operations audit --stack $(STACK) --out $(OUT)
+
 .PHONY: destroy
 destroy: ## remove the stack; data volumes stay unless PURGE=1 (YES=1 does not ask)
 	@$(RUN) python -m operations destroy --stack $(STACK) $(if $(PURGE),--purge) $(if $(YES),--yes)
