@@ -71,9 +71,7 @@ def test_nothing_of_it_stays_behind(clean: tuple[int, dict[str, Any], Path]) -> 
 
 
 @pytest.fixture(scope="module")
-def joined(
-    inventory: Inventory, clean: object, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+def joined(inventory: Inventory, clean: object, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """An audit while the vault is attached to the storage segment, which no flow of its role needs."""
     del clean  # First the audit of the stack as it is.
     network = next(s.network for s in inventory.segments if s.name == "storage")
