@@ -59,10 +59,15 @@ def ports(bridges: Iterable[str]) -> dict[str, dict[str, int]]:
 
 
 def peers(pids: Iterable[int]) -> list[int]:
-    """The indices on the host at which the interfaces of containers end."""
+    """The indices on the host at which the interfaces of containers end.
+
+    A container in the host's own network has none of its own, only the host's.
+    """
+    own = os.stat(PROC / "self/ns/net").st_ino
     return [
         _index(interface / "iflink")
         for pid in pids
+        if _space(pid, "net") != own
         for interface in _listed(PROC / str(pid) / "root" / "sys/class/net")
     ]
 

@@ -82,6 +82,7 @@ def _inner(probe: Probe) -> bool:
     return probe.source not in (CLIENTS, OUTSIDE) and probe.destination not in PLACES
 
 
+DIRECT = "other hosts reach no container directly"
 DENY = "load the declared rules again: `docker restart` the firewall's container, then audit again"
 QUESTIONS = (
     Question(
@@ -120,7 +121,7 @@ QUESTIONS = (
         lambda p: p.source == OUTSIDE and p.segment == "edge" and p.expected != "blocked",
     ),
     Question(
-        "other hosts reach no container directly",
+        DIRECT,
         "all blocked",
         "not blocked",
         DENY,

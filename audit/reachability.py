@@ -38,6 +38,7 @@ class Seen:
     expected: dict[str, list[str]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     from_host: dict[str, str] = field(default_factory=dict)
+    from_outside: str = ""
     ipv6: dict[str, list[str]] = field(default_factory=dict)
     before: dict[str, int] | None = None
     after: dict[str, int] | None = None
@@ -55,7 +56,7 @@ def run(snapshot: Snapshot, inventory: Inventory, planned_rules: str, shell: She
     loaded = shell(("nft", "--stateless", "list", "table", "inet", table))
     control = seen.from_host.get(f"[{probes.OUTSIDE_IPV6}]:{SPARE_PORT}") == "open"
     rows = [
-        *(_with_host(row, seen.from_host) for row in matrix.rows(seen.outcomes)),
+        *(_with_control(row, seen) for row in matrix.rows(seen.outcomes)),
         matrix.ipv6(seen.outcomes, seen.ipv6, control),
         *seen.name_rows,
         matrix.controls(seen.expected, seen.live, seen.failed),
@@ -71,7 +72,7 @@ def look(snapshot: Snapshot, inventory: Inventory, planned_rules: str, shell: Sh
     """All probes, at once from all sources. Raises NamespaceError."""
     services = probes.reachable(inventory, snapshot.running)
     seen = Seen(services)
-    near = list(dict.fromkeys((*probes.gateways(inventory), *host.addresses())))
+    near = list(dict.fromkeys((*probes.gateways(inventory), *host.addresses(), probes.GATE_ADDRESS)))
     seen.expected = {s.name: probes.own_targets(s) for s in services}
     seen.expected[HOST] = [f"{address}:{SPARE_PORT}" for address in near]
     seen.expected[OUTSIDE] = [f"{probes.OUTSIDE_ADDRESS}:{SPARE_PORT}"]
@@ -137,6 +138,9 @@ def _probe(probers: Probers, planned: Sequence[Probe], seen: Seen) -> list[matri
     orders[HOST] = {"do": "probe", "tcp": [*mine, *controls], "udp": [], "token": token, "seconds": SECONDS}
     found = probers.ask(orders)
     seen.from_host = found[HOST]["tcp"]
+    gate = f"{probes.GATE_ADDRESS}:{SPARE_PORT}"
+    control = {"do": "probe", "tcp": [gate], "udp": [], "token": token, "seconds": SECONDS}
+    seen.from_outside = probers.ask({OUTSIDE: control})[OUTSIDE]["tcp"][gate]
     answers = {source: dict(found[place_of(source)]) for source in grouped}
     got = probers.ask({place: {"do": "received"} for place in seen.expected})
     heard = [line.split(" ", 1) for answer in got.values() for line in answer["udp"]]
@@ -170,12 +174,14 @@ def _again(probers: Probers, outcomes: list[matrix.Outcome]) -> list[matrix.Outc
     ]
 
 
-def _with_host(row: Row, from_host: Mapping[str, str]) -> Row:
-    """A row about a place that is not ours says whether this host reaches it."""
+def _with_control(row: Row, seen: Seen) -> Row:
+    """A row about a place that is not ours says whether this host reaches it, or is reached from there."""
     for place, target in (("metadata", probes.METADATA_ADDRESS), ("internet", probes.INTERNET_ADDRESS)):
         if place in row.name:
-            reach = "reaches it" if from_host.get(target) == "open" else "does not reach it either"
+            reach = "reaches it" if seen.from_host.get(target) == "open" else "does not reach it either"
             return replace(row, detail=f"{row.detail}; this host itself {reach}")
+    if row.name == matrix.DIRECT and row.verdict == "pass" and seen.from_outside == "blocked":
+        return replace(row, verdict="not checked", detail="the other host does not reach this one at all")
     return row
 
 

@@ -90,3 +90,7 @@ def test_the_hosts_own_network_has_no_guests() -> None:
 
 def test_a_bridge_that_is_not_there_has_no_ports() -> None:
     assert host.ports(["nonexistent"]) == {"nonexistent": {}}
+
+
+def test_interfaces_of_the_host_itself_are_nobodys_peers() -> None:
+    assert host.peers([os.getpid()]) == []
