@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from audit import firewall, host, matrix, names, probes
-from audit.capture import Capture, masters
+from audit import canaries, firewall, host, matrix, probes
 from audit.namespaces import OtherHost, Probers, of_process
 from audit.probes import CLIENTS, HOST, IPV6, OUTSIDE, PLACES, SPARE_PORT, Probe
 from audit.snapshot import Snapshot
-from audit.strays import bridges
 from audit.verdicts import Part, Row
 from components.inventory import Inventory, ServiceEntry
 
@@ -92,7 +90,7 @@ def look(snapshot: Snapshot, inventory: Inventory, planned_rules: str, shell: Sh
         seen.outcomes = _probe(probers, planned, seen)
         seen.after = _counters(shell(command))
         seen.ipv6 = {s.name: probers.members[s.name].ask(do="facts")["ipv6"] for s in services}
-        seen.name_rows = _ask_names(probers, snapshot, services)
+        seen.name_rows = canaries.ask(probers, snapshot, services)
     return seen
 
 
@@ -183,32 +181,6 @@ def _with_control(row: Row, seen: Seen) -> Row:
     if row.name == matrix.DIRECT and row.verdict == "pass" and seen.from_outside == "blocked":
         return replace(row, verdict="not checked", detail="the other host does not reach this one at all")
     return row
-
-
-def _ask_names(probers: Probers, snapshot: Snapshot, services: Sequence[ServiceEntry]) -> list[Row]:
-    token = secrets.token_hex(8)
-    labels = {names.label(token, index): service.name for index, service in enumerate(services)}
-    control = names.label(token, len(services))
-    inner = names.inner_interfaces(bridges(snapshot), masters())
-    orders: dict[str, dict[str, Any]] = {}
-    for label, service in zip(labels, services, strict=True):
-        resolvers = names.nameservers(host.nameservers(snapshot.process(service.container)))
-        outer = [probes.OUTSIDE_ADDRESS, probes.INTERNET_ADDRESS.partition(":")[0]]
-        servers = list(dict.fromkeys((names.ENGINE_RESOLVER, *resolvers, *outer)))
-        name = f"{label}.{names.DOMAIN}"
-        orders[service.name] = {"do": "ask", "name": name, "servers": servers, "seconds": 2 * SECONDS}
-    orders[HOST] = {
-        "do": "ask",
-        "name": f"{control}.{names.DOMAIN}",
-        "servers": [probes.OUTSIDE_ADDRESS],
-        "seconds": SECONDS,
-    }
-    with Capture([*labels, control]) as capture:
-        replies = probers.ask(orders)
-    leak = names.leaked(capture.sightings, labels, inner, control)
-    if capture.gave_up:
-        leak = replace(leak, verdict="not checked", detail=capture.gave_up)
-    return [names.answered({s: r for s, r in replies.items() if s != HOST}), leak]
 
 
 def _places(inventory: Inventory, running: frozenset[str]) -> list[dict[str, str]]:
