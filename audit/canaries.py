@@ -1,6 +1,6 @@
-"""Asks for names from inside every container while the host's interfaces are watched. Effects: probers, capture.
+"""Asks for names from inside every container while the host's interfaces are watched. Effects: both.
 
-The engine's resolver answers for its networks and asks others for the rest; whether it did so shows on the wire.
+The engine's resolver answers for its networks and asks others for the rest: whether it did shows on the wire.
 """
 
 from __future__ import annotations
