@@ -1,21 +1,23 @@
 """Composition root: configuration → plan → components → exported inventory."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pulumi
 
-from components.backup import BackupJob, BackupJobArgs, Vault, VaultArgs
-from components.compute import ComputePool, ComputePoolArgs
+from components.backup import BackupJob, Vault
+from components.compute import ComputePool
 from components.config import ConfigError
+from components.context import Context
 from components.export import inventory
-from components.firewall import Firewall, FirewallArgs
+from components.firewall import Firewall
 from components.host import host_facts
 from components.identity import Identity
 from components.image import ImageError, references
-from components.load_balancer import LoadBalancer, LoadBalancerArgs
-from components.network import Fabric, FabricArgs
-from components.object_store import ObjectStore, ObjectStoreArgs
+from components.load_balancer import LoadBalancer
+from components.network import Fabric
+from components.object_store import ObjectStore
 from components.plan import make_plan
 from components.readiness import Ready
 from components.validation import load
@@ -31,61 +33,32 @@ def main() -> None:
     identity = Identity(
         stack, settings.require_secret("seed"), date.fromisoformat(settings.require("issued"))
     )
+    context = Context(plan=plan, images=images, identity=identity)
 
-    files = images["files"]
+    # Rules before networks, and networks removed before rules: nothing is ever unguarded.
+    firewall = Firewall("firewall", context)
+    fabric = Fabric("fabric", plan, pulumi.ResourceOptions(depends_on=[firewall]))
+    guarded = Ready(
+        "firewall-ready",
+        [firewall.container],
+        timeout=30,
+        opts=pulumi.ResourceOptions(depends_on=[fabric]),
+    )
+    inside = replace(context, behind=[fabric, guarded])
 
-    fabric = Fabric("fabric", FabricArgs(plan=plan))
-    firewall = Firewall(
-        "firewall",
-        FirewallArgs(plan=plan, image=images["firewall"], files_image=files, identity=identity),
-    )
-    guarded = Ready("firewall-ready", [firewall.container], timeout=30)
-    # Nothing else starts before the rules are loaded.
-    behind = pulumi.ResourceOptions(depends_on=[fabric, guarded])
-
-    store = ObjectStore(
-        "object-store",
-        ObjectStoreArgs(plan=plan, image=images["object-store"], files_image=files, identity=identity),
-        behind,
-    )
-    compute = ComputePool(
-        "compute",
-        ComputePoolArgs(
-            plan=plan,
-            image=images["compute"],
-            files_image=files,
-            identity=identity,
-            s3_client=store.clients["compute"],
-        ),
-        behind,
-    )
-    vault = Vault(
-        "vault", VaultArgs(plan=plan, image=images["vault"], files_image=files, identity=identity), behind
-    )
-    backup = BackupJob(
-        "backup",
-        BackupJobArgs(
-            plan=plan,
-            image=images["backup"],
-            files_image=files,
-            identity=identity,
-            s3_client=store.clients["backup"],
-            depends_on=[store.setup, vault.container],
-        ),
-        behind,
-    )
-    balancer = LoadBalancer(
-        "load-balancer",
-        LoadBalancerArgs(plan=plan, image=images["load-balancer"], files_image=files, identity=identity),
-        behind,
-    )
+    store = ObjectStore("object-store", inside)
+    compute = ComputePool("compute", inside, store.clients["compute"])
+    vault = Vault("vault", inside)
+    backup = BackupJob("backup", inside, store.clients["backup"], [store.setup, vault.container])
+    balancer = LoadBalancer("load-balancer", inside)
 
     services = [*store.nodes, store.setup, *compute.containers, vault.container, backup.container]
-    Ready("stack-ready", [*services, balancer.container], timeout=300)
+    Ready("stack-ready", [*services, balancer.container], timeout=600)
 
     pulumi.export("inventory", inventory(plan, images))
     client = store.clients["client"]
     access = {
+        "inference_token": balancer.token,
         "ca_pem": identity.authority(),
         "ray_token": compute.token,
         "s3": {"access_key": client.access_key, "secret_key": client.secret_key},

@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,13 +25,26 @@ SENDERS = 32
 LATE_MS = 5.0
 
 
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the models are served: URL, the authority that signed its certificate, the bearer token."""
+
+    url: str
+    ca_path: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+
 class Connection:
     """One keep-alive HTTP(S) connection; a broken one is opened again once."""
 
-    def __init__(self, endpoint: str, ca_path: str | None = None, timeout_s: float = 30) -> None:
-        parts = urlsplit(endpoint)
+    def __init__(self, endpoint: Endpoint, timeout_s: float = 30) -> None:
+        parts = urlsplit(endpoint.url)
         self.host, self.port, self.timeout = parts.hostname or "", parts.port, timeout_s
-        self.context = ssl.create_default_context(cafile=ca_path) if parts.scheme == "https" else None
+        https = parts.scheme == "https"
+        self.context = ssl.create_default_context(cafile=endpoint.ca_path) if https else None
+        self.headers = {"Content-Type": "application/json"}
+        if endpoint.token:
+            self.headers["Authorization"] = f"Bearer {endpoint.token}"
         self.connection: http.client.HTTPConnection | None = None
 
     def call(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
@@ -38,7 +52,7 @@ class Connection:
             try:
                 if self.connection is None:
                     self.connection = self._open()
-                self.connection.request(method, path, body, {"Content-Type": "application/json"})
+                self.connection.request(method, path, body, self.headers)
                 response = self.connection.getresponse()
                 return response.status, response.read()
             except (http.client.HTTPException, OSError):
@@ -74,8 +88,7 @@ def predict(connection: Connection, workload: str, instances: Sequence[Any]) -> 
 
 
 def poisson_load(
-    endpoint: str,
-    ca_path: str | None,
+    endpoint: Endpoint,
     *,
     workload: str,
     bodies: Sequence[bytes],
@@ -88,7 +101,7 @@ def poisson_load(
     path = f"/v1/models/{workload}:predict"
 
     def connect() -> Callable[[int], bool]:
-        connection = Connection(endpoint, ca_path)
+        connection = Connection(endpoint)
         connection.call("GET", "/v1/models")  # the handshake is not part of any latency
 
         def send(i: int) -> bool:
@@ -165,8 +178,7 @@ def summarise(outcome: Sequence[tuple[float, float, bool]]) -> dict[str, Any]:
 
 
 def closed_load(
-    endpoint: str,
-    ca_path: str | None,
+    endpoint: Endpoint,
     *,
     workload: str,
     body: bytes,
@@ -178,7 +190,7 @@ def closed_load(
     begin = time.perf_counter()
 
     def connect() -> Callable[[int], bool]:
-        connection = Connection(endpoint, ca_path)
+        connection = Connection(endpoint)
         return lambda i: connection.call("POST", f"/v1/models/{workload}:predict", body)[0] == 200
 
     outcome = run_schedule([0.0] * requests, connect, senders=clients)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmark.client import Connection, closed_load, poisson_load, predict
+from benchmark.client import Connection, Endpoint, closed_load, poisson_load, predict
 from benchmark.config import GptConfig, Workload
 from benchmark.data import dataset
 from benchmark.errors import StackError
@@ -93,16 +93,13 @@ def correctness(
     }
 
 
-def load(
-    workload: Workload, heldout: dict[str, Tensor], endpoint: str, ca_path: str | None, say: Say
-) -> dict[str, Any]:
+def load(workload: Workload, heldout: dict[str, Tensor], endpoint: Endpoint, say: Say) -> dict[str, Any]:
     """Offline throughput with 8 clients, then Poisson arrivals at each rate, one instance a request."""
     instances, _ = samples(workload, heldout)
     bodies = [json.dumps({"instances": [x]}).encode() for x in instances[:256]]
     say(f"{workload.name}: offline, {OFFLINE_CLIENTS} clients")
     offline = closed_load(
         endpoint,
-        ca_path,
         workload=workload.name,
         body=bodies[0],
         instances=1,
@@ -115,7 +112,6 @@ def load(
         say(f"{workload.name}: Poisson arrivals, {rate:g} requests/s for {seconds:.0f} s")
         row = poisson_load(
             endpoint,
-            ca_path,
             workload=workload.name,
             bodies=bodies,
             rate=rate,

@@ -128,8 +128,8 @@ def serve_all(
     if not cards:
         results.add_error(result, "serving", "no model was trained, so none is served")
         return
-    endpoint, store = stack.endpoint("inference"), stack.store()
-    serving: dict[str, Any] = {"endpoint": endpoint, "models": [], "offline": [], "latency": []}
+    endpoint, store = stack.inference(), stack.store()
+    serving: dict[str, Any] = {"endpoint": endpoint.url, "models": [], "offline": [], "latency": []}
     result["serving"] = serving
     try:
         say(f"serving {', '.join(cards)}")
@@ -141,7 +141,7 @@ def serve_all(
         replicas = max(1, stack.compute_nodes)
         stack.ray().deploy({"models": models, "replicas": replicas})
         serving.update(replicas=replicas, deploy_s=round(time.perf_counter() - start, 1))
-        connection = Connection(endpoint, stack.ca_path)
+        connection = Connection(endpoint)
         await_models(connection, {n: c["sha256"] for n, c in cards.items()})
     except BenchmarkError as error:
         note(result, "serving", error)
@@ -152,7 +152,7 @@ def serve_all(
             row = examine.correctness(workload, manifest, cards[workload.name], store, connection)
             serving["models"].append(row)
             heldout = dataset.load(manifest, store, "heldout")
-            measured = examine.load(workload, heldout, endpoint, stack.ca_path, say)
+            measured = examine.load(workload, heldout, endpoint, say)
             serving["offline"].append(measured["offline"])
             serving["latency"] += measured["latency"]
         except BenchmarkError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmark.client import Endpoint
 from benchmark.errors import StackError
 from benchmark.rayjobs import RayClient
 from benchmark.store import S3Store
@@ -37,6 +38,9 @@ class Stack:
 
     def ray(self) -> RayClient:
         return RayClient(self.endpoint("ray"), self.access.get("ray_token"), self.ca_path)
+
+    def inference(self) -> Endpoint:
+        return Endpoint(self.endpoint("inference"), self.ca_path, self.access.get("inference_token"))
 
     def store(self) -> S3Store:
         keys = self.access.get("s3", {})

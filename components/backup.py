@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 
 from components.container import Health, Process, run
+from components.context import Context
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.flows import MINIO, VAULT
-from components.identity import Identity
 from components.labels import labels
 from components.object_store import ALIAS, BUCKETS, Client
-from components.plan import Plan
 from components.rendering import render
 
 VAULT_USER = "10030"
@@ -23,31 +21,20 @@ WRITER = "backup"
 MIB = 2**20
 
 
-@dataclass(frozen=True, kw_only=True)
-class VaultArgs:
-    """The plan, the image, and the identity behind certificate and password."""
-
-    plan: Plan
-    image: str
-    files_image: str
-    identity: Identity
-
-
 class Vault(pulumi.ComponentResource):
     """restic's REST server in append-only mode: a writer can add, and neither change nor delete."""
 
     container: docker.Container
 
-    def __init__(self, name: str, args: VaultArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:backup:Vault", name, None, opts)
-        plan, identity = args.plan, args.identity
+        plan, identity = context.plan, context.identity
         names = (name, "localhost", "127.0.0.1")
         files = FileVolume(
             name,
             FileVolumeArgs(
-                stack=plan.stack,
+                context=context,
                 role="vault",
-                image=args.files_image,
                 owner=VAULT_USER,
                 files=[
                     File(path="tls.crt", content=identity.pem(name, names, lambda c: c.certificate)),
@@ -55,7 +42,6 @@ class Vault(pulumi.ComponentResource):
                     File(path="ca.crt", content=identity.authority()),
                     File(path="htpasswd", content=identity.htpasswd(WRITER, "vault/writer")),
                 ],
-                identity=identity,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -69,7 +55,7 @@ class Vault(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         process = Process(
-            image=args.image,
+            image=context.images["vault"],
             command=[
                 "vault-server",
                 "--listen", f":{VAULT}",
@@ -90,7 +76,7 @@ class Vault(pulumi.ComponentResource):
             health=Health(command=("healthcheck",), start_period=10),
             grace=30,
         )  # fmt: skip
-        self.container = run(plan, plan.service("vault"), process, parent=self)
+        self.container = run(context, plan.service("vault"), process, parent=self)
         self.register_outputs({"container": self.container.name})
 
 
@@ -99,46 +85,40 @@ def source_configuration() -> str:
     return render("rclone.conf.j2", endpoint=f"https://{ALIAS}:{MINIO}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class BackupJobArgs:
-    """The plan, the image, the identity, and the read-only user of the object store."""
-
-    plan: Plan
-    image: str
-    files_image: str
-    identity: Identity
-    s3_client: Client
-    depends_on: Sequence[pulumi.Resource]
-
-
 class BackupJob(pulumi.ComponentResource):
     """Runs once at start and then by the schedule; healthy only after a snapshot was read back."""
 
     container: docker.Container
 
-    def __init__(self, name: str, args: BackupJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        context: Context,
+        s3_client: Client,
+        depends_on: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """`s3_client` is the object store's read-only user, `depends_on` what the first backup needs."""
         super().__init__("aidc:backup:BackupJob", name, None, opts)
-        plan, identity, settings = args.plan, args.identity, args.plan.config.backup
+        plan, identity, settings = context.plan, context.identity, context.plan.config.backup
         repository = identity.password("vault/writer").apply(
             lambda secret: f"rest:https://{WRITER}:{secret}@vault:{VAULT}/{WRITER}/"
         )
         files = FileVolume(
             name,
             FileVolumeArgs(
-                stack=plan.stack,
+                context=context,
                 role="backup",
-                image=args.files_image,
                 owner=BACKUP_USER,
                 files=[
                     File(path="ca.crt", content=identity.authority()),
                     File(path="repository", content=repository),
                     File(path="repository-password", content=identity.password("vault/repository")),
-                    File(path="aws-credentials", content=args.s3_client.credentials_file()),
+                    File(path="aws-credentials", content=s3_client.credentials_file()),
                     File(path="rclone.conf", content=source_configuration()),
                     File(path="buckets", content="\n".join(BUCKETS) + "\n"),
                     File(path="crontab", content=f"{settings.schedule} backup run\n"),
                 ],
-                identity=identity,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -152,7 +132,7 @@ class BackupJob(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         process = Process(
-            image=args.image,
+            image=context.images["backup"],
             command=["backup", "schedule"],
             user=BACKUP_USER,
             memory=settings.memory,
@@ -174,5 +154,5 @@ class BackupJob(pulumi.ComponentResource):
             health=Health(command=("backup", "check")),
             grace=10,
         )
-        self.container = run(plan, plan.service(name), process, parent=self, depends_on=args.depends_on)
+        self.container = run(context, plan.service(name), process, parent=self, depends_on=depends_on)
         self.register_outputs({"container": self.container.name})

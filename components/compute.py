@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 
 from components.container import Health, Process, run
+from components.context import Context
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.flows import MINIO, RAY_API, RAY_GCS, SERVE_REPLICAS
-from components.identity import Identity
 from components.labels import labels
 from components.object_store import Client
 from components.plan import Plan, Service
@@ -21,7 +20,7 @@ MIB = 2**20
 # Smaller than shared memory, else Ray moves its object store to /tmp.
 OBJECT_STORE_BYTES = 300 * MIB
 # Ray reads half a gigabyte of code when it starts: seconds from memory, minutes from a slow disk.
-START_PERIOD = 240
+START_PERIOD = 420
 TMPFS = {"/tmp": "rw,noexec,nosuid,nodev,size=1g"}
 SYSCTLS = {"net.ipv4.ip_local_port_range": "30000 30999"}
 
@@ -36,6 +35,8 @@ def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0
             "--dashboard-host=0.0.0.0",
             f"--dashboard-port={RAY_API}",
             "--ray-client-server-port=10001",
+            # Of clouds; here it would be one more process.
+            "--no-monitor",
             "--num-cpus=0",
         ]
         if cpus is None
@@ -65,7 +66,6 @@ def environment(service: Service) -> dict[str, str]:
     return {
         "HOME": "/tmp",
         "AIDC_FABRIC_ADDRESS": service.addresses["fabric"],
-        "AUTOSCALER_METRIC_PORT": "6386",
         "DASHBOARD_METRIC_PORT": "6387",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "token",
@@ -85,48 +85,38 @@ def environment(service: Service) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ComputePoolArgs:
-    """The plan, the image, the identity, and the object store's user for training and serving."""
-
-    plan: Plan
-    image: str
-    files_image: str
-    identity: Identity
-    s3_client: Client
-
-
 class ComputePool(pulumi.ComponentResource):
     """The Ray cluster. `containers` holds the head first, then the nodes."""
 
     containers: list[docker.Container]
     token: pulumi.Output[str]
 
-    def __init__(self, name: str, args: ComputePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, context: Context, s3_client: Client, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """`s3_client` is the object store's user for training and serving."""
         super().__init__("aidc:compute:ComputePool", name, None, opts)
-        plan, self.token = args.plan, args.identity.password("ray/token")
+        self.token = context.identity.password("ray/token")
         files = FileVolume(
             name,
             FileVolumeArgs(
-                stack=plan.stack,
+                context=context,
                 role="compute",
-                image=args.files_image,
                 owner=USER,
                 files=[
                     File(path="ray-token", content=self.token),
-                    File(path="aws-credentials", content=args.s3_client.credentials_file()),
-                    File(path="ca.crt", content=args.identity.authority()),
+                    File(path="aws-credentials", content=s3_client.credentials_file()),
+                    File(path="ca.crt", content=context.identity.authority()),
                 ],
-                identity=args.identity,
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        head = self._head(args, files)
-        self.containers = [head, *self._nodes(args, files)]
+        head = self._head(context, files)
+        self.containers = [head, *self._nodes(context, files)]
         self.register_outputs({"containers": [c.name for c in self.containers]})
 
-    def _head(self, args: ComputePoolArgs, files: FileVolume) -> docker.Container:
-        plan, service, size = args.plan, args.plan.service("ray-head"), args.plan.config.compute.head
+    def _head(self, context: Context, files: FileVolume) -> docker.Container:
+        plan, service, size = context.plan, context.plan.service("ray-head"), context.plan.config.compute.head
         control_store = docker.Volume(
             "ray-head-state",
             name=f"aidc-{plan.stack}-ray-head-state",
@@ -137,7 +127,7 @@ class ComputePool(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         process = Process(
-            image=args.image,
+            image=context.images["compute"],
             command=node_command(plan, service, cpus=None),
             user=USER,
             memory=size.memory,
@@ -158,17 +148,17 @@ class ComputePool(pulumi.ComponentResource):
             ),
             processes=16384,
         )
-        return run(plan, service, process, parent=self)
+        return run(context, service, process, parent=self)
 
-    def _nodes(self, args: ComputePoolArgs, files: FileVolume) -> Sequence[docker.Container]:
-        plan = args.plan
+    def _nodes(self, context: Context, files: FileVolume) -> Sequence[docker.Container]:
+        plan = context.plan
         pairs = zip(plan.by_role("compute"), plan.config.compute.nodes, strict=True)
         return [
             run(
-                plan,
+                context,
                 service,
                 Process(
-                    image=args.image,
+                    image=context.images["compute"],
                     command=node_command(plan, service, node.cpus, len(node.gpus)),
                     user=USER,
                     memory=node.memory,

@@ -88,6 +88,7 @@ def _name(value: str) -> str:
 
 ByteSize = Annotated[int, BeforeValidator(_size)]
 Cron = Annotated[str, AfterValidator(_cron)]
+Rate = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 Port = Annotated[int, Field(ge=1024, le=65535, strict=True)]
 Cpus = Annotated[float, Field(gt=0, le=1024)]
 Name = Annotated[str, Field(min_length=1, max_length=20), AfterValidator(_name)]
@@ -116,11 +117,20 @@ class PublishedPorts(Model):
     ray: Port = 8265
 
 
+class RequestRates(Model):
+    """Requests a second that one client address may send, as a mean over 10 s; more gets status 429."""
+
+    inference: Rate = 2000
+    s3: Rate = 2000
+    ray: Rate = 200
+
+
 class LoadBalancer(Model):
     """HAProxy: the only service that the outside reaches."""
 
     bind: IPv4Address = IPv4Address("127.0.0.1")
     ports: PublishedPorts = PublishedPorts()
+    requests_per_second: RequestRates = RequestRates()
     cpus: Cpus = 1.0
     memory: ByteSize = 256 * 2**20
 

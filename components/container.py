@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
+from components.context import Context
 from components.files import FILES_DIR, FileVolume
 from components.labels import labels
-from components.plan import Plan, Service
+from components.plan import Service
 
 MIB = 2**20
 
@@ -57,7 +58,7 @@ class Process:
 
 
 def run(
-    plan: Plan,
+    context: Context,
     service: Service,
     process: Process,
     *,
@@ -65,7 +66,8 @@ def run(
     depends_on: Sequence[pulumi.Resource] = (),
 ) -> docker.Container:
     """Declare the container of `service`. A job runs once and is not restarted."""
-    waits = [*depends_on, *([process.files] if process.files else [])]
+    plan = context.plan
+    waits = [*context.behind, *depends_on, *([process.files] if process.files else [])]
     return docker.Container(
         service.name,
         name=service.container,
@@ -100,6 +102,9 @@ def run(
             )
             for segment, address in service.addresses.items()
         ],
+        # The engine answers for the stack's own names. Others it would hand on, even out of internal networks
+        # (CVE-2024-29018): here to a loopback on which nobody listens.
+        dns=None if process.host_network else ["127.0.0.1"],
         ports=list(process.ports),
         device_requests=_device_requests(process.gpus),
         healthcheck=_healthcheck(process.health),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.identity import Identity
+from components.context import Context
 from components.labels import SEED_DIR, labels
 
 FILES_DIR = "/etc/aidc"
@@ -31,12 +31,10 @@ class File:
 class FileVolumeArgs:
     """Files for one service. `owner` is the numeric user that the service runs as."""
 
-    stack: str
+    context: Context
     role: str
-    image: str
     owner: str
     files: Sequence[File]
-    identity: Identity
 
 
 class FileVolume(pulumi.ComponentResource):
@@ -47,22 +45,23 @@ class FileVolume(pulumi.ComponentResource):
     def __init__(self, name: str, args: FileVolumeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:files:FileVolume", name, None, opts)
         described = [f"{file.path}:{file.mode}:{args.owner}" for file in args.files]
-        digest = args.identity.fingerprint([*described, *(file.content for file in args.files)])
+        digest = args.context.identity.fingerprint([*described, *(file.content for file in args.files)])
         paths = ",".join(sorted(file.path for file in args.files))
-        prefix = f"aidc-{args.stack}-{name}-files"
+        stack = args.context.plan.stack
+        prefix = f"aidc-{stack}-{name}-files"
         volume = docker.Volume(
             f"{name}-files",
             name=digest.apply(lambda d: f"{prefix}-{d}"),
             labels=[
                 docker.VolumeLabelArgs(label=label, value=value)
-                for label, value in labels(args.stack, kind="files", role=args.role).items()
+                for label, value in labels(stack, kind="files", role=args.role).items()
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
         seed = docker.Container(
             f"{name}-files",
             name=prefix,
-            image=args.image,
+            image=args.context.images["files"],
             command=["true"],
             start=False,
             must_run=False,
@@ -89,7 +88,7 @@ class FileVolume(pulumi.ComponentResource):
             log_opts={"max-size": "1m", "max-file": "1"},
             labels=[
                 docker.ContainerLabelArgs(label=label, value=value)
-                for label, value in labels(args.stack, kind="seed", role=args.role, files=paths).items()
+                for label, value in labels(stack, kind="seed", role=args.role, files=paths).items()
             ],
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )

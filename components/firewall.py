@@ -8,9 +8,9 @@ import pulumi
 import pulumi_docker as docker
 
 from components.container import Health, Process, run
+from components.context import Context
 from components.files import File, FileVolume, FileVolumeArgs
 from components.flows import CLIENTS, Flow
-from components.identity import Identity
 from components.plan import Plan
 from components.rendering import render
 
@@ -65,37 +65,25 @@ def ruleset(plan: Plan) -> str:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class FirewallArgs:
-    """The plan, the image, and what names the files."""
-
-    plan: Plan
-    image: str
-    files_image: str
-    identity: Identity
-
-
 class Firewall(pulumi.ComponentResource):
     """The container that loads the rule set, and loads it again when somebody removes it."""
 
     container: docker.Container
 
-    def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:firewall:Firewall", name, None, opts)
         files = FileVolume(
             name,
             FileVolumeArgs(
-                stack=args.plan.stack,
+                context=context,
                 role="firewall",
-                image=args.files_image,
                 owner="0",
-                files=[File(path="nftables.conf", content=ruleset(args.plan))],
-                identity=args.identity,
+                files=[File(path="nftables.conf", content=ruleset(context.plan))],
             ),
             pulumi.ResourceOptions(parent=self),
         )
         process = Process(
-            image=args.image,
+            image=context.images["firewall"],
             command=["firewall"],
             # nft needs root and NET_ADMIN in the host's network namespace: the stack's one waived exception.
             user="0",
@@ -104,8 +92,8 @@ class Firewall(pulumi.ComponentResource):
             memory=64 * MIB,
             cpus=0.5,
             environment={
-                "AIDC_TABLE": table_name(args.plan.stack),
-                "AIDC_BRIDGES": " ".join(segment.bridge for segment in args.plan.segments),
+                "AIDC_TABLE": table_name(context.plan.stack),
+                "AIDC_BRIDGES": " ".join(segment.bridge for segment in context.plan.segments),
             },
             files=files,
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=1m"},
@@ -113,5 +101,5 @@ class Firewall(pulumi.ComponentResource):
             processes=4096,
             grace=5,
         )
-        self.container = run(args.plan, args.plan.service("firewall"), process, parent=self)
+        self.container = run(context, context.plan.service("firewall"), process, parent=self)
         self.register_outputs({"container": self.container.name})

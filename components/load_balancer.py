@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
 from components.container import Health, Process, run
+from components.context import Context
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.flows import INFERENCE, LB_STATS, MINIO, RAY_API, S3, SERVE
-from components.identity import Identity
 from components.plan import Plan, Service
 from components.rendering import render
 
 USER = "10010"
 MIB = 2**20
-# Port in the container, requests a client may send in 10 s, largest body in bytes, and whether every request
-# is free of side effects (a prediction is), so that any may be sent again to another server.
+# Port in the container; largest body in bytes.
+# pure: no request has side effects (a prediction has none), so each may be sent again to another server.
+# token: checked here; S3 and Ray check their clients themselves.
 FRONTENDS: tuple[dict[str, Any], ...] = (
-    {"name": "inference", "port": INFERENCE, "requests_per_10s": 50_000, "max_body": 2 * MIB, "pure": True},
-    {"name": "s3", "port": S3, "requests_per_10s": 50_000, "max_body": 5 * 2**30, "pure": False},
-    {"name": "ray", "port": RAY_API, "requests_per_10s": 2_000, "max_body": 512 * MIB, "pure": False},
+    {"name": "inference", "port": INFERENCE, "max_body": 2 * MIB, "pure": True, "token": True},
+    {"name": "s3", "port": S3, "max_body": 5 * 2**30, "pure": False, "token": False},
+    {"name": "ray", "port": RAY_API, "max_body": 512 * MIB, "pure": False, "token": False},
 )
+
+# Open connections that one client address may hold.
+CONNECTIONS = 500
 
 
 def configuration(plan: Plan) -> str:
@@ -37,6 +40,8 @@ def configuration(plan: Plan) -> str:
         stack=plan.stack,
         files=FILES_DIR,
         frontends=FRONTENDS,
+        rates=plan.config.load_balancer.requests_per_second.model_dump(),
+        connections=CONNECTIONS,
         compute=servers(plan.by_role("compute"), "service"),
         object_store=servers(plan.by_role("object-store"), "storage"),
         ray_head=plan.service("ray-head").addresses["service"],
@@ -54,44 +59,35 @@ def endpoints(plan: Plan) -> dict[str, str | None]:
     return {name: urls.get(name) for name in ("inference", "s3", "tracking", "ray", "monitoring")}
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoadBalancerArgs:
-    """The plan, the image, and the identity that signs the certificate."""
-
-    plan: Plan
-    image: str
-    files_image: str
-    identity: Identity
-
-
 class LoadBalancer(pulumi.ComponentResource):
-    """HAProxy with TLS, health checks and limits."""
+    """HAProxy with TLS, health checks and limits. `token` opens the inference endpoint."""
 
     container: docker.Container
+    token: pulumi.Output[str]
 
-    def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:load_balancer:LoadBalancer", name, None, opts)
-        settings = args.plan.config.load_balancer
+        self.token = context.identity.password("inference/token")
+        settings = context.plan.config.load_balancer
         names = tuple(dict.fromkeys(("localhost", "127.0.0.1", str(settings.bind), name)))
         files = FileVolume(
             name,
             FileVolumeArgs(
-                stack=args.plan.stack,
+                context=context,
                 role="load-balancer",
-                image=args.files_image,
                 owner=USER,
                 files=[
-                    File(path="haproxy.cfg", content=configuration(args.plan)),
-                    File(path="tls.pem", content=args.identity.pem(name, names, lambda c: c.bundle)),
-                    File(path="ca.crt", content=args.identity.authority()),
+                    File(path="haproxy.cfg", content=configuration(context.plan)),
+                    File(path="tls.pem", content=context.identity.pem(name, names, lambda c: c.bundle)),
+                    File(path="ca.crt", content=context.identity.authority()),
+                    File(path="inference-token", content=pulumi.Output.concat("Bearer ", self.token, "\n")),
                 ],
-                identity=args.identity,
             ),
             pulumi.ResourceOptions(parent=self),
         )
         inside = {"inference": INFERENCE, "s3": S3, "ray": RAY_API}
         process = Process(
-            image=args.image,
+            image=context.images["load-balancer"],
             command=["haproxy", "-W", "-db", "-f", f"{FILES_DIR}/haproxy.cfg"],
             user=USER,
             memory=settings.memory,
@@ -107,5 +103,5 @@ class LoadBalancer(pulumi.ComponentResource):
             health=Health(command=("healthcheck",), start_period=10),
             grace=10,
         )
-        self.container = run(args.plan, args.plan.service("load-balancer"), process, parent=self)
+        self.container = run(context, context.plan.service("load-balancer"), process, parent=self)
         self.register_outputs({"container": self.container.name})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_docker as docker
 
@@ -11,21 +9,14 @@ from components.labels import labels
 from components.plan import Plan
 
 
-@dataclass(frozen=True, kw_only=True)
-class FabricArgs:
-    """The plan whose segments are to be made."""
-
-    plan: Plan
-
-
 class Fabric(pulumi.ComponentResource):
     """The stack's networks. `networks` maps a segment's name to its network."""
 
     networks: dict[str, docker.Network]
 
-    def __init__(self, name: str, args: FabricArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, plan: Plan, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:network:Fabric", name, None, opts)
-        used = {segment for service in args.plan.services for segment in service.addresses}
+        used = {segment for service in plan.services for segment in service.addresses}
         self.networks = {
             segment.name: docker.Network(
                 f"{name}-{segment.name}",
@@ -40,11 +31,11 @@ class Fabric(pulumi.ComponentResource):
                 options={"com.docker.network.bridge.name": segment.bridge},
                 labels=[
                     docker.NetworkLabelArgs(label=label, value=value)
-                    for label, value in labels(args.plan.stack, role=segment.name).items()
+                    for label, value in labels(plan.stack, role=segment.name).items()
                 ],
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            for segment in args.plan.segments
+            for segment in plan.segments
             # A segment without members would be an address range and a bridge for nothing.
             if segment.name in used
         }

@@ -10,11 +10,11 @@ import pulumi
 import pulumi_docker as docker
 
 from components.container import Health, Process, run
+from components.context import Context
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.flows import MINIO
-from components.identity import Identity
 from components.labels import labels
-from components.plan import Plan, Service
+from components.plan import Service
 
 USER = "10020"
 MIB = 2**20
@@ -58,16 +58,6 @@ def policy(user: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ObjectStoreArgs:
-    """The plan, the image, and the identity behind certificates and passwords."""
-
-    plan: Plan
-    image: str
-    files_image: str
-    identity: Identity
-
-
 class ObjectStore(pulumi.ComponentResource):
     """The nodes and the job that makes buckets, users and policies. Data volumes survive a destroy."""
 
@@ -75,24 +65,23 @@ class ObjectStore(pulumi.ComponentResource):
     setup: docker.Container
     clients: dict[str, Client]
 
-    def __init__(self, name: str, args: ObjectStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:object_store:ObjectStore", name, None, opts)
-        self.clients = {user: Client(user, args.identity.password(f"s3/{user}")) for user in GRANTS}
-        self.nodes = self._nodes(name, args)
-        self.setup = self._setup(args)
+        self.clients = {user: Client(user, context.identity.password(f"s3/{user}")) for user in GRANTS}
+        self.nodes = self._nodes(name, context)
+        self.setup = self._setup(context)
         self.register_outputs({"nodes": [n.name for n in self.nodes]})
 
-    def _nodes(self, name: str, args: ObjectStoreArgs) -> list[docker.Container]:
-        plan, identity = args.plan, args.identity
+    def _nodes(self, name: str, context: Context) -> list[docker.Container]:
+        plan, identity = context.plan, context.identity
         services = plan.by_role("object-store")
         names = (ALIAS, *(s.name for s in services), "localhost", "127.0.0.1")
         master = identity.key("s3/encryption").apply(lambda key: base64.b64encode(key).decode())
         files = FileVolume(
             name,
             FileVolumeArgs(
-                stack=plan.stack,
+                context=context,
                 role="object-store",
-                image=args.files_image,
                 owner=USER,
                 files=[
                     File(path="certs/public.crt", content=identity.pem(name, names, lambda c: c.certificate)),
@@ -102,28 +91,25 @@ class ObjectStore(pulumi.ComponentResource):
                     File(path="root-password", content=identity.password("s3/root")),
                     File(path="encryption-key", content=pulumi.Output.concat("aidc:", master)),
                 ],
-                identity=identity,
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        return [self._node(args, service, files, len(services)) for service in services]
+        return [self._node(context, service, files, len(services)) for service in services]
 
-    def _node(
-        self, args: ObjectStoreArgs, service: Service, files: FileVolume, count: int
-    ) -> docker.Container:
-        settings = args.plan.config.object_store
+    def _node(self, context: Context, service: Service, files: FileVolume, count: int) -> docker.Container:
+        settings = context.plan.config.object_store
         data = docker.Volume(
             f"{service.name}-data",
             name=f"{service.container}-data",
             labels=[
                 docker.VolumeLabelArgs(label=label, value=value)
-                for label, value in labels(args.plan.stack, kind="data").items()
+                for label, value in labels(context.plan.stack, kind="data").items()
             ],
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         peers = f"https://object-store-{{1...{count}}}:{MINIO}/data"
         process = Process(
-            image=args.image,
+            image=context.images["object-store"],
             command=["minio", "server", "--certs-dir", f"{FILES_DIR}/certs", "--address", f":{MINIO}", peers],
             user=USER,
             memory=settings.memory,
@@ -145,18 +131,17 @@ class ObjectStore(pulumi.ComponentResource):
             processes=4096,
             grace=30,
         )
-        return run(args.plan, service, process, parent=self)
+        return run(context, service, process, parent=self)
 
-    def _setup(self, args: ObjectStoreArgs) -> docker.Container:
-        plan, identity = args.plan, args.identity
+    def _setup(self, context: Context) -> docker.Container:
+        plan, identity = context.plan, context.identity
         service = plan.service("object-store-setup")
         users = [File(path=f"users/{u}", content=client.secret_key) for u, client in self.clients.items()]
         files = FileVolume(
             service.name,
             FileVolumeArgs(
-                stack=plan.stack,
+                context=context,
                 role=service.role,
-                image=args.files_image,
                 owner=USER,
                 files=[
                     File(path="ca.crt", content=identity.authority()),
@@ -165,12 +150,11 @@ class ObjectStore(pulumi.ComponentResource):
                     *users,
                     *(File(path=f"policies/{user}.json", content=policy(user)) for user in GRANTS),
                 ],
-                identity=identity,
             ),
             pulumi.ResourceOptions(parent=self),
         )
         process = Process(
-            image=args.image,
+            image=context.images["object-store"],
             command=["setup-object-store", f"https://{ALIAS}:{MINIO}"],
             user=USER,
             memory=256 * MIB,
@@ -181,4 +165,4 @@ class ObjectStore(pulumi.ComponentResource):
             health=None,
             job=True,
         )
-        return run(plan, service, process, parent=self, depends_on=self.nodes)
+        return run(context, service, process, parent=self, depends_on=self.nodes)

@@ -39,9 +39,8 @@ FIXES_BY_KEY = {
     "schedule": 'write five cron fields, for example "*/30 * * * *"',
     "cidr": "choose a private IPv4 network of /20 or larger, for example 10.77.0.0/20",
     "name": "use 1 to 20 lower-case letters, digits and inner hyphens, beginning with a letter",
-    "inference": "choose a free port between 1024 and 65535",
-    "s3": "choose a free port between 1024 and 65535",
-    "ray": "choose a free port between 1024 and 65535",
+    "ports": "choose a free port between 1024 and 65535",
+    "requests_per_second": "write a whole number between 1 and 100000",
 }
 # Takes the place of a faulty name, so that the rest of its entry is checked too.
 STAND_IN = "unnamed"
@@ -167,11 +166,11 @@ def _explain(error: ErrorDetails) -> Issue:
         fix = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
         return Issue(_path(location), "unknown key", fix)
     message = error["msg"].removeprefix("Value error, ")
-    fix = FIXES.get(error["type"]) or FIXES_BY_KEY.get(key) or "see docs/configuration.md"
-    if error["type"] == "value_error" and key in FIXES_BY_KEY:
-        fix = FIXES_BY_KEY[key]
-    if error["type"].startswith(("greater", "less")) and key in FIXES_BY_KEY:
-        fix = FIXES_BY_KEY[key]
+    known_keys = [str(part) for part in reversed(location) if str(part) in FIXES_BY_KEY]
+    by_key = FIXES_BY_KEY[known_keys[0]] if known_keys else None
+    fix = FIXES.get(error["type"]) or by_key or "see docs/configuration.md"
+    if by_key and error["type"].startswith(("value_error", "greater", "less")):
+        fix = by_key
     return Issue(_path(location), message[:1].lower() + message[1:], fix)
 
 

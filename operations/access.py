@@ -52,8 +52,10 @@ def examples(stack: str, endpoints: dict[str, str | None], certificate: str) -> 
             f'"{url}/results?list-type=2"'
         )
     if url := endpoints.get("inference"):
+        token = value.format('d["inference_token"]')
         parts.append(
-            "# Inference: answers once a model is served (make bench serves one)\n"
-            f"curl --cacert {certificate} {url}/-/healthz"
+            "# Inference: answers once a model is served (make bench serves some)\n"
+            f"TOKEN=$({token})\n"
+            f'curl --cacert {certificate} -H "Authorization: Bearer $TOKEN" {url}/v1/models'
         )
     return "\n\n".join(parts)

@@ -23,6 +23,14 @@ CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # Image → files beside its own folder: name in the context → source relative to the cache's bin or the clone.
 BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup": ("supercronic",)}
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
+# What of a package only a workstation runs: an edit of it must not replace the containers.
+WORKSTATION: Mapping[str, tuple[str, ...]] = {
+    "benchmark": (
+        *("__main__.py", "client.py", "diagram.py", "examine.py", "figures.py", "launch.py", "plots.py"),
+        *("rayjobs.py", "report.py", "result.py", "run.py", "stack.py", "stats.py", "verdicts.py"),
+        "templates",
+    )
+}
 NEEDS_CA = frozenset({"compute"})
 LOG_LINES = 25
 
@@ -53,7 +61,7 @@ def assemble(name: str) -> Path:
             raise BuildError(f"image {name}: {source} is missing; fix: run `make setup`")
         shutil.copy2(source.resolve(), fresh / binary)
     for package in PACKAGES.get(name, ()):
-        ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+        ignored = shutil.ignore_patterns("__pycache__", "*.pyc", *WORKSTATION[package])
         shutil.copytree(ROOT / package, fresh / package, ignore=ignored)
     if name in NEEDS_CA:
         shutil.copy2(ca_bundle(), fresh / "ca-certificates.crt")

@@ -20,11 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 from components.flows import FLOWS, LISTENS
-from policies import levels, live, report, sources, waivers
+from policies import live, report, settings, sources
 from policies.catalogue import NAMES, RULES
 from policies.documents import SettingsError
 from policies.evaluate import Report, evaluate
+from policies.junit import junit
 from policies.model import Resource, Source, Stack
+from policies.sarif import sarif
+from policies.settings import ROOT, Settings
 
 OUT = Path("out")
 
@@ -43,7 +46,7 @@ def resources(arguments: argparse.Namespace) -> tuple[Source, tuple[Resource, ..
         except (OSError, ValueError) as error:
             raise sources.SourceError(f"{arguments.state}: {error}") from error
         return "state", sources.state(exported)
-    return "plan", sources.program(arguments.stack)
+    return "plan", sources.plan(arguments.stack)
 
 
 def rules_table() -> Table:
@@ -55,52 +58,79 @@ def rules_table() -> Table:
     return drawn
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Check, write the reports, print. Exit code: 1 on a mandatory violation, 2 where nothing was checked."""
-    parser = argparse.ArgumentParser(prog="python -m operations policy", description=__doc__)
-    parser.add_argument("--stack", default=os.environ.get("STACK", "dev"))
-    parser.add_argument("--out", type=Path, default=OUT, help="folder for the reports")
-    source = parser.add_mutually_exclusive_group()
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m operations policy", description=__doc__)
+    made.add_argument("--stack", default=os.environ.get("STACK", "dev"))
+    made.add_argument("--out", type=Path, default=OUT, help="folder for the reports")
+    made.add_argument(
+        "--without-waived",
+        action="store_true",
+        help="leave waived faults out of the SARIF file: GitHub would show them as open alerts",
+    )
+    source = made.add_mutually_exclusive_group()
     source.add_argument("--state", type=Path, metavar="FILE", help="check what `pulumi stack export` wrote")
     source.add_argument("--live", action="store_true", help="check what runs on the engine")
     source.add_argument("--rules", action="store_true", help="list the rules and stop")
-    chosen = parser.parse_args(arguments)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check, write the reports, print. Exit code: 1 on a mandatory violation, 2 where nothing was checked."""
+    chosen = parser().parse_args(arguments)
     # Wide enough for the table where there is no terminal to ask, as in CI.
     console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False)
+    on_github = os.environ.get("GITHUB_ACTIONS") == "true"
     if chosen.rules:
         console.print(rules_table())
         return 0
-    started = time.monotonic()
+    started, when = time.monotonic(), datetime.now(UTC)
     try:
-        name, found = resources(chosen)
-        result = judged(chosen.stack, found)
+        in_force, name, found = prepared(chosen)
     except (SettingsError, sources.SourceError) as error:
         print(error, file=sys.stderr)
+        if on_github and isinstance(error, SettingsError):
+            print("\n".join(report.github_settings(error.problems)))
         return 2
+    result = judged(chosen.stack, found, in_force, name)
+    located = report.located(result, chosen.stack, ROOT)
     seconds = time.monotonic() - started
 
     chosen.out.mkdir(parents=True, exist_ok=True)
-    sarif, junit = chosen.out / "policy.sarif", chosen.out / "policy.junit.xml"
-    sarif.write_text(report.sarif(result, RULES, chosen.stack, name), encoding="utf-8")
-    junit.write_text(report.junit(result, seconds), encoding="utf-8")
+    sarif_file, junit_file = chosen.out / "policy.sarif", chosen.out / "policy.junit.xml"
+    text = sarif(located, RULES, chosen.stack, name, waived=not chosen.without_waived)
+    sarif_file.write_text(text, encoding="utf-8")
+    junit_file.write_text(junit(result, seconds, when), encoding="utf-8")
     drawn = report.table(result)
     if drawn:
         console.print(drawn)
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        print("\n".join(report.github(result, chosen.stack)))
+    if on_github:
+        print("\n".join(report.github(located)))
     summary = report.summary(result, len(RULES), len(found), chosen.stack, name)
-    print(f"{summary}, in {seconds:.1f} s ({sarif}, {junit})")
+    print(f"{summary}, in {seconds:.1f} s ({sarif_file}, {junit_file})")
     return 0 if result.passed else 1
 
 
-def judged(stack: str, found: tuple[Resource, ...]) -> Report:
-    """Every rule on `found`, with the waivers and levels in force today.
+def prepared(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resource, ...]]:
+    """What a check needs. When both the settings and the source are faulty, both are told.
 
     Raises:
-        SettingsError: a waiver or level is faulty; the text names file and line.
+        SettingsError, sources.SourceError: with every mistake.
     """
-    in_force, overrides = waivers.load(NAMES), levels.load(stack, NAMES)
-    return evaluate(Stack(found, FLOWS, LISTENS), RULES, in_force, overrides, datetime.now(UTC).date())
+    try:
+        in_force = settings.load(chosen.stack, NAMES)
+    except SettingsError as error:
+        try:
+            resources(chosen)
+        except sources.SourceError as other:
+            raise SettingsError([*error.problems, str(other)]) from None
+        raise
+    return in_force, *resources(chosen)
+
+
+def judged(stack: str, found: tuple[Resource, ...], in_force: Settings, source: Source = "plan") -> Report:
+    """Every rule on `found`, with the waivers and levels in force today."""
+    whole = Stack(found, FLOWS, LISTENS, stack, source)
+    return evaluate(whole, RULES, in_force.waivers, in_force.levels, datetime.now(UTC).date())
 
 
 def check_plan(stack: str) -> tuple[str, bool]:
@@ -109,8 +139,8 @@ def check_plan(stack: str) -> tuple[str, bool]:
     Raises:
         sources.SourceError, SettingsError: nothing could be checked.
     """
-    found = sources.program(stack)
-    result = judged(stack, found)
+    in_force, found = settings.load(stack, NAMES), sources.plan(stack)
+    result = judged(stack, found, in_force)
     line = report.summary(result, len(RULES), len(found), stack, "plan")
     if result.passed:
         return line, True

@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md and docs/flows.md from the code: `python -m operations.reference`.
+"""Writes docs/configuration.md, flows.md and policies.md from the code: `python -m operations.reference`.
 
 Pure functions from models and tables to Markdown; a test fails when the committed files are not up to date.
 """
@@ -15,6 +15,10 @@ from pydantic.fields import FieldInfo
 
 from components.config import ROOT, UNITS, StackConfig
 from components.flows import CLIENTS, FLOWS, LISTENS, memberships
+from policies import settings
+from policies.catalogue import NAMES
+from policies.mutations import figures
+from policies.page import page
 
 DOCS = Path(__file__).parent.parent / "docs"
 SIZES = ("memory", "shm")
@@ -140,14 +144,21 @@ def diagram() -> str:
     return "\n".join(lines)
 
 
-PAGES = {"configuration.md": configuration, "flows.md": flows}
+def policies() -> str:
+    """The rules, what they cover of CIS, the waivers, and how many mutants they find (a few seconds)."""
+    known = sorted(settings.stacks())
+    levels = {stack: settings.load(stack, NAMES).levels for stack in known}
+    return page(settings.load(known[0], NAMES).waivers, levels, figures())
+
+
+PAGES = {"configuration.md": configuration, "flows.md": flows, "policies.md": policies}
 
 
 def main() -> None:
     """Write the pages."""
     DOCS.mkdir(exist_ok=True)
-    for name, page in PAGES.items():
-        (DOCS / name).write_text(page().rstrip("\n") + "\n")
+    for name, text in PAGES.items():
+        (DOCS / name).write_text(text().rstrip("\n") + "\n")
 
 
 if __name__ == "__main__":

@@ -9,14 +9,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-from policies import levels, waivers
+from policies import settings
 from policies.catalogue import NAMES, RULES
 from policies.crossguard import policies
 from policies.documents import SettingsError
 
+stack = os.environ.get("PULUMI_STACK", "")
+if not stack:
+    # Levels go by it: without a name those of the stack would be passed over in silence.
+    sys.exit("The policies cannot start: the engine does not say which stack this is (PULUMI_STACK)")
 try:
-    in_force = policies(RULES, waivers.load(NAMES), levels.load(os.environ.get("PULUMI_STACK", ""), NAMES))
+    in_force = policies(RULES, settings.load(stack, NAMES), stack)
 except SettingsError as error:
-    sys.exit(f"The policies cannot start:\n{error}")
+    sys.exit(str(error))
 
 PolicyPack("aidc", in_force, enforcement_level=EnforcementLevel.MANDATORY)

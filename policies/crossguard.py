@@ -21,11 +21,11 @@ from pulumi_policy.proxy import UnknownValueError
 
 from components.flows import FLOWS, LISTENS
 from policies.evaluate import evaluate, faults, waiver_for
-from policies.levels import Levels, level_of
-from policies.model import KINDS, Resource, Stack
+from policies.levels import level_of
+from policies.model import KINDS, REGISTERED, Resource, Stack
 from policies.report import WAIVERS_DESCRIPTION, WAIVERS_RULE
 from policies.rule import Fault, ResourceRule, Rule
-from policies.waivers import Waiver
+from policies.settings import Settings
 
 CIS = "CIS Docker Benchmark"
 
@@ -34,10 +34,10 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def policies(rules: tuple[Rule, ...], waivers: tuple[Waiver, ...], levels: Levels) -> list[Policy]:
-    """One policy a rule, and one for the waivers themselves."""
-    made = [_policy(rule, waivers, levels) for rule in rules]
-    return [*made, _waiver_policy(rules, waivers, levels)]
+def policies(rules: tuple[Rule, ...], settings: Settings, stack: str) -> list[Policy]:
+    """One policy a rule, and one for the waivers themselves; without rules of what Pulumi never registers."""
+    mine = tuple(r for r in rules if not isinstance(r, ResourceRule) or REGISTERED.intersection(r.on))
+    return [*(_policy(rule, settings) for rule in mine), _waiver_policy(mine, settings, stack)]
 
 
 def _resource(type_: str, name: str, props: Mapping[str, Any], urn: str) -> Resource:
@@ -49,21 +49,21 @@ def _resource(type_: str, name: str, props: Mapping[str, Any], urn: str) -> Reso
     return Resource(KINDS.get(type_, "other"), str(docker_name or name), props, urn, type=type_)
 
 
-def _policy(rule: Rule, waivers: tuple[Waiver, ...], levels: Levels) -> Policy:
+def _policy(rule: Rule, settings: Settings) -> Policy:
     # Without a level of its own a Python policy is only advisory.
-    level = EnforcementLevel(level_of(rule, levels))
+    level = EnforcementLevel(level_of(rule, settings.levels))
     severity = Severity(rule.severity)
     cis = PolicyComplianceFramework(CIS, "1.6.0", ", ".join(rule.cis)) if rule.cis else None
 
     def report(fault: Fault, violation: ReportViolation) -> None:
-        if waiver_for(waivers, rule.name, fault.resource, today()) is None:
+        if waiver_for(settings.waivers, rule.name, fault, today()) is None:
             violation(rule.message(fault.resource, fault.text), fault.urn or None)
 
     if isinstance(rule, ResourceRule):
         on = rule.on
 
         def validate(args: ResourceValidationArgs, violation: ReportViolation) -> None:
-            if KINDS.get(args.resource_type) not in on:
+            if KINDS.get(args.resource_type, "other") not in on:
                 args.not_applicable()
             resource = _resource(args.resource_type, args.name, args.props, args.urn)
             for fault, clean in faults(rule, Stack((resource,))):
@@ -98,18 +98,18 @@ def _policy(rule: Rule, waivers: tuple[Waiver, ...], levels: Levels) -> Policy:
     )
 
 
-def _stack(args: StackValidationArgs) -> Stack:
+def _stack(args: StackValidationArgs, name: str = "") -> Stack:
     found = tuple(_resource(r.resource_type, r.name, r.props, r.urn) for r in args.resources)
-    return Stack(found, FLOWS, LISTENS)
+    return Stack(found, FLOWS, LISTENS, name)
 
 
-def _waiver_policy(rules: tuple[Rule, ...], waivers: tuple[Waiver, ...], levels: Levels) -> Policy:
+def _waiver_policy(rules: tuple[Rule, ...], settings: Settings, name: str) -> Policy:
     def validate(args: StackValidationArgs, violation: ReportViolation) -> None:
-        stack = _stack(args)
+        stack = _stack(args, name)
         for rule in rules:
-            concerned = [waiver for waiver in waivers if waiver.rule == rule.name]
+            concerned = [waiver for waiver in settings.waivers if waiver.rule == rule.name]
             try:
-                report = evaluate(stack, [rule] if concerned else [], concerned, levels, today())
+                report = evaluate(stack, [rule] if concerned else [], concerned, settings.levels, today())
             except UnknownValueError:
                 # Outputs of what is still to be created: the update asks again, when they are known.
                 continue

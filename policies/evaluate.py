@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from policies.documents import problem, suggest
 from policies.levels import Levels, level_of
 from policies.model import Stack, stack_of
 from policies.rule import Fault, Level, ResourceRule, Rule, StackRule
@@ -26,6 +27,7 @@ class Outcome:
     level: Level
     fault: str = ""
     urn: str = ""
+    place: str = ""
     waiver: Waiver | None = None
 
     @property
@@ -59,10 +61,10 @@ def faults(rule: Rule, stack: Stack) -> Iterator[tuple[Fault, bool]]:
         for resource in stack.resources:
             if resource.kind not in rule.on:
                 continue
-            found = [Fault(resource.name, text, resource.urn) for text in rule.check(resource)]
+            found = [Fault.at(resource, text) for text in rule.check(resource)]
             yield from ((fault, False) for fault in found)
             if not found:
-                yield Fault(resource.name, "", resource.urn), True
+                yield Fault.at(resource, ""), True
     elif isinstance(rule, StackRule):
         found = list(rule.check(stack))
         yield from ((fault, False) for fault in found)
@@ -78,7 +80,7 @@ def evaluate(
     used: set[Waiver] = set()
     for rule in rules:
         for fault, clean in faults(rule, stack):
-            waiver = None if clean else waiver_for(waivers, rule.name, fault.resource, today)
+            waiver = None if clean else waiver_for(waivers, rule.name, fault, today)
             if waiver:
                 used.add(waiver)
             outcomes.append(
@@ -89,23 +91,39 @@ def evaluate(
                     level=level_of(rule, levels),
                     fault=fault.text,
                     urn=fault.urn,
+                    place=fault.place,
                     waiver=waiver,
                 )
             )
-    return Report(tuple(outcomes), tuple(_waiver_faults(waivers, used, today)))
+    return Report(tuple(outcomes), tuple(_waiver_faults(stack, waivers, used, today)))
 
 
-def waiver_for(waivers: Iterable[Waiver], rule: str, resource: str, today: date) -> Waiver | None:
-    """The waiver in force for a rule and a resource; its `{stack}` is the stack in the resource's name."""
-    stack = stack_of(resource)
-    matching = (w for w in waivers if w.covers(stack, rule, resource) and not w.expired(today))
-    return next(matching, None)
+def waiver_for(waivers: Iterable[Waiver], rule: str, fault: Fault, today: date) -> Waiver | None:
+    """The waiver in force for a fault of a rule; its `{stack}` is the stack in the resource's name."""
+    stack = stack_of(fault.resource)
+    covering = (w for w in waivers if w.covers(stack, rule, fault.resource, fault.text))
+    return next((waiver for waiver in covering if not waiver.expired(today)), None)
 
 
-def _waiver_faults(waivers: Iterable[Waiver], used: set[Waiver], today: date) -> Iterator[str]:
+def _waiver_faults(stack: Stack, waivers: Iterable[Waiver], used: set[Waiver], today: date) -> Iterator[str]:
+    """What is wrong with the waivers in force for `stack`; those of another stack are judged with that one.
+
+    Whether a waiver is needed is judged on the plan: state and running things lack what some rules look at.
+    """
     for waiver in waivers:
-        what = f"{waiver.place}: the waiver of {waiver.rule} for {waiver.resource}"
+        if waiver.stack and stack.name and waiver.stack != stack.name:
+            continue
+        resource = waiver.resource.replace("{stack}", stack.name) if stack.name else waiver.resource
         if waiver.expired(today):
-            yield f"{what} expired on {waiver.expires}. Fix: repair the resource; {waiver.owner} may renew it"
-        elif waiver not in used:
-            yield f"{what} is not used. Fix: remove it"
+            fix = f"repair the resource and remove the waiver, or ask {waiver.owner} to renew it"
+            fault = f"the waiver of {waiver.rule} for {resource} ended on {waiver.expires}"
+            yield problem(waiver.place, "expires", fault, fix)
+        elif waiver in used or stack.source != "plan":
+            continue
+        elif stack.name and resource not in stack.names:
+            fix = suggest(resource, stack.names, "remove the waiver")
+            fault = f"there is no {resource} in stack {stack.name}"
+            yield problem(waiver.place, "resource", fault, fix)
+        else:
+            fault = f"{resource} has no such fault of {waiver.rule}"
+            yield problem(waiver.place, "rule", fault, "remove the waiver")

@@ -1,43 +1,76 @@
 """Mandatory or advisory, by stack: `levels.yaml` overrides what a rule says of itself.
 
-A rule cannot be switched off there. For one resource there are waivers.
+    all: {process-limit: mandatory}             every stack
+    prod: {all: mandatory, log-cap: advisory}   every rule of one stack, and an exception
+
+The more special one wins: a stack over `all`, a rule over `all`. No rule can be switched off there, and for
+one resource there are waivers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import get_args
 
-from policies.documents import SettingsError, entries
+from policies.documents import Node, problem, read, suggest
 from policies.rule import Level, Rule
 
-FILE = Path(__file__).parent / "levels.yaml"
+FILE = "levels.yaml"
+EVERY = "all"
+LEVELS = get_args(Level)
 Levels = Mapping[str, Level]
+NONE: Levels = MappingProxyType({})
 
 
-def load(stack: str, rules: Collection[str], path: Path = FILE) -> Levels:
-    """The overrides of one stack, rule → level.
-
-    Raises:
-        SettingsError: with every mistake in the file, those of other stacks included.
-    """
-    problems: list[str] = []
+def load(
+    stack: str, rules: Collection[str], stacks: Collection[str], problems: list[str], path: Path
+) -> Levels:
+    """What the file says of the rules in `stack`, rule → level. Mistakes, of any stack, go to `problems`."""
+    root = read(path, problems)
+    if root is None:
+        return NONE
+    if root.fields is None:
+        fix = "write one, such as {prod: {cpu-limit: mandatory}}, or {}"
+        problems.append(problem(root.place, "", "expected a map from stacks to rules and levels", fix))
+        return NONE
+    scopes: dict[str, Levels] = {}
+    for scope, node in root.fields.items():
+        if scope != EVERY and scope not in stacks:
+            fix = suggest(scope, {*stacks, EVERY}, f"write a stack ({', '.join(sorted(stacks))}) or {EVERY}")
+            problems.append(problem(node.place, scope, f"there is no Pulumi.{scope}.yaml", fix))
+        scopes[scope] = _scope(scope, node, rules, problems)
     chosen: dict[str, Level] = {}
-    for entry in entries(path):
-        if not isinstance(entry.value, dict):
-            problems.append(f"{entry.place}: {entry.key!r} should be a map from rules to levels")
-            continue
-        for rule, level in entry.value.items():
-            if rule not in rules:
-                problems.append(f"{entry.place}: there is no rule {rule!r} in policies/rules")
-            if level not in get_args(Level):
-                problems.append(f"{entry.place}: the level of {rule!r} should be advisory or mandatory")
-        if entry.key == stack:
-            chosen.update(entry.value)
-    if problems:
-        raise SettingsError(problems)
+    for scope in (EVERY, stack):
+        given = scopes.get(scope, NONE)
+        if EVERY in given:
+            chosen |= dict.fromkeys(rules, given[EVERY])
+        chosen |= {rule: level for rule, level in given.items() if rule != EVERY}
     return chosen
+
+
+def _scope(scope: str, node: Node, rules: Collection[str], problems: list[str]) -> Levels:
+    """The entries of one stack that have no mistake."""
+    if node.fields is None:
+        fix = f"write a map, such as {{{EVERY}: mandatory}}"
+        problems.append(problem(node.place, scope, "expected rules and their levels", fix))
+        return NONE
+    good: dict[str, Level] = {}
+    for rule, given in node.fields.items():
+        if rule != EVERY and rule not in rules:
+            fix = suggest(rule, rules, "remove it; docs/policies.md lists the rules")
+            problems.append(problem(given.place, rule, "there is no such rule", fix))
+        elif given.value not in LEVELS:
+            fix = f"write {' or '.join(LEVELS)}"
+            problems.append(problem(given.place, rule, f"{_shown(given)} is no level", fix))
+        else:
+            good[rule] = given.value
+    return good
+
+
+def _shown(node: Node) -> str:
+    return "a list or a map" if node.items is not None or node.fields is not None else repr(node.value)
 
 
 def level_of(rule: Rule, levels: Levels) -> Level:

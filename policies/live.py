@@ -29,6 +29,7 @@ def running(stack: str) -> tuple[Resource, ...]:
         client = docker.from_env()
         containers = client.containers.list(all=True, filters=label, ignore_removed=True)
         networks, volumes = client.networks.list(filters=label), client.volumes.list(filters=label)
+        about = client.info()
     except docker.errors.DockerException as error:
         raise SourceError(f"the engine does not answer ({error}). Fix: make doctor") from error
     found = (
@@ -38,7 +39,13 @@ def running(stack: str) -> tuple[Resource, ...]:
     )
     if not found:
         raise SourceError(f"the engine holds nothing of stack {stack}. Fix: make up STACK={stack}")
-    return found
+    return (*found, engine(about))
+
+
+def engine(about: Mapping[str, Any]) -> Resource:
+    """The engine itself, as `docker info` describes it."""
+    swarm = (about.get("Swarm") or {}).get("LocalNodeState") or ""
+    return Resource("engine", "engine", {"swarm": swarm}, source="live")
 
 
 def container(inspected: Mapping[str, Any]) -> Resource:
@@ -67,6 +74,7 @@ def container(inspected: Mapping[str, Any]) -> Resource:
         "tmpfs": host.get("Tmpfs") or {},
         "ulimits": [{"name": u["Name"], "hard": u["Hard"]} for u in host.get("Ulimits") or ()],
         "sysctls": host.get("Sysctls") or {},
+        "dns": host.get("Dns") or [],
         "restart": restart.get("Name") or "no",
         "maxRetryCount": restart.get("MaximumRetryCount"),
         "healthcheck": {"tests": health.get("Test") or []},
@@ -83,6 +91,7 @@ def container(inspected: Mapping[str, Any]) -> Resource:
         "pidMode": host.get("PidMode") or "",
         "ipcMode": host.get("IpcMode") or "",
         "usernsMode": host.get("UsernsMode") or "",
+        "utsMode": host.get("UTSMode") or "",
         "cgroupParent": host.get("CgroupParent") or "",
         "deviceCgroupRules": host.get("DeviceCgroupRules") or [],
         "groupAdds": host.get("GroupAdd") or [],

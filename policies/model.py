@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from components.flows import Flow, Listen
 
-Kind = Literal["container", "network", "volume", "image", "other"]
+Kind = Literal["container", "network", "volume", "image", "other", "buildfile", "engine"]
 Source = Literal["plan", "state", "live"]
 
 KINDS: Mapping[str, Kind] = {
@@ -24,6 +24,8 @@ KINDS: Mapping[str, Kind] = {
     "docker:index/remoteImage:RemoteImage": "image",
     "docker:index/image:Image": "image",
 }
+# Kinds that Pulumi registers; the others are files of the repository and the engine itself.
+REGISTERED: frozenset[Kind] = frozenset((*KINDS.values(), "other"))
 _NO_NETWORK = frozenset({"", "none", "host", "bridge", "default"})
 # Service names hold hyphens, stack names do not (components.config.STACK_NAME).
 _NAME = re.compile(r"aidc-(?P<stack>[a-z][a-z0-9]*)-(?P<service>.+)")
@@ -33,7 +35,8 @@ _NAME = re.compile(r"aidc-(?P<stack>[a-z][a-z0-9]*)-(?P<service>.+)")
 class Resource:
     """One resource. `name` is the name that Docker knows; `props` are wire-style and may hold secrets.
 
-    `type` is the engine's type token; running things have none.
+    `type` is the engine's type token; running things have none. `place` is the line that declares it, as
+    `file:line` below the repository's root, where that is known.
     """
 
     kind: Kind
@@ -42,6 +45,7 @@ class Resource:
     urn: str = ""
     source: Source = "plan"
     type: str = ""
+    place: str = ""
 
     def get(self, key: str) -> Any:
         return self.props.get(key)
@@ -144,9 +148,23 @@ class Stack:
     resources: tuple[Resource, ...]
     flows: tuple[Flow, ...] = ()
     listens: Mapping[str, tuple[Listen, ...]] = field(default_factory=dict)
+    name: str = ""
+    source: Source = "plan"
 
     def of(self, kind: Kind) -> Iterator[Resource]:
         return (resource for resource in self.resources if resource.kind == kind)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Whatever a fault, and so a waiver, can name: resources, and roles and connections of the table."""
+        resources = (resource.name for resource in self.resources)
+        roles = (role for flow in self.flows for role in (flow.source, flow.destination))
+        return frozenset((*resources, *roles, *(connection(flow) for flow in self.flows)))
+
+
+def connection(flow: Flow) -> str:
+    """The name by which faults and waivers call all flows between two roles in one segment."""
+    return f"{flow.source}->{flow.destination} ({flow.segment})"
 
 
 def stack_of(name: str) -> str:

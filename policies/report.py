@@ -1,186 +1,114 @@
-"""A report as SARIF 2.1.0, JUnit XML, GitHub annotations and a table. Pure: text out, nothing written."""
+"""A report for people: faults with their places, GitHub annotations, a table, one line. Pure."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Iterator
-from typing import Any
-from xml.etree import ElementTree
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from rich.table import Table
 
 from policies.evaluate import Outcome, Report
-from policies.rule import Rule
+from policies.places import place
 
-TOOL, VERSION = "aidc-policies", "1.0.0"
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 WAIVERS_RULE = "waivers-current"
 WAIVERS_DESCRIPTION = "Checks whether every waiver is in force and needed."
-# GitHub sorts code-scanning alerts by this number, from 0 to 10.
-SECURITY_SEVERITY = {"low": "2.0", "medium": "5.0", "high": "8.0", "critical": "9.5"}
-SARIF_LEVEL = {"mandatory": "error", "advisory": "warning"}
+WAIVERS_FIX = "Remove the waiver, or have its owner renew it."
+ANNOTATIONS = {"mandatory": "error", "advisory": "warning"}
+
+Place = tuple[str, int]
 
 
-def sarif(report: Report, rules: tuple[Rule, ...], stack: str, source: str) -> str:
-    """What failed and what is waived; a waived result carries its waiver as a suppression."""
-    index = {rule.name: position for position, rule in enumerate(rules)}
-    results = [_result(o, index[o.rule.name], stack) for o in report.outcomes if o.status != "passed"]
-    results += [_waiver_result(fault, len(rules)) for fault in report.waiver_faults]
-    driver = {
-        "name": TOOL,
-        "semanticVersion": VERSION,
-        "rules": [*(_descriptor(rule) for rule in rules), _waiver_descriptor()],
-    }
-    run = {
-        "tool": {"driver": driver},
-        "automationDetails": {"id": f"{TOOL}/{stack}/{source}"},
-        "columnKind": "unicodeCodePoints",
-        "results": results,
-    }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
+@dataclass(frozen=True)
+class Located:
+    """What failed or is waived, by file and line. A group is of one rule, one line and one waiver state."""
+
+    groups: tuple[tuple[Place, tuple[Outcome, ...]], ...]
+    waiver_faults: tuple[str, ...]
+
+    @staticmethod
+    def message(outcomes: Sequence[Outcome]) -> str:
+        """Resources, faults, fix; resources that share their faults are named together."""
+        by_fault: dict[str, tuple[str, ...]] = {}
+        for outcome in outcomes:
+            by_fault[outcome.fault] = (*by_fault.get(outcome.fault, ()), outcome.resource)
+        by_names: dict[tuple[str, ...], list[str]] = {}
+        for fault, names in by_fault.items():
+            by_names.setdefault(names, []).append(fault)
+        parts = (f"{', '.join(names)}: {', '.join(faults)}" for names, faults in by_names.items())
+        return f"{'; '.join(parts)}. Fix: {outcomes[0].rule.remediation}"
 
 
-def _descriptor(rule: Rule) -> dict[str, Any]:
-    tags = ["security", *(f"CIS-Docker-1.6.0-{section}" for section in rule.cis), *rule.also]
-    return {
-        "id": rule.name,
-        "shortDescription": {"text": rule.description},
-        "help": {"text": f"{rule.remediation}."},
-        "defaultConfiguration": {"level": SARIF_LEVEL[rule.level]},
-        "properties": {"tags": tags, "security-severity": SECURITY_SEVERITY[rule.severity]},
-    }
-
-
-def _waiver_descriptor() -> dict[str, Any]:
-    return {
-        "id": WAIVERS_RULE,
-        "shortDescription": {"text": WAIVERS_DESCRIPTION},
-        "help": {"text": "Remove the waiver, or have its owner renew it."},
-        "defaultConfiguration": {"level": "error"},
-    }
-
-
-def _result(outcome: Outcome, rule_index: int, stack: str) -> dict[str, Any]:
-    logical = {"name": outcome.resource, "kind": "resource"}
-    if outcome.urn:
-        logical["fullyQualifiedName"] = outcome.urn
-    result: dict[str, Any] = {
-        "ruleId": outcome.rule.name,
-        "ruleIndex": rule_index,
-        "kind": "fail",
-        "level": SARIF_LEVEL[outcome.level],
-        "message": {"text": outcome.message},
-        "locations": [_location(f"Pulumi.{stack}.yaml", 1) | {"logicalLocations": [logical]}],
-        "partialFingerprints": {
-            "resourceFault/v1": _digest(outcome.rule.name, outcome.resource, outcome.fault)
-        },
-    }
-    if outcome.waiver:
-        waiver = outcome.waiver
-        reason = f"{waiver.reason} ({waiver.owner}, until {waiver.expires}; {waiver.place})"
-        result["suppressions"] = [{"kind": "external", "justification": reason}]
-    return result
-
-
-def _waiver_result(fault: str, rule_index: int) -> dict[str, Any]:
-    place = re.match(r"(?P<file>[^:]+):(?P<line>\d+): ", fault)
-    return {
-        "ruleId": WAIVERS_RULE,
-        "ruleIndex": rule_index,
-        "kind": "fail",
-        "level": "error",
-        "message": {"text": fault},
-        "locations": [_location(place["file"], int(place["line"]))] if place else [],
-        "partialFingerprints": {"resourceFault/v1": _digest(WAIVERS_RULE, fault)},
-    }
-
-
-def _location(uri: str, line: int) -> dict[str, Any]:
-    return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-
-
-def junit(report: Report, seconds: float) -> str:
-    """One test case for each rule and resource; an advisory or a waived fault is skipped, with the reason."""
-    suite = ElementTree.Element("testsuite", name=TOOL, time=f"{seconds:.3f}")
-    counts = {"tests": 0, "failures": 0, "skipped": 0, "errors": 0}
-    cases: dict[tuple[str, str], list[Outcome]] = {}
+def located(report: Report, stack: str, root: Path) -> Located:
+    """Every fault of a report with the line below `root` on which it is mended."""
+    groups: dict[tuple[str, Place, bool], list[Outcome]] = {}
     for outcome in report.outcomes:
-        cases.setdefault((outcome.rule.name, outcome.resource), []).append(outcome)
-    for (rule, resource), found in cases.items():
-        counts["tests"] += 1
-        case = ElementTree.SubElement(suite, "testcase", classname=f"{TOOL}.{rule}", name=_xml(resource))
-        outcomes = [outcome for outcome in found if outcome.status != "passed"]
-        failed = [o for o in outcomes if o.status == "failed" and o.level == "mandatory"]
-        if failed:
-            counts["failures"] += 1
-            text = _xml("\n".join(o.message for o in failed))
-            ElementTree.SubElement(case, "failure", type=rule, message=text.partition("\n")[0]).text = text
-        elif outcomes:
-            counts["skipped"] += 1
-            why = "; ".join(
-                f"waived: {o.waiver.reason}" if o.waiver else f"advisory: {o.fault}" for o in outcomes
-            )
-            ElementTree.SubElement(case, "skipped", message=_xml(why))
-    for fault in report.waiver_faults or ("",):
-        counts["tests"] += 1
-        name = fault.partition(": ")[0] or "all waivers"
-        case = ElementTree.SubElement(suite, "testcase", classname=f"{TOOL}.{WAIVERS_RULE}", name=_xml(name))
-        if fault:
-            counts["failures"] += 1
-            ElementTree.SubElement(case, "failure", type=WAIVERS_RULE, message=_xml(fault))
-    for key, count in counts.items():
-        suite.set(key, str(count))
-    suites = ElementTree.Element("testsuites", suite.attrib)
-    suites.append(suite)
-    ElementTree.indent(suites, " ")
-    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+        if outcome.status != "passed":
+            key = (outcome.rule.name, place(outcome, stack, root), outcome.waiver is not None)
+            groups.setdefault(key, []).append(outcome)
+    found = tuple((where, tuple(outcomes)) for (_, where, _), outcomes in groups.items())
+    return Located(found, report.waiver_faults)
 
 
-def _xml(text: str) -> str:
-    """Without the control characters that XML 1.0 cannot hold."""
-    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)
+def place_of(fault: str) -> Place:
+    """The file and line with which a fault of the settings begins; the project's where there is none."""
+    match = re.match(r"(?P<file>[^:]+):(?P<line>\d+): ", fault)
+    return (match["file"], int(match["line"])) if match else ("Pulumi.yaml", 1)
 
 
-def github(report: Report, stack: str) -> Iterator[str]:
-    """Workflow commands by which GitHub Actions marks each fault."""
+def github(found: Located) -> Iterator[str]:
+    """Workflow commands by which GitHub Actions marks each fault at its line; errors come first.
+
+    GitHub shows ten errors and ten warnings a step: another reason for groups.
+    """
+    failed = [(where, outcomes) for where, outcomes in found.groups if outcomes[0].status == "failed"]
+    for wanted in ("mandatory", "advisory"):
+        for where, outcomes in failed:
+            first = outcomes[0]
+            if first.level == wanted:
+                yield _command(ANNOTATIONS[wanted], where, first.rule.name, Located.message(outcomes))
+        if wanted == "mandatory":
+            for fault in found.waiver_faults:
+                yield _command("error", place_of(fault), WAIVERS_RULE, fault)
+
+
+def github_settings(problems: Sequence[str]) -> Iterator[str]:
+    """The same for mistakes in the settings themselves, on account of which nothing was checked."""
+    return (_command("error", place_of(text), "policy-settings", text) for text in problems)
+
+
+def _command(level: str, where: Place, title: str, text: str) -> str:
+    """One workflow command. Line breaks and some signs mean something in it."""
 
     def data(text: str) -> str:
         return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
-    for outcome in report.having("failed"):
-        level, where = SARIF_LEVEL[outcome.level], f"file=Pulumi.{stack}.yaml,line=1"
-        yield f"::{level} {where},title={outcome.rule.name}::{data(outcome.message)}"
-    for fault in report.waiver_faults:
-        yield f"::error file=policies/waivers.yaml,title={WAIVERS_RULE}::{data(fault)}"
+    file = data(where[0]).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} file={file},line={where[1]},title={title}::{data(text)}"
 
 
 def table(report: Report) -> Table | None:
     """Faults, one row for each rule and fault with the resources that share it; None where there are none."""
-    rows: dict[tuple[str, str], list[Outcome]] = {}
+    rows: dict[tuple[str, str, bool], list[Outcome]] = {}
     for outcome in (*report.having("failed", "mandatory"), *report.having("failed", "advisory")):
-        rows.setdefault((outcome.rule.name, outcome.fault), []).append(outcome)
+        rows.setdefault((outcome.rule.name, outcome.fault, False), []).append(outcome)
     for outcome in report.having("waived"):
-        rows.setdefault((outcome.rule.name, f"{outcome.fault} (waived)"), []).append(outcome)
+        rows.setdefault((outcome.rule.name, outcome.fault, True), []).append(outcome)
     if not rows and not report.waiver_faults:
         return None
     drawn = Table("rule", "severity", "verdict", "resource", "fault", "fix", show_lines=False)
-    for (name, fault), outcomes in rows.items():
+    for (name, fault, _), outcomes in rows.items():
         first = outcomes[0]
         verdict = "waived" if first.waiver else first.level
         style = {"mandatory": "red", "advisory": "yellow", "waived": "dim"}[verdict]
         where = "\n".join(dict.fromkeys(o.resource for o in outcomes))
         fix = f"until {first.waiver.expires}" if first.waiver else first.rule.remediation
-        drawn.add_row(
-            name, first.rule.severity, verdict, where, fault.removesuffix(" (waived)"), fix, style=style
-        )
+        drawn.add_row(name, first.rule.severity, verdict, where, fault, fix, style=style)
     for fault in report.waiver_faults:
-        drawn.add_row(WAIVERS_RULE, "medium", "mandatory", "policies/waivers.yaml", fault, "", style="red")
+        where, _, what = fault.partition(": ")
+        text, _, fix = what.partition(". Fix: ")
+        drawn.add_row(WAIVERS_RULE, "medium", "mandatory", where, text, fix, style="red")
     return drawn
 
 

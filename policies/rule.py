@@ -16,15 +16,16 @@ SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault that a whole-stack rule found; `resource` and `urn` say where."""
+    """One fault that a rule found; `resource`, `urn` and `place` (`file:line`) say where."""
 
     resource: str
     text: str
     urn: str = ""
+    place: str = ""
 
     @classmethod
     def at(cls, resource: Resource, text: str) -> Fault:
-        return cls(resource.name, text, resource.urn)
+        return cls(resource.name, text, resource.urn, resource.place)
 
 
 ResourceCheck = Callable[[Resource], Iterable[str]]

@@ -1,4 +1,4 @@
-"""Where resources come from: the program run under mocks, exported state, or running containers."""
+"""Where resources come from: the program run under mocks, the build files beside it, exported state."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import runpy
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,11 +15,13 @@ from unittest.mock import patch
 import pulumi
 import yaml
 from pulumi.runtime import mocks, set_all_config, set_mocks
-from pulumi.runtime.stack import run_pulumi_func
+from pulumi.runtime.stack import register_stack_transformation, run_pulumi_func
 
+from policies import buildfile, documents
 from policies.model import KINDS, Resource, Source
+from policies.places import declared
+from policies.settings import ROOT, stacks
 
-ROOT = Path(__file__).parent.parent
 PROJECT = "aidc"
 # The engine marks a secret by this signature under this key; the value is in "value" or "ciphertext".
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
@@ -35,12 +38,24 @@ class SourceError(Exception):
 class _Recorder(mocks.Mocks):
     """Answers every registration with its inputs, so that all outputs are known, and keeps them."""
 
-    def __init__(self) -> None:
-        self.registered: list[Resource] = []
+    def __init__(self, root: Path) -> None:
+        self._registered: list[tuple[int, Resource]] = []
+        self._declared: dict[tuple[str, str], tuple[int, str]] = {}
+        self._root = root
+
+    def declare(self, args: pulumi.ResourceTransformationArgs) -> None:
+        """Called within a resource's constructor: then its declaration is on the call stack."""
+        self._declared[args.type_, args.name] = len(self._declared), declared(self._root)
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        self.registered.append(from_engine(args.typ, args.name, args.inputs))
+        number, place = self._declared.get((args.typ, args.name), (-1, ""))
+        resource = replace(from_engine(args.typ, args.name, args.inputs), place=place)
+        self._registered.append((number, resource))
         return f"{args.name}-id", args.inputs
+
+    def resources(self) -> tuple[Resource, ...]:
+        """In the order of the program: registrations overtake one another."""
+        return tuple(resource for _, resource in sorted(self._registered, key=lambda found: found[0]))
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         return args.args, []
@@ -70,9 +85,10 @@ def program(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
     Raises:
         SourceError: there is no such stack, or the program refuses its configuration.
     """
-    recorder, configuration = _Recorder(), _configuration(stack, root)
+    recorder, configuration = _Recorder(root), _configuration(stack, root)
 
     def run() -> None:
+        register_stack_transformation(recorder.declare)
         runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
     async def main() -> None:
@@ -89,7 +105,16 @@ def program(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
         asyncio.run(main())
     except (pulumi.RunError, SystemExit, FileNotFoundError) as error:
         raise SourceError(f"stack {stack}: the program does not run: {error}") from error
-    return tuple(recorder.registered)
+    return recorder.resources()
+
+
+def plan(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
+    """Everything that is known before anything is created: the program's resources, and the build files.
+
+    Raises:
+        SourceError: see `program`.
+    """
+    return (*program(stack, root), *buildfile.build_files(root))
 
 
 def _image(name: str, build: Path) -> str:
@@ -99,13 +124,19 @@ def _image(name: str, build: Path) -> str:
 def _configuration(stack: str, root: Path) -> dict[str, str]:
     """The stack's YAML as the engine hands it to a program: objects as JSON, secrets by stand-ins."""
     path = root / f"Pulumi.{stack}.yaml"
-    if not path.exists():
-        known = sorted(p.name.split(".")[1] for p in root.glob("Pulumi.*.yaml"))
-        raise SourceError(f"{path.name}: there is no such file. Fix: STACK=one of {', '.join(known)}")
-    try:
-        values = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("config") or {}
-    except yaml.YAMLError as error:
-        raise SourceError(f"{path.name}: this is no YAML: {error}") from error
+    if stack not in stacks(root):
+        known = ", ".join(sorted(stacks(root)))
+        raise SourceError(f"{path.name}: there is no such file. Fix: STACK=one of {known}")
+    problems: list[str] = []
+    # For what YAML forgives: of a key that is there twice, the last would win in silence.
+    root_node = documents.read(path, problems, path.name)
+    if root_node is not None and root_node.fields is None:
+        problems.append(documents.problem(root_node.place, "", "expected a map", "begin it with `config:`"))
+    if problems:
+        raise SourceError("\n".join(problems))
+    values = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("config") or {}
+    if not isinstance(values, dict):
+        raise SourceError(f"{path.name}: config: expected a map. Fix: write aidc:datacenter below it")
     stand_ins = {f"{PROJECT}:seed": FAKE_SEED, f"{PROJECT}:issued": FAKE_ISSUED}
     plain = {key: value for key, value in values.items() if key not in stand_ins}
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in plain.items()} | stand_ins

@@ -1,27 +1,31 @@
 """Waivers: exceptions from a rule for one resource, with a reason, an owner and an end.
 
-They live in `waivers.yaml`, never in the code of a rule. An expired waiver no longer waives, and an expired
-or unused one is itself a violation: the list holds what is needed today and nothing else.
+They live in `waivers.yaml`, never in the code of a rule. An expired waiver no longer waives, and one that is
+expired, unused or for nothing that exists is itself a violation: the list holds what is needed today.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-from policies.documents import Entry, SettingsError, entries
+from policies.documents import Node, problem, read, suggest
+from policies.model import stack_of
 
-FILE = Path(__file__).parent / "waivers.yaml"
-FIELDS = ("resource", "rule", "reason", "owner", "expires")
+FILE = "waivers.yaml"
+REQUIRED = ("resource", "rule", "reason", "owner", "expires")
+FIELDS = (*REQUIRED, "fault")
 SHORTEST_REASON = 20
 
 
 @dataclass(frozen=True)
 class Waiver:
-    """`resource` is a Docker name; `{stack}` in it stands for the stack. Valid to the end of `expires`."""
+    """`resource` is a Docker name; `{stack}` in it stands for the stack. Valid to the end of `expires`.
+
+    `fault`, where given, is a part of the fault's text: other faults of the same rule are not waived.
+    """
 
     resource: str
     rule: str
@@ -29,56 +33,87 @@ class Waiver:
     owner: str
     expires: date
     place: str
+    fault: str = ""
 
-    def covers(self, stack: str, rule: str, resource: str) -> bool:
-        return rule == self.rule and resource == self.resource.replace("{stack}", stack)
+    @property
+    def stack(self) -> str:
+        """The one stack that the waiver is for; empty where it is for all of them."""
+        return stack_of(self.resource)
+
+    def covers(self, stack: str, rule: str, resource: str, fault: str) -> bool:
+        mine = rule == self.rule and resource == self.resource.replace("{stack}", stack)
+        return mine and self.fault in fault
 
     def expired(self, today: date) -> bool:
         return today > self.expires
 
 
-def load(rules: Collection[str], path: Path = FILE) -> tuple[Waiver, ...]:
-    """All waivers of a file.
-
-    Raises:
-        SettingsError: with every mistake in the file.
-    """
+def load(
+    rules: Collection[str], stacks: Collection[str], problems: list[str], path: Path
+) -> tuple[Waiver, ...]:
+    """The waivers of a file that have no mistake. Mistakes go to `problems`."""
+    root = read(path, problems)
+    if root is None:
+        return ()
+    if root.items is None:
+        fix = 'begin each waiver with "- resource: ", or write []'
+        problems.append(problem(root.place, "", "expected a list of waivers", fix))
+        return ()
     waivers: list[Waiver] = []
-    problems: list[str] = []
-    for entry in entries(path):
-        found = _problems(entry, rules)
-        problems += [f"{entry.place}: {problem}" for problem in found]
-        if not found:
-            waivers.append(Waiver(**entry.value, place=entry.place))
-    seen: dict[tuple[str, str], str] = {}
+    for entry in root.items:
+        found = list(_problems(entry, rules, stacks))
+        problems += found
+        if not found and entry.fields is not None:
+            values = {field: node.value for field, node in entry.fields.items()}
+            waivers.append(Waiver(**values, place=entry.place))
+    first: dict[tuple[str, ...], str] = {}
     for waiver in waivers:
-        first = seen.setdefault((waiver.resource, waiver.rule), waiver.place)
-        if first != waiver.place:
-            problems.append(f"{waiver.place}: the same resource and rule are waived at {first}; remove one")
-    if problems:
-        raise SettingsError(problems)
+        place = first.setdefault((waiver.resource, waiver.rule, waiver.fault), waiver.place)
+        if place != waiver.place:
+            fault = f"the same is waived at {place}"
+            problems.append(problem(waiver.place, "resource", fault, "remove one of the two"))
     return tuple(waivers)
 
 
-def _problems(entry: Entry, rules: Collection[str]) -> list[str]:
-    value: Any = entry.value
-    if not isinstance(value, dict):
-        return [f"expected an entry with {', '.join(FIELDS)}"]
-    problems = [f"{field!r} is missing" for field in FIELDS if value.get(field) in (None, "")]
-    problems += [f"{field!r} is no field of a waiver; remove it" for field in value if field not in FIELDS]
-    for field in FIELDS[:-1]:
-        if value.get(field) is not None and not isinstance(value[field], str):
-            problems.append(f"{field!r} should be text")
-    if isinstance(value.get("rule"), str) and value["rule"] and value["rule"] not in rules:
-        problems.append(f"there is no rule {value['rule']!r} in policies/rules")
-    if any(sign in str(value.get("resource") or "") for sign in "*?["):
-        problems.append(
-            "'resource' takes no wildcards: waive each resource by name, with {stack} for the stack"
-        )
-    reason = value.get("reason")
-    if isinstance(reason, str) and 0 < len(reason) < SHORTEST_REASON:
-        problems.append(f"'reason' should say why, in {SHORTEST_REASON} characters or more")
-    # YAML reads a plain 2027-01-31 as a date; a datetime is a date too, and compares with none.
-    if value.get("expires") not in (None, "") and type(value["expires"]) is not date:
-        problems.append("'expires' should be a date, such as 2027-01-31")
-    return problems
+def _problems(entry: Node, rules: Collection[str], stacks: Collection[str]) -> Iterator[str]:
+    """Every mistake in one entry."""
+    fields = entry.fields
+    if fields is None:
+        yield problem(entry.place, "", "expected a waiver", f"write {', '.join(REQUIRED)}")
+        return
+    for name, node in fields.items():
+        if name not in FIELDS:
+            yield problem(node.place, name, "is no field of a waiver", suggest(name, FIELDS, "remove it"))
+    for name in FIELDS:
+        if name not in fields:
+            if name in REQUIRED:
+                yield problem(entry.place, name, "is missing", "add it")
+            continue
+        value, place = fields[name].value, fields[name].place
+        if value is None or (isinstance(value, str) and not value.strip()):
+            yield problem(place, name, "is empty", "fill it in, or remove the waiver")
+        elif name == "expires":
+            # YAML reads a plain 2027-01-31 as a date; a datetime is a date too, and compares with none.
+            if type(value) is not date:
+                fix = "write the last valid day without quotes, such as 2027-01-31"
+                yield problem(place, name, "is no date", fix)
+        elif not isinstance(value, str):
+            yield problem(place, name, "is no text", "write it as one text")
+        else:
+            yield from _text_problems(place, name, value.strip(), rules, stacks)
+
+
+def _text_problems(
+    place: str, name: str, value: str, rules: Collection[str], stacks: Collection[str]
+) -> Iterator[str]:
+    """Mistakes in a field that is a text and not empty."""
+    if name == "rule" and value not in rules:
+        fix = suggest(value, rules, "remove the waiver; docs/policies.md lists the rules")
+        yield problem(place, name, f"there is no rule {value!r}", fix)
+    elif name == "resource" and any(sign in value for sign in "*?["):
+        yield problem(place, name, "wildcards are not taken", "name one resource, with {stack} for the stack")
+    elif name == "resource" and stack_of(value) and stack_of(value) not in stacks:
+        fault = f"there is no stack {stack_of(value)!r} (Pulumi.{stack_of(value)}.yaml)"
+        yield problem(place, name, fault, "correct the name, or remove the waiver")
+    elif name == "reason" and len(value) < SHORTEST_REASON:
+        yield problem(place, name, "is too short to say why", f"use {SHORTEST_REASON} characters or more")

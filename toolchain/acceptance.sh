@@ -3,8 +3,26 @@
 # KEEP=1 leaves the stack for a closer look. Arguments go to pytest.
 set -euo pipefail
 
+# What carries the stack's label, and its firewall table: nothing, once the stack is destroyed.
+leftovers() {
+  local label=label=aidc.stack=$STACK firewall
+  docker ps --all --filter "$label" --format 'container {{.Names}}'
+  docker network ls --filter "$label" --format 'network {{.Name}}'
+  docker volume ls --filter "$label" --format 'volume {{.Name}}'
+  firewall=$(docker images --quiet aidc-firewall | head -n 1)
+  docker run --rm --network=host --cap-drop=ALL --cap-add=NET_ADMIN --user=0 "$firewall" nft list tables |
+    grep -w "aidc_$STACK" || true
+}
+
 remove() {
-  [ -n "${KEEP:-}" ] || python -m operations destroy --stack "$STACK" --purge --yes
+  local left
+  [ -z "${KEEP:-}" ] || return 0
+  python -m operations destroy --stack "$STACK" --purge --yes
+  left=$(leftovers)
+  if [ -n "$left" ]; then
+    printf 'error: destroy left behind:\n%s\n' "$left" >&2
+    exit 1
+  fi
 }
 trap remove EXIT
 trap 'exit 130' INT TERM

@@ -5,6 +5,7 @@ BASE_SUITE=trixie
 BASE_IMAGE=debian:$BASE_SUITE-slim
 ENGINE_LOG=/var/log/aidc-dockerd.log
 ENGINE_WAIT=300
+engine_tries=0
 
 engine_reachable() { docker version >/dev/null 2>&1; }
 
@@ -47,9 +48,16 @@ start_dockerd() {
   note "starting dockerd, log in $ENGINE_LOG"
   setsid nohup dockerd >>"$ENGINE_LOG" 2>&1 </dev/null 9>&- &
   dockerd=$!
+  engine_tries=$((engine_tries + 1))
 }
 
-dockerd_runs() { kill -0 "$dockerd" 2>/dev/null; }
+# dockerd gives its containerd 15 s to start: on a slow disk the second try finds it in memory.
+dockerd_runs() {
+  if kill -0 "$dockerd" 2>/dev/null; then return 0; fi
+  if [ "$engine_tries" -ge 3 ]; then return 1; fi
+  note "dockerd ended; starting it again"
+  start_dockerd
+}
 docker_unit_runs() { systemctl is-active --quiet docker || systemctl show docker --property ActiveState | grep -q activating; }
 
 # await_engine RUNS LOG: waits for the engine while RUNS says that its process is there; LOG

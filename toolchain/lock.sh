@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Resolves the requirements.in files. The compute image's is bound to the host's versions, so
-# that the same training code computes the same numbers in both; `--fork-strategy fewest` keeps
-# one version of each package for all Python versions.
+# Resolves the requirements.in files. The policy check's and the compute image's are bound to the
+# host's versions: in CI as here, and the same training code computes the same numbers in both.
+# `--fork-strategy fewest` keeps one version of each package for all Python versions.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,6 +11,8 @@ compile() {
 }
 
 compile --python-version 3.11 --output-file requirements.txt requirements.in
+compile --python-version 3.11 --constraints requirements.txt \
+  --output-file policies/requirements.txt policies/requirements.in
 compile --python-version 3.11 --output-file toolchain/go/requirements.txt toolchain/go/requirements.in
 cd images/compute
 compile --python-version 3.13 --constraints ../../requirements.txt \

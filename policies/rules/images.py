@@ -10,6 +10,7 @@ from policies.rule import resource_rule
 
 # Repositories that a container may come from: ours are built here. A dot or a slash would name a registry.
 ALLOWED_REPOSITORIES = re.compile(r"aidc-[a-z0-9-]+")
+SSH_SERVERS = frozenset({"sshd", "openssh-server", "dropbear", "dropbear-bin", "dropbear-run", "tinysshd"})
 SECRET_NAME = re.compile(
     r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|ROOT_USER|CREDENTIAL|CONNECTION_STRING"
 )
@@ -87,6 +88,28 @@ def registry_allowlist(resource: Resource) -> Iterator[str]:
     reference = _reference(resource)
     if not ALLOWED_REPOSITORIES.fullmatch(_split(reference)[0]) and not _is_id(reference):
         yield f"image {reference} comes from a repository that is not on the list"
+
+
+@resource_rule(
+    "container",
+    "buildfile",
+    severity="high",
+    level="mandatory",
+    cis=("5.7",),
+    fix="remove it: docker exec and the logs serve for a look inside",
+)
+def no_sshd(resource: Resource) -> Iterator[str]:
+    """Checks whether no SSH server is in an image or run in a container, past the flow table."""
+    if resource.kind == "buildfile":
+        for instruction in resource.get("instructions") or ():
+            words = re.split(r"[\s\"',/\[\]]+", instruction.arguments)
+            for server in sorted(SSH_SERVERS.intersection(words)):
+                yield f"line {instruction.line}: {server} is in the image"
+        return
+    run = [word for key in ("command", "entrypoints") for word in resource.each(key)]
+    run += resource.mapping("healthcheck").get("tests") or ()
+    for server in sorted(SSH_SERVERS.intersection(re.split(r"[\s/]+", " ".join(map(str, run))))):
+        yield f"{server} is run"
 
 
 @resource_rule(

@@ -162,6 +162,19 @@ def no_host_ipc(container: Resource) -> Iterator[str]:
 
 @resource_rule(
     "container",
+    severity="medium",
+    level="mandatory",
+    cis=("5.21",),
+    fix="remove utsMode",
+)
+def no_host_uts(container: Resource) -> Iterator[str]:
+    """Checks whether a container cannot change the host's name (seen live: the provider has no input)."""
+    if container.text("utsMode") == "host":
+        yield "utsMode is host"
+
+
+@resource_rule(
+    "container",
     severity="high",
     level="mandatory",
     cis=("5.31",),

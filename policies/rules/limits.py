@@ -117,7 +117,7 @@ def restart_bounded(container: Resource) -> Iterator[str]:
     "container",
     severity="medium",
     level="mandatory",
-    cis=("5.27",),
+    cis=("4.6", "5.27"),
     also=("DS-0026",),
     fix='set healthcheck.tests, such as ["CMD", "program", "argument"]',
 )
@@ -152,7 +152,6 @@ def graceful_stop(container: Resource) -> Iterator[str]:
     "container",
     severity="low",
     level="advisory",
-    cis=("2.13",),
     fix="set logOpts max-size and max-file",
 )
 def log_cap(container: Resource) -> Iterator[str]:

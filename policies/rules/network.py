@@ -79,6 +79,20 @@ def own_network(container: Resource) -> Iterator[str]:
 
 
 @resource_rule(
+    "container",
+    severity="high",
+    level="mandatory",
+    also=("CVE-2024-29018",),
+    fix='set dns to ["127.0.0.1"]: names of the stack still resolve',
+)
+def closed_dns(container: Resource) -> Iterator[str]:
+    """Checks whether no name lookup of a container is handed on to the outside, a way for data to leak."""
+    # Without networks of its own a container asks the host's resolver or nobody.
+    if container.networks and [str(server) for server in container.each("dns")] != ["127.0.0.1"]:
+        yield "dns is not the container's own loopback alone"
+
+
+@resource_rule(
     "network",
     severity="critical",
     level="mandatory",
@@ -153,6 +167,19 @@ def fixed_address(container: Resource) -> Iterator[str]:
     for network in container.networks:
         if network not in fixed:
             yield f"it has no fixed address in {network}"
+
+
+@resource_rule(
+    "engine",
+    severity="medium",
+    level="advisory",
+    cis=("5.1",),
+    fix="docker swarm leave, unless something else on this host needs it",
+)
+def no_swarm(engine: Resource) -> Iterator[str]:
+    """Checks whether the engine is in no swarm, which would open ports of the host (seen live)."""
+    if engine.text("swarm") not in ("", "inactive"):
+        yield f"swarm mode is {engine.text('swarm')}"
 
 
 def _port(port: object, key: str) -> str:

@@ -106,7 +106,7 @@ def no_deadly_caps(container: Resource) -> Iterator[str]:
     "container",
     severity="high",
     level="mandatory",
-    cis=("5.26",),
+    cis=("4.8", "5.26"),
     also=("KSV-0001",),
     fix='set securityOpts to ["no-new-privileges:true"]',
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from itertools import combinations
 
-from policies.model import Resource, Stack, segment_of
+from policies.model import Resource, Stack, connection, segment_of
 from policies.rule import Fault, stack_rule
 
 VAULT, BACKUP = "vault", "backup"
@@ -109,15 +109,15 @@ def _mounted(container: Resource) -> set[str]:
 def tls_in_transit(stack: Stack) -> Iterator[Fault]:
     """Checks whether every declared flow ends at a port that serves TLS."""
     plain = {
-        f"{flow.source}->{flow.destination} ({flow.segment})": None
+        connection(flow): None
         for flow in stack.flows
         if not any(
             listen.port <= flow.port and flow.port_end <= listen.port_end and "TLS" in listen.purpose
             for listen in stack.listens.get(flow.destination, ())
         )
     }
-    for connection in plain:
-        yield Fault(connection, "the connection is not encrypted")
+    for name in plain:
+        yield Fault(name, "the connection is not encrypted")
 
 
 @stack_rule(

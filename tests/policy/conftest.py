@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 import pytest
 
 from components.flows import FLOWS, LISTENS, Flow, Listen, memberships
-from policies.model import KINDS, Kind, Resource, Stack
+from policies import buildfile
+from policies.catalogue import RULES
+from policies.evaluate import Report, evaluate
+from policies.model import KINDS, REGISTERED, Kind, Resource, Stack
+from policies.waivers import Waiver
 
 Props = dict[str, Any]
 TYPES = {kind: type_ for type_, kind in reversed(list(KINDS.items()))}
+BUILD_FILE = """
+FROM debian:trixie-slim
+# Packages.
+RUN apt-get update \\
+ && apt-get install --yes --no-install-recommends curl \\
+ && rm -rf /var/lib/apt/lists/*
+RUN pip install --require-hashes --requirement requirements.txt
+ENV PASSWORD_FILE=/etc/aidc/password
+COPY server /usr/local/bin/server
+USER 10001
+"""
 SUBNETS = {"edge": 0, "service": 2, "fabric": 4, "storage": 6, "backup": 8}
 
 
@@ -33,6 +49,7 @@ def service(name: str, role: str, **extra: Any) -> Props:
         "cpus": "1.0",
         "ulimits": [{"name": "nproc", "soft": 512.0, "hard": 512.0}],
         "sysctls": {"net.ipv4.ip_forward": "0"},
+        "dns": ["127.0.0.1"],
         "tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=16m"},
         "healthcheck": {"tests": ["CMD", "healthcheck"]},
         "restart": "on-failure",
@@ -96,6 +113,7 @@ class Plant:
 
     kinds: dict[str, Kind]
     props: dict[str, Props]
+    types: dict[str, str] = field(default_factory=dict)
     flows: tuple[Flow, ...] = FLOWS
     listens: dict[str, tuple[Listen, ...]] = field(default_factory=lambda: dict(LISTENS))
 
@@ -105,14 +123,22 @@ class Plant:
     def add(self, key: str, kind: Kind, props: Props) -> None:
         self.kinds[key], self.props[key] = kind, props
 
-    def resource(self, key: str, type_: str = "") -> Resource:
+    def build(self, text: str) -> None:
+        """Append instructions to the build file."""
+        lines = self.props["build-file"]["instructions"]
+        self.props["build-file"]["instructions"] = (*lines, *buildfile.parse(text))
+
+    def resource(self, key: str) -> Resource:
         props, kind = self.props[key], self.kinds[key]
-        return Resource(
-            kind, str(props.get("name", key)), props, f"urn:{key}", type=type_ or TYPES.get(kind, "")
-        )
+        type_ = self.types.get(key) or TYPES.get(kind, "")
+        return Resource(kind, str(props.get("name", key)), props, f"urn:{key}", type=type_)
 
     def stack(self) -> Stack:
-        return Stack(tuple(self.resource(key) for key in self.props), self.flows, self.listens)
+        return Stack(tuple(self.resource(key) for key in self.props), self.flows, self.listens, "test")
+
+    def registered(self) -> tuple[Resource, ...]:
+        """What Pulumi would know of: neither build files nor the engine."""
+        return tuple(r for r in self.stack().resources if r.kind in REGISTERED)
 
 
 def make_plant() -> Plant:
@@ -157,6 +183,12 @@ def make_plant() -> Plant:
         plant.add(f"{segment}-network", "network", _network(segment))
     for key, props in volumes.items():
         plant.add(key, "volume", props)
+    plant.add("image", "image", {"name": "aidc-vault:0123456789ab"})
+    plant.add("component", "other", {})
+    plant.types["component"] = "aidc:backup:Vault"
+    instructions = buildfile.parse(BUILD_FILE)
+    plant.add("build-file", "buildfile", {"name": "images/vault/Dockerfile", "instructions": instructions})
+    plant.add("engine", "engine", {"name": "engine", "swarm": "inactive"})
     # Some listeners of the product have no TLS, and waivers that say why; a clean stack needs none.
     plant.listens = {
         role: tuple(replace(listen, purpose="TLS") for listen in listens) for role, listens in LISTENS.items()
@@ -167,3 +199,18 @@ def make_plant() -> Plant:
 @pytest.fixture
 def plant() -> Plant:
     return make_plant()
+
+
+@pytest.fixture
+def faulty(plant: Plant) -> Report:
+    """One mandatory fault, one advisory, one waived, one unused waiver; a secret nearby."""
+    plant["vault"].update(privileged=True, envs=["ROOT_PASSWORD=hunter2"])
+    del plant["store"]["cpus"]
+    plant["backup"]["privileged"] = True
+    day = date(2027, 3, 1)
+    reason, owner = "Needed while the test is running.", "platform-security"
+    waivers = (
+        Waiver("aidc-{stack}-backup", "no-privileged", reason, owner, day, "policies/waivers.yaml:4"),
+        Waiver("aidc-{stack}-vault", "no-host-pid", reason, owner, day, "policies/waivers.yaml:9"),
+    )
+    return evaluate(plant.stack(), RULES, waivers, {}, day)

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from policies.sources import ROOT
+from policies.model import REGISTERED
+from policies.settings import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("pulumi") is None, reason="needs the pulumi CLI: make setup")
 
@@ -31,7 +32,7 @@ for item in json.loads(pathlib.Path("resources.json").read_text()):
 """
 
 
-def preview(plant: Any, folder: Path) -> subprocess.CompletedProcess[str]:
+def preview(plant: Any, folder: Path, pack: Path = ROOT / "policies") -> subprocess.CompletedProcess[str]:
     """`pulumi preview` of the plant's resources with the pack, on a backend of its own."""
     (folder / "state").mkdir()
     virtualenv = Path(sys.executable).parent.parent
@@ -39,7 +40,11 @@ def preview(plant: Any, folder: Path) -> subprocess.CompletedProcess[str]:
     project = {"name": "aidc", "runtime": {"name": "python", "options": options}}
     (folder / "Pulumi.yaml").write_text(json.dumps(project), encoding="utf-8")
     (folder / "__main__.py").write_text(PROGRAM, encoding="utf-8")
-    resources = [{"key": key, "type": plant.resource(key).type, "props": plant[key]} for key in plant.props]
+    resources = [
+        {"key": key, "type": plant.resource(key).type, "props": plant[key]}
+        for key, kind in plant.kinds.items()
+        if kind in REGISTERED
+    ]
     (folder / "resources.json").write_text(json.dumps(resources), encoding="utf-8")
     environment = os.environ | {
         "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
@@ -55,7 +60,7 @@ def preview(plant: Any, folder: Path) -> subprocess.CompletedProcess[str]:
         )
 
     assert pulumi("stack", "init", "test").returncode == 0
-    return pulumi("preview", "--policy-pack", str(ROOT / "policies"))
+    return pulumi("preview", "--policy-pack", str(pack))
 
 
 @pytest.fixture
@@ -94,3 +99,17 @@ def test_a_violating_program_fails_and_says_why(guarded: Any, tmp_path: Path) ->
     assert "aidc-test-vault: privileged is set. Fix: remove privileged" in output
     assert "aidc-test-object-store-1: it joins backup, which no flow needs" in output
     assert "hunter2" not in output
+
+
+def test_a_level_of_the_stack_is_in_force(guarded: Any, tmp_path: Path) -> None:
+    """A copy of the pack with another level: what was advisory fails the preview of this stack."""
+    copy = tmp_path / "copy"
+    for part in ("policies", "components"):
+        shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    (copy / "Pulumi.test.yaml").touch()
+    (copy / "policies" / "levels.yaml").write_text("test: {cpu-limit: mandatory}\n", encoding="utf-8")
+    del guarded["vault"]["cpus"]
+    result = preview(guarded, tmp_path, copy / "policies")
+    assert result.returncode != 0
+    assert "[mandatory] [severity: medium]  cpu-limit" in result.stdout + result.stderr

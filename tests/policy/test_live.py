@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from policies.catalogue import RULES
 from policies.evaluate import faults
 from policies.model import Stack
 from policies.rule import ResourceRule
+from policies.sources import SourceError
 
 INSPECTED: dict[str, Any] = {
     "Id": "0a1b",
@@ -38,6 +40,7 @@ INSPECTED: dict[str, Any] = {
         "Tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=4m"},
         "Ulimits": [{"Name": "nproc", "Hard": 512, "Soft": 512}],
         "Sysctls": {"net.ipv4.ip_forward": "0"},
+        "Dns": ["127.0.0.1"],
         "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 5},
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m"}},
         "NetworkMode": "aidc-test-edge",
@@ -46,6 +49,7 @@ INSPECTED: dict[str, Any] = {
         "IpcMode": "private",
         "PidMode": "",
         "UsernsMode": "",
+        "UTSMode": "",
         "CgroupParent": "",
         "CgroupnsMode": "host",
         "Devices": [],
@@ -91,18 +95,53 @@ def test_a_hardened_container_passes() -> None:
         ("no-host-network", ("HostConfig", "NetworkMode"), "host"),
         ("no-host-pid", ("HostConfig", "PidMode"), "host"),
         ("no-host-ipc", ("HostConfig", "IpcMode"), "host"),
+        ("no-host-uts", ("HostConfig", "UTSMode"), "host"),
+        ("no-sshd", ("Path",), "/usr/sbin/sshd"),
         ("publish-explicit-ip", ("HostConfig", "PortBindings"), {"1/tcp": [{"HostIp": "", "HostPort": "1"}]}),
         ("fixed-address", ("NetworkSettings", "Networks"), {"aidc-test-edge": {}}),
         ("image-pinned", ("Config", "Image"), "aidc-load-balancer:latest"),
         ("no-secret-env", ("Config", "Env"), ["ROOT_PASSWORD=x"]),
+        ("closed-dns", ("HostConfig", "Dns"), []),
         ("own-network", ("NetworkSettings", "Networks"), {"bridge": {}}),
         ("gpu-scope", ("HostConfig", "DeviceRequests"), [{"Driver": "nvidia"}]),
     ],
 )  # fmt: skip
-def test_an_unhardened_container_is_found(rule: str, path: tuple[str, str], value: object) -> None:
-    inspected = deepcopy(INSPECTED)
-    inspected[path[0]][path[1]] = value
+def test_an_unhardened_container_is_found(rule: str, path: tuple[str, ...], value: object) -> None:
+    inspected = part = deepcopy(INSPECTED)
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
     assert rule in found(inspected)
+
+
+@pytest.mark.parametrize(("state", "violations"), [("inactive", 0), ("active", 1), ("pending", 1), ("", 0)])
+def test_a_swarm_is_found(state: str, violations: int) -> None:
+    stack = Stack((live.engine({"Swarm": {"LocalNodeState": state}}),))
+    (rule,) = (rule for rule in RULES if rule.name == "no-swarm")
+    assert len([fault for fault, clean in faults(rule, stack) if not clean]) == violations
+
+
+class _Engine:
+    """The part of a Docker client that is asked."""
+
+    def __init__(self, containers: list[dict[str, Any]]) -> None:
+        held = [SimpleNamespace(attrs=attrs) for attrs in containers]
+        self.containers = SimpleNamespace(list=lambda **_: held)
+        self.networks = self.volumes = SimpleNamespace(list=lambda **_: [])
+
+    def info(self) -> dict[str, Any]:
+        return {"Swarm": {"LocalNodeState": "inactive"}}
+
+
+def test_what_runs_is_the_labelled_things_and_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("docker.from_env", lambda: _Engine([INSPECTED]))
+    assert [resource.kind for resource in live.running("test")] == ["container", "engine"]
+
+
+def test_an_engine_without_the_stack_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("docker.from_env", lambda: _Engine([]))
+    with pytest.raises(SourceError, match="holds nothing of stack test"):
+        live.running("test")
 
 
 def test_a_mounted_socket_is_found() -> None:

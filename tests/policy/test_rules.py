@@ -11,7 +11,8 @@ import pytest
 from components.flows import Flow
 from policies.catalogue import MODULES, NAMES, RULES
 from policies.evaluate import faults
-from policies.rule import Rule
+from policies.rule import ResourceRule, Rule
+from tests.policy.conftest import make_plant
 
 BY_NAME = {rule.name: rule for rule in RULES}
 
@@ -74,10 +75,33 @@ def flow(rule: str, key: str, source: str, destination: str) -> Violation:
     return Violation(rule, f"flow-{source}-{destination}", key, change)
 
 
+def builds(rule: str, line: str) -> Violation:
+    """A violation by one more line in the build file."""
+    return Violation(rule, line, "build-file", lambda plant: plant.build(line))
+
+
+def rebuilds(rule: str, old: str, new: str) -> Violation:
+    """A violation by other words in the build file."""
+
+    def change(plant: Any) -> None:
+        lines = (
+            replace(i, arguments=i.arguments.replace(old, new)) for i in plant["build-file"]["instructions"]
+        )
+        plant["build-file"]["instructions"] = tuple(lines)
+
+    return Violation(rule, f"{old}-{new}", "build-file", change)
+
+
 def _unknown_type(plant: Any) -> None:
-    plant.add("swarm", "other", {"name": "aidc-test-swarm"})
-    original = plant.resource
-    plant.resource = lambda key: original(key, "docker:index/service:Service" if key == "swarm" else "")
+    plant.types["component"] = "docker:index/service:Service"
+
+
+def _no_build_user(plant: Any) -> None:
+    plant["build-file"]["instructions"] = plant["build-file"]["instructions"][:-1]
+
+
+def _new_stage(plant: Any) -> None:
+    plant.build("FROM scratch\nENTRYPOINT /server")
 
 
 def _ipv6_address(plant: Any) -> None:
@@ -167,7 +191,52 @@ VIOLATIONS = (
     sets("gpu-scope", deviceRequests=[{"driver": "nvidia"}]),
     sets("gpu-scope", runtime="nvidia"),
     adds("gpu-scope", "envs", "LD_PRELOAD=/evil.so", key="node"),
-    Violation("known-type", "swarm-service", "swarm", _unknown_type),
+    Violation("known-type", "swarm-service", "component", _unknown_type),
+    sets("no-host-uts", utsMode="host"),
+    sets("no-swarm", key="engine", what="active", swarm="active"),
+    adds("no-sshd", "command", "/usr/sbin/sshd", what="command"),
+    adds("no-sshd", "entrypoints", "dropbear", what="entrypoint"),
+    sets("no-sshd", healthcheck={"tests": ["CMD-SHELL", "pidof sshd"]}),
+    builds("no-sshd", "RUN apt-get install --yes openssh-server"),
+    builds("no-sshd", 'CMD ["/usr/sbin/sshd","-D"]'),
+    Violation("image-user", "no-USER", "build-file", _no_build_user),
+    Violation("image-user", "new-stage", "build-file", _new_stage),
+    *(builds("image-user", f"USER {user}") for user in ("root", "0", "0:10001", "server", "00")),
+    *(
+        builds("base-allowlist", f"FROM {base}")
+        for base in ("debian", "debian:latest", "evil/debian:trixie-slim", "--platform=amd64 alpine AS build")
+    ),
+    rebuilds("minimal-packages", "--no-install-recommends ", ""),
+    rebuilds("minimal-packages", "rm -rf /var/lib/apt/lists/*", "true"),
+    rebuilds("update-with-install", "apt-get update", "true"),
+    builds("update-with-install", "RUN apt-get update"),
+    builds("update-with-install", "RUN --mount=type=cache,target=/x apt-get -q update"),
+    builds("copy-not-add", "ADD archive.tar /"),
+    *(
+        builds("no-build-secret", line)
+        for line in (
+            "ENV ADMIN_PASSWORD=hunter2",
+            "ENV MODE=x API_KEY=hunter2",
+            "ENV api_key hunter2",
+            "ARG TOKEN",
+            "COPY server.key /etc/aidc/",
+            "COPY --chown=0 .env id_ed25519 /",
+            "RUN git clone https://user:hunter2@host/x",
+        )
+    ),
+    rebuilds("verified-packages", "--require-hashes ", ""),
+    *(
+        builds("verified-packages", line)
+        for line in (
+            "RUN uv pip install ray",
+            "RUN CI=1 /opt/venv/bin/pip install --upgrade pip",
+            "RUN curl -fsSLO host/x && tar -xf x",
+            "RUN apt-get update && apt-get install --allow-unauthenticated x",
+        )
+    ),
+    sets("image-pinned", key="image", what="image", name="aidc-vault:1.2"),
+    sets("no-latest", key="image", what="image", name="aidc-vault:latest"),
+    sets("registry-allowlist", key="image", what="image", name="evil:0123456789ab"),
     removes("readonly-root", "readOnly"),
     sets("readonly-root", readOnly=False),
     *(
@@ -233,6 +302,9 @@ VIOLATIONS = (
     removes("own-network", "networksAdvanced"),
     sets("own-network", what="bridge", networksAdvanced=[], networkMode="bridge"),
     joins("own-network", "vault", "bridge"),
+    removes("closed-dns", "dns"),
+    sets("closed-dns", dns=["192.0.2.53"]),
+    sets("closed-dns", what="one-more", dns=["127.0.0.1", "192.0.2.53"]),
     *(
         removes("internal-network", "internal", f"{segment}-network")
         for segment in ("service", "fabric", "storage", "backup")
@@ -281,8 +353,7 @@ VIOLATIONS = (
 def test_the_clean_stack_keeps_the_rule(rule: Rule, plant: Any) -> None:
     found = list(faults(rule, plant.stack()))
     assert [fault for fault, clean in found if not clean] == []
-    looked_at = {resource.kind for resource in plant.stack().resources} & set(getattr(rule, "on", ()))
-    assert found or not looked_at, "the clean fixture holds nothing that the rule looks at"
+    assert found, "the clean fixture holds nothing that the rule looks at"
 
 
 @pytest.mark.parametrize("violation", VIOLATIONS, ids=lambda v: f"{v.rule}-{v.what}")
@@ -302,6 +373,19 @@ def test_the_rule_finds(violation: Violation, plant: Any) -> None:
 
 def test_every_rule_has_a_violating_fixture() -> None:
     assert {violation.rule for violation in VIOLATIONS} == NAMES
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES if isinstance(r, ResourceRule)], ids=lambda r: r.name)
+def test_every_kind_that_the_rule_looks_at_has_both_fixtures(rule: ResourceRule) -> None:
+    kinds = make_plant().kinds
+    violating = {kinds[v.key] for v in VIOLATIONS if v.rule == rule.name}
+    assert violating == set(rule.on)
+    assert set(rule.on) <= set(kinds.values())
+
+
+def test_fixtures_have_names_of_their_own() -> None:
+    names = [(violation.rule, violation.what, violation.key) for violation in VIOLATIONS]
+    assert len(set(names)) == len(names)
 
 
 def test_rule_names_are_unique() -> None:

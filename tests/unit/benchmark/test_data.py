@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from benchmark.config import WORKLOADS_DIR, DigitsData, GaussianData, SourceCodeData, Workload, load
 from benchmark.data import dataset, stages, stdlib
@@ -72,7 +74,8 @@ def test_augmentation_touches_the_training_part_only() -> None:
 
 def test_gaussian_classes_are_the_sign_of_the_product() -> None:
     train = stages.run(GaussianData(source="gaussians", train=20_000, heldout=10)).train.arrays
-    right = (train["x"][:, 0] * train["x"][:, 1] > 0) == (train["y"] == 1)
+    x: NDArray[Any] = train["x"]
+    right = (x[:, 0] * x[:, 1] > 0) == (train["y"] == 1)
     assert right.mean() == pytest.approx(0.9555, abs=0.006)
 
 

@@ -15,7 +15,7 @@ from benchmark.errors import CheckpointError
 from benchmark.rayjobs import message_of
 from benchmark.store import DirectoryStore, put_json
 
-CONFIGS = {
+CONFIGS: dict[str, MlpConfig | GptConfig] = {
     "mlp": MlpConfig(kind="mlp", inputs=3, hidden=[4], outputs=1),
     "digits": MlpConfig(kind="mlp", inputs=4, hidden=[8], outputs=10),
     "bytelm": GptConfig(kind="gpt", depth=1, width=8, heads=2, context=8),
@@ -103,8 +103,9 @@ def test_a_batch_answers_like_single_requests(arguments: serve.Arguments) -> Non
 def test_a_clients_mistake_is_explained(
     arguments: serve.Arguments, request_: str, body: bytes, status: int, words: str
 ) -> None:
+    method, path = request_.split()
     with pytest.raises(serve.RequestError, match=words) as caught:
-        serve.Router(arguments).route(*request_.split(), body)
+        serve.Router(arguments).route(method, path, body)
     assert caught.value.status == status
 
 

@@ -1,0 +1,259 @@
+"""Does a rule notice? Each hardening of a stack's resources taken away, each known hole opened, one by one.
+
+A mutant is one resource with one change. It survives when no rule finds a fault that was not there before.
+The tests run all of them, and docs/policies.md tells the figures; `make policy` runs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache, partial
+from typing import Any
+
+from components.flows import FLOWS, LISTENS
+from policies import buildfile, settings, sources
+from policies.catalogue import NAMES, RULES
+from policies.evaluate import evaluate
+from policies.model import Kind, Resource, Stack
+from policies.rule import ResourceRule, Rule, StackRule
+from policies.waivers import Waiver
+
+Props = dict[str, Any]
+Change = Callable[[Props], object]
+
+STACK = "test"
+# Waivers are in force on every day that is not after their end: the figures do not change with the calendar.
+DAY = date.min
+
+HARDENING: dict[str, list[str]] = {
+    "container": [
+        "user", "readOnly", "capabilities", "securityOpts", "memory", "memorySwap", "cpus", "ulimits",
+        "sysctls", "healthcheck", "restart", "destroyGraceSeconds", "logOpts", "networksAdvanced", "labels",
+        "dns",
+    ],
+    "seed": ["capabilities", "securityOpts", "networkMode", "start", "labels"],
+    "network": ["internal", "ipamConfigs", "options"],
+    "volume": ["labels"],
+}  # fmt: skip
+# Values that take nothing away: root is the default user, "no" the default restart.
+DEFAULTS = {"user": "0", "restart": "no"}
+ENVIRONMENT = ("MINIO_KMS_", "RAY_AUTH_")
+FLAGS = ("--append-only", "--private-repos", "--htpasswd-file", "--tls", "--certs-dir")
+
+# Single properties that open a hole, and items that open one in a list.
+HOLES: dict[Kind, list[Props]] = {
+    "container": [
+        {"privileged": True},
+        {"publishAllPorts": True},
+        {"pidMode": "host"},
+        {"ipcMode": "host"},
+        {"utsMode": "host"},
+        {"usernsMode": "host"},
+        {"networkMode": "host"},
+        {"networkMode": "container:other"},
+        {"cgroupParent": "/"},
+        {"memorySwap": -1},
+        {"restart": "always"},
+        {"capabilities": {"drops": ["ALL"], "adds": ["SYS_ADMIN"]}},
+    ],
+    "network": [{"ipv6": True}, {"driver": "macvlan"}],
+    "volume": [{"driverOpts": {"type": "none", "o": "bind", "device": "/"}}],
+}
+MORE: dict[str, tuple[Any, ...]] = {
+    "securityOpts": ("seccomp=unconfined", "apparmor=unconfined", "label=disable"),
+    "mounts": tuple(
+        {"type": "bind", "source": source, "target": "/host", "readOnly": True}
+        for source in ("/var/run/docker.sock", "/", "/etc")
+    ),
+    "devices": ({"hostPath": "/dev/sda"},),
+    "deviceCgroupRules": ("a *:* rwm",),
+    "groupAdds": ("0",),
+    "envs": ("ADMIN_PASSWORD=mutant", "LD_PRELOAD=/mutant.so"),
+    "command": ("--password=mutant", "/usr/sbin/sshd"),
+    "ports": ({"internal": 1, "external": 10001, "ip": "0.0.0.0"},),
+    "networksAdvanced": ({"name": "bridge"},),
+}
+WHILE_RUNNING = frozenset({"memorySwap", "restart", "groupAdds"})
+BUILD_FLAGS = ("--no-install-recommends", "--require-hashes", "/var/lib/apt/lists/*")
+BUILD_MORE = (
+    "FROM mutant:latest",
+    "USER 0",
+    "ADD archive.tar /",
+    "ENV ADMIN_PASSWORD=mutant",
+    "COPY server.key /",
+    "RUN apt-get update",
+    "RUN pip install mutant",
+    "RUN curl -O https://mutant",
+    "EXPOSE sshd",
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One changed resource; `index` is the place of the original among all resources."""
+
+    index: int
+    what: str
+    resource: Resource
+
+    @property
+    def name(self) -> str:
+        return f"{self.resource.name}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Mutants and survivors of one kind of resource."""
+
+    kind: str
+    mutants: int
+    survivors: tuple[str, ...]
+
+
+def mutants(resources: tuple[Resource, ...]) -> Iterator[Mutant]:
+    """Every mutant of every resource, in a fixed order."""
+    for index, resource in enumerate(resources):
+        if resource.kind == "buildfile":
+            for what, instructions in _build_changes(resource):
+                yield Mutant(index, what, replace(resource, props={"instructions": instructions}))
+            continue
+        for what, change in (*_options(resource), *_parts(resource), *_settings(resource), *_holes(resource)):
+            props = deepcopy(dict(resource.props))
+            change(props)
+            yield Mutant(index, what, replace(resource, props=props))
+
+
+def _options(resource: Resource) -> Iterator[tuple[str, Change]]:
+    """Single properties, taken away."""
+    for name in HARDENING.get("seed" if resource.is_seed else resource.kind, ()):
+        value = resource.get(name)
+        # `start` is hardening where it is false; empty lists and a false `internal` (the edge) are not.
+        if name == "start" or (value and value != DEFAULTS.get(name)):
+            yield f"no {name}", partial(_without, name)
+
+
+def _without(name: str, props: Props) -> None:
+    del props[name]
+
+
+def _parts(resource: Resource) -> Iterator[tuple[str, Change]]:
+    """Parts of ports, attachments, mounts, uploads and tmpfs, taken away."""
+    for name, key in (("ports", "ip"), ("networksAdvanced", "ipv4Address"), ("uploads", "permissions")):
+        for index, _ in enumerate(resource.each(name)):
+            yield f"no {name}[{index}].{key}", partial(_without_part, name, index, key)
+    for index, _ in enumerate(resource.each("networksAdvanced")):
+        yield f"no networksAdvanced[{index}]", partial(_leave, index)
+    for index, mount in enumerate(resource.each("mounts")):
+        if mount.get("readOnly"):
+            yield f"no mounts[{index}].readOnly", partial(_without_part, "mounts", index, "readOnly")
+    for path, value in resource.mapping("tmpfs").items():
+        for flag in ("noexec", "nosuid", "size="):
+            less = ",".join(option for option in value.split(",") if not option.startswith(flag))
+            yield f"no {flag} on {path}", partial(_set, {"tmpfs": {**resource.mapping("tmpfs"), path: less}})
+
+
+def _without_part(name: str, index: int, key: str, props: Props) -> None:
+    del props[name][index][key]
+
+
+def _leave(index: int, props: Props) -> None:
+    """Detach a container from one segment."""
+    if props.get("networkMode") == props["networksAdvanced"].pop(index)["name"]:
+        del props["networkMode"]
+
+
+def _set(values: Props, props: Props) -> None:
+    props.update(deepcopy(values))
+
+
+def _settings(resource: Resource) -> Iterator[tuple[str, Change]]:
+    """What the service itself is told, and its image."""
+    for variable in resource.each("envs"):
+        if variable.startswith(ENVIRONMENT):
+            yield f"no variable {variable}", partial(_remove, "envs", variable)
+    for flag in FLAGS:
+        if flag in resource.each("command"):
+            yield f"no {flag}", partial(_remove, "command", flag)
+    if resource.kind == "container":
+        repository = resource.text("image").partition(":")[0]
+        for image in (repository, f"{repository}:latest", f"mutant/{resource.text('image')}"):
+            yield f"image {image}", partial(_set, {"image": image})
+
+
+def _remove(name: str, item: str, props: Props) -> None:
+    props[name].remove(item)
+
+
+def _holes(resource: Resource) -> Iterator[tuple[str, Change]]:
+    """Known holes, opened. What only a running process could use is none in a seed."""
+    none = WHILE_RUNNING if resource.is_seed else frozenset()
+    for values in HOLES.get(resource.kind, ()):
+        if any(resource.get(name) != value for name, value in values.items()) and none.isdisjoint(values):
+            yield ", ".join(f"{k} = {v}" for k, v in values.items()), partial(_set, values)
+    if resource.kind == "container":
+        for name, items in MORE.items():
+            for item in items if name not in none else ():
+                yield f"{name} + {item}", partial(_add, name, item)
+        yield (
+            "capability SYS_ADMIN",
+            partial(_set, {"capabilities": {"drops": ["ALL"], "adds": ["SYS_ADMIN"]}}),
+        )
+
+
+def _add(name: str, item: Any, props: Props) -> None:
+    props[name] = [*props.get(name, ()), deepcopy(item)]
+
+
+def _build_changes(resource: Resource) -> Iterator[tuple[str, tuple[buildfile.Instruction, ...]]]:
+    """A build file without its user or a flag, and with a line more at its end."""
+    lines: tuple[buildfile.Instruction, ...] = resource.props["instructions"]
+    if any(line.name == "USER" for line in lines):
+        yield "no USER", tuple(line for line in lines if line.name != "USER")
+    for flag in BUILD_FLAGS:
+        if any(flag in line.arguments for line in lines):
+            less = (replace(line, arguments=line.arguments.replace(flag, "")) for line in lines)
+            yield f"no {flag}", tuple(less)
+    for text in BUILD_MORE:
+        (more,) = buildfile.parse(text)
+        yield f"+ {text}", (*lines, replace(more, line=lines[-1].line + 1))
+
+
+def _failed(
+    resources: tuple[Resource, ...], rules: Iterable[Rule], waivers: tuple[Waiver, ...]
+) -> set[tuple[str, str, str]]:
+    report = evaluate(Stack(resources, FLOWS, LISTENS), rules, waivers, {}, DAY)
+    return {(o.rule.name, o.resource, o.fault) for o in report.having("failed")}
+
+
+def judge(
+    resources: tuple[Resource, ...], rules: Iterable[Rule], waivers: tuple[Waiver, ...]
+) -> tuple[Figures, ...]:
+    """Mutants of `resources`, and which of them no rule finds, for each kind of resource."""
+    rules = tuple(rules)
+    alone = [rule for rule in rules if isinstance(rule, ResourceRule)]
+    together = [rule for rule in rules if isinstance(rule, StackRule)]
+    before = _failed(resources, rules, waivers)
+    made: dict[str, int] = {}
+    survivors: dict[str, list[str]] = {}
+    for mutant in mutants(resources):
+        kind = mutant.resource.kind
+        made[kind] = made.get(kind, 0) + 1
+        # The rules of one resource are asked first: nearly every mutant falls there, and it is cheap.
+        if not _failed((mutant.resource,), alone, waivers) - before:
+            everything = (*resources[: mutant.index], mutant.resource, *resources[mutant.index + 1 :])
+            if not _failed(everything, together, waivers) - before:
+                survivors.setdefault(kind, []).append(mutant.name)
+    return tuple(Figures(kind, count, tuple(survivors.get(kind, ()))) for kind, count in made.items())
+
+
+@cache
+def figures() -> tuple[Figures, ...]:
+    """The figures of the test stack's plan, by all rules. Takes a few seconds.
+
+    Raises:
+        SourceError, SettingsError: there is no plan to mutate.
+    """
+    return judge(sources.plan(STACK), RULES, settings.load(STACK, NAMES).waivers)

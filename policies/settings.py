@@ -1,0 +1,42 @@
+"""The settings of the policies, waivers and levels, read together: all their mistakes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from policies import levels, waivers
+from policies.documents import SettingsError
+from policies.levels import Levels
+from policies.waivers import Waiver
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is in force for one stack. `waivers` holds those of other stacks, too: they match nothing here."""
+
+    waivers: tuple[Waiver, ...] = ()
+    levels: Levels = field(default_factory=dict)
+
+
+def stacks(root: Path = ROOT) -> frozenset[str]:
+    """Names of the stacks that have a file `Pulumi.<stack>.yaml`."""
+    return frozenset(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml"))
+
+
+def load(stack: str, rules: Collection[str], root: Path = ROOT) -> Settings:
+    """Waivers and levels for `stack`.
+
+    Raises:
+        SettingsError: with every mistake in both files, those that concern other stacks included.
+    """
+    problems: list[str] = []
+    known, folder = stacks(root), root / "policies"
+    found = waivers.load(rules, known, problems, folder / waivers.FILE)
+    chosen = levels.load(stack, rules, known, problems, folder / levels.FILE)
+    if problems:
+        raise SettingsError(problems)
+    return Settings(found, chosen)

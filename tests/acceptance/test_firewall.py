@@ -1,0 +1,122 @@
+"""The firewall's table stays: through restarts of its container, and when somebody removes it.
+
+Each watcher is a container of the firewall's own image, so that the host needs no nft; it ends by itself.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from components.firewall import table_name
+from components.inventory import Inventory, ServiceEntry
+
+WATCH_SECONDS = 25
+# As often as nft can be asked; a line each time the table was not there, and at its end how often it looked.
+WATCH = """
+end=$((SECONDS + $2)); looked=0
+while ((SECONDS < end)) && [[ ! -e /tmp/stop ]]; do
+  nft list table inet "$1" >/dev/null 2>&1 || echo gone
+  [[ $(cat /proc/sys/net/bridge/bridge-nf-call-iptables) == 1 ]] || echo "no filter within a segment"
+  looked=$((looked + 1))
+done
+echo "looked $looked"
+"""
+
+
+@pytest.fixture
+def firewall(inventory: Inventory) -> ServiceEntry:
+    return next(service for service in inventory.services if service.role == "firewall")
+
+
+def in_host(firewall: ServiceEntry, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run `command` in the host's network namespace."""
+    return subprocess.run(
+        [*_container(firewall), *command], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def _container(firewall: ServiceEntry, *flags: str) -> list[str]:
+    hardening = ["--cap-drop=ALL", "--cap-add=NET_ADMIN", "--read-only", "--tmpfs=/tmp", "--user=0"]
+    return ["docker", "run", "--rm", "--network=host", *hardening, *flags, firewall.image]
+
+
+@pytest.fixture
+def watched(firewall: ServiceEntry, inventory: Inventory) -> Iterator[Callable[[], list[str]]]:
+    """Start watching; call it to stop and to get what was missed."""
+    name = f"aidc-{inventory.stack}-watch"
+    table = table_name(inventory.stack)
+    command = ["bash", "-c", WATCH, "watch", table, str(WATCH_SECONDS)]
+    process = subprocess.Popen(
+        [*_container(firewall, f"--name={name}"), *command], stdout=subprocess.PIPE, text=True
+    )
+    time.sleep(1)
+
+    def stop() -> list[str]:
+        subprocess.run(["docker", "exec", name, "touch", "/tmp/stop"], check=True)
+        lines = process.communicate(timeout=30)[0].splitlines()
+        looked = int(lines.pop().split()[1])
+        assert looked > 20
+        return lines
+
+    yield stop
+    if process.poll() is None:
+        subprocess.run(["docker", "kill", name], capture_output=True, check=False)
+        process.communicate()
+
+
+def healthy_again(local: Any, firewall: ServiceEntry) -> bool:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        state = local.docker(firewall.container).inspect()["State"]
+        if state["Status"] == "running" and state["Health"]["Status"] == "healthy":
+            return True
+        time.sleep(0.5)
+    return False
+
+
+@pytest.mark.parametrize("how", [["restart"], ["kill", "--signal=KILL"]], ids=["restart", "kill"])
+def test_without_its_container_the_table_stays(
+    firewall: ServiceEntry, watched: Callable[[], list[str]], local: Any, how: list[str]
+) -> None:
+    subprocess.run(["docker", *how, firewall.container], check=True, capture_output=True)
+    if how[0] == "kill":
+        subprocess.run(["docker", "start", firewall.container], check=True, capture_output=True)
+    assert healthy_again(local, firewall)
+    assert watched() == []
+
+
+@pytest.mark.parametrize("edit", ["delete table inet {}", "flush chain inet {} forward"])
+def test_a_removed_rule_comes_back_within_seconds(
+    firewall: ServiceEntry, inventory: Inventory, edit: str
+) -> None:
+    table = table_name(inventory.stack)
+
+    def listing() -> str:
+        return in_host(firewall, "nft", "--stateless", "list", "table", "inet", table).stdout
+
+    before = listing()
+    assert "refused" in before
+    assert in_host(firewall, "nft", *edit.format(table).split()).returncode == 0
+    deadline = time.monotonic() + 10
+    while listing() != before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert listing() == before
+
+
+def test_other_tables_are_not_touched(firewall: ServiceEntry, inventory: Inventory) -> None:
+    """Docker's own rules stay in force beside ours: the table holds nothing but the stack's bridges."""
+    table = table_name(inventory.stack)
+    rules = in_host(firewall, "nft", "--stateless", "list", "table", "inet", table).stdout
+    assert "iifname != @bridges oifname != @bridges accept" in rules
+
+
+def test_every_flow_has_a_rule_with_its_counter(firewall: ServiceEntry, inventory: Inventory) -> None:
+    rules = in_host(firewall, "nft", "list", "table", "inet", table_name(inventory.stack)).stdout
+    for flow in inventory.flows:
+        assert f'comment "{flow.source} to {flow.destination}: {flow.why}"' in rules
+    assert rules.count("counter name") >= len(inventory.flows)

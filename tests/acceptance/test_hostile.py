@@ -1,0 +1,189 @@
+"""Hostile clients at every published endpoint: refused with the right status, and no service suffers.
+
+Bounded: a few dozen connections, and one flood of at most FLOOD requests, which ends at the first refusal.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from components.inventory import Inventory
+
+FLOOD = 30_000
+BATCH = 250
+# What would tell an attacker about the inside.
+LEAKS = (b"Traceback", b"/opt/", b'File "', b"site-packages")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def restarts(inventory: Inventory) -> Iterator[None]:
+    """Whatever these tests send, no service restarts, and all are healthy afterwards."""
+    before = states(inventory)
+    yield
+    deadline = time.monotonic() + 30
+    while states(inventory) != before and time.monotonic() < deadline:
+        time.sleep(1)
+    assert states(inventory) == before
+
+
+def states(inventory: Inventory) -> dict[str, tuple[int, str]]:
+    names = [service.container for service in inventory.services]
+    described = json.loads(subprocess.check_output(["docker", "inspect", *names]))
+    return {
+        found["Name"]: (found["RestartCount"], (found["State"].get("Health") or {}).get("Status", ""))
+        for found in described
+    }
+
+
+def tls(endpoint: str, ca_file: str) -> ssl.SSLSocket:
+    parts = urlsplit(endpoint)
+    raw = socket.create_connection((parts.hostname, parts.port), timeout=15)
+    return ssl.create_default_context(cafile=ca_file).wrap_socket(raw, server_hostname=parts.hostname)
+
+
+def exchange(endpoint: str, ca_file: str, sent: bytes) -> bytes:
+    """Send raw bytes, and return what comes back until the end or for 15 s at most."""
+    with tls(endpoint, ca_file) as connection:
+        connection.sendall(sent)
+        answer = connection.recv(65536)
+        while b"\r\n\r\n" not in answer:
+            more = connection.recv(65536)
+            if not more:
+                break
+            answer += more
+    return answer
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/") else 0
+
+
+MALFORMED = {
+    "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "unknown version": b"GET / HTTP/9.9\r\nHost: a\r\n\r\n",
+    "control character in a header": b"GET / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n",
+    "header without a name": b"GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
+    "space before the colon": b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+    "two lengths": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "length that is no number": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ten\r\n\r\n",
+    "header of 64 KiB": b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 65536 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed_is_refused(endpoint: str, ca_file: str, sent: bytes) -> None:
+    assert status(exchange(endpoint, ca_file, sent)) == 400
+
+
+def test_request_smuggling_is_refused(endpoint: str, ca_file: str) -> None:
+    """Length and chunks together: whichever wins, nothing of the body counts as a second request."""
+    smuggled = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with tls(endpoint, ca_file) as connection:
+        connection.settimeout(3)
+        connection.sendall(head + b"0\r\n\r\n" + smuggled)
+        answer = b""
+        try:
+            while more := connection.recv(65536):
+                answer += more
+        except TimeoutError:
+            pass
+    # Either the connection ended after the first answer, or the second request was an ordinary one of ours.
+    assert status(answer) >= 400
+    assert b" 200 " not in answer
+
+
+@pytest.mark.parametrize(("name", "limit"), [("inference", 2**21), ("s3", 5 * 2**30), ("ray", 2**29)])
+def test_oversized_is_refused_before_it_is_sent(
+    inventory: Inventory, access: dict[str, Any], ca_file: str, name: str, limit: int
+) -> None:
+    head = (
+        f"POST /x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {access['inference_token']}\r\n"
+        f"Content-Length: {limit + 1}\r\n\r\n"
+    )
+    endpoint = inventory.endpoints[name]
+    assert endpoint is not None
+    assert status(exchange(endpoint, ca_file, head.encode())) == 413
+
+
+def test_inference_of_unknown_length_is_refused(
+    inventory: Inventory, access: dict[str, Any], ca_file: str
+) -> None:
+    headers = {"Authorization": f"Bearer {access['inference_token']}"}
+    url = f"{inventory.endpoints['inference']}/v1/models/mlp:predict"
+    answer = requests.post(url, data=iter([b"{}"]), headers=headers, verify=ca_file, timeout=10)
+    assert answer.status_code == 411
+
+
+PROTECTED = {"inference": "/v1/models", "s3": "/models/", "ray": "/api/jobs/"}
+
+
+@pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic YTpi", "Bearer"])
+@pytest.mark.parametrize("name", PROTECTED)
+def test_without_the_right_credentials_nothing_is_served(
+    inventory: Inventory, ca_file: str, name: str, header: str | None
+) -> None:
+    url = f"{inventory.endpoints[name]}{PROTECTED[name]}"
+    headers = {"Authorization": header} if header else {}
+    answer = requests.get(url, headers=headers, verify=ca_file, timeout=10)
+    assert answer.status_code in (400, 401, 403)
+    assert not [leak for leak in LEAKS if leak in answer.content]
+
+
+@pytest.mark.parametrize(
+    "path", ["/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/static/..%2f..%2fetc/passwd"]
+)
+def test_paths_do_not_lead_out(endpoint: str, access: dict[str, Any], ca_file: str, path: str) -> None:
+    token = access["ray_token" if str(endpoint).endswith("65") else "inference_token"]
+    sent = f"GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    answer = exchange(endpoint, ca_file, sent.encode())
+    assert b"root:" not in answer
+    assert status(answer) >= 400
+    assert not [leak for leak in LEAKS if leak in answer]
+
+
+def test_a_slow_client_is_given_up(inventory: Inventory, ca_file: str) -> None:
+    """Headers that never end: the connection is closed after 10 s with 408."""
+    endpoint = inventory.endpoints["inference"]
+    assert endpoint is not None
+    started = time.monotonic()
+    answer = exchange(endpoint, ca_file, b"GET / HTTP/1.1\r\nHost: a\r\n")
+    assert status(answer) == 408
+    assert 8 < time.monotonic() - started < 14
+
+
+def test_a_flood_is_refused_and_then_forgiven(
+    inventory: Inventory, access: dict[str, Any], ca_file: str
+) -> None:
+    endpoint = inventory.endpoints["ray"]
+    assert endpoint is not None
+    batch = b"GET /api/version HTTP/1.1\r\nHost: a\r\n\r\n" * BATCH
+    with tls(endpoint, ca_file) as connection:
+        sent, answer = 0, b""
+        while b" 429 " not in answer and sent < FLOOD:
+            connection.sendall(batch)
+            sent, answer = sent + BATCH, b""
+            while answer.count(b"HTTP/1.1 ") < BATCH and (more := connection.recv(2**20)):
+                answer += more
+    assert b" 429 " in answer, f"{sent} requests and no refusal"
+    headers = {"Authorization": f"Bearer {access['ray_token']}"}
+    answers = []
+    for _ in range(20):
+        answers.append(
+            requests.get(f"{endpoint}/api/version", headers=headers, verify=ca_file, timeout=10).status_code
+        )
+        if answers[-1] == 200:
+            break
+        time.sleep(1)
+    assert answers[0] == 429
+    assert answers[-1] == 200
