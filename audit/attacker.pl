@@ -100,7 +100,11 @@ my $victim = 0;
 for my $entry (glob "/proc/[0-9]*/status") {
     open(my $handle, "<", $entry) or next;
     local $/;
-    if ((<$handle> // "") =~ /^Uid:\s+65534\s/m) { ($victim) = $entry =~ /(\d+)/; last }
+    if ((<$handle> // "") =~ /^Uid:\s+65534\s/m) {
+        # A number, not a text: a system call takes a text for an address.
+        $victim = 0 + ($entry =~ /(\d+)/)[0];
+        last;
+    }
 }
 if ($victim && $call) {
     my $worked = syscall($call->{ptrace}, 16, $victim, 0, 0) != -1;

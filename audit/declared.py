@@ -24,8 +24,8 @@ SECRET = "(from the seed)"
 
 
 def programs(stack: str) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
-    """The stack's resources under two seeds. Raises policies.sources.SourceError."""
-    first = sources.program(stack)
+    """The stack's resources, build files included, under two seeds. Raises policies.sources.SourceError."""
+    first = sources.plan(stack)
     with patch.object(sources, "FAKE_SEED", OTHER_SEED):
         return first, sources.program(stack)
 

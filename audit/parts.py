@@ -19,10 +19,11 @@ from audit.snapshot import things as live_things
 from audit.verdicts import Part, Row, not_checked
 from components.flows import FLOWS, LISTENS
 from components.inventory import Inventory, ServiceEntry
-from policies import levels, live, sources, waivers
+from policies import live, settings, sources
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import Report, evaluate
-from policies.model import Resource, Stack
+from policies.model import Resource, Source, Stack
+from policies.waivers import FILE as WAIVERS
 
 ATTACKER = Path(__file__).parent / "attacker.pl"
 LINK = "needs root on the engine's host"
@@ -111,20 +112,26 @@ def policies(context: Context) -> Part:
         *(live.container(c) for c in snapshot.containers),
         *(live.network(n) for n in snapshot.networks),
         *(live.volume(v) for v in snapshot.volumes),
+        live.engine(snapshot.engine),
     )
-    found = {"plan": context.plan, "state": sources.state(context.exported), "live": running}
-    sides = {
-        source: agreement.Side(judge(context.stack, resources), frozenset(r.name for r in resources))
+    found: Mapping[Source, tuple[Resource, ...]] = {
+        "plan": context.plan,
+        "state": sources.state(context.exported),
+        "live": running,
+    }
+    sides: dict[str, agreement.Side] = {
+        source: agreement.Side(judge(context, resources, source), frozenset(r.name for r in resources))
         for source, resources in found.items()
     }
     entries = agreement.table(RULES, sides)
     return Part(tuple(agreement.rows(entries, sides)), {"rules": entries})
 
 
-def judge(stack: str, resources: tuple[Resource, ...]) -> Report:
-    """Raises policies.documents.SettingsError."""
-    in_force, overrides = waivers.load(NAMES), levels.load(stack, NAMES)
-    return evaluate(Stack(resources, FLOWS, LISTENS), RULES, in_force, overrides, today())
+def judge(context: Context, resources: tuple[Resource, ...], source: Source) -> Report:
+    """Every rule, with the waivers and levels of today. Raises policies.documents.SettingsError."""
+    in_force = settings.load(context.stack, NAMES)
+    whole = Stack(resources, FLOWS, LISTENS, context.stack, source)
+    return evaluate(whole, RULES, in_force.waivers, in_force.levels, today())
 
 
 def today() -> date:
@@ -140,7 +147,7 @@ def attack(context: Context) -> Part:
         said = inside.output(context.client, service.container, ("perl", "-e", script))
         return attacks.read(service.name, said or "")
 
-    with ThreadPoolExecutor(max_workers=4) as pool:
+    with ThreadPoolExecutor(max_workers=8) as pool:
         results = list(pool.map(one, context.services))
     tried = [t for found, _ in results for t in found]
     controls = {s.name: c for s, (_, c) in zip(context.services, results, strict=True)}
@@ -159,14 +166,16 @@ def certify(context: Context) -> Part:
 def excuse(context: Context) -> Part:
     """The waivers: ages, days left, and whether each is needed on the plan."""
     blame = subprocess.run(
-        ["git", "blame", "--line-porcelain", "--", str(waivers.FILE)],
+        ["git", "blame", "--line-porcelain", "--", f"policies/{WAIVERS}"],
         cwd=context.root,
         capture_output=True,
         text=True,
         check=False,
     )
-    found = aging.aged(waivers.load(NAMES), aging.dates(blame.stdout), today())
-    faults = judge(context.stack, context.plan).waiver_faults
+    # Those of another stack are judged with that one.
+    mine = [w for w in settings.load(context.stack, NAMES).waivers if w.stack in ("", context.stack)]
+    found = aging.aged(mine, aging.dates(blame.stdout), today())
+    faults = judge(context, context.plan, "plan").waiver_faults
     return Part(tuple(aging.rows(found, faults)), {"waivers": aging.document(found)})
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from audit.parts import PARTS, Context
@@ -35,16 +35,24 @@ def run(
     environment: Mapping[str, str],
     say: Callable[[str], None],
     parts: Mapping[str, Callable[[Context], Part]] = PARTS,
+    *,
+    begun: float | None = None,
 ) -> dict[str, Any]:
-    """All parts, as the document `aidc.audit/1`. A part that breaks is a failed row: nothing is left out."""
-    started, clock = datetime.now(UTC), time.monotonic()
+    """All parts, as the document `aidc.audit/1`. A part that breaks is a failed row: nothing is left out.
+
+    `begun` is when the audit began, by the monotonic clock, if gathering what it needs took some time before.
+    """
+    clock = time.monotonic() if begun is None else begun
+    started = datetime.now(UTC) - timedelta(seconds=time.monotonic() - clock)
     verdicts: list[dict[str, str]] = []
     timings, data = [], {}
+    if begun is not None:
+        timings.append({"part": "plan, state and engine", "seconds": round(time.monotonic() - begun, 2)})
     for name, part in parts.items():
         say(f"{name} …")
-        begun = time.monotonic()
+        since = time.monotonic()
         done = attempt(name, part, context)
-        seconds = round(time.monotonic() - begun, 2)
+        seconds = round(time.monotonic() - since, 2)
         say(f"  {summary(done.rows)}, {seconds:.1f} s")
         timings.append({"part": name, "seconds": seconds})
         data[name] = done.data

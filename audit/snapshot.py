@@ -6,7 +6,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from docker.errors import APIError, NotFound
@@ -38,6 +38,7 @@ class Snapshot:
     others: tuple[Inspected, ...]
     images: Mapping[str, Inspected]
     files: Mapping[str, Mapping[str, FileFacts]]
+    engine: Inspected = field(default_factory=dict)
 
     @property
     def running(self) -> frozenset[str]:
@@ -68,6 +69,7 @@ def take(client: Any, stack: str) -> Snapshot:
         others=tuple(c for c in found if c not in own),
         images={reference: _image(api, reference) for reference in {c["Config"]["Image"] for c in own}},
         files={name_of(seed): _files(api, name_of(seed)) for seed in seeds},
+        engine=api.info(),
     )
 
 

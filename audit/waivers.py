@@ -37,7 +37,7 @@ def aged(waivers: Sequence[Waiver], since: Mapping[int, date], today: date) -> l
 def rows(found: Sequence[Aged], faults: Sequence[str]) -> list[Row]:
     """`faults`: what the policies say of expired and unused waivers."""
     bad = [f"{_name(w)} expired {plural(-w.left, 'day')} ago" for w in found if w.left < 0]
-    bad += [fault for fault in faults if " expired on " not in fault]
+    bad += [fault for fault in faults if " ended on " not in fault]
     soon = [f"{_name(w)} in {plural(w.left, 'day')}" for w in found if 0 <= w.left < SOON]
     fix = "repair the cause, or have the owner renew it in policies/waivers.yaml"
     if soon and not bad:

@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,8 +43,11 @@ def main(stack: str, out: Path | None = None) -> int:
     """Audit `stack` and write the two files into `out` (default: out/<stack>)."""
     folder = out or ROOT / "out" / stack
     with Interrupts(), alone():
+        say("reading plan, state and engine …")
+        begun = time.monotonic()
         context, environment = gather(stack)
-        document = run(context, environment, say)
+        say(f"  {time.monotonic() - begun:.1f} s")
+        document = run(context, environment, say, begun=begun)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "audit.json"
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

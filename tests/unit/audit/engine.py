@@ -89,6 +89,7 @@ def _host(resource: Resource) -> dict[str, Any]:
         "LogConfig": {"Type": resource.text("logDriver"), "Config": dict(resource.mapping("logOpts"))},
         "IpcMode": "private",
         "Runtime": "runc",
+        "Dns": list(resource.each("dns")),
     }
 
 
@@ -125,6 +126,9 @@ class Api:
     def one(self, name: str) -> dict[str, Any]:
         """A container to change."""
         return next(c for c in self.containers_ if c["Name"] == f"/{name}")
+
+    def info(self) -> dict[str, Any]:
+        return {"Swarm": {"LocalNodeState": "inactive"}}
 
     def containers(self, **_: Any) -> list[dict[str, Any]]:
         return self.containers_

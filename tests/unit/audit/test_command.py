@@ -90,7 +90,7 @@ def test_a_second_audit_on_the_same_machine_is_refused(
 def audited(monkeypatch: pytest.MonkeyPatch, document: dict[str, Any]) -> None:
     future: Future[Any] = Future()
     monkeypatch.setattr(audit, "gather", lambda _stack: (future, {}))
-    monkeypatch.setattr(audit, "run", lambda *_: document)
+    monkeypatch.setattr(audit, "run", lambda *_arguments, **_options: document)
 
 
 def test_all_pass_is_zero_and_both_files_are_written(
@@ -121,7 +121,7 @@ def test_a_failure_is_one_and_says_its_fix(
 
 
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def interrupted(*_arguments: object) -> None:
+    def interrupted(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
     audited(monkeypatch, {})

@@ -49,7 +49,7 @@ def test_a_waiver_that_nobody_needs_fails() -> None:
 
 
 def test_an_expired_one_is_counted_once() -> None:
-    faults = ["policies/waivers.yaml:3: the waiver of x for y expired on 2026-01-30. Fix: …"]
+    faults = ["policies/waivers.yaml:3: expires: the waiver of x for y ended on 2026-01-30. Fix: …"]
     (row,) = waivers.rows(waivers.aged([waiver(-1)], {}, TODAY), faults)
     assert row.detail.startswith("1 faulty")
 
