@@ -67,14 +67,16 @@ else {
     my $error = $!;
     outcome("become-root", $worked, $error);
 }
-say_("new-privileges", $text =~ /^NoNewPrivs:\s+1$/m ? "refused" : "succeeded", "by the flag no_new_privs");
+my $kept = $text =~ /^NoNewPrivs:\s+1$/m;
+say_("new-privileges", $kept ? "refused" : "succeeded", "no_new_privs is " . ($kept ? "set" : "not set"));
 
 {
     my $worked = chown(65532, 65532, $file);
     my $error = $!;
     outcome("give-away", $worked, $error);
 }
-try_call("mount", "mount", "none", "/tmp", "tmpfs", 0, 0) && syscall($call->{umount}, "/tmp", 0);
+my $place = "/tmp";
+try_call("mount", "mount", "none", $place, "tmpfs", 0, 0) && syscall($call->{umount}, $place, 0);
 if (my $child = fork) { waitpid $child, 0 }
 elsif (defined $child) { try_call("user-namespace", "unshare", 0x10000000); POSIX::_exit(0) }
 

@@ -144,8 +144,9 @@ def attack(context: Context) -> Part:
 
     def one(service: ServiceEntry) -> tuple[list[attacks.Tried], dict[str, bool]]:
         inside.start(context.client, service.container, attacks.VICTIM_COMMAND, attacks.VICTIM)
-        said = inside.output(context.client, service.container, ("perl", "-e", script))
-        return attacks.read(service.name, said or "")
+        # Whatever it printed counts, also where it was cut off.
+        _, said = inside.run(context.client, service.container, ("perl", "-e", script))
+        return attacks.read(service.name, said)
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         results = list(pool.map(one, context.services))

@@ -53,6 +53,8 @@ def main(stack: str, out: Path | None = None) -> int:
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     written = page.write(path)
     console().print(table(document))
+    for line in differences(document):
+        say(line)
     say(summary(document, path, written))
     return OK if document["passed"] else FAILED
 
@@ -132,6 +134,14 @@ def table(document: dict[str, Any]) -> Table:
         before = row["part"]
         drawn.add_row(part, row["name"], f"[{colour}]{row['verdict']}[/]", escape(row["detail"] + fix))
     return drawn
+
+
+def differences(document: dict[str, Any]) -> list[str]:
+    """Each difference between plan and reality, with its fix."""
+    return [
+        f"{d['resource']}: {d['field']} is {d['live']}, planned {d['planned']}\n    fix: {d['fix']}"
+        for d in document.get("drift", {}).get("differences", [])
+    ]
 
 
 def summary(document: dict[str, Any], path: Path, page_path: Path) -> str:

@@ -115,9 +115,19 @@ def test_a_failure_is_one_and_says_its_fix(
     tmp_path: Path,
 ) -> None:
     document["verdicts"][0] |= {"verdict": "fail", "fix": "[do] this"}
+    lost = {
+        "resource": "aidc-test-vault",
+        "field": "user",
+        "planned": "1",
+        "live": "0",
+        "fix": "make it again",
+    }
+    document["drift"]["differences"] = [lost]
     audited(monkeypatch, {**document, "passed": False})
     assert command(tmp_path) == 1
-    assert "fix: [do] this" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "fix: [do] this" in said
+    assert "aidc-test-vault: user is 0, planned 1\n    fix: make it again" in said
 
 
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
