@@ -14,7 +14,9 @@ from audit.verdicts import Row, judged, not_checked, plural
 ENGINE_RESOLVER = "127.0.0.11"
 # Reserved for examples (RFC 2606): nobody's servers are troubled by it.
 DOMAIN = "example"
-FIX = "update the engine (CVE-2024-29018 is fixed in 23.0.11, 25.0.5 and 26.0), and keep dns unset"
+FIX = (
+    "repair the firewall, if its rows fail, too; else update the engine (23.0.11, 25.0.5, 26.0 have the fix)"
+)
 
 
 @dataclass(frozen=True)
