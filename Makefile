@@ -57,6 +57,10 @@ policy: ## check the stack against the policies; writes out/policy.sarif and out
 rotate: ## new certificates, or WHAT=all|s3/client,vault/writer,… (see docs/rotation.md)
 	@$(RUN) python -m operations rotate --stack $(STACK) --what "$(WHAT)" $(if $(YES),--yes)
 
+.PHONY: audit
+audit: ## try on the running stack what is declared; writes audit.json and audit.html
+	@$(RUN) python -m operations audit --stack $(STACK) --out $(OUT)
+
 .PHONY: destroy
 destroy: ## remove the stack; data volumes stay unless PURGE=1 (YES=1 does not ask)
 	@$(RUN) python -m operations destroy --stack $(STACK) $(if $(PURGE),--purge) $(if $(YES),--yes)

@@ -26,6 +26,7 @@ COMMANDS = {
     "rotate": "new certificates or passwords, taken up by the running services",
     "destroy": "remove the stack; its data stays unless purged",
     "bench-lifecycle": "measure up, second up, drift check and destroy on a stack of its own",
+    "audit": "try what is declared on what runs: reachability, drift, policies, attacks, certificates",
     "images": "assemble and build the images that are missing",
     "policy": "check every rule on the planned stack",
 }
@@ -40,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     made = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
-    for name in ("up", "status", "doctor", "access", "rotate", "destroy", "bench-lifecycle"):
+    for name in ("up", "status", "doctor", "access", "rotate", "destroy", "bench-lifecycle", "audit"):
         made[name].add_argument("--stack", default=os.environ.get("STACK", "dev"))
     for name in ("status", "doctor"):
         made[name].add_argument("--json", action="store_true", help="for programs")
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     for name in ("rotate", "destroy"):
         made[name].add_argument("--yes", action="store_true", help="do not ask")
     made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
+    made["audit"].add_argument("--out", type=Path, help="folder for audit.json and audit.html")
     made["bench-lifecycle"].add_argument("--out", type=Path, default=Path("out/lifecycle.json"))
     made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="lifecycle only")
     return top

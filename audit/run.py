@@ -1,0 +1,91 @@
+"""The whole audit: parts one after another, each timed, and one document in the end. Effects: all."""
+
+from __future__ import annotations
+
+import platform
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from audit.parts import PARTS, Context
+from audit.verdicts import SCHEMA, Part, Row, counts
+
+T = TypeVar("T")
+
+
+def background(work: Callable[[], T]) -> Future[T]:
+    """Start `work` in a thread that nobody waits for at the end: an interrupt must not hang on a download."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+def run(
+    context: Context,
+    environment: Mapping[str, str],
+    say: Callable[[str], None],
+    parts: Mapping[str, Callable[[Context], Part]] = PARTS,
+    *,
+    begun: float | None = None,
+) -> dict[str, Any]:
+    """All parts, as the document `aidc.audit/1`. A part that breaks is a failed row: nothing is left out.
+
+    `begun` is when the audit began, by the monotonic clock, if gathering what it needs took some time before.
+    """
+    clock = time.monotonic() if begun is None else begun
+    started = datetime.now(UTC) - timedelta(seconds=time.monotonic() - clock)
+    verdicts: list[dict[str, str]] = []
+    timings, data = [], {}
+    if begun is not None:
+        timings.append({"part": "plan, state and engine", "seconds": round(time.monotonic() - begun, 2)})
+    for name, part in parts.items():
+        say(f"{name} …")
+        since = time.monotonic()
+        done = attempt(name, part, context)
+        seconds = round(time.monotonic() - since, 2)
+        say(f"  {summary(done.rows)}, {seconds:.1f} s")
+        timings.append({"part": name, "seconds": seconds})
+        data[name] = done.data
+        verdicts += [entry(name, row) for row in done.rows]
+    found = [v["verdict"] for v in verdicts]
+    return {
+        "schema": SCHEMA,
+        "stack": context.stack,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - clock, 2),
+        "passed": "fail" not in found,
+        "environment": {"kernel": platform.release(), "machine": platform.machine(), **environment},
+        "verdicts": verdicts,
+        "timings": timings,
+        **data,
+    }
+
+
+def attempt(name: str, part: Callable[[Context], Part], context: Context) -> Part:
+    """The part, or a failed row that says what broke it."""
+    try:
+        return part(context)
+    except Exception as error:
+        text = str(error).strip().splitlines()
+        reason = f"{type(error).__name__}: {text[0] if text else 'no reason given'}"
+        fix = "see `make status`; when the stack is healthy, this is a fault of the audit itself"
+        return Part((Row(name, "fail", f"could not be checked: {reason}", fix),))
+
+
+def entry(part: str, row: Row) -> dict[str, str]:
+    return {"part": part, "name": row.name, "verdict": row.verdict, "detail": row.detail, "fix": row.fix}
+
+
+def summary(rows: tuple[Row, ...]) -> str:
+    """`12 pass, 1 fail`."""
+    return ", ".join(f"{number} {verdict}" for verdict, number in counts(rows).items() if number)

@@ -1,0 +1,78 @@
+"""The age and the rest of each waiver. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from audit.verdicts import Row, judged, plural
+from policies.waivers import Waiver
+
+# Days in which a waiver should be renewed, or its cause repaired.
+SOON = 14
+NAME = "waivers are in force and needed"
+
+
+@dataclass(frozen=True)
+class Aged:
+    """A waiver in whole days: `left` below 0 is expired, `age` is None where git does not tell it."""
+
+    waiver: Waiver
+    left: int
+    age: int | None
+
+
+def aged(waivers: Sequence[Waiver], since: Mapping[int, date], today: date) -> list[Aged]:
+    """`since`: line of the file → the day on which it was written."""
+    made = []
+    for waiver in waivers:
+        line = int(waiver.place.rpartition(":")[2])
+        written = since.get(line)
+        made.append(Aged(waiver, (waiver.expires - today).days, (today - written).days if written else None))
+    return made
+
+
+def rows(found: Sequence[Aged], faults: Sequence[str]) -> list[Row]:
+    """`faults`: what the policies say of expired and unused waivers."""
+    bad = [f"{_name(w)} expired {plural(-w.left, 'day')} ago" for w in found if w.left < 0]
+    bad += [fault for fault in faults if " ended on " not in fault]
+    soon = [f"{_name(w)} in {plural(w.left, 'day')}" for w in found if 0 <= w.left < SOON]
+    fix = "repair the cause, or have the owner renew it in policies/waivers.yaml"
+    if soon and not bad:
+        return [Row(NAME, "warn", f"{plural(len(soon), 'waiver')} will expire: {'; '.join(soon)}", fix)]
+    least = f", the next ends in {plural(min(w.left for w in found), 'day')}" if found else ""
+    good = f"{plural(len(found), 'waiver')}{least}"
+    return [judged(NAME, bad, good, f"{len(bad)} faulty", fix)]
+
+
+def document(found: Sequence[Aged]) -> list[dict[str, object]]:
+    return [
+        {
+            "rule": w.waiver.rule,
+            "resource": w.waiver.resource,
+            "reason": w.waiver.reason,
+            "owner": w.waiver.owner,
+            "expires": w.waiver.expires.isoformat(),
+            "days_left": w.left,
+            "age_days": w.age,
+        }
+        for w in found
+    ]
+
+
+def _name(aged_: Aged) -> str:
+    return f"{aged_.waiver.rule} for {aged_.waiver.resource}"
+
+
+def dates(blame: str) -> dict[int, date]:
+    """Line → day, from `git blame --line-porcelain`; lines that are not committed yet have none."""
+    found: dict[int, date] = {}
+    line, commit = 0, ""
+    for text in blame.splitlines():
+        if match := re.fullmatch(r"([0-9a-f]{40}) \d+ (\d+)(?: \d+)?", text):
+            commit, line = match[1], int(match[2])
+        elif text.startswith("author-time ") and set(commit) != {"0"}:
+            found[line] = datetime.fromtimestamp(int(text.split()[1]), UTC).date()
+    return found

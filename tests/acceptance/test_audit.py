@@ -1,0 +1,101 @@
+"""The audit on the live stack: it passes as it is, and finds what somebody changes behind Pulumi's back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.inventory import Inventory
+from tests.acceptance.conftest import ROOT, STACK
+
+# What these say depends on the day: vulnerabilities are published every day.
+OF_THE_DAY = ("packages", "python")
+
+
+def audit(out: Path) -> tuple[int, dict[str, Any]]:
+    command = [sys.executable, "-m", "operations", "audit", "--stack", STACK, "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, check=False)
+    return done.returncode, json.loads((out / "audit.json").read_text())
+
+
+def failed(document: dict[str, Any]) -> dict[str, str]:
+    return {
+        row["name"]: row["detail"]
+        for row in document["verdicts"]
+        if row["verdict"] == "fail" and row["part"] not in OF_THE_DAY
+    }
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any], Path]:
+    out = tmp_path_factory.mktemp("audit")
+    return *audit(out), out
+
+
+def test_the_stack_passes(clean: tuple[int, dict[str, Any], Path]) -> None:
+    code, document, _ = clean
+    assert failed(document) == {}
+    assert code == (0 if document["passed"] else 1)
+
+
+def test_every_part_said_something(clean: tuple[int, dict[str, Any], Path]) -> None:
+    document = clean[1]
+    parts = {timing["part"] for timing in document["timings"]}
+    assert {row["part"] for row in document["verdicts"]} == parts - {"plan, state and engine"}
+    assert all(row["detail"] for row in document["verdicts"])
+
+
+def test_it_takes_less_than_a_minute(clean: tuple[int, dict[str, Any], Path]) -> None:
+    assert clean[1]["seconds"] < 60
+
+
+def test_nothing_of_it_holds_a_secret(
+    clean: tuple[int, dict[str, Any], Path], access: dict[str, Any]
+) -> None:
+    written = "".join((clean[2] / name).read_text() for name in ("audit.json", "audit.html"))
+    assert access["ray_token"] not in written
+    assert access["s3"]["secret_key"] not in written
+
+
+def test_nothing_of_it_stays_behind(clean: tuple[int, dict[str, Any], Path]) -> None:
+    assert clean[0] in (0, 1)
+    for command in (["ip", "netns", "list"], ["ip", "-oneline", "link", "show"]):
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert "aidc-audit" not in found
+        assert not [line for line in found.splitlines() if line.split()[1].startswith("aa")]
+
+
+@pytest.fixture(scope="module")
+def joined(inventory: Inventory, clean: object, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """An audit while the vault is attached to the storage segment, which no flow of its role needs."""
+    del clean  # First the audit of the stack as it is.
+    network = next(s.network for s in inventory.segments if s.name == "storage")
+    vault = inventory.by_role("vault")[0].container
+    subprocess.run(["docker", "network", "connect", network, vault], check=True)
+    try:
+        code, document = audit(tmp_path_factory.mktemp("joined"))
+    finally:
+        subprocess.run(["docker", "network", "disconnect", network, vault], check=True)
+    assert code == 1
+    return document
+
+
+def test_a_foreign_network_is_drift(joined: dict[str, Any], inventory: Inventory) -> None:
+    vault = inventory.by_role("vault")[0].container
+    fields = {d["field"] for d in joined["drift"]["differences"] if d["resource"] == vault}
+    assert any(field.endswith("-storage") and field.startswith("networks.") for field in fields)
+
+
+def test_a_foreign_network_breaks_rules_live_and_not_on_the_plan(joined: dict[str, Any]) -> None:
+    assert "plan, state and live agree" in failed(joined)
+    apart = {entry["rule"] for entry in joined["policies"]["rules"] if entry["disagreements"]}
+    assert {"segment-membership", "vault-isolated"} <= apart
+
+
+def test_the_firewall_still_keeps_the_intruder_out(joined: dict[str, Any]) -> None:
+    assert "undeclared pairs are blocked" not in failed(joined)

@@ -1,0 +1,153 @@
+"""A small stack on paper, and what an audit of it looks like when all is well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from audit import matrix, probes
+from audit.probes import CLIENTS, OUTSIDE, Probe
+from audit.run import entry
+from audit.verdicts import SCHEMA, Row
+from components.config import StackConfig
+from components.export import inventory as exported
+from components.image import IMAGES
+from components.inventory import Inventory, load
+from components.plan import make_plan
+
+
+@pytest.fixture(scope="session")
+def inventory() -> Inventory:
+    """The stack `test` as its output describes it."""
+    return make_inventory()
+
+
+def make_inventory() -> Inventory:
+    return load(
+        exported(make_plan("test", StackConfig()), {name: f"aidc-{name}:{'0' * 12}" for name in IMAGES})
+    )
+
+
+def running_of(inventory: Inventory) -> frozenset[str]:
+    """Everything runs but the job, which has ended."""
+    return frozenset(s.container for s in inventory.services if s.role != "object-store-setup")
+
+
+@pytest.fixture(scope="session")
+def running(inventory: Inventory) -> frozenset[str]:
+    return running_of(inventory)
+
+
+def planned_probes(inventory: Inventory, bind: str = "127.0.0.1") -> list[Probe]:
+    services = probes.reachable(inventory, running_of(inventory))
+    return [
+        *probes.between(inventory, services),
+        *probes.outwards(services, [*probes.gateways(inventory), "192.0.2.7"]),
+        *probes.inwards(inventory, services, bind),
+    ]
+
+
+def answers_of(planned: list[Probe], **changed: str) -> dict[str, dict[str, dict[str, str]]]:
+    """What probers answer on a stack that keeps its promises. `changed`: target → another answer."""
+    words = {"open": {"tcp": "open", "udp": "answered"}, "closed": {"tcp": "refused", "udp": "silent"}}
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for probe in planned:
+        word = words.get(probe.expected, {"tcp": "blocked", "udp": "silent"})[probe.protocol]
+        answer = changed.get(probe.target, word)
+        found.setdefault(probe.source, {"tcp": {}, "udp": {}})[probe.protocol][probe.target] = answer
+    return found
+
+
+def alive(planned: list[Probe]) -> dict[str, frozenset[str]]:
+    """Every target has a listener."""
+    targets = frozenset(p.target for p in planned)
+    return {"tcp": targets, "udp": targets}
+
+
+def all_right(inventory: Inventory) -> list[matrix.Outcome]:
+    planned = planned_probes(inventory)
+    return matrix.outcomes(planned, answers_of(planned), {}, alive(planned))
+
+
+def make_document(found: list[matrix.Outcome] | None = None) -> dict[str, Any]:
+    """A whole `audit.json`, by hand where the parts need an engine."""
+    inventory = make_inventory()
+    outcomes = all_right(inventory) if found is None else found
+    why = probes.left_out(inventory, running_of(inventory))
+    places = [
+        {"name": CLIENTS, "kind": "place", "role": "outside", "note": ""},
+        {"name": OUTSIDE, "kind": "place", "role": "outside", "note": ""},
+        *(
+            {"name": s.name, "kind": "service", "role": s.role, "note": why.get(s.name, "")}
+            for s in inventory.services
+        ),
+        *({"name": p, "kind": "place", "role": "outside", "note": ""} for p in probes.PLACES if p != OUTSIDE),
+    ]
+    rows = [
+        *(entry("reachability", row) for row in matrix.rows(outcomes)),
+        entry("drift", Row("every field is as planned", "pass", "1,204 fields equal")),
+        entry("waivers", Row("waivers are in force", "warn", "1 waiver will expire: <soon>", "renew it")),
+        entry("packages", Row("image packages", "not checked", "the security tracker is not reachable")),
+    ]
+    sources = {s: {"status": "passed", "failed": [], "waived": []} for s in ("plan", "state", "live")}
+    rule = {"rule": "non-root", "severity": "high", "level": "mandatory", "description": "Checks whether …"}
+    return {
+        "schema": SCHEMA,
+        "stack": "test",
+        "started": "2026-01-02T03:04:05+00:00",
+        "seconds": 21.4,
+        "passed": all(row["verdict"] != "fail" for row in rows),
+        "environment": {"kernel": "6.1", "machine": "x86_64", "engine": "26.1.5", "commit": "0123456789ab"},
+        "verdicts": rows,
+        "timings": [{"part": "reachability", "seconds": 9.1}, {"part": "drift", "seconds": 0.4}],
+        "reachability": {**matrix.document(outcomes, places), "counters": {"refused": 1234}},
+        "drift": {
+            "differences": [],
+            "compared": 1204,
+            "resources": 54,
+            "not_compared": [{"what": "contents of 30 files", "why": "a plan does not know the seed"}],
+        },
+        "policies": {"rules": [{**rule, "sources": sources, "disagreements": []}]},
+        "attacks": {
+            "titles": {"mount": "mount a file system"},
+            "attempts": [
+                {"service": s.name, "attempt": "mount", "result": "refused", "detail": "not permitted"}
+                for s in inventory.services
+                if s.role != "object-store-setup"
+            ],
+        },
+        "certificates": {
+            "certificates": [
+                {
+                    "service": "vault",
+                    "target": "10.77.8.30:8000",
+                    "name": "vault",
+                    "names": ["vault"],
+                    "days_left": 390,
+                    "protocol": "TLSv1.3",
+                    "fault": "",
+                }
+            ]
+        },
+        "waivers": {
+            "waivers": [
+                {
+                    "rule": "non-root",
+                    "resource": "aidc-{stack}-firewall",
+                    "reason": "it needs an added capability",
+                    "owner": "platform-security",
+                    "expires": "2026-01-10",
+                    "days_left": 8,
+                    "age_days": 40,
+                }
+            ]
+        },
+        "packages": {"images": {}, "findings": []},
+        "python": {},
+    }
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    return make_document()

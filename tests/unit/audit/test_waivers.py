@@ -1,0 +1,70 @@
+"""Waivers: age from the file's history, days left, and the verdict on them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from audit import waivers
+from policies.waivers import Waiver
+
+TODAY = date(2026, 1, 31)
+BLAME = """aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 3 3 2
+author somebody
+author-time 1767225600
+filename policies/waivers.yaml
+\t- resource: a
+aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 4 4
+author-time 1767225600
+\t  rule: b
+0000000000000000000000000000000000000000 5 5 1
+author-time 1769817600
+\t  reason: not committed yet
+"""
+
+
+def waiver(days: int, line: int = 3) -> Waiver:
+    return Waiver(
+        "aidc-{stack}-a",
+        "non-root",
+        "a reason",
+        "ops",
+        TODAY + timedelta(days=days),
+        f"policies/waivers.yaml:{line}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict"), [(-1, "fail"), (0, "warn"), (13, "warn"), (14, "pass"), (400, "pass")]
+)
+def test_days_left_decide(days: int, verdict: str) -> None:
+    (row,) = waivers.rows(waivers.aged([waiver(days)], {}, TODAY), [])
+    assert row.verdict == verdict
+
+
+def test_a_waiver_that_nobody_needs_fails() -> None:
+    (row,) = waivers.rows(waivers.aged([waiver(400)], {}, TODAY), ["policies/waivers.yaml:3: … is not used"])
+    assert (row.verdict, "is not used" in row.detail) == ("fail", True)
+
+
+def test_an_expired_one_is_counted_once() -> None:
+    faults = ["policies/waivers.yaml:3: expires: the waiver of x for y ended on 2026-01-30. Fix: …"]
+    (row,) = waivers.rows(waivers.aged([waiver(-1)], {}, TODAY), faults)
+    assert row.detail.startswith("1 faulty")
+
+
+def test_ages_come_from_the_history_of_the_line() -> None:
+    since = waivers.dates(BLAME)
+    assert since == {3: date(2026, 1, 1), 4: date(2026, 1, 1)}
+    found = waivers.aged([waiver(1, 3), waiver(1, 5)], since, TODAY)
+    assert [w.age for w in found] == [30, None]
+
+
+def test_the_document_holds_every_waiver_in_days() -> None:
+    (entry,) = waivers.document(waivers.aged([waiver(20)], {3: date(2026, 1, 1)}, TODAY))
+    assert (entry["days_left"], entry["age_days"], entry["expires"]) == (20, 30, "2026-02-20")
+
+
+def test_no_waiver_is_fine() -> None:
+    assert waivers.rows([], [])[0].verdict == "pass"
