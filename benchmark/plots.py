@@ -15,6 +15,7 @@ from html import escape
 WIDTH, HEIGHT = 360, 232
 LEFT, RIGHT, TOP, BOTTOM = 54, 8, 14, 38
 LABEL_GAP = 11.0
+LABEL_RISE = 8.0  # height of a label's text above its base line
 
 Point = tuple[float, float]
 Scale = Callable[[float], float]
@@ -27,6 +28,7 @@ class Series:
     style: int = 1
     steps: bool = False
     marks: bool = False
+    thin: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def line_chart(chart: Chart) -> str:
     centre = (TOP + base) / 2
     parts.append(f'<text class="label" transform="translate(8 {centre}) rotate(-90)" text-anchor="middle">'
                  f"{escape(chart.y_label)}</text>")  # fmt: skip
-    parts.extend(_levels(chart.levels, y_of))
+    parts.extend(_level_lines(chart.levels, y_of))
     for level in chart.verticals:
         x = x_of(level.value)
         if LEFT <= x <= WIDTH - RIGHT:
@@ -127,6 +129,8 @@ def line_chart(chart: Chart) -> str:
                          f'text-anchor="{anchor}">{escape(level.label)}</text>')  # fmt: skip
     for series in chart.series:
         parts.extend(_line(series, x_of, y_of))
+    # Last, so that no curve runs over a label.
+    parts.extend(_level_labels(chart.levels, y_of))
     return "".join([*parts, "</svg>"])
 
 
@@ -138,7 +142,8 @@ def _line(series: Series, x_of: Scale, y_of: Scale) -> list[str]:
     for x, y in placed[1:]:
         path += f"H{x:.1f}V{y:.1f}" if series.steps else f"L{x:.1f} {y:.1f}"
     title = f"<title>{escape(series.label)}</title>" if series.label else ""
-    parts = [f'<path class="line s{series.style}" d="{path}">{title}</path>']
+    weight = " thin" if series.thin else ""
+    parts = [f'<path class="line s{series.style}{weight}" d="{path}">{title}</path>']
     if series.marks or len(placed) == 1:
         parts += [
             f'<circle class="mark s{series.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.4"/>' for x, y in placed
@@ -146,17 +151,28 @@ def _line(series: Series, x_of: Scale, y_of: Scale) -> list[str]:
     return parts
 
 
-def _levels(levels: Sequence[Level], y_of: Scale) -> list[str]:
-    """Reference lines; labels that would overlap are moved apart, not left out."""
-    parts = []
-    floor = -math.inf
+def _level_lines(levels: Sequence[Level], y_of: Scale) -> list[str]:
+    return [
+        f'<line class="{level.css}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        for level in levels
+        for y in [y_of(level.value)]
+    ]
+
+
+def _level_labels(levels: Sequence[Level], y_of: Scale) -> list[str]:
+    """A label above its line, or below it where it would lie on another line; never on another label."""
+    lines = [y_of(level.value) for level in levels]
+    parts, floor = [], -math.inf
     for level in sorted(levels, key=lambda item: y_of(item.value)):
         y = y_of(level.value)
-        text_y = max(y - 3.5, floor + LABEL_GAP)
+        free = [
+            place
+            for place in (y - 3.5, y + 10.5)
+            if place >= floor + LABEL_GAP
+            and not any(place - LABEL_RISE < line < place + 2 for line in lines if line != y)
+        ]
+        text_y = free[0] if free else max(y - 3.5, floor + LABEL_GAP)
         floor = text_y
-        parts.append(
-            f'<line class="{level.css}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        )
         parts.append(f'<text class="note {level.css}-text" x="{WIDTH - RIGHT}" y="{text_y:.1f}" '
                      f'text-anchor="end">'
                      f"{escape(level.label)}</text>")  # fmt: skip
@@ -190,6 +206,56 @@ def stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], styles: Ma
                              f'text-anchor="middle">'
                              f"{share:.0f} %</text>")  # fmt: skip
             x += width
+    return "".join([*parts, "</svg>"])
+
+
+@dataclass(frozen=True)
+class Interval:
+    label: str
+    middle: float
+    low: float
+    high: float
+    style: int = 1
+    note: str = ""
+
+
+def intervals(title: str, rows: Sequence[Interval], bound: Level) -> str:
+    """Ratios on a logarithmic axis, one a line with its interval; a dashed bound, and a line at 1."""
+    if not rows:
+        return '<p class="empty">No pairs were measured.</p>'
+    line, top = 34, 16
+    base = top + len(rows) * line
+    low = min(bound.value, 1.0, *(r.low for r in rows)) / 1.03
+    high = max(bound.value, 1.0, *(r.high for r in rows)) * 1.03
+
+    def x_of(value: float) -> float:
+        return 8 + _place(value, low, high, True) * (WIDTH - 16)
+
+    parts = [_open(title, base + 18)]
+    for level in (Level(1.0, "", "axis"), bound):
+        x = x_of(level.value)
+        parts.append(f'<line class="{level.css}" x1="{x:.1f}" x2="{x:.1f}" y1="{top - 4}" y2="{base}"/>')
+        anchor = "start" if x < 60 else "end" if x > WIDTH - 60 else "middle"
+        if level.label:
+            parts.append(f'<text class="note {level.css}-text" x="{x:.1f}" y="{top - 7}" '
+                         f'text-anchor="{anchor}">{escape(level.label)}</text>')  # fmt: skip
+    # 1 and the bound are marked already; ticks that would run into each other are left out.
+    last = -math.inf
+    for value in ticks(low, high, 4):
+        if x_of(value) - last >= 34 and 16 <= x_of(value) <= WIDTH - 16:
+            last = x_of(value)
+            parts.append(f'<text class="tick" x="{last:.1f}" y="{base + 13}" text-anchor="middle">'
+                         f"{number(value)}</text>")  # fmt: skip
+    for index, row in enumerate(rows):
+        y = top + index * line + 24
+        parts.append(f'<text class="row" x="0" y="{y - 9}">{escape(row.label)}</text>')
+        parts.append(
+            f'<text class="tick" x="{WIDTH}" y="{y - 9}" text-anchor="end">{escape(row.note)}</text>'
+        )
+        parts.append(f'<path class="line s{row.style}" d="M{x_of(row.low):.1f} {y}H{x_of(row.high):.1f}"/>')
+        title = f"<title>{escape(row.label)}: {row.low:.3f} to {row.high:.3f}</title>"
+        x = x_of(row.middle)
+        parts.append(f'<circle class="mark s{row.style}" cx="{x:.1f}" cy="{y}" r="3.6">{title}</circle>')
     return "".join([*parts, "</svg>"])
 
 
