@@ -7,6 +7,7 @@ little: text stays readable everywhere.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from html import escape
 WIDTH, HEIGHT = 360, 232
 LEFT, RIGHT, TOP, BOTTOM = 54, 8, 14, 38
 LABEL_GAP = 11.0
+LABEL_WIDTH = 5.0  # of one letter, about
 LABEL_RISE = 8.0  # height of a label's text above its base line
 
 Point = tuple[float, float]
@@ -130,7 +132,7 @@ def line_chart(chart: Chart) -> str:
     for series in chart.series:
         parts.extend(_line(series, x_of, y_of))
     # Last, so that no curve runs over a label.
-    parts.extend(_level_labels(chart.levels, y_of))
+    parts.extend(_level_labels(chart.levels, y_of, _along(chart.series, x_of, y_of)))
     return "".join([*parts, "</svg>"])
 
 
@@ -159,24 +161,38 @@ def _level_lines(levels: Sequence[Level], y_of: Scale) -> list[str]:
     ]
 
 
-def _level_labels(levels: Sequence[Level], y_of: Scale) -> list[str]:
-    """A label above its line, or below it where it would lie on another line; never on another label."""
-    lines = [y_of(level.value) for level in levels]
-    parts, floor = [], -math.inf
+def _level_labels(levels: Sequence[Level], y_of: Scale, curves: Sequence[Point]) -> list[str]:
+    """Each label beside its line, where it covers the least: no other label, line or curve if that can be."""
+    parts: list[str] = []
+    taken: list[tuple[float, float, float]] = []  # left, right, base line
     for level in sorted(levels, key=lambda item: y_of(item.value)):
-        y = y_of(level.value)
-        free = [
-            place
-            for place in (y - 3.5, y + 10.5)
-            if place >= floor + LABEL_GAP
-            and not any(place - LABEL_RISE < line < place + 2 for line in lines if line != y)
-        ]
-        text_y = free[0] if free else max(y - 3.5, floor + LABEL_GAP)
-        floor = text_y
-        parts.append(f'<text class="note {level.css}-text" x="{WIDTH - RIGHT}" y="{text_y:.1f}" '
-                     f'text-anchor="end">'
+        y, width = y_of(level.value), LABEL_WIDTH * len(level.label)
+        others = [y_of(other.value) for other in levels if other is not level]
+        best = (math.inf, "end", WIDTH - RIGHT, y - 3.5)
+        for anchor, dy in itertools.product(("end", "start"), (-3.5, 10.5, 21.5, 32.5)):
+            left = WIDTH - RIGHT - width if anchor == "end" else LEFT + 4
+            right, base = left + width, y + dy
+            cost = 1000 * sum(a < right and left < b and abs(c - base) < LABEL_GAP for a, b, c in taken)
+            cost += 10 * sum(base - LABEL_RISE < line < base + 2 for line in others) + 5 * (dy > 11)
+            cost += sum(left < px < right and base - LABEL_RISE - 1 < py < base + 2 for px, py in curves)
+            if cost < best[0]:
+                best = (cost, anchor, WIDTH - RIGHT if anchor == "end" else LEFT + 4, base)
+        _, anchor, x, base = best
+        left = x - width if anchor == "end" else x
+        taken.append((left, left + width, base))
+        parts.append(f'<text class="note {level.css}-text" x="{x:g}" y="{base:.1f}" text-anchor="{anchor}">'
                      f"{escape(level.label)}</text>")  # fmt: skip
     return parts
+
+
+def _along(series: Sequence[Series], x_of: Scale, y_of: Scale) -> list[Point]:
+    """Points along all curves, dense enough to tell whether a label would lie on them."""
+    found = []
+    for one in series:
+        placed = [(x_of(x), y_of(y)) for x, y in one.points if math.isfinite(x) and math.isfinite(y)]
+        for (x1, y1), (x2, y2) in itertools.pairwise(placed):
+            found += [(x1 + (x2 - x1) * k / 5, y1 + (y2 - y1) * k / 5) for k in range(6)]
+    return found
 
 
 def stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], styles: Mapping[str, int]) -> str:
