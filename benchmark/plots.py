@@ -173,7 +173,7 @@ def _level_labels(levels: Sequence[Level], y_of: Scale, curves: Sequence[Point])
             left = WIDTH - RIGHT - width if anchor == "end" else LEFT + 4
             right, base = left + width, y + dy
             cost = 1000 * sum(a < right and left < b and abs(c - base) < LABEL_GAP for a, b, c in taken)
-            cost += 10 * sum(base - LABEL_RISE < line < base + 2 for line in others) + 5 * (dy > 11)
+            cost += 10 * sum(base - LABEL_RISE < line < base + 2 for line in others) + 50 * (dy > 11)
             cost += sum(left < px < right and base - LABEL_RISE - 1 < py < base + 2 for px, py in curves)
             if cost < best[0]:
                 best = (cost, anchor, WIDTH - RIGHT if anchor == "end" else LEFT + 4, base)
