@@ -191,7 +191,8 @@ def _along(series: Sequence[Series], x_of: Scale, y_of: Scale) -> list[Point]:
     for one in series:
         placed = [(x_of(x), y_of(y)) for x, y in one.points if math.isfinite(x) and math.isfinite(y)]
         for (x1, y1), (x2, y2) in itertools.pairwise(placed):
-            found += [(x1 + (x2 - x1) * k / 5, y1 + (y2 - y1) * k / 5) for k in range(6)]
+            count = max(1, round(math.hypot(x2 - x1, y2 - y1) / 4))
+            found += [(x1 + (x2 - x1) * k / count, y1 + (y2 - y1) * k / count) for k in range(count + 1)]
     return found
 
 
