@@ -118,9 +118,11 @@ def markdown_of_one(result: Result) -> str:
     """The same for a single result."""
     top = report.headline(result)
     text = [f"## Benchmark: {top['text']}", "", top["detail"], ""]
-    text += [f"- {t['name']}: **{t['value']} {t['unit']}** ({t['hint']})" for t in report.tiles(result)]
-    text += ["", *(f"- error in {e['where']}: {_cell(e['message'])}" for e in result["errors"])]
-    return "\n".join([*text, "", *_tables(result["verdicts"])]) + "\n"
+    figures = [f"- {t['name']}: **{t['value']} {t['unit']}** ({t['hint']})" for t in report.tiles(result)]
+    errors = [f"- error in {e['where']}: {_cell(e['message'])}" for e in result["errors"]]
+    for part in (figures, errors):
+        text += [*part, ""] if part else []
+    return "\n".join(text + _tables(result["verdicts"])) + "\n"
 
 
 def _tables(rows: list[dict[str, Any]]) -> list[str]:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark import checkpoint, job, launch, run, train
+from benchmark import checkpoint, evaluate, job, launch, run, train
 from benchmark import result as results
+from benchmark import stack as stacks
 from benchmark.config import Workload, load
 from benchmark.data import dataset
 from benchmark.errors import BenchmarkError, StoreError
@@ -61,7 +62,7 @@ def bench(
         return None
 
     monkeypatch.setattr(launch, "in_stack", in_stack)
-    monkeypatch.setattr(run.stacks, "read", lambda *_: FakeStack(store))
+    monkeypatch.setattr(stacks, "read", lambda *_: FakeStack(store))
     monkeypatch.setattr(run, "new_run_id", lambda prefix="": RUN_ID)
 
     def go(fault: Fault | None = None, files: list[Path] | None = None, **more: Any) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def stopped(result: dict[str, Any], pattern: str) -> None:
 def test_a_loss_that_is_no_number_keeps_the_seeds_before(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
-    right, calls = train.loss_of, {"n": 0}
+    right, calls = evaluate.loss, {"n": 0}
 
     def poisoned(workload: Workload, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         calls["n"] += 1
