@@ -257,3 +257,26 @@ def test_a_gate_on_other_workloads_stops_before_training(bench: Bench, testdata:
     assert (result["code"], result["training"]) == (2, [])
     assert "tier: smoke in the baseline, ci in the candidate" in messages(result)
     assert "configuration.workloads.tiny: is not in the baseline" in messages(result)
+
+
+def test_a_run_is_compared_with_the_result_that_it_overwrites(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "serve_all", lambda *_: None)
+    assert bench()["complete"]
+    result = bench(gate=tmp_path / "out" / "result.json")
+    assert result["code"] == 0
+    assert {row["verdict"] for row in result["gate"]["rows"]} <= {"pass", "inconclusive"}
+    assert "<h2>Verdicts</h2>" in (tmp_path / "out" / "comparison.html").read_text()
+
+
+def test_an_incomplete_run_is_not_compared(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "serve_all", lambda *_: None)
+        bench()
+    result = bench(gate=tmp_path / "out" / "result.json")  # this time serving fails
+    assert (result["code"], result["complete"]) == (1, False)
+    assert "gate" not in result
+    assert "gate: not compared, as the run is incomplete" in capsys.readouterr().err

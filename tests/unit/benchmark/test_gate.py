@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from benchmark import comparable, gate
+from benchmark import result as results
 from benchmark.__main__ import main
 from benchmark.errors import ComparisonError
+from benchmark.run import judge
 
 Result = dict[str, Any]
 
@@ -247,3 +249,20 @@ def test_the_command_exits_with_one_only_on_fail(
     assert "tier: smoke in the baseline, release in the candidate" in capsys.readouterr().err
     assert main(["compare", good, str(tmp_path / "absent.json")]) == 2
     assert "absent.json: cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("factor", "code", "verdict"), [(1.0, 0, "inconclusive"), (0.9, 1, "fail")])
+def test_a_run_keeps_the_comparison_in_its_result(
+    ten: Result, tmp_path: Path, factor: float, code: int, verdict: str
+) -> None:
+    path = tmp_path / "result.json"
+    assert judge(slower(ten, factor), ten, path) == code
+    assert results.load(path)["gate"]["verdict"] == verdict
+    assert (tmp_path / "comparison.html").exists()
+
+
+def test_a_run_that_cannot_be_compared_keeps_the_reasons(ten: Result, tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    assert judge(other(ten, "data.mlp.sha256"), ten, path) == 2
+    assert results.load(path)["gate"]["problems"][0].startswith("data.mlp.sha256: ")
+    assert not (tmp_path / "comparison.html").exists()
