@@ -265,9 +265,9 @@ def intervals(title: str, rows: Sequence[Interval], bound: Level) -> str:
                          f"{number(value)}</text>")  # fmt: skip
     for index, row in enumerate(rows):
         y = top + index * line + 24
-        parts.append(f'<text class="row" x="0" y="{y - 9}">{escape(row.label)}</text>')
+        parts.append(f'<text class="row clear" x="0" y="{y - 9}">{escape(row.label)}</text>')
         parts.append(
-            f'<text class="tick" x="{WIDTH}" y="{y - 9}" text-anchor="end">{escape(row.note)}</text>'
+            f'<text class="tick clear" x="{WIDTH}" y="{y - 9}" text-anchor="end">{escape(row.note)}</text>'
         )
         parts.append(f'<path class="line s{row.style}" d="M{x_of(row.low):.1f} {y}H{x_of(row.high):.1f}"/>')
         title = f"<title>{escape(row.label)}: {row.low:.3f} to {row.high:.3f}</title>"
