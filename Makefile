@@ -14,7 +14,7 @@ RUN := STACK=$(STACK) toolchain/run.sh
 # Lists every target that carries a `##` comment.
 .PHONY: help
 help: ## this list
-	@echo "usage: make TARGET [STACK=dev] [TIER=smoke|ci|release] [WHAT=…] [PURGE=1] [YES=1]"
+	@echo "usage: make TARGET [STACK=dev] [TIER=smoke|ci|release] [GATE=result.json] [WHAT=…] [PURGE=1] [YES=1]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .PHONY: setup
@@ -42,8 +42,8 @@ status: ## show each service's health and the endpoints
 	@$(RUN) python -m operations status --stack $(STACK)
 
 .PHONY: bench
-bench: ## train and serve on the stack, probe it, write result.json (TIER=smoke|ci|release)
-	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT)
+bench: ## train and serve on the stack, write result.json (TIER=smoke|ci|release); GATE=FILE: compare
+	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) $(if $(GATE),--gate "$(GATE)")
 
 .PHONY: report
 report: ## make report.html from the last bench

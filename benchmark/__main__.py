@@ -2,7 +2,11 @@
 
 python -m benchmark run --stack dev --tier ci        train, serve, measure, report
 python -m benchmark bare --stack dev --tier ci       the same training on this host, for the ratio
+python -m benchmark run --gate EARLIER.json          …and fail if it is worse than an earlier result
+python -m benchmark compare A.json B.json            is B worse than A? pass, fail or inconclusive
 python -m benchmark report out/dev/result.json       make report.html from a result
+python -m benchmark report A.json B.json             make comparison.html beside B
+python -m benchmark report --markdown A.json [B.json]  print a short summary for a pull request
 python -m benchmark prepare --tier ci --store DIR    only prepare the data, into a directory
 python -m benchmark freeze --root LIBRARY            print the frozen list of a standard library
 """
@@ -13,10 +17,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmark.config import TIERS, WORKLOADS_DIR, SourceCodeData, load_all
-from benchmark.errors import BenchmarkError, ConfigError
+from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
 
 if TYPE_CHECKING:
     from benchmark.run import Options
@@ -25,9 +29,8 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        return {"run": _run, "bare": _bare, "report": _report, "prepare": _prepare, "freeze": _freeze}[
-            options.command
-        ](options)
+        return {"run": _run, "bare": _bare, "compare": _compare, "report": _report, "prepare": _prepare,
+                "freeze": _freeze}[options.command](options)  # fmt: skip
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -65,12 +68,18 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--with-bare", action="store_true", help="afterwards train on the host too, for the ratio"
     )
+    run.add_argument("--gate", type=Path, help="an earlier result.json to compare with; exit 1 if worse")
     bare = commands.add_parser("bare", parents=[common, stacked], help="train on this host, for the ratio")
     bare.add_argument(
         "--no-stack", action="store_true", help="prepare the data here instead of taking the stack's"
     )
-    report = commands.add_parser("report", help="make report.html from result.json")
+    compare = commands.add_parser("compare", help="judge a result against an earlier one; exit 1 on fail")
+    compare.add_argument("baseline", type=Path, help="the earlier result.json")
+    compare.add_argument("candidate", type=Path, help="the result.json to judge")
+    report = commands.add_parser("report", help="make report.html from result.json, or compare two")
     report.add_argument("result", type=Path)
+    report.add_argument("candidate", type=Path, nargs="?", help="compare: make comparison.html beside it")
+    report.add_argument("--markdown", action="store_true", help="print a short summary, write no page")
     prepare = commands.add_parser("prepare", parents=[common], help="prepare data in a directory")
     prepare.add_argument("--store", required=True, help="directory, or s3:// with the AWS_* variables")
     freeze = commands.add_parser("freeze", help="print the frozen list of files for bytelm")
@@ -99,6 +108,7 @@ def _run_options(options: argparse.Namespace, with_bare: bool) -> Options:
         access=options.access,
         unfrozen_data=options.unfrozen_data,
         with_bare=with_bare,
+        gate=getattr(options, "gate", None),
     )
 
 
@@ -124,11 +134,40 @@ def _bare(options: argparse.Namespace) -> int:
     return 1 if any(e["where"].startswith("bare") for e in result["errors"]) else 0
 
 
-def _report(options: argparse.Namespace) -> int:
-    from benchmark import report
+def _compare(options: argparse.Namespace) -> int:
+    from benchmark import gate
 
-    print(report.write(options.result))
+    found = gate.compare(_earlier(options.baseline), _earlier(options.candidate))
+    for line in gate.lines(found):
+        print(line)
+    return 1 if found["verdict"] == "fail" else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from benchmark import comparison, report
+    from benchmark import result as results
+
+    if options.candidate:
+        baseline, candidate = _earlier(options.result), _earlier(options.candidate)
+        if options.markdown:
+            print(comparison.markdown(baseline, candidate), end="")
+        else:
+            print(comparison.write(baseline, candidate, options.candidate.with_name("comparison.html")))
+    elif options.markdown:
+        print(comparison.markdown_of_one(results.load(options.result)), end="")
+    else:
+        print(report.write(options.result))
     return 0
+
+
+def _earlier(path: Path) -> dict[str, Any]:
+    """A result to compare. Exit 1 says `worse`, so a file that cannot be used is bad input: exit 2."""
+    from benchmark import result as results
+
+    try:
+        return results.load(path)
+    except BenchmarkError as error:
+        raise ComparisonError([str(error)]) from error
 
 
 def _prepare(options: argparse.Namespace) -> int:

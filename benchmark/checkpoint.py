@@ -42,6 +42,8 @@ def load_latest(store: Store, prefix: str) -> dict[str, Any] | None:
     if not store.exists(pointer_key):
         return None
     pointer = get_json(store, pointer_key)
+    if not isinstance(pointer, dict):
+        raise CheckpointError(f"{pointer_key}: is not a mapping; delete it to start from the beginning")
     missing = {"key", "sha256", "step"} - set(pointer)
     if missing:
         raise CheckpointError(f"{pointer_key}: {', '.join(sorted(missing))}: missing in the pointer")

@@ -2,6 +2,7 @@
 
 BenchmarkError
 ├── ConfigError      a workload file has errors (all of them, one a line)
+│   └── ComparisonError  two results must not be compared (all reasons, one a line)
 ├── DataError        a shard is missing, corrupt or not what the frozen manifest says
 ├── StoreError       the object store cannot be reached, or an object is missing
 ├── CheckpointError  a checkpoint or model does not match its hash or its model
@@ -23,6 +24,10 @@ class ConfigError(BenchmarkError):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+class ComparisonError(ConfigError):
+    """`problems`: one `field: what each result says` a line."""
 
 
 class DataError(BenchmarkError):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark import machine, place, probes
 from benchmark.config import Workload
@@ -44,6 +44,15 @@ class Spec(BaseModel):
     @property
     def prefix(self) -> str:
         return f"results/{self.run_id}/{self.workload.name}"
+
+
+def read_spec(content: Any, name: str) -> Spec:
+    """A job from its decoded JSON; ConfigError with all problems, `name: field: message` a line."""
+    try:
+        return Spec.model_validate(content)
+    except ValidationError as error:
+        fields = [(".".join(map(str, item["loc"])) or "(file)", item["msg"]) for item in error.errors()]
+        raise ConfigError([f"{name}: {field}: {message}" for field, message in fields]) from error
 
 
 def run(spec: Spec, where: Place) -> None:
@@ -108,7 +117,12 @@ def say(kind: str, value: dict[str, Any]) -> None:
 
 def main(arguments: list[str]) -> int:
     try:
-        spec = Spec.model_validate_json(Path(arguments[0]).read_text())
+        path = Path(arguments[0])
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError([f"{path}: cannot be read as JSON: {error}"]) from error
+        spec = read_spec(content, str(path))
         where = place.from_environment(spec.workload.training.device)
         run(spec, where)
     except ConfigError as error:

@@ -7,6 +7,7 @@ little: text stays readable everywhere.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from html import escape
 WIDTH, HEIGHT = 360, 232
 LEFT, RIGHT, TOP, BOTTOM = 54, 8, 14, 38
 LABEL_GAP = 11.0
+LABEL_WIDTH = 5.0  # of one letter, about
+LABEL_RISE = 8.0  # height of a label's text above its base line
 
 Point = tuple[float, float]
 Scale = Callable[[float], float]
@@ -27,6 +30,7 @@ class Series:
     style: int = 1
     steps: bool = False
     marks: bool = False
+    thin: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def line_chart(chart: Chart) -> str:
     centre = (TOP + base) / 2
     parts.append(f'<text class="label" transform="translate(8 {centre}) rotate(-90)" text-anchor="middle">'
                  f"{escape(chart.y_label)}</text>")  # fmt: skip
-    parts.extend(_levels(chart.levels, y_of))
+    parts.extend(_level_lines(chart.levels, y_of))
     for level in chart.verticals:
         x = x_of(level.value)
         if LEFT <= x <= WIDTH - RIGHT:
@@ -127,6 +131,8 @@ def line_chart(chart: Chart) -> str:
                          f'text-anchor="{anchor}">{escape(level.label)}</text>')  # fmt: skip
     for series in chart.series:
         parts.extend(_line(series, x_of, y_of))
+    # Last, so that no curve runs over a label.
+    parts.extend(_level_labels(chart.levels, y_of, _along(chart.series, x_of, y_of)))
     return "".join([*parts, "</svg>"])
 
 
@@ -138,7 +144,8 @@ def _line(series: Series, x_of: Scale, y_of: Scale) -> list[str]:
     for x, y in placed[1:]:
         path += f"H{x:.1f}V{y:.1f}" if series.steps else f"L{x:.1f} {y:.1f}"
     title = f"<title>{escape(series.label)}</title>" if series.label else ""
-    parts = [f'<path class="line s{series.style}" d="{path}">{title}</path>']
+    weight = " thin" if series.thin else ""
+    parts = [f'<path class="line s{series.style}{weight}" d="{path}">{title}</path>']
     if series.marks or len(placed) == 1:
         parts += [
             f'<circle class="mark s{series.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.4"/>' for x, y in placed
@@ -146,21 +153,47 @@ def _line(series: Series, x_of: Scale, y_of: Scale) -> list[str]:
     return parts
 
 
-def _levels(levels: Sequence[Level], y_of: Scale) -> list[str]:
-    """Reference lines; labels that would overlap are moved apart, not left out."""
-    parts = []
-    floor = -math.inf
+def _level_lines(levels: Sequence[Level], y_of: Scale) -> list[str]:
+    return [
+        f'<line class="{level.css}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        for level in levels
+        for y in [y_of(level.value)]
+    ]
+
+
+def _level_labels(levels: Sequence[Level], y_of: Scale, curves: Sequence[Point]) -> list[str]:
+    """Each label beside its line, where it covers the least: no other label, line or curve if that can be."""
+    parts: list[str] = []
+    taken: list[tuple[float, float, float]] = []  # left, right, base line
     for level in sorted(levels, key=lambda item: y_of(item.value)):
-        y = y_of(level.value)
-        text_y = max(y - 3.5, floor + LABEL_GAP)
-        floor = text_y
-        parts.append(
-            f'<line class="{level.css}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        )
-        parts.append(f'<text class="note {level.css}-text" x="{WIDTH - RIGHT}" y="{text_y:.1f}" '
-                     f'text-anchor="end">'
+        y, width = y_of(level.value), LABEL_WIDTH * len(level.label)
+        others = [y_of(other.value) for other in levels if other is not level]
+        best = (math.inf, "end", WIDTH - RIGHT, y - 3.5)
+        for anchor, dy in itertools.product(("end", "start"), (-3.5, 10.5, 21.5, 32.5)):
+            left = WIDTH - RIGHT - width if anchor == "end" else LEFT + 4
+            right, base = left + width, y + dy
+            cost = 1000 * sum(a < right and left < b and abs(c - base) < LABEL_GAP for a, b, c in taken)
+            cost += 10 * sum(base - LABEL_RISE < line < base + 2 for line in others) + 50 * (dy > 11)
+            cost += sum(left < px < right and base - LABEL_RISE - 1 < py < base + 2 for px, py in curves)
+            if cost < best[0]:
+                best = (cost, anchor, WIDTH - RIGHT if anchor == "end" else LEFT + 4, base)
+        _, anchor, x, base = best
+        left = x - width if anchor == "end" else x
+        taken.append((left, left + width, base))
+        parts.append(f'<text class="note {level.css}-text" x="{x:g}" y="{base:.1f}" text-anchor="{anchor}">'
                      f"{escape(level.label)}</text>")  # fmt: skip
     return parts
+
+
+def _along(series: Sequence[Series], x_of: Scale, y_of: Scale) -> list[Point]:
+    """Points along all curves, dense enough to tell whether a label would lie on them."""
+    found = []
+    for one in series:
+        placed = [(x_of(x), y_of(y)) for x, y in one.points if math.isfinite(x) and math.isfinite(y)]
+        for (x1, y1), (x2, y2) in itertools.pairwise(placed):
+            count = max(1, round(math.hypot(x2 - x1, y2 - y1) / 4))
+            found += [(x1 + (x2 - x1) * k / count, y1 + (y2 - y1) * k / count) for k in range(count + 1)]
+    return found
 
 
 def stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], styles: Mapping[str, int]) -> str:
@@ -190,6 +223,56 @@ def stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], styles: Ma
                              f'text-anchor="middle">'
                              f"{share:.0f} %</text>")  # fmt: skip
             x += width
+    return "".join([*parts, "</svg>"])
+
+
+@dataclass(frozen=True)
+class Interval:
+    label: str
+    middle: float
+    low: float
+    high: float
+    style: int = 1
+    note: str = ""
+
+
+def intervals(title: str, rows: Sequence[Interval], bound: Level) -> str:
+    """Ratios on a logarithmic axis, one a line with its interval; a dashed bound, and a line at 1."""
+    if not rows:
+        return '<p class="empty">No pairs were measured.</p>'
+    line, top = 34, 16
+    base = top + len(rows) * line
+    low = min(bound.value, 1.0, *(r.low for r in rows)) / 1.03
+    high = max(bound.value, 1.0, *(r.high for r in rows)) * 1.03
+
+    def x_of(value: float) -> float:
+        return 8 + _place(value, low, high, True) * (WIDTH - 16)
+
+    parts = [_open(title, base + 18)]
+    for level in (Level(1.0, "", "axis"), bound):
+        x = x_of(level.value)
+        parts.append(f'<line class="{level.css}" x1="{x:.1f}" x2="{x:.1f}" y1="{top - 4}" y2="{base}"/>')
+        anchor = "start" if x < 60 else "end" if x > WIDTH - 60 else "middle"
+        if level.label:
+            parts.append(f'<text class="note {level.css}-text" x="{x:.1f}" y="{top - 7}" '
+                         f'text-anchor="{anchor}">{escape(level.label)}</text>')  # fmt: skip
+    # 1 and the bound are marked already; ticks that would run into each other are left out.
+    last = -math.inf
+    for value in ticks(low, high, 4):
+        if x_of(value) - last >= 34 and 16 <= x_of(value) <= WIDTH - 16:
+            last = x_of(value)
+            parts.append(f'<text class="tick" x="{last:.1f}" y="{base + 13}" text-anchor="middle">'
+                         f"{number(value)}</text>")  # fmt: skip
+    for index, row in enumerate(rows):
+        y = top + index * line + 24
+        parts.append(f'<text class="row clear" x="0" y="{y - 9}">{escape(row.label)}</text>')
+        parts.append(
+            f'<text class="tick clear" x="{WIDTH}" y="{y - 9}" text-anchor="end">{escape(row.note)}</text>'
+        )
+        parts.append(f'<path class="line s{row.style}" d="M{x_of(row.low):.1f} {y}H{x_of(row.high):.1f}"/>')
+        title = f"<title>{escape(row.label)}: {row.low:.3f} to {row.high:.3f}</title>"
+        x = x_of(row.middle)
+        parts.append(f'<circle class="mark s{row.style}" cx="{x:.1f}" cy="{y}" r="3.6">{title}</circle>')
     return "".join([*parts, "</svg>"])
 
 

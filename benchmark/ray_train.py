@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from benchmark.errors import BenchmarkError
-from benchmark.job import Spec, run, say
+from benchmark.job import Spec, read_spec, run, say
 from benchmark.store import get_json, open_store
 
 MAX_FAILURES = 2
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
 
     try:
         store = open_store(arguments[1] if len(arguments) > 1 else "s3://")
-        spec = Spec.model_validate(get_json(store, arguments[0]))
+        spec = read_spec(get_json(store, arguments[0]), arguments[0])
     except BenchmarkError as error:
         say("error", {"type": type(error).__name__, "message": str(error)})
         return 1

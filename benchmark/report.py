@@ -28,12 +28,17 @@ def write(path: Path) -> Path:
 
 
 def render(result: Result) -> str:
+    return fill("report.html.j2", context(result))
+
+
+def fill(template: str, content: dict[str, Any]) -> str:
+    """A self-contained page: the template with its style inside."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True
     )
     environment.filters["together"] = _together
     style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
-    return environment.get_template("report.html.j2").render(style=style, **context(result))
+    return environment.get_template(template).render(style=style, **content)
 
 
 def context(result: Result) -> dict[str, Any]:
@@ -41,9 +46,9 @@ def context(result: Result) -> dict[str, Any]:
         "title": f"Acceptance report: {result['stack']}, {result['tier']}",
         "schema": result["schema"],
         "run_id": result["run_id"],
-        "headline": _headline(result),
+        "headline": headline(result),
         "errors": result["errors"],
-        "tiles": _tiles(result),
+        "tiles": tiles(result),
         "verdicts": result["verdicts"],
         "learning": _learning(result),
         "steps": figures.steps(result),
@@ -58,7 +63,7 @@ def context(result: Result) -> dict[str, Any]:
     }
 
 
-def _headline(result: Result) -> dict[str, Any]:
+def headline(result: Result) -> dict[str, Any]:
     verdicts = result["verdicts"]
     count = {word: sum(v["verdict"] == word for v in verdicts) for word in ("pass", "fail", "inconclusive")}
     if count["fail"]:
@@ -90,8 +95,9 @@ def _headline(result: Result) -> dict[str, Any]:
     return {"text": text, "detail": detail, "facts": facts}
 
 
-def _tiles(result: Result) -> list[dict[str, str]]:
-    tiles = []
+def tiles(result: Result) -> list[dict[str, str]]:
+    """The key figures: quality by workload, time to the target, latency."""
+    found = []
     for name, workload in result["configuration"]["workloads"].items():
         runs = [r for r in result["training"] if r["workload"] == name]
         if not runs:
@@ -99,7 +105,7 @@ def _tiles(result: Result) -> list[dict[str, str]]:
         mean = sum(r["quality"]["value"] for r in runs) / len(runs)
         accuracy = workload["target"]["metric"] == "accuracy"
         target = workload["target"]["value"]
-        tiles.append(
+        found.append(
             {
                 "name": workload["title"],
                 "value": f"{100 * mean:.2f}" if accuracy else f"{mean:.3f}",
@@ -109,14 +115,14 @@ def _tiles(result: Result) -> list[dict[str, str]]:
         )
         times = [r["time_to_train_s"] for r in runs if r["time_to_train_s"] is not None]
         if not accuracy and times:
-            tiles.append({"name": "Time to target", "value": f"{stats.olympic_mean(times):.0f}", "unit": "s",
+            found.append({"name": "Time to target", "value": f"{stats.olympic_mean(times):.0f}", "unit": "s",
                           "hint": f"{name}, data and evaluation included"})  # fmt: skip
     held = [r for r in (result["serving"] or {}).get("latency", []) if r["p99_ms"] is not None]
     if held:
         row = held[0]
-        tiles.append({"name": "Latency, p99", "value": f"{row['p99_ms']:.1f}", "unit": "ms",
+        found.append({"name": "Latency, p99", "value": f"{row['p99_ms']:.1f}", "unit": "ms",
                       "hint": f"{row['workload']} at {row['rate_rps']:g} requests/s"})  # fmt: skip
-    return tiles
+    return found
 
 
 def _learning(result: Result) -> list[dict[str, Any]]:
@@ -256,7 +262,7 @@ def _together(text: str) -> str:
     """A relation and its numbers stay on one line."""
     for sign in "<≤≥=:":
         text = text.replace(f" {sign} ", f"\u00a0{sign}\u00a0")
-    return text
+    return text.replace("–", "\u2060–\u2060")
 
 
 def _or_dash(value: Any, show: Callable[[Any], str]) -> str:

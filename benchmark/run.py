@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark import examine, launch, report
+from benchmark import comparable, comparison, examine, gate, launch, report
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.client import Connection
 from benchmark.config import Workload, load_all
 from benchmark.data import dataset
-from benchmark.errors import BenchmarkError, ConfigError
+from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
 from benchmark.job import Spec
 from benchmark.stack import Stack
 from benchmark.store import DirectoryStore, Store
@@ -37,17 +37,22 @@ class Options:
     access: Path | None = None
     unfrozen_data: bool = False
     with_bare: bool = False
+    gate: Path | None = None
 
 
 def run(options: Options) -> int:
-    """0: complete and nothing failed; 1: a verdict failed or something is missing; 2: bad input."""
+    """0: complete and nothing failed; 1: a verdict or the gate failed, or something is missing; 2: bad input.
+
+    The earlier result of a gate is read first: this run may be about to overwrite it.
+    """
     run_id = new_run_id()
     result = results.new(options.stack, options.tier, run_id)
     path = options.out / "result.json"
-    code = 1
+    code, baseline = 1, None
     try:
         workloads = load_all(options.workload_files, options.tier)
         result["configuration"]["workloads"] = {w.name: w.model_dump(mode="json") for w in workloads}
+        baseline = _baseline(options, result) if options.gate else None
         stack = stacks.read(options.stack, options.inventory, options.access)
         describe_stack(result, stack)
         results.save(result, path)
@@ -61,7 +66,8 @@ def run(options: Options) -> int:
     except ConfigError as error:
         code = 2
         for problem in error.problems:
-            results.add_error(result, "workload files", problem)
+            where = "gate" if isinstance(error, ComparisonError) else "workload files"
+            results.add_error(result, where, problem)
             say(problem)
     except BenchmarkError as error:
         note(result, "run", error)
@@ -73,7 +79,44 @@ def run(options: Options) -> int:
     finish(result, path)
     if code == 1 and result["complete"] and not any(v["verdict"] == "fail" for v in result["verdicts"]):
         code = 0
+    if baseline and result["complete"]:
+        code = max(code, judge(result, baseline, path))
+    elif baseline:
+        say("gate: not compared, as the run is incomplete")
     return code
+
+
+def _baseline(options: Options, result: dict[str, Any]) -> dict[str, Any]:
+    """The earlier result of the gate; ComparisonError where it is known before training not to compare."""
+    assert options.gate is not None
+    try:
+        baseline = results.load(options.gate)
+    except BenchmarkError as error:
+        raise ComparisonError([str(error)]) from error
+    problems = comparable.planned_differences(
+        baseline, options.tier, result["configuration"]["workloads"], complete=True
+    )
+    if problems:
+        raise ComparisonError([f"{options.gate}: {problem}" for problem in problems])
+    return baseline
+
+
+def judge(result: dict[str, Any], baseline: dict[str, Any], path: Path) -> int:
+    """Compare with the earlier result; kept in the result as `gate`. 0, 1 if worse, 2 if not comparable."""
+    try:
+        found = gate.compare(baseline, result)
+        page = comparison.write(baseline, result, path.with_name("comparison.html"))
+    except ComparisonError as error:
+        result["gate"] = {"verdict": None, "problems": error.problems}
+        results.save(result, path)
+        say("gate: not comparable\n" + "\n".join(f"  {problem}" for problem in error.problems))
+        return 2
+    result["gate"] = found
+    results.save(result, path)
+    for line in gate.lines(found):
+        say(line)
+    say(f"comparison: {page}")
+    return 1 if found["verdict"] == "fail" else 0
 
 
 def new_run_id(prefix: str = "") -> str:

@@ -42,8 +42,11 @@ class DirectoryStore:
 
     def put(self, key: str, data: bytes) -> None:
         path = self.root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".put-")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".put-")
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)

@@ -74,6 +74,12 @@ def read_manifest(store: Store, prefix: str) -> dict[str, Any]:
     manifest = get_json(store, key)
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
         raise DataError(f"{key}: schema: expected {SCHEMA!r}; delete the prefix and prepare the data again")
+    for part in ("train", "heldout"):
+        found = (manifest.get("splits") or {}).get(part) or {}
+        if not found.get("shards"):
+            raise DataError(
+                f"{key}: splits.{part}.shards: missing; delete the prefix and prepare the data again"
+            )
     return manifest
 
 

@@ -51,8 +51,22 @@ def test_every_point_lies_inside_the_drawing() -> None:
 def test_labels_of_close_levels_do_not_overlap() -> None:
     levels = [plots.Level(2.4 + i / 1000, f"level {i}") for i in range(3)]
     svg = plots.line_chart(chart(levels=levels))
-    heights = sorted(float(y) for y in re.findall(r'class="note[^>]* y="([\d.]+)"', svg))
-    assert all(b - a >= plots.LABEL_GAP - 0.1 for a, b in pairwise(heights))
+    found = re.findall(r'class="note[^>]* x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)"', svg)
+    assert len(found) == 3
+    for side in ("start", "end"):
+        heights = sorted(float(y) for _, y, anchor in found if anchor == side)
+        assert all(b - a >= plots.LABEL_GAP - 0.1 for a, b in pairwise(heights))
+
+
+def test_a_label_lies_neither_on_another_line_nor_on_a_curve() -> None:
+    around = [plots.Series([(0, 2.1), (50, v), (100, v)], "to the right") for v in (2.47, 2.53)]
+    levels = [plots.Level(2.9, "upper"), plots.Level(2.5, "lower"), plots.Level(2.87, "close to upper")]
+    svg = plots.line_chart(chart(series=around, levels=levels, y_range=(2.0, 3.0)))
+    lines = [float(y) for y in re.findall(r'class="reference"[^>]* y1="([\d.]+)"', svg)]
+    labels = re.findall(r'class="note[^>]* y="([\d.]+)" text-anchor="(\w+)"', svg)
+    assert [anchor for _, anchor in labels] == ["end", "end", "start"]  # at the right run the curves
+    for text, _ in labels:
+        assert not [y for y in lines if float(text) - plots.LABEL_RISE < y < float(text) + 2]
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0.95, 0.9556), (0, 1e6), (-3, 3), (2.1, 3.6)])
