@@ -70,7 +70,7 @@ def status(answer: bytes) -> int:
 
 MALFORMED = {
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-    "unknown version": b"GET / HTTP/9.9\r\nHost: a\r\n\r\n",
+    "another protocol": b"GET / RTSP/1.0\r\nHost: a\r\n\r\n",
     "control character in a header": b"GET / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n",
     "header without a name": b"GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
     "space before the colon": b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
