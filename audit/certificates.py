@@ -12,7 +12,7 @@ from components.inventory import Inventory
 
 # Days below which a certificate fails: time enough to renew it before it ends.
 LEAST_DAYS = 14
-FIX = "renew: set a new aidc:issued in the stack's file (pulumi config set aidc:issued DATE), then make up"
+FIX = "make rotate gives every service a new one"
 
 
 @dataclass(frozen=True)

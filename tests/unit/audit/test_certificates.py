@@ -16,6 +16,7 @@ from audit import certificates, tls
 from audit.certificates import Certificate, Listener
 from components import pki
 from components.inventory import Inventory
+from components.rotation import Generations
 
 SEED = "ab" * 32
 TODAY = datetime.now(UTC).date()
@@ -52,7 +53,8 @@ def listener(folder: Path, leaf: pki.Certificate | None, name: str = "vault") ->
 
 
 def leaf(seed: str = SEED, age: int = 0) -> pki.Certificate:
-    return pki.leaf(seed, "test", TODAY - timedelta(days=age), "vault", NAMES)
+    issued = TODAY - timedelta(days=age)
+    return pki.leaf(seed, "test", Generations(issued, issued), "vault", NAMES)
 
 
 AUTHORITY = pki.authority(SEED, "test", TODAY)
