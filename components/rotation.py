@@ -29,7 +29,7 @@ ROTATABLE: Mapping[str, Rotatable] = {
         "new keys and certificates, valid from today; load balancer and vault reload, nothing fails"
     ),
     "authority": Rotatable(
-        "a new CA and new certificates; object store nodes restart one by one, so that single S3 requests need "
+        "a new CA and new certificates; object store nodes restart one by one: single S3 requests may need "
         "a second try; clients trust this CA already, and need ca.pem again before the next one"
     ),
     "inference/token": Rotatable("clients outside need the new token at once"),
