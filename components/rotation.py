@@ -29,11 +29,11 @@ ROTATABLE: Mapping[str, Rotatable] = {
         "new keys and certificates, valid from today; load balancer and vault reload, nothing fails"
     ),
     "authority": Rotatable(
-        "a new CA and new certificates; object store nodes restart one by one; "
-        "clients trust this CA already, and need ca.pem again before the next one"
+        "a new CA and new certificates; object store nodes restart one by one: single S3 requests may need "
+        "a second try; clients trust this CA already, and need ca.pem again before the next one"
     ),
     "inference/token": Rotatable("clients outside need the new token at once"),
-    "s3/root": Rotatable("object store nodes restart together: S3 answers 503 for some seconds"),
+    "s3/root": Rotatable("object store nodes restart together: S3 answers 503 for up to half a minute"),
     "s3/client": Rotatable("clients outside need the new key at once"),
     "s3/backup": Rotatable("nothing; a backup that runs meanwhile fails and is made again"),
     "vault/writer": Rotatable("nothing; a backup that runs meanwhile fails and is made again"),
