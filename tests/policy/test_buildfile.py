@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.image import IMAGES
 from policies.buildfile import Instruction, build_files, parse
 from policies.settings import ROOT
 
@@ -35,5 +36,4 @@ def test_commands_begin_after_variables_and_options() -> None:
 
 def test_every_image_of_the_repository_is_read() -> None:
     names = {resource.name for resource in build_files(ROOT)}
-    folders = {path.name for path in (ROOT / "images").iterdir() if path.is_dir()}
-    assert names == {f"images/{folder}/Dockerfile" for folder in folders}
+    assert names == {f"images/{image}/Dockerfile" for image in IMAGES}
