@@ -57,8 +57,20 @@ def test_throughput_agrees_with_the_step_time(result: dict[str, Any]) -> None:
         assert per_second / steps_per_second >= run["world_size"]
 
 
-def test_no_verdict_failed(result: dict[str, Any]) -> None:
-    assert [v for v in result["verdicts"] if v["verdict"] == "fail"] == []
+# How fast it was depends on what else the machine does: the benchmark judges that, not a test.
+SPEED = ("latency of ", "cost of the stack")
+
+
+def test_no_verdict_but_speed_failed(result: dict[str, Any]) -> None:
+    judged = [v for v in result["verdicts"] if not v["name"].startswith(SPEED)]
+    assert judged
+    assert [v for v in judged if v["verdict"] == "fail"] == []
+
+
+def test_every_request_under_load_was_answered(result: dict[str, Any]) -> None:
+    rows = result["serving"]["latency"]
+    assert rows
+    assert [row for row in rows if row["errors"] or not row["samples"]] == []
 
 
 def test_served_model_answers_as_the_trained_one(result: dict[str, Any]) -> None:
