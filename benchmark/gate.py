@@ -24,10 +24,6 @@ BOUND = 0.95
 P_BOUND = 0.01
 SPEED_CHECKS = ("latency of ", "cost of the stack, ")  # names of `benchmark.verdicts`
 BITS_MARGIN = 0.01  # of the baseline's bits per byte
-NEEDED: dict[str, type] = {
-    "complete": bool, "tier": str, "environment": dict, "configuration": dict, "data": dict, "training": list,
-    "verdicts": list,
-}  # fmt: skip
 
 
 def compare(baseline: Result, candidate: Result) -> dict[str, Any]:

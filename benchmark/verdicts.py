@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from benchmark import stats
@@ -100,13 +99,12 @@ def _bare(result: dict[str, Any]) -> list[dict[str, str]]:
     """Throughput in the stack over throughput on the host, seed by seed."""
     rows = []
     for name, pairs in bare_pairs(result).items():
-        logs = [math.log(inside / outside) for outside, inside in pairs]
-        ratio = math.exp(sum(logs) / len(logs))
+        gate = stats.gate([p[0] for p in pairs], [p[1] for p in pairs], RATIO_BOUND)
+        ratio = gate["ratio"]
         expected = f"in-stack : bare throughput ≥ {RATIO_BOUND}"
         outcome: bool | None = ratio >= RATIO_BOUND or None
         actual = f"{ratio:.3f} over {len(pairs)} pair{'s' if len(pairs) > 1 else ''}"
         if len(pairs) >= 8:
-            gate = stats.gate([p[0] for p in pairs], [p[1] for p in pairs], RATIO_BOUND)
             outcome = {"pass": True, "fail": False}.get(gate["verdict"])
             actual += f", 95 % interval {gate['low']:.3f}–{gate['high']:.3f}"
         rows.append(verdict(f"cost of the stack, {name}", outcome, expected, actual))

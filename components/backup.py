@@ -9,11 +9,11 @@ import pulumi_docker as docker
 
 from components.container import Health, Process, run
 from components.context import Context
-from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.flows import MINIO, VAULT
-from components.labels import labels
 from components.object_store import ALIAS, BUCKETS, Client
 from components.rendering import render
+from components.volume import volume
 
 VAULT_USER = "10030"
 BACKUP_USER = "10040"
@@ -37,15 +37,8 @@ class Vault(pulumi.ComponentResource):
                 role="vault",
                 owner=VAULT_USER,
                 files=[
-                    File(
-                        path="tls.crt",
-                        content=identity.pem(name, names, lambda c: c.certificate),
-                        on_change="restart",
-                    ),
-                    File(
-                        path="tls.key",
-                        content=identity.pem(name, names, lambda c: c.key),
-                        on_change="restart",
+                    *key_pair(
+                        identity, name, names, certificate="tls.crt", key="tls.key", on_change="restart"
                     ),
                     File(path="ca.crt", content=identity.authority(), on_change="read"),
                     File(
@@ -57,15 +50,7 @@ class Vault(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        data = docker.Volume(
-            f"{name}-data",
-            name=f"aidc-{plan.stack}-{name}-data",
-            labels=[
-                docker.VolumeLabelArgs(label=label, value=value)
-                for label, value in labels(plan.stack, kind="data").items()
-            ],
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
-        )
+        data = volume(plan.stack, f"{name}-data", "data", parent=self)
         process = Process(
             image=context.images["vault"],
             command=files.followed([
@@ -144,15 +129,7 @@ class BackupJob(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        staging = docker.Volume(
-            f"{name}-staging",
-            name=f"aidc-{plan.stack}-{name}-staging",
-            labels=[
-                docker.VolumeLabelArgs(label=label, value=value)
-                for label, value in labels(plan.stack, kind="scratch").items()
-            ],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        staging = volume(plan.stack, f"{name}-staging", "scratch", parent=self)
         process = Process(
             image=context.images["backup"],
             command=["backup", "schedule"],

@@ -11,9 +11,9 @@ from components.container import Health, Process, run
 from components.context import Context
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.flows import MINIO, RAY_API, RAY_GCS, SERVE_REPLICAS
-from components.labels import labels
 from components.object_store import Client
 from components.plan import Plan, Service
+from components.volume import volume
 
 USER = "10001"
 MIB = 2**20
@@ -117,15 +117,7 @@ class ComputePool(pulumi.ComponentResource):
 
     def _head(self, context: Context, files: FileVolume) -> docker.Container:
         plan, service, size = context.plan, context.plan.service("ray-head"), context.plan.config.compute.head
-        control_store = docker.Volume(
-            "ray-head-state",
-            name=f"aidc-{plan.stack}-ray-head-state",
-            labels=[
-                docker.VolumeLabelArgs(label=label, value=value)
-                for label, value in labels(plan.stack, kind="scratch").items()
-            ],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        control_store = volume(plan.stack, "ray-head-state", "scratch", parent=self)
         process = Process(
             image=context.images["compute"],
             command=node_command(plan, service, cpus=None),

@@ -16,6 +16,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.context import Context
+from components.identity import Identity
 from components.labels import DIGEST, SEED_DIR, labels
 from components.secrets import joined
 
@@ -33,6 +34,26 @@ class File:
     content: pulumi.Input[str]
     mode: str = "0400"
     on_change: Change = "replace"
+
+
+def key_pair(
+    identity: Identity,
+    service: str,
+    names: tuple[str, ...],
+    *,
+    certificate: str,
+    key: str,
+    on_change: Change,
+) -> list[File]:
+    """The certificate of `service`, valid for `names`, and its key, each in a file of its own."""
+    return [
+        File(
+            path=certificate,
+            content=identity.pem(service, names, lambda c: c.certificate),
+            on_change=on_change,
+        ),
+        File(path=key, content=identity.pem(service, names, lambda c: c.key), on_change=on_change),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ import pulumi_docker as docker
 
 from components.container import Health, Process, run
 from components.context import Context
-from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.flows import MINIO
-from components.labels import labels
 from components.plan import Service
+from components.volume import volume
 
 USER = "10020"
 MIB = 2**20
@@ -84,14 +84,12 @@ class ObjectStore(pulumi.ComponentResource):
                 role="object-store",
                 owner=USER,
                 files=[
-                    File(
-                        path="certs/public.crt",
-                        content=identity.pem(name, names, lambda c: c.certificate),
-                        on_change="HUP",
-                    ),
-                    File(
-                        path="certs/private.key",
-                        content=identity.pem(name, names, lambda c: c.key),
+                    *key_pair(
+                        identity,
+                        name,
+                        names,
+                        certificate="certs/public.crt",
+                        key="certs/private.key",
                         on_change="HUP",
                     ),
                     # Read at start only; it holds the next authority too (operations/rotation.py).
@@ -108,15 +106,7 @@ class ObjectStore(pulumi.ComponentResource):
 
     def _node(self, context: Context, service: Service, files: FileVolume, count: int) -> docker.Container:
         settings = context.plan.config.object_store
-        data = docker.Volume(
-            f"{service.name}-data",
-            name=f"{service.container}-data",
-            labels=[
-                docker.VolumeLabelArgs(label=label, value=value)
-                for label, value in labels(context.plan.stack, kind="data").items()
-            ],
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
-        )
+        data = volume(context.plan.stack, f"{service.name}-data", "data", parent=self)
         peers = f"https://object-store-{{1...{count}}}:{MINIO}/data"
         process = Process(
             image=context.images["object-store"],

@@ -16,7 +16,6 @@ exists, or the machine has no room for another one; 130 interrupted.
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import subprocess
@@ -31,6 +30,7 @@ from typing import Any, Literal
 import yaml
 from rich.table import Table
 
+from benchmark import stats
 from benchmark.verdicts import RATIO_BOUND, bare_pairs
 from components.config import ROOT as DATACENTER
 from operations import checks, machine
@@ -182,7 +182,7 @@ def ratio(result: Path, otherwise: str) -> Figure:
         pairs = []
     if not pairs:
         return Figure(RATIO, None, RATIO_BOUND, "ratio", otherwise)
-    mean = math.exp(sum(math.log(inside / outside) for outside, inside in pairs) / len(pairs))
+    mean = stats.ratio_interval([p[0] for p in pairs], [p[1] for p in pairs])["ratio"]
     return Figure(RATIO, round(mean, 3), RATIO_BOUND, "ratio", f"samples/s, {len(pairs)} pairs")
 
 

@@ -24,10 +24,10 @@ from operations.engine import Engine
 from operations.errors import RefusedError, refusal
 from operations.process import say
 from operations.pulumi_cli import Pulumi
+from operations.rotation import BACKED_UP
 from operations.stack_file import ROTATING, StackFile, layout_kept, read
 
 DATED = frozenset({"certificates", "authority"})
-USED_BY_BACKUP = frozenset({"s3/backup", "vault/writer", "vault/repository"})
 
 
 def main(stack: str, *, what: str, yes: bool) -> int:
@@ -43,7 +43,7 @@ def main(stack: str, *, what: str, yes: bool) -> int:
     new = [name for name in names if name not in report.file.rotating]
     tell(report.file, new)
     confirm([name for name in new if ROTATABLE[name].ends_jobs], yes)
-    if USED_BY_BACKUP & set(new):
+    if BACKED_UP & set(new):
         wait_for_backup(report.engine, make_plan(stack, report.config).service("backup").container)
     begin(pulumi, report.file, new, datetime.now(UTC).date())
     return up.main(stack)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from components.firewall import table_name
+from components.health import wait
 from components.inventory import Inventory, ServiceEntry
 
 WATCH_SECONDS = 25
@@ -69,16 +70,6 @@ def watched(firewall: ServiceEntry, inventory: Inventory) -> Iterator[Callable[[
         process.communicate()
 
 
-def healthy_again(local: Any, firewall: ServiceEntry) -> bool:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        state = local.docker(firewall.container).inspect()["State"]
-        if state["Status"] == "running" and state["Health"]["Status"] == "healthy":
-            return True
-        time.sleep(0.5)
-    return False
-
-
 @pytest.mark.parametrize("how", [["restart"], ["kill", "--signal=KILL"]], ids=["restart", "kill"])
 def test_without_its_container_the_table_stays(
     firewall: ServiceEntry, watched: Callable[[], list[str]], local: Any, how: list[str]
@@ -86,7 +77,7 @@ def test_without_its_container_the_table_stays(
     subprocess.run(["docker", *how, firewall.container], check=True, capture_output=True)
     if how[0] == "kill":
         subprocess.run(["docker", "start", firewall.container], check=True, capture_output=True)
-    assert healthy_again(local, firewall)
+    assert wait([firewall.container], 30, lambda name: local.docker(name).inspect()) == {}
     assert watched() == []
 
 

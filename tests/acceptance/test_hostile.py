@@ -143,8 +143,13 @@ def test_without_the_right_credentials_nothing_is_served(
 @pytest.mark.parametrize(
     "path", ["/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/static/..%2f..%2fetc/passwd"]
 )
-def test_paths_do_not_lead_out(endpoint: str, access: dict[str, Any], ca_file: str, path: str) -> None:
-    token = access["ray_token" if str(endpoint).endswith("65") else "inference_token"]
+@pytest.mark.parametrize("name", PROTECTED)
+def test_paths_do_not_lead_out(
+    inventory: Inventory, access: dict[str, Any], ca_file: str, name: str, path: str
+) -> None:
+    endpoint = inventory.endpoints[name]
+    assert endpoint is not None
+    token = access["ray_token" if name == "ray" else "inference_token"]
     sent = f"GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
     answer = exchange(endpoint, ca_file, sent.encode())
     assert b"root:" not in answer

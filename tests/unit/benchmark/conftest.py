@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,13 @@ def _one_thread() -> None:
 @pytest.fixture
 def testdata() -> Path:
     return TESTDATA
+
+
+@pytest.fixture
+def complete() -> dict[str, Any]:
+    """A complete result: three seeds a workload, but one of bytelm."""
+    content: dict[str, Any] = json.loads((TESTDATA / "result-complete.json").read_text())
+    return content
 
 
 @pytest.fixture

@@ -19,12 +19,6 @@ Result = dict[str, Any]
 
 
 @pytest.fixture
-def complete(testdata: Path) -> Result:
-    content: Result = json.loads((testdata / "result-complete.json").read_text())
-    return content
-
-
-@pytest.fixture
 def worse(complete: Result) -> Result:
     changed = copy.deepcopy(complete)
     changed["run_id"] = "later"

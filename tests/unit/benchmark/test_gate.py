@@ -20,10 +20,9 @@ Result = dict[str, Any]
 
 
 @pytest.fixture
-def three(testdata: Path) -> Result:
+def three(complete: Result) -> Result:
     """Three seeds a workload, but one of bytelm: seven pairs, too few for a verdict on speed."""
-    content: Result = json.loads((testdata / "result-complete.json").read_text())
-    return content
+    return complete
 
 
 @pytest.fixture

@@ -17,12 +17,6 @@ from benchmark import result as results
 from benchmark.errors import BenchmarkError
 
 
-@pytest.fixture
-def complete(testdata: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((testdata / "result-complete.json").read_text())
-    return content
-
-
 def chart(**changes: Any) -> plots.Chart:
     series = [plots.Series([(1, 2), (10, 3), (100, 2.5)], "a & b", marks=True)]
     return plots.Chart(**{"title": "t", "x_label": "x", "y_label": "y", "series": series, **changes})
