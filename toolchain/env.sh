@@ -8,6 +8,9 @@ AIDC_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 AIDC_CACHE=${AIDC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aidc}
 STACK=${STACK:-dev}
 PULUMI_SKIP_UPDATE_CHECK=${PULUMI_SKIP_UPDATE_CHECK:-1}
+# Bytecode belongs to our own environment, and without it each command compiles 400 modules anew:
+# a second of every `pulumi up`. A shell that forbids it (as images and CI often do) is overruled.
+PYTHONDONTWRITEBYTECODE=
 
 # Ours come first: the locked Python environment, then the tools that setup has built.
 for aidc_dir in "$AIDC_CACHE/bin" "$AIDC_ROOT/.venv/bin"; do
@@ -51,6 +54,7 @@ fi
 
 AIDC_EXPORTS=(PATH AIDC_CACHE STACK PULUMI_SKIP_UPDATE_CHECK PULUMI_HOME PULUMI_BACKEND_URL
   PULUMI_CONFIG_PASSPHRASE_FILE DOCKER_HOST DOCKER_API_VERSION)
+export PYTHONDONTWRITEBYTECODE
 for aidc_name in "${AIDC_EXPORTS[@]}"; do
   if [ -n "${!aidc_name:-}" ]; then export "${aidc_name?}"; fi
 done

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Resolves the requirements.in files. The policy check's and the compute image's are bound to the
-# host's versions: in CI as here, and the same training code computes the same numbers in both.
+# Resolves the requirements.in files, and the installer of the compute image. The policy check's and
+# the compute image's are bound to the host's versions: in CI as here, and the same training code
+# computes the same numbers in both.
 # `--fork-strategy fewest` keeps one version of each package for all Python versions.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -17,3 +18,5 @@ compile --python-version 3.11 --output-file toolchain/go/requirements.txt toolch
 cd images/compute
 compile --python-version 3.13 --constraints ../../requirements.txt \
   --output-file requirements.txt requirements.in
+compile --python-version 3.13 --constraints ../../requirements.txt \
+  --output-file installer.txt installer.in
