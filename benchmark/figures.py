@@ -143,45 +143,6 @@ def _latency_row(row: dict[str, Any]) -> dict[str, str]:
             "errors": str(row["errors"]), **shown}  # fmt: skip
 
 
-def probes(result: Result) -> dict[str, Any] | None:
-    data = result["probes"]
-    if not data:
-        return None
-    charts: list[dict[str, Any]] = []
-    if data["all_reduce"]:
-        series = [
-            Series(
-                [(r["bytes"], r["busbw_gb_s"]) for r in data["all_reduce"]], "bus bandwidth", 3, marks=True
-            )
-        ]
-        chart = Chart("All-reduce bandwidth", "bytes", "GB/s", series, log_x=True)
-        caption = f"All-reduce over {data['world_size']} ranks: bus bandwidth by message size."
-        charts.append({"svg": Markup(line_chart(chart)), "legend": [], "caption": caption})
-    rows = data["object_store"]
-    by_size = [
-        Series([(r["bytes"], r[f"{k}_mb_s"]) for r in rows], k.upper(), style, marks=True)
-        for k, style in (("put", 4), ("get", 1))
-    ]
-    chart = Chart("Object store bandwidth", "bytes", "MB/s", by_size, log_x=True)
-    charts.append({"svg": Markup(line_chart(chart)), "caption": "Object store, one client, by object size.",
-                   "legend": [(s.label, s.style) for s in by_size]})  # fmt: skip
-    disk = data["disk"]
-    return {
-        "charts": charts,
-        "ranks": [
-            {
-                "rank": r["rank"],
-                "fp32": f"{r['fp32_gflops']:g} GFLOP/s",
-                "bf16": f"{r['bf16_gflops']:g} GFLOP/s",
-                "memory": f"{r['memory_gb_s']:g} GB/s",
-            }
-            for r in data["ranks"]
-        ],
-        "disk": f"Temporary directory of rank 0: {disk['write_mb_s']:g} MB/s written with fsync, "
-        f"{disk['read_cached_mb_s']:g} MB/s read back, from the cache where there is one.",
-    }
-
-
 def quality(value: float, metric: str) -> str:
     return f"{100 * value:.2f} %" if metric == "accuracy" else f"{value:.3f}"
 

@@ -1,14 +1,12 @@
 """Probes: what the machine can do, apart from any training. Not scored.
 
 GEMM peak, memory bandwidth, an all-reduce sweep (algorithm bandwidth S/t, bus bandwidth times
-2(n-1)/n), writing and reading the object store, checkpoints and the local disk. All ranks
-run at the same time, so the numbers are those under contention that training meets.
+2(n-1)/n): all ranks run at the same time, so the numbers are those under contention that
+training meets. Then rank 0 alone: storage, see `benchmark.storage_probes`.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,12 +15,11 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from benchmark import storage_probes
 from benchmark.place import Place
 from benchmark.store import Store
 
 ALL_REDUCE_BYTES = (4 << 10, 64 << 10, 1 << 20, 8 << 20, 32 << 20)
-OBJECT_BYTES = (64 << 10, 1 << 20, 8 << 20)
-DISK_BYTES = 64 << 20
 
 
 def best(function: Callable[[], Any], place: Place, repeats: int) -> float:
@@ -89,60 +86,11 @@ def all_reduce_row(size: int, seconds: float, ranks: int) -> dict[str, float]:
     }
 
 
-def object_store(store: Store, prefix: str, repeats: int = 5) -> list[dict[str, float]]:
-    """PUT and GET by object size: median milliseconds and MB/s, one client."""
-    rows = []
-    for size in OBJECT_BYTES:
-        data, key = os.urandom(size), f"{prefix}/probe-{size}"
-        put, get = [], []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            store.put(key, data)
-            middle = time.perf_counter()
-            store.get(key)
-            put.append(middle - start)
-            get.append(time.perf_counter() - middle)
-        store.delete(key)
-        put_s, get_s = sorted(put)[repeats // 2], sorted(get)[repeats // 2]
-        rows.append(
-            {
-                "bytes": size,
-                "put_ms": round(put_s * 1e3, 2),
-                "get_ms": round(get_s * 1e3, 2),
-                "put_mb_s": round(size / put_s / 1e6, 2),
-                "get_mb_s": round(size / get_s / 1e6, 2),
-            }
-        )
-    return rows
-
-
-def disk() -> dict[str, float]:
-    """Write with fsync, then read back, of the temporary directory (the page cache may serve the read)."""
-    data = os.urandom(1 << 20)
-    with tempfile.NamedTemporaryFile() as file:
-        start = time.perf_counter()
-        for _ in range(DISK_BYTES >> 20):
-            file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-        write_s = time.perf_counter() - start
-        start = time.perf_counter()
-        file.seek(0)
-        while file.read(1 << 20):
-            pass
-        read_s = time.perf_counter() - start
-    return {
-        "bytes": DISK_BYTES,
-        "write_mb_s": round(DISK_BYTES / write_s / 1e6, 1),
-        "read_cached_mb_s": round(DISK_BYTES / read_s / 1e6, 1),
-    }
-
-
 def run(place: Place, store: Store, prefix: str) -> dict[str, Any]:
     """All probes; every rank takes part, the result is the same on all."""
     ranks = place.gather({"rank": place.rank, **gemm(place), "memory_gb_s": memory_bandwidth(place)})
     sweep = all_reduce(place)
-    storage = place.once(lambda: {"object_store": object_store(store, prefix), "disk": disk()})
+    storage = place.once(lambda: storage_probes.run(store, prefix))
     return {
         "world_size": place.world_size,
         "device": place.device,

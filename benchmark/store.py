@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,11 +20,19 @@ from benchmark.errors import StoreError
 BUCKETS = ("datasets", "checkpoints", "models", "results")
 
 
+class Body(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
 class Store(Protocol):
     def put(self, key: str, data: bytes) -> None: ...
 
     def get(self, key: str) -> bytes:
         """Raises StoreError that names the key when the object is missing."""
+        ...
+
+    def open(self, key: str) -> AbstractContextManager[Body]:
+        """The object as a stream; raises like `get`."""
         ...
 
     def exists(self, key: str) -> bool: ...
@@ -58,8 +68,14 @@ class DirectoryStore:
             raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 
     def get(self, key: str) -> bytes:
+        with self.open(key) as body:
+            return body.read()
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[Body]:
         try:
-            return (self.root / key).read_bytes()
+            with (self.root / key).open("rb") as file:
+                yield file
         except FileNotFoundError:
             raise StoreError(f"{key}: no such object in {self.describe()}") from None
         except OSError as error:
@@ -124,13 +140,21 @@ class S3Store:
         self._call("put_object", key, Body=data)
 
     def get(self, key: str) -> bytes:
+        with self.open(key) as body:
+            return body.read()
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[Body]:
+        from botocore.exceptions import BotoCoreError
+        from urllib3.exceptions import HTTPError
+
+        body = self._call("get_object", key)["Body"]
         try:
-            content: bytes = self._call("get_object", key)["Body"].read()
-        except StoreError:
-            raise
-        except Exception as error:  # the connection broke while the body was read
+            yield body
+        except (BotoCoreError, HTTPError, OSError) as error:
             raise StoreError(f"{key}: reading from {self.describe()} broke off: {error}") from error
-        return content
+        finally:
+            body.close()
 
     def exists(self, key: str) -> bool:
         try:

@@ -29,7 +29,7 @@ SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(("load-balancer", "object-
 WORKSTATION: Mapping[str, tuple[str, ...]] = {
     "benchmark": (
         *("__main__.py", "client.py", "diagram.py", "examine.py", "figures.py", "launch.py", "plots.py"),
-        *("rayjobs.py", "report.py", "result.py", "run.py", "stack.py", "stats.py", "verdicts.py"),
+        *("probe_figures.py", "rayjobs.py", "report.py", "result.py", "run.py", "stack.py", "verdicts.py"),
         "templates",
     )
 }
