@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -82,15 +83,24 @@ class Checkpointer:
     An error of the background shows at the next `save` or at `close`, never silently.
     """
 
-    def __init__(self, store: Store, prefix: str) -> None:
-        self.store, self.prefix = store, prefix
+    def __init__(
+        self, store: Store, prefix: str, on_written: Callable[[dict[str, Any]], None] | None = None
+    ) -> None:
+        """`on_written` gets the pointer of each checkpoint, in the background thread."""
+        self.store, self.prefix, self.on_written = store, prefix, on_written
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self.pending: Future[dict[str, Any]] | None = None
         self.written: list[dict[str, Any]] = []
 
     def save(self, step: int, state: dict[str, Any]) -> None:
         self.wait()
-        self.pending = self.pool.submit(save, self.store, self.prefix, step, snapshot(state))
+        self.pending = self.pool.submit(self._write, step, snapshot(state))
+
+    def _write(self, step: int, state: dict[str, Any]) -> dict[str, Any]:
+        pointer = save(self.store, self.prefix, step, state)
+        if self.on_written:
+            self.on_written(pointer)
+        return pointer
 
     def wait(self) -> None:
         if self.pending is not None:

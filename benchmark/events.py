@@ -7,6 +7,7 @@ The shape is that of the field's training logs: `{"time_ms", "event_type", "key"
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,26 +16,39 @@ START, END, POINT = "INTERVAL_START", "INTERVAL_END", "POINT_IN_TIME"
 
 
 class EventLog:
-    """Collects events in memory; `echo` sees each as it happens."""
+    """Collects events in memory; `echo` sees each as it happens. `trace`: every step is an event too.
 
-    def __init__(self, echo: Callable[[dict[str, Any]], None] | None = None, **metadata: Any) -> None:
+    Any thread may add: checkpoints are logged by the thread that writes them.
+    """
+
+    def __init__(
+        self, echo: Callable[[dict[str, Any]], None] | None = None, *, trace: bool = False, **metadata: Any
+    ) -> None:
         self.events: list[dict[str, Any]] = []
-        self.echo, self.metadata = echo, metadata
+        self.echo, self.trace, self.metadata = echo, trace, metadata
+        self.lock = threading.Lock()
 
     def add(self, kind: str, key: str, value: Any = None, **metadata: Any) -> None:
         event = {
-            "time_ms": time.time_ns() // 1_000_000,
+            "time_ms": 0,
             "event_type": kind,
             "key": key,
             "value": value,
             "metadata": {**self.metadata, **metadata},
         }
-        self.events.append(event)
+        with self.lock:  # times in the log must not decrease
+            event["time_ms"] = time.time_ns() // 1_000_000
+            self.events.append(event)
         if self.echo:
             self.echo(event)
 
+    def step(self, done: int) -> None:
+        """`done` steps of the schedule are behind; once before the first, then after each."""
+        if self.trace:
+            self.add(POINT, "step", done)
+
     def text(self) -> str:
-        return "".join(json.dumps(event, sort_keys=True) + "\n" for event in self.events)
+        return "".join(json.dumps(event, sort_keys=True) + "\n" for event in tuple(self.events))
 
 
 def parse(text: str) -> list[dict[str, Any]]:

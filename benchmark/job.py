@@ -3,7 +3,8 @@
 `python -m benchmark.job SPEC.json` runs it as a single process or, under torchrun, as one
 rank of several; `benchmark.ray_train` calls `run` from Ray's workers. What it leaves in the
 store under `results/<run>/<workload>/`: manifest.json, machine.json, probes.json (if asked),
-seed-<n>.json and seed-<n>.events.jsonl for each seed, error.json after a failure.
+seed-<n>.json and seed-<n>.events.jsonl for each seed, the logs of all its attempts under
+seed-<n>.attempts/, error.json after a failure.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from benchmark.config import Workload
 from benchmark.data import dataset
 from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.events import EventLog
+from benchmark.journal import Journal
 from benchmark.place import Place
 from benchmark.store import Store, open_store, put_json
 from benchmark.train import train
@@ -40,6 +42,7 @@ class Spec(BaseModel):
     threads: int = 1
     frozen_data: bool = True
     with_probes: bool = False
+    trace: bool = False  # the time of every step, kept as it goes: for recovery from faults
 
     @property
     def prefix(self) -> str:
@@ -88,7 +91,8 @@ def _run(spec: Spec, where: Place, store: Store) -> None:
         name = f"seed-{seed}"
         if where.once(lambda name=name: store.exists(f"{spec.prefix}/{name}.json")):  # type: ignore[misc]
             continue  # this job was restarted
-        events = EventLog(workload=workload.name, seed=seed)
+        events = EventLog(trace=spec.trace, workload=workload.name, seed=seed)
+        journal = Journal(store, f"{spec.prefix}/{name}", events) if where.is_first else None
         try:
             record = train(
                 workload=workload,
@@ -103,6 +107,8 @@ def _run(spec: Spec, where: Place, store: Store) -> None:
         finally:
             if where.is_first:
                 store.put(f"{spec.prefix}/{name}.events.jsonl", events.text().encode())
+            if journal:
+                journal.close()
         keep(name, record)
 
 

@@ -86,7 +86,9 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     load_s = time.perf_counter() - clock
 
     prefix = f"checkpoints/{run_id}/{name}"
-    checkpointer = Checkpointer(store, prefix)
+    checkpointer = Checkpointer(
+        store, prefix, lambda p: events.add(POINT, "checkpoint", p["step"], seconds=p["seconds"])
+    )
     state = place.together(lambda: load_latest(store, prefix))
     first, curve, losses, earlier_s = 0, [], [], 0.0
     if state is not None:
@@ -100,6 +102,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     timer = StepTimer(place.synchronise, every=1 if place.device == "cpu" else 10)
     log_every = max(1, settings.steps // 100)
     energy.start()
+    events.step(first)
     for step in range(first, settings.steps):
         timer.begin()
         x, y = share.at(step)
@@ -119,6 +122,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
             checkpointer.save(done, _state(done, model, optimisers, now))
             timer.end("checkpoint")
         timer.finish()
+        events.step(done)
 
         if done % log_every == 0 or done == settings.steps:
             mean = float(place.sum(loss.detach().clone())) / place.world_size
