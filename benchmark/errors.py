@@ -9,6 +9,7 @@ BenchmarkError
 ├── TrainingError    the loss is not finite, the world size does not fit
 ├── DeviceError      a GPU was asked for and there is none
 └── StackError       the stack, a Ray job or the serving application did not do its part
+    └── UnknownJobError  Ray does not know the job (any more)
 """
 
 from __future__ import annotations
@@ -51,4 +52,8 @@ class DeviceError(BenchmarkError):
 
 
 class StackError(BenchmarkError):
+    pass
+
+
+class UnknownJobError(StackError):
     pass

@@ -10,30 +10,46 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from benchmark import events
 from benchmark.errors import BenchmarkError, StoreError
 from benchmark.job import Spec
-from benchmark.rayjobs import RayClient, message_of
+from benchmark.rayjobs import LOST, PATIENCE_S, RayClient, message_of
 from benchmark.store import Store, get_json, put_json
 
 TIMEOUT_S = 4 * 3600
+SUBMISSIONS = 3
 LOG_TAIL = 12
 OnMessage = Callable[[str, dict[str, Any]], None]
 
 
 def in_stack(spec: Spec, ray: RayClient, store: Store, on_message: OnMessage) -> str | None:
-    """Run as a Ray job; what went wrong, or None."""
-    key = f"{spec.prefix}/spec.json"
+    """Run as a Ray job; what went wrong, or None.
+
+    A job that is lost, as the node of its driver died or the head forgot it, is submitted again: the
+    new one skips the seeds that have a result and resumes from the last checkpoint.
+    """
+    key, name = f"{spec.prefix}/spec.json", f"{spec.run_id}-{spec.workload.name}"
     put_json(store, key, spec.model_dump(mode="json"))
     listener = _Listener(on_message)
-    identifier = ray.submit(
-        f"python3 -m benchmark.ray_train {key} {spec.store}", f"{spec.run_id}-{spec.workload.name}"
-    )
-    status = ray.follow(identifier, listener.line, TIMEOUT_S)
-    return None if status == "SUCCEEDED" else listener.explain(f"Ray job {identifier}: {status}")
+    entrypoint, identifier = f"python3 -m benchmark.ray_train {key} {spec.store}", name
+    for number in range(1, SUBMISSIONS + 1):
+        if number > 1:
+            with suppress(BenchmarkError):  # whatever is left of it must not train beside its successor
+                ray.stop(identifier)
+            identifier = f"{name}-{number}"
+            stage = f"job lost with its node, submitted again ({number} of {SUBMISSIONS})"
+            on_message("progress", {"workload": spec.workload.name, "stage": stage, "submission": number})
+        ray.submit(entrypoint, identifier, patience_s=PATIENCE_S if number > 1 else 0)
+        status = ray.follow(identifier, listener.line, TIMEOUT_S)
+        if status == "SUCCEEDED":
+            return None
+        if status != LOST:
+            return listener.explain(f"Ray job {identifier}: {status}")
+    return listener.explain(f"Ray job {identifier}: lost like the {SUBMISSIONS - 1} before it")
 
 
 def on_host(spec: Spec, on_message: OnMessage) -> str | None:

@@ -17,6 +17,8 @@ from benchmark.job import Spec, read_spec, run, say
 from benchmark.store import get_json, open_store
 
 MAX_FAILURES = 2
+# Ray waits a minute for the nodes that a start of the ranks needs: a node may take that long to come back.
+MAX_STARTS = 5
 CPU_SHARE = 0.7  # of the smallest node: the driver and a serving replica live there too
 
 
@@ -61,7 +63,7 @@ def main(arguments: list[str]) -> int:
         message = f"training.device: cuda: {spec.world_size} GPUs are asked for, the cluster has fewer"
         say("error", {"type": "DeviceError", "workload": spec.workload.name, "message": message})
         return 1
-    cpus = round(CPU_SHARE * min(n["CPU"] for n in nodes), 2)
+    cpus = round(CPU_SHARE * min((n["CPU"] for n in nodes), default=1), 2)
     trainer = TorchTrainer(
         work,
         train_loop_config=spec.model_dump(mode="json"),
@@ -76,7 +78,7 @@ def main(arguments: list[str]) -> int:
         run_config=RunConfig(
             name=spec.run_id,
             storage_path=os.environ.get("TMPDIR", "/tmp") + "/ray-train",
-            failure_config=FailureConfig(max_failures=MAX_FAILURES),
+            failure_config=FailureConfig(max_failures=MAX_FAILURES, controller_failure_limit=MAX_STARTS),
         ),
     )
     try:

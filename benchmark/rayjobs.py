@@ -11,11 +11,19 @@ from typing import Any
 
 import requests
 
-from benchmark.errors import StackError
+from benchmark.errors import StackError, UnknownJobError
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 LINE = re.compile(r"@(progress|error) (\{.*\})\s*$")
 POLL_S = 1.0
+# Ranks that outlive another get a few seconds to leave, then they are killed: their exchange hangs.
+JOB_VARIABLES = {"RAY_DEDUP_LOGS": "0", "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5"}
+# How long the API may be away before a job is given up: a killed head is back within a minute or two.
+PATIENCE_S = 240.0
+TRIES = 3
+# A job that ended without its driver's own word: the node that held the driver is gone, or the head's memory.
+LOST = "LOST"
+LOST_BY = frozenset({f"JOB_SUPERVISOR_ACTOR_{w}" for w in ("DIED", "UNKNOWN_FAILURE", "START_FAILURE")})
 
 
 class RayClient:
@@ -29,15 +37,30 @@ class RayClient:
         if ca_path:
             self.session.verify = ca_path
 
-    def submit(self, entrypoint: str, submission_id: str, variables: Mapping[str, str] | None = None) -> str:
+    def submit(
+        self,
+        entrypoint: str,
+        submission_id: str,
+        variables: Mapping[str, str] | None = None,
+        patience_s: float = 0,
+    ) -> str:
+        """Its identifier. For `patience_s` seconds an API that does not answer is asked again."""
         body = {
             "entrypoint": entrypoint,
             "submission_id": submission_id,
             "entrypoint_num_cpus": 0.1,  # keeps the driver off the head node, which offers none
-            "runtime_env": {"env_vars": {"RAY_DEDUP_LOGS": "0", **(variables or {})}},
+            "runtime_env": {"env_vars": {**JOB_VARIABLES, **(variables or {})}},
         }
-        identifier: str = self._call("POST", "/api/jobs/", json=body)["submission_id"]
-        return identifier
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                return str(self._call("POST", "/api/jobs/", json=body)["submission_id"])
+            except StackError as error:
+                if time.monotonic() >= deadline:
+                    raise
+                if "already exists" in str(error):  # an earlier try got through, its answer did not
+                    return submission_id
+            time.sleep(POLL_S)
 
     def status(self, identifier: str) -> dict[str, Any]:
         return self._call("GET", f"/api/jobs/{identifier}")
@@ -50,40 +73,51 @@ class RayClient:
         self._call("POST", f"/api/jobs/{identifier}/stop")
 
     def follow(self, identifier: str, on_line: Callable[[str], None], timeout_s: float) -> str:
-        """Hand every new log line to `on_line` until the job ends; its final status.
+        """Hand every new log line to `on_line` until the job ends; its final status, or LOST.
 
-        Ctrl-C and a timeout stop the job before they go on. A few failed polls are forgiven: the
-        head node may be restarting.
+        Ctrl-C and a timeout stop the job before they go on. Failed polls are forgiven for a while:
+        the head node may be restarting.
         """
-        seen, failures, deadline = 0, 0, time.monotonic() + timeout_s
+        seen = unknown = silent = 0
+        answered = time.monotonic()
+        deadline = answered + timeout_s
         try:
             while True:
+                state: dict[str, Any] | None = None
                 try:
-                    state, text = self.status(identifier), self.logs(identifier)
-                    failures = 0
+                    state = self.status(identifier)
+                    answered, unknown = time.monotonic(), 0
+                except UnknownJobError:
+                    # More than once: a head that has just started may not have read its jobs yet.
+                    answered, unknown = time.monotonic(), unknown + 1
+                    if unknown > TRIES:
+                        return LOST
                 except StackError:
-                    failures += 1
-                    if failures > 30:
+                    if time.monotonic() - answered > PATIENCE_S:
                         raise
-                    time.sleep(POLL_S)
-                    continue
-                lines = text.splitlines(keepends=True)
-                for line in lines[seen:]:
-                    if line.endswith("\n") or state["status"] in ENDED:
+                text = self._log_or_none(identifier) if state else None
+                ended = state is not None and state["status"] in ENDED
+                for line in (text or "").splitlines(keepends=True)[seen:]:
+                    if line.endswith("\n") or ended:
                         on_line(line.rstrip("\n"))
                         seen += 1
-                if state["status"] in ENDED:
-                    status: str = state["status"]
-                    return status
+                silent = silent + 1 if text is None else 0
+                if state is not None and ended and (text is not None or silent > TRIES):
+                    return final(state)
                 if time.monotonic() > deadline:
-                    raise StackError(
-                        f"job {identifier}: still {state['status']} after {timeout_s:.0f} s; stopped"
-                    )
+                    raise StackError(f"job {identifier}: has not ended after {timeout_s:.0f} s; stopped")
                 time.sleep(POLL_S)
         except (KeyboardInterrupt, StackError):
             with suppress(StackError):  # the first problem is the one to report
                 self.stop(identifier)
             raise
+
+    def _log_or_none(self, identifier: str) -> str | None:
+        """The log, or None: the node that keeps it may be away while the head is not."""
+        try:
+            return self.logs(identifier)
+        except StackError:
+            return None
 
     def deploy(self, arguments: Mapping[str, Any], timeout_s: float = 180) -> dict[str, Any]:
         """Make `benchmark.serve` the cluster's application and wait until it runs; its status."""
@@ -122,6 +156,8 @@ class RayClient:
             raise StackError(
                 f"Ray API {url}: cannot be reached: {error}. Is the stack up (`make status`)?"
             ) from error
+        if response.status_code == 404 and path.startswith("/api/jobs/"):
+            raise UnknownJobError(f"Ray API {method} {url}: 404: {response.text[:500]}")
         if response.status_code >= 400:
             hint = " (check the token)" if response.status_code in {401, 403} else ""
             raise StackError(f"Ray API {method} {url}: {response.status_code}{hint}: {response.text[:500]}")
@@ -130,6 +166,12 @@ class RayClient:
         except ValueError:
             return {"text": response.text}
         return content if isinstance(content, dict) else {"text": content}
+
+
+def final(state: Mapping[str, Any]) -> str:
+    """The status of an ended job; LOST if it failed without its driver's exit."""
+    lost = state["status"] == "FAILED" and state.get("driver_exit_code") is None
+    return LOST if lost and state.get("error_type") in LOST_BY else str(state["status"])
 
 
 def message_of(line: str) -> tuple[str, dict[str, Any]] | None:
