@@ -3,6 +3,7 @@
 python -m benchmark run --stack dev --tier ci        train, serve, measure, report
 python -m benchmark bare --stack dev --tier ci       the same training on this host, for the ratio
 python -m benchmark run --gate EARLIER.json          …and fail if it is worse than an earlier result
+python -m benchmark faults --stack dev --case all    kill a worker, a node, the head: does training go on?
 python -m benchmark compare A.json B.json            is B worse than A? pass, fail or inconclusive
 python -m benchmark report out/dev/result.json       make report.html from a result
 python -m benchmark report A.json B.json             make comparison.html beside B
@@ -16,11 +17,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.config import TIERS, WORKLOADS_DIR, SourceCodeData, load_all
 from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
+from benchmark.injector import CASES
 
 if TYPE_CHECKING:
     from benchmark.run import Options
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        return {"run": _run, "bare": _bare, "compare": _compare, "report": _report, "prepare": _prepare,
-                "freeze": _freeze}[options.command](options)  # fmt: skip
+        return {"run": _run, "bare": _bare, "faults": _faults, "compare": _compare, "report": _report,
+                "prepare": _prepare, "freeze": _freeze}[options.command](options)  # fmt: skip
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -73,6 +76,20 @@ def _parser() -> argparse.ArgumentParser:
     bare.add_argument(
         "--no-stack", action="store_true", help="prepare the data here instead of taking the stack's"
     )
+    faults = commands.add_parser("faults", parents=[stacked], help="kill parts of the stack during training")
+    faults.add_argument("--case", choices=(*CASES, "all"), default="all",
+                        help="what is killed; driver: the node that holds the job's driver")  # fmt: skip
+    faults.add_argument("--tier", choices=TIERS, default="ci", help="how long (default: ci)")
+    faults.add_argument("--workload", default="bytelm", help="name or file (default: bytelm)")
+    faults.add_argument("--seed", type=int, default=1)
+    faults.add_argument("--steps", type=_at_least(1), help="of the training (default: the workload's)")
+    faults.add_argument("--checkpoint-every", type=_at_least(1), default=25, help="steps (default: 25)")
+    faults.add_argument("--outage", type=_at_least(0), default=10,
+                        help="seconds until a killed container is started again (default: 10)")  # fmt: skip
+    faults.add_argument("--into", type=Path, help="a result.json that takes the outcome up, and its report")
+    faults.add_argument(
+        "--unfrozen-data", action="store_true", help="take any standard library's source for bytelm"
+    )
     compare = commands.add_parser("compare", help="judge a result against an earlier one; exit 1 on fail")
     compare.add_argument("baseline", type=Path, help="the earlier result.json")
     compare.add_argument("candidate", type=Path, help="the result.json to judge")
@@ -86,6 +103,15 @@ def _parser() -> argparse.ArgumentParser:
     freeze.add_argument("--root", type=Path, help="standard library (default: this interpreter's)")
     freeze.add_argument("--python-version", default="", help="its version, for the first line of the list")
     return parser
+
+
+def _at_least(low: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.lstrip("-").isdigit() or int(text) < low:
+            raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number of at least {low}")
+        return int(text)
+
+    return number
 
 
 def _files(names: str) -> list[Path]:
@@ -132,6 +158,30 @@ def _bare(options: argparse.Namespace) -> int:
     run.run_bare(result, connected, workloads, settings, path)
     run.finish(result, path)
     return 1 if any(e["where"].startswith("bare") for e in result["errors"]) else 0
+
+
+def _faults(options: argparse.Namespace) -> int:
+    from benchmark import faults
+
+    return faults.run(
+        faults.Options(
+            stack=options.stack,
+            tier=options.tier,
+            workload_file=_files(options.workload)[0],
+            out=options.out or Path("out") / options.stack,
+            cases=CASES if options.case == "all" else (options.case,),
+            seed=options.seed,
+            steps=options.steps,
+            checkpoint_every=options.checkpoint_every,
+            outage_s=options.outage,
+            into=options.into,
+            world_size=options.world_size,
+            threads=options.threads,
+            inventory=options.inventory,
+            access=options.access,
+            unfrozen_data=options.unfrozen_data,
+        )
+    )
 
 
 def _compare(options: argparse.Namespace) -> int:

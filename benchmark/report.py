@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmark import diagram, figures, probe_figures, stats
+from benchmark import diagram, figures, probe_figures, stats, timeline
 from benchmark import result as results
 from benchmark.verdicts import bare_pairs
 
@@ -20,9 +20,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 Result = dict[str, Any]
 
 
-def write(path: Path) -> Path:
-    """Make `report.html` beside the result file; its path."""
-    page = path.with_name("report.html")
+def write(path: Path, name: str = "report.html") -> Path:
+    """Make the page beside the result file; its path."""
+    page = path.with_name(name)
     page.write_text(render(results.load(path)), encoding="utf-8")
     return page
 
@@ -55,6 +55,7 @@ def context(result: Result) -> dict[str, Any]:
         "bare": _bare(result),
         "serving": figures.serving(result),
         "probes": probe_figures.probes(result),
+        "recovery": timeline.section(result),
         "topology": _topology(result),
         "runs": [_run(r) for r in [*result["training"], *result["bare"]]],
         "data": [_data(name, d) for name, d in result["data"].items()],
@@ -80,7 +81,7 @@ def headline(result: Result) -> dict[str, Any]:
         f"The data centre “{result['stack']}” trained {_enumerate(workloads)} on {ranks} compute nodes"
         + (" and served them through its load balancer." if result["serving"] else ".")
         if ranks
-        else f"Nothing was trained in the data centre “{result['stack']}”."
+        else timeline.sentence(result)
     )
     environment = result["environment"]
     commit = environment.get("git_commit")

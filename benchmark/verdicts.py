@@ -11,6 +11,7 @@ from benchmark import stats
 
 P_BOUND = 0.01
 RATIO_BOUND = 0.95
+RECOVERY_BOUND_S = 120  # beyond the time that what was lost stayed away
 
 
 def verdict(name: str, outcome: bool | None, expected: str, actual: str) -> dict[str, str]:
@@ -28,6 +29,7 @@ def judge(result: dict[str, Any]) -> list[dict[str, str]]:
     rows += _latency(serving.get("latency", []))
     rows += _bare(result)
     rows += [_data(name, data) for name, data in result.get("data", {}).items()]
+    rows += _recovery(result.get("recovery") or {})
     problems = result.get("event_problems")
     if problems is not None and result["training"]:
         rows.append(
@@ -122,6 +124,32 @@ def bare_pairs(result: dict[str, Any]) -> dict[str, list[tuple[float, float]]]:
                     (outside["throughput"]["value"], inside["throughput"]["value"])
                 )
     return pairs
+
+
+def _recovery(recovery: dict[str, Any]) -> list[dict[str, str]]:
+    """One verdict a fault: on from the last checkpoint, soon enough, to the same quality."""
+    rows = []
+    for case in recovery.get("cases", []):
+        tolerance, unit = recovery["tolerance"], recovery["metric"].replace("_", " ")
+        bound = RECOVERY_BOUND_S + case["outage_s"]
+        name = f"training survives the loss of {case['lost']}"
+        expected = (
+            f"on from the last checkpoint within {bound:g} s, {unit} within {tolerance:g} of undisturbed"
+        )
+        fault = next(iter(case["faults"]), None)
+        if case["problem"] or fault is None or fault["recovery_s"] is None:
+            reason = case["problem"] or (fault or {}).get("not_measured", {}).get("recovery_s", "no fault")
+            rows.append(verdict(name, False, expected, reason.splitlines()[0]))
+            continue
+        actual = f"after {fault['recovery_s']:.1f} s, {fault['steps_redone']} steps redone"
+        on_time = fault["recovery_s"] <= bound and fault["resumed_from"] >= fault["last_checkpoint"]
+        if case["difference"] is None:
+            actual += ", no undisturbed run to compare with"
+            rows.append(verdict(name, None if on_time else False, expected, actual))
+        else:
+            actual += f", difference {case['difference']:+.4f}"
+            rows.append(verdict(name, on_time and abs(case["difference"]) <= tolerance, expected, actual))
+    return rows
 
 
 def _data(name: str, data: dict[str, Any]) -> dict[str, str]:

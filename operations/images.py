@@ -28,8 +28,9 @@ SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(("load-balancer", "object-
 # What of a package only a workstation runs: an edit of it must not replace the containers.
 WORKSTATION: Mapping[str, tuple[str, ...]] = {
     "benchmark": (
-        *("__main__.py", "client.py", "diagram.py", "examine.py", "figures.py", "launch.py", "plots.py"),
-        *("probe_figures.py", "rayjobs.py", "report.py", "result.py", "run.py", "stack.py", "verdicts.py"),
+        *("__main__.py", "client.py", "diagram.py", "examine.py", "faults.py", "figures.py", "injector.py"),
+        *("launch.py", "plots.py", "probe_figures.py", "rayjobs.py", "recovery.py", "report.py", "result.py"),
+        *("run.py", "stack.py", "timeline.py", "verdicts.py"),
         "templates",
     )
 }

@@ -1,0 +1,229 @@
+"""Faults during training: one undisturbed run, then the same run again for each case with a fault in it.
+
+The fault comes once a checkpoint is there and some steps beyond it have passed. What it cost is
+computed afterwards from the event logs of all attempts (`benchmark.recovery`), not watched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark import injector, journal, launch, recovery, report
+from benchmark import result as results
+from benchmark import stack as stacks
+from benchmark.config import Workload, load
+from benchmark.errors import BenchmarkError, ConfigError, StackError
+from benchmark.injector import Injector
+from benchmark.job import Spec
+from benchmark.run import describe_stack, new_run_id, note, say, show
+from benchmark.stack import Stack
+from benchmark.store import Store, get_json
+
+BEYOND = 5  # steps after a checkpoint before the fault comes: some must be lost
+# Noise: about the standard deviation between seeds. The same seed on as many ranks should differ by less.
+TOLERANCE = {"bits_per_byte": 0.02, "accuracy": 0.005}
+WHAT = {"worker": "a worker", "node": "a node", "driver": "the driver's node", "head": "the head node"}
+
+
+@dataclass(frozen=True)
+class Options:
+    stack: str
+    tier: str
+    workload_file: Path
+    out: Path
+    cases: tuple[str, ...] = injector.CASES
+    seed: int = 1
+    steps: int | None = None
+    checkpoint_every: int = 25
+    outage_s: float = 10
+    into: Path | None = None
+    world_size: int | None = None
+    threads: int = 1
+    inventory: Path | None = None
+    access: Path | None = None
+    unfrozen_data: bool = False
+
+
+def run(options: Options) -> int:
+    """0: training survived every fault; 1: it did not, or something is missing; 2: bad input."""
+    run_id = new_run_id("faults-")
+    result, path = results.new(options.stack, options.tier, run_id), options.out / "faults.json"
+    code = 1
+    try:
+        if options.into:
+            results.load(options.into)  # known before the hour is spent
+        workload = prepared(load(options.workload_file, options.tier), options)
+        stack = stacks.read(options.stack, options.inventory, options.access)
+        describe_stack(result, stack)
+        ranks = options.world_size or max(1, stack.compute_nodes)
+        spec = Spec(run_id=run_id, workload=workload, world_size=ranks, threads=options.threads,
+                    frozen_data=not options.unfrozen_data, trace=True)  # fmt: skip
+        result["recovery"] = found = header(workload, ranks)
+        engine = injector.connect()
+        for case in ("undisturbed", *options.cases):
+            say(f"{case}: training {workload.name}, {workload.training.steps} steps on {ranks} compute nodes")
+            record = one(case, spec, stack, engine, options.outage_s)
+            if record["problem"]:
+                results.add_error(result, case, record["problem"])
+                say(f"{case}: {record['problem']}")
+            if case == "undisturbed":
+                found["undisturbed"] = record
+            else:
+                found["cases"].append(compared(record, found["undisturbed"]))
+            results.save(result, path)
+        result["complete"] = not result["errors"]
+    except ConfigError as error:
+        code = 2
+        for problem in error.problems:
+            results.add_error(result, "workload files", problem)
+            say(problem)
+    except BenchmarkError as error:
+        note(result, "faults", error)
+    except KeyboardInterrupt:
+        results.add_error(result, "faults", "interrupted by the user; what was measured until then is kept")
+        say("interrupted; the job in the stack was stopped")
+        code = 130
+    result["finished"] = results.now()
+    finish(result, path, options.into)
+    failed = any(v["verdict"] == "fail" for v in result["verdicts"])
+    return 0 if code == 1 and result["complete"] and not failed else code
+
+
+def prepared(workload: Workload, options: Options) -> Workload:
+    """One seed, frequent checkpoints. ConfigError when no fault could come between two of them."""
+    steps, every = options.steps or workload.training.steps, options.checkpoint_every
+    if every <= BEYOND or steps < 2 * every:
+        raise ConfigError([f"--checkpoint-every {every}: must be more than {BEYOND} and at most half of "
+                           f"the {steps} steps: a fault must come between two checkpoints"])  # fmt: skip
+    training = workload.training.model_copy(
+        update={
+            "steps": steps,
+            "checkpoint_every": every,
+            "evaluate_every": min(workload.training.evaluate_every, steps),
+        }
+    )
+    return workload.model_copy(update={"training": training, "seeds": [options.seed]})
+
+
+def header(workload: Workload, ranks: int) -> dict[str, Any]:
+    return {
+        "workload": workload.name,
+        "title": workload.title,
+        "seed": workload.seeds[0],
+        "world_size": ranks,
+        "steps": workload.training.steps,
+        "checkpoint_every": workload.training.checkpoint_every,
+        "metric": workload.target.metric,
+        "tolerance": TOLERANCE[workload.target.metric],
+        "log_resolution_s": journal.TRACE_S,
+        "undisturbed": None,
+        "cases": [],
+    }
+
+
+def one(case: str, spec: Spec, stack: Stack, engine: Injector, outage_s: float) -> dict[str, Any]:
+    """Train once, with the fault of `case` in it; its record, complete or not."""
+    spec = spec.model_copy(update={"run_id": f"{spec.run_id}-{case}"})
+    store, ray = stack.store(), stack.ray()
+    trigger = Trigger(case, spec, stack, engine, outage_s if case in ("node", "driver", "head") else 0)
+    problem: str | None = None
+    try:
+        problem = launch.in_stack(spec, ray, store, trigger.message)
+        if not problem and case != "undisturbed" and trigger.fault_ms is None:
+            problem = "training ended before the fault could be caused: take more --steps"
+    except BenchmarkError as error:  # what the attempts have left is kept
+        problem = str(error)
+    healthy = None
+    if trigger.target and not trigger.target.process:
+        healthy = engine.await_healthy(trigger.target.container)
+    return {"case": case, **trigger.record(healthy), "problem": problem, **outcome(spec, store, trigger)}
+
+
+class Trigger:
+    """Hears the job's messages and causes the fault, once, when its moment has come."""
+
+    def __init__(self, case: str, spec: Spec, stack: Stack, engine: Injector, outage_s: float) -> None:
+        self.case, self.spec, self.stack, self.engine, self.outage_s = case, spec, stack, engine, outage_s
+        self.submissions = 1
+        self.target: injector.Target | None = None
+        self.fault_ms: int | None = None
+        self.store = stack.store()
+
+    def message(self, kind: str, content: dict[str, Any]) -> None:
+        show(kind, content)
+        self.submissions = content.get("submission", self.submissions)
+        if self.case != "undisturbed" and self.target is None and self._is_time(content.get("step", 0)):
+            self.target = self._choose()
+            say(f"{self.case}: kill {'rank 0 on ' if self.target.process else ''}{self.target.service}")
+            self.fault_ms = self.engine.cause(self.target, self.outage_s)
+
+    def _is_time(self, step: int) -> bool:
+        if step < self.spec.workload.training.checkpoint_every + BEYOND:
+            return False
+        pointer = f"checkpoints/{self.spec.run_id}/{self._name}/latest.json"
+        return self.store.exists(pointer) and step >= get_json(self.store, pointer)["step"] + BEYOND
+
+    @property
+    def _name(self) -> str:
+        return f"{self.spec.workload.name}/seed-{self.spec.workload.seeds[0]}"
+
+    def _choose(self) -> injector.Target:
+        ranks = get_json(self.store, f"{self.spec.prefix}/machine.json")
+        job = self.stack.ray().status(f"{self.spec.run_id}-{self.spec.workload.name}")
+        driver = (job.get("driver_info") or {}).get("node_ip_address")
+        services = self.stack.inventory.get("services", [])
+        return injector.choose(self.case, services, [rank["host"] for rank in ranks], driver)
+
+    def record(self, healthy: float | None) -> dict[str, Any]:
+        target = self.target
+        return {
+            "lost": target.lost if target else WHAT.get(self.case, ""),
+            "service": target.service if target else None,
+            "outage_s": self.outage_s,
+            "submissions": self.submissions,
+            "healthy_again_s": round(healthy - self.fault_ms / 1e3, 1) if healthy and self.fault_ms else None,
+        }
+
+
+def outcome(spec: Spec, store: Store, trigger: Trigger) -> dict[str, Any]:
+    """Quality and costs, from what the attempts have left in the store."""
+    (seed,) = spec.workload.seeds
+    try:
+        found = launch.collect(spec, store)
+        line = recovery.attempts(journal.read(store, f"{spec.prefix}/seed-{seed}"))
+    except BenchmarkError as error:
+        raise StackError(f"{spec.prefix}: what the job has left cannot be read: {error}") from error
+    faults_ms = [] if trigger.fault_ms is None else [trigger.fault_ms]
+    origin = line[0].start_ms if line else 0
+    summary = recovery.summary(line, faults_ms)
+    return {
+        "quality": found["runs"][0]["quality"]["value"] if found["runs"] else None,
+        "difference": None,
+        **summary,
+        "fault_s": [round((at - origin) / 1e3, 3) for at in faults_ms],
+        "lines": recovery.drawn(line, origin),
+    }
+
+
+def compared(record: dict[str, Any], undisturbed: dict[str, Any] | None) -> dict[str, Any]:
+    values = record["quality"], (undisturbed or {}).get("quality")
+    difference = None if None in values else round(values[0] - values[1], 6)
+    return {**record, "difference": difference}
+
+
+def finish(result: dict[str, Any], path: Path, into: Path | None) -> None:
+    """Write faults.json and its page, take the outcome into another result, print the verdicts."""
+    results.save(result, path)
+    pages = [report.write(path, "faults.html")]
+    if into and result.get("recovery"):
+        other = results.load(into)
+        other["recovery"] = result["recovery"]
+        results.save(other, into)
+        pages.append(report.write(into))
+    for row in result["verdicts"]:
+        say(f"{row['verdict']:>12}  {row['name']}: {row['actual']} (expected {row['expected']})")
+    for error in result["errors"]:
+        say(f"       error  {error['where']}: {error['message'].splitlines()[0]}")
+    say(f"{'complete' if result['complete'] else 'incomplete'}: {path}, {', '.join(map(str, pages))}")
