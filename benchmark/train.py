@@ -51,10 +51,10 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
 ) -> dict[str, Any]:
     """Train one seed; the record of this run on every rank (model and events are kept by rank 0)."""
     clock, settings = time.perf_counter(), workload.training
-    if settings.batch_size % place.world_size:
+    if settings.batch_size < place.world_size:
         raise TrainingError(
-            f"{workload.name}: training.batch_size: {settings.batch_size} is not a multiple of "
-            f"{place.world_size} ranks"
+            f"{workload.name}: training.batch_size: {settings.batch_size} is less than one sample "
+            f"for each of {place.world_size} ranks"
         )
     name, energy = f"{workload.name}/seed-{seed}", EnergyMeter()
     events.add(POINT, "seed", seed)
@@ -108,7 +108,8 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         x, y = share.at(step)
         timer.end("data")
         with torch.autocast(place.device.split(":")[0], dtype=torch.bfloat16, enabled=bf16):
-            loss = loss_of(workload, trained(x), y)
+            # DDP averages over the ranks as if their shares were equal.
+            loss = loss_of(workload, trained(x), y) * share.weight
         timer.end("forward")
         torch.autograd.backward(loss)
         timer.end("backward")

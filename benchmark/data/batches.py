@@ -15,7 +15,8 @@ class Batches:
     """The share of one rank. `at(step)` gives inputs and targets on the device of the data.
 
     Each epoch is a new permutation of all samples (rows, or windows of `context` bytes whose
-    start shifts from epoch to epoch); the ranks take disjoint slices of each global batch.
+    start shifts from epoch to epoch); the ranks take disjoint slices of each global batch, the first
+    ones a sample more where it does not divide evenly.
     """
 
     data: dict[str, Tensor]
@@ -24,6 +25,17 @@ class Batches:
     seed: int
     rank: int
     world_size: int
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """First sample and number of samples of this rank within a global batch."""
+        count, more = divmod(self.batch_size, self.world_size)
+        return self.rank * count + min(self.rank, more), count + (self.rank < more)
+
+    @property
+    def weight(self) -> float:
+        """This rank's mean loss times `weight`, averaged over the ranks, is the global batch's mean loss."""
+        return self.share[1] * self.world_size / self.batch_size
 
     def samples(self) -> int:
         """Samples in one epoch."""
@@ -36,9 +48,9 @@ class Batches:
         per_epoch = max(1, self.samples() // self.batch_size)
         epoch, position = divmod(step, per_epoch)
         order = self._permutation(epoch)
-        share = self.batch_size // self.world_size
-        first = position * self.batch_size + self.rank * share
-        index = order[torch.arange(first, first + share) % len(order)]
+        offset, count = self.share
+        first = position * self.batch_size + offset
+        index = order[torch.arange(first, first + count) % len(order)]
         if self.context is None:
             index = index.to(self.data["y"].device)
             return self.data["x"][index], self.data["y"][index]

@@ -174,6 +174,17 @@ def test_an_epoch_shows_every_sample_once_over_all_ranks() -> None:
     assert sorted(seen) == list(range(64))
 
 
+@pytest.mark.parametrize("ranks", [1, 2, 3, 5, 16])
+def test_any_number_of_ranks_shares_a_batch(ranks: int) -> None:
+    data = {"x": torch.arange(64).float()[:, None], "y": torch.arange(64)}
+    shares = [Batches(data, 16, None, seed=1, rank=r, world_size=ranks) for r in range(ranks)]
+    whole = Batches(data, 16, None, seed=1, rank=0, world_size=1)
+    assert torch.equal(torch.cat([share.at(2)[0] for share in shares]), whole.at(2)[0])
+    # The mean over ranks of their weighted means is the mean of the whole batch.
+    means = [share.weight * float(share.at(2)[0].mean()) for share in shares]
+    assert sum(means) / ranks == pytest.approx(float(whole.at(2)[0].mean()))
+
+
 def test_batches_depend_on_seed_and_step_only() -> None:
     data = {"bytes": torch.arange(200, dtype=torch.uint8)}
     one, same, other = (Batches(data, 4, 8, seed=s, rank=0, world_size=1) for s in (1, 1, 2))

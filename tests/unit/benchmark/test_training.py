@@ -81,8 +81,10 @@ def test_a_diverged_loss_is_an_error_that_names_the_field(tiny: Workload, store:
 
 def test_a_batch_that_ranks_cannot_share_is_refused(tiny: Workload, store: DirectoryStore) -> None:
     manifest = dataset.prepare(tiny, store)
-    with pytest.raises(TrainingError, match=r"training\.batch_size: 256 is not a multiple of 3 ranks"):
-        train(workload=tiny, seed=1, manifest=manifest, store=store, place=Place(0, 3), run_id="r",
+    with pytest.raises(
+        TrainingError, match=r"training\.batch_size: 256 is less than one sample for each of 257"
+    ):
+        train(workload=tiny, seed=1, manifest=manifest, store=store, place=Place(0, 257), run_id="r",
               events=EventLog(), progress=lambda value: None)  # fmt: skip
 
 
