@@ -138,15 +138,25 @@ class RayClient:
         deadline = time.monotonic() + timeout_s
         time.sleep(POLL_S)  # the old state of a re-deployment is still there at once
         while True:
-            application = (
-                self._call("GET", "/api/serve/applications/").get("applications", {}).get("models", {})
-            )
+            application = self.application()
             status = application.get("status", "NOT_STARTED")
             if status == "RUNNING":
-                return dict(application)
+                return application
             if status in {"DEPLOY_FAILED", "UNHEALTHY"} or time.monotonic() > deadline:
                 raise StackError(f"serving application: {status}: {application.get('message', '')[-1500:]}")
             time.sleep(POLL_S)
+
+    def application(self) -> dict[str, Any]:
+        """Ray Serve's description of the application; empty where none is deployed."""
+        found = self._call("GET", "/api/serve/applications/").get("applications", {}).get("models")
+        return dict(found or {})
+
+    def replicas(self) -> list[dict[str, Any]]:
+        """The replicas that run: `replica_id`, `node_ip`, `pid` in their container, `start_time_s`, …"""
+        members = self.application().get("deployments", {}).get("models", {}).get("replicas", [])
+        return sorted(
+            (dict(r) for r in members if r.get("state") == "RUNNING"), key=lambda r: str(r["replica_id"])
+        )
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         url = self.endpoint + path

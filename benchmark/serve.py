@@ -1,6 +1,8 @@
 """The trained models behind HTTP, as a Ray Serve application.
 
     GET  /v1/models                       {"models": [{"workload", "sha256", "quality", …}]}
+    GET  /v1/health                       {"status": "ok", "replica", "models": {workload: sha256}}
+    GET  /v1/metrics                      what the replica that answers has counted, for Prometheus
     POST /v1/models/<workload>:predict    {"instances": […]} -> {"predictions": […], "model_sha256"}
 
 An instance is a list of features (mlp, digits) or text (bytelm: its bytes are the context). A
@@ -14,11 +16,12 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
@@ -27,24 +30,52 @@ from benchmark import models
 from benchmark.checkpoint import check
 from benchmark.config import GptConfig, ModelConfig
 from benchmark.errors import BenchmarkError, CheckpointError
+from benchmark.serve_metrics import CONTENT_TYPE, Metrics
 from benchmark.store import Store, get_json, open_store
 
 MAX_INSTANCES = 512
 MAX_BODY = 4 << 20
+# A node has 21 ports for replicas, of which one that has ended keeps its own for a while.
+MAX_REPLICAS = 16
 
 
 class Arguments(BaseModel):
-    """What to serve: workload -> the key of its card (model.json) and the hash of its weights."""
+    """What to serve: workload -> the key of its card (model.json) and the hash of its weights.
+
+    As many replicas run as it takes to keep each at `target_ongoing_requests` requests under way or
+    waiting, within `min_replicas` and `max_replicas`. Two at least: one may be lost or replaced.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     models: dict[str, dict[str, str]]
     store: str = "s3://"
-    replicas: int = 2
+    min_replicas: int = Field(default=2, ge=2)
+    max_replicas: int = Field(default=4, le=MAX_REPLICAS)
+    target_ongoing_requests: float = Field(default=8, gt=0)
     cpus_per_replica: float = 0.1
     threads: int = 1
     max_batch_size: int = 16
     batch_wait_s: float = 0.002
+
+    @model_validator(mode="after")
+    def _limits_are_in_order(self) -> Arguments:
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(
+                f"max_replicas {self.max_replicas} must not be below min_replicas {self.min_replicas}"
+            )
+        return self
+
+    def autoscaling(self) -> dict[str, Any]:
+        """Ray Serve's `autoscaling_config`: up after half a minute of load, down after five without."""
+        return {
+            "min_replicas": self.min_replicas,
+            "initial_replicas": self.min_replicas,
+            "max_replicas": self.max_replicas,
+            "target_ongoing_requests": self.target_ongoing_requests,
+            "upscale_delay_s": 30,
+            "downscale_delay_s": 300,
+        }
 
 
 class RequestError(Exception):
@@ -136,21 +167,32 @@ def _problem(instance: Any, config: ModelConfig) -> str | None:
 class Router:
     """Requests to models; knows nothing of Ray, so that it is tested without it."""
 
-    def __init__(self, arguments: Arguments) -> None:
+    def __init__(self, arguments: Arguments, replica: str = "") -> None:
         torch.set_num_threads(arguments.threads)
+        self.metrics = Metrics(replica)
         store = open_store(arguments.store)
         self.models = {name: Loaded(store, m["card"], m["sha256"]) for name, m in arguments.models.items()}
 
-    def route(self, method: str, path: str, body: bytes) -> tuple[str | None, list[Any]]:
-        """(workload, instances) of a prediction, (None, []) for the list of models."""
-        if path.rstrip("/") == "/v1/models":
-            if method != "GET":
-                raise RequestError(405, f"{path}: only GET is allowed here")
-            return None, []
+    def page(self, method: str, path: str) -> tuple[str, str] | None:
+        """(content type, body) of a page about this replica; None where `path` names none."""
+        pages = {"/v1/models": self.overview, "/v1/health": self.health}
+        path = path.rstrip("/")
+        if path not in pages and path != "/v1/metrics":
+            return None
+        if method != "GET":
+            raise RequestError(405, f"{path}: only GET is allowed here")
+        if path == "/v1/metrics":
+            return CONTENT_TYPE, self.metrics.text(self.hashes())
+        return "application/json", json.dumps(pages[path]())
+
+    def route(self, method: str, path: str, body: bytes) -> tuple[str, list[Any]]:
+        """(workload, instances) of a prediction."""
         name, colon, action = path.removeprefix("/v1/models/").partition(":")
         if not path.startswith("/v1/models/") or not colon or action != "predict":
             raise RequestError(
-                404, f"{path}: not found; try GET /v1/models or POST /v1/models/<workload>:predict"
+                404,
+                f"{path}: not found; try POST /v1/models/<workload>:predict, "
+                "or GET /v1/models, /v1/health, /v1/metrics",
             )
         if name not in self.models:
             raise RequestError(
@@ -160,6 +202,18 @@ class Router:
             raise RequestError(405, f"{path}: only POST is allowed here")
         return name, parse(body, self.models[name].config)
 
+    def known(self, path: str) -> str | None:
+        """The model that `path` names if it is served: a client's inventions become no label."""
+        name = path.removeprefix("/v1/models/").partition(":")[0]
+        return name if name in self.models else None
+
+    def hashes(self) -> dict[str, str]:
+        return {name: model.card["sha256"] for name, model in sorted(self.models.items())}
+
+    def health(self) -> dict[str, Any]:
+        """A replica answers only once its models are loaded and their hashes checked."""
+        return {"status": "ok", "replica": self.metrics.replica, "models": self.hashes()}
+
     def overview(self) -> dict[str, Any]:
         return {"models": [m.describe() for _, m in sorted(self.models.items())]}
 
@@ -168,6 +222,7 @@ class Router:
         answers: list[dict[str, Any]] = [{} for _ in requests]
         for name in sorted({name for name, _ in requests}):
             mine = [i for i, (n, _) in enumerate(requests) if n == name]
+            self.metrics.computed(name, len(mine))
             predictions = self.models[name].predict([x for i in mine for x in requests[i][1]])
             first = 0
             for i in mine:
@@ -184,13 +239,13 @@ def build(arguments: dict[str, Any]) -> Any:
     """The application builder that Ray Serve calls: `import_path: benchmark.serve:build`."""
     from ray import serve
     from starlette.requests import Request  # type: ignore[import-not-found]
-    from starlette.responses import JSONResponse  # type: ignore[import-not-found]
+    from starlette.responses import JSONResponse, Response  # type: ignore[import-not-found]
 
     settings = Arguments.model_validate(arguments)
 
     @serve.deployment(
         name="models",
-        num_replicas=settings.replicas,
+        autoscaling_config=settings.autoscaling(),
         max_ongoing_requests=64,
         health_check_period_s=5,
         graceful_shutdown_timeout_s=20,
@@ -198,7 +253,7 @@ def build(arguments: dict[str, Any]) -> Any:
     )
     class Models:
         def __init__(self) -> None:
-            self.router = Router(settings)
+            self.router = Router(settings, serve.get_replica_context().replica_tag)
 
         @serve.batch(  # type: ignore[untyped-decorator]
             max_batch_size=settings.max_batch_size, batch_wait_timeout_s=settings.batch_wait_s
@@ -206,11 +261,20 @@ def build(arguments: dict[str, Any]) -> Any:
         async def predict(self, requests: list[tuple[str, list[Any]]]) -> list[dict[str, Any]]:
             return self.router.predict_batch(requests)
 
-        async def __call__(self, request: Request) -> JSONResponse:
+        async def __call__(self, request: Request) -> Response:
+            begin, method, path = time.perf_counter(), request.method, request.url.path
+            answer = await self.answer(request, method, path)
+            self.router.metrics.answered(
+                self.router.known(path), answer.status_code, time.perf_counter() - begin
+            )
+            return answer
+
+        async def answer(self, request: Request, method: str, path: str) -> Response:
             try:
-                name, instances = self.router.route(request.method, request.url.path, await request.body())
-                answer = self.router.overview() if name is None else await self.predict((name, instances))
-                return JSONResponse(answer)
+                if page := self.router.page(method, path):
+                    return Response(page[1], media_type=page[0])
+                called = self.router.route(method, path, await request.body())
+                return JSONResponse(await self.predict(called))
             except RequestError as error:
                 return JSONResponse({"error": str(error)}, status_code=error.status)
             except BenchmarkError as error:

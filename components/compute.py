@@ -76,6 +76,9 @@ def environment(service: Service) -> dict[str, str]:
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+        # When a replica dies under a request, is full or leaves, another one answers. A prediction changes
+        # nothing, so it may be computed twice. By default Ray repeats only what was never sent.
+        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response 503",
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(SERVE_REPLICAS[0]),
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(SERVE_REPLICAS[1]),
         "AWS_ENDPOINT_URL_S3": f"https://object-store:{MINIO}",

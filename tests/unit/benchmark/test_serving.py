@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save as save_tensors
 
 from benchmark import checkpoint, examine, models, serve
@@ -48,7 +49,9 @@ def ask(router: serve.Router, name: str, instances: list[Any]) -> list[dict[str,
 
 def test_models_are_listed_with_their_hash(arguments: serve.Arguments) -> None:
     router = serve.Router(arguments)
-    assert router.route("GET", "/v1/models", b"") == (None, [])
+    kind, body = router.page("GET", "/v1/models/") or ("", "")
+    assert kind == "application/json"
+    assert json.loads(body) == router.overview()
     assert [m["workload"] for m in router.overview()["models"]] == ["bytelm", "digits", "mlp"]
 
 
@@ -96,6 +99,7 @@ def test_a_batch_answers_like_single_requests(arguments: serve.Arguments) -> Non
         ("POST /v1/models/other:predict", b"{}", 404, "serving bytelm, digits, mlp"),
         ("GET /v1/models/mlp:predict", b"", 405, "POST"),
         ("DELETE /v1/models", b"", 405, "GET"),
+        ("POST /v1/metrics", b"", 405, "GET"),
         ("GET /", b"", 404, "not found"),
         ("POST /v1/models/mlp:predict", b"x" * (serve.MAX_BODY + 1), 413, "at most"),
     ],
@@ -104,9 +108,54 @@ def test_a_clients_mistake_is_explained(
     arguments: serve.Arguments, request_: str, body: bytes, status: int, words: str
 ) -> None:
     method, path = request_.split()
+    router = serve.Router(arguments)
     with pytest.raises(serve.RequestError, match=words) as caught:
-        serve.Router(arguments).route(method, path, body)
+        router.page(method, path) or router.route(method, path, body)
     assert caught.value.status == status
+
+
+def test_health_says_which_replica_and_which_models(arguments: serve.Arguments) -> None:
+    router = serve.Router(arguments, "models#abc")
+    _, body = router.page("GET", "/v1/health") or ("", "")
+    answer = json.loads(body)
+    assert (answer["status"], answer["replica"]) == ("ok", "models#abc")
+    assert answer["models"] == {name: m["sha256"] for name, m in arguments.models.items()}
+
+
+def test_only_models_that_are_served_become_labels(arguments: serve.Arguments) -> None:
+    router = serve.Router(arguments)
+    assert router.known("/v1/models/mlp:predict") == "mlp"
+    assert router.known("/v1/models/invented:predict") is None
+    assert router.known("/v1/health") is None
+
+
+def test_batches_are_counted_by_model(arguments: serve.Arguments) -> None:
+    router = serve.Router(arguments, "one")
+    router.predict_batch([("mlp", [[1, 2, 3]]), ("mlp", [[3, 2, 1]]), ("bytelm", ["abc"])])
+    kind, text = router.page("GET", "/v1/metrics") or ("", "")
+    assert kind.startswith("text/plain")
+    assert 'aidc_serve_batch_requests_sum{replica="one",model="mlp"} 2' in text
+    assert 'aidc_serve_batch_requests_count{replica="one",model="mlp"} 1' in text
+    assert 'aidc_serve_batch_requests_count{replica="one",model="bytelm"} 1' in text
+
+
+def test_replicas_scale_within_the_declared_limits(arguments: serve.Arguments) -> None:
+    scaled = arguments.model_copy(update={"min_replicas": 3, "max_replicas": 5}).autoscaling()
+    assert (scaled["min_replicas"], scaled["initial_replicas"], scaled["max_replicas"]) == (3, 3, 5)
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"min_replicas": 1}, "min_replicas"),
+        ({"min_replicas": 4, "max_replicas": 3}, "max_replicas 3 must not be below min_replicas 4"),
+        ({"max_replicas": 17}, "max_replicas"),
+        ({"target_ongoing_requests": 0}, "target_ongoing_requests"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(limits: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        serve.Arguments(models={}, **limits)
 
 
 def test_weights_with_another_hash_are_not_served(arguments: serve.Arguments, store: DirectoryStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,18 @@ def test_fastest_median_and_slowest_segment(store: DirectoryStore, monkeypatch: 
     }
     assert row["ttfb_p50_ms"] == 10.0
     assert row["ttfb_p99_ms"] is None  # seven requests carry no 99th percentile
+
+
+def test_a_slow_client_leaves_gaps_that_are_not_read(
+    store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def uneven(request: Callable[[int], float], seconds: float, most: int) -> list[tuple[float, float]]:
+        """The first client made one request, the others two."""
+        return [(1.0 + i / 100, request(i)) for i in range(2 * CLIENTS) if i != CLIENTS]
+
+    monkeypatch.setattr(storage_probes, "_drive", uneven)
+    storage_probes.load(store, "results/x")
+    assert store.list("results/x") == []
 
 
 def test_a_failing_store_ends_the_load(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
