@@ -94,7 +94,10 @@ class OptimiserConfig(Strict):
 
 
 class TrainingConfig(Strict):
-    """`batch_size` is global: samples, or windows of `context` bytes. Steps are optimiser steps."""
+    """`batch_size` is global: samples, or windows of `context` bytes. Steps are optimiser steps.
+
+    `power_limit_w`: of each rank's GPU while it trains, where the driver allows it.
+    """
 
     steps: Positive
     batch_size: Positive
@@ -104,6 +107,7 @@ class TrainingConfig(Strict):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: Literal["cpu", "cuda"] = "cpu"
     clip_gradient: Annotated[float, Field(gt=0)] | None = None
+    power_limit_w: Annotated[float, Field(gt=0)] | None = None
 
 
 class Target(Strict):

@@ -19,9 +19,10 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from benchmark import machine, place, probes
+from benchmark import energy, machine, place, powercap, probes
 from benchmark.config import Workload
 from benchmark.data import dataset
+from benchmark.energy import Meter
 from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.events import EventLog
 from benchmark.journal import Journal
@@ -85,31 +86,56 @@ def _run(spec: Spec, where: Place, store: Store) -> None:
     manifest = where.once(lambda: dataset.prepare(workload, store, spec.frozen_data))
     keep("manifest", manifest)
     keep("machine", where.gather(machine.facts()))
+    meter = energy.meter_for(where.device)
+    where.synchronise()  # idle is a GPU that is held by a process, and does not work
+    where.barrier()
+    meter.measure_idle()
+    where.barrier()
     if spec.with_probes:
         keep("probes", probes.run(where, store, spec.prefix))
-    for seed in workload.seeds:
-        name = f"seed-{seed}"
-        if where.once(lambda name=name: store.exists(f"{spec.prefix}/{name}.json")):  # type: ignore[misc]
-            continue  # this job was restarted
-        events = EventLog(trace=spec.trace, workload=workload.name, seed=seed)
-        journal = Journal(store, f"{spec.prefix}/{name}", events) if where.is_first else None
-        try:
-            record = train(
-                workload=workload,
-                seed=seed,
-                manifest=manifest,
-                store=store,
-                place=where,
-                run_id=spec.run_id,
-                events=events,
-                progress=_reporter(where),
-            )
-        finally:
-            if where.is_first:
-                store.put(f"{spec.prefix}/{name}.events.jsonl", events.text().encode())
-            if journal:
-                journal.close()
-        keep(name, record)
+    try:
+        with powercap.limited(workload.training.power_limit_w, where) as limit:
+            for seed in workload.seeds:
+                _seed(seed, spec=spec, where=where, store=store, manifest=manifest, meter=meter, limit=limit)
+    finally:
+        meter.close()
+
+
+def _seed(
+    seed: int,
+    *,
+    spec: Spec,
+    where: Place,
+    store: Store,
+    manifest: dict[str, Any],
+    meter: Meter,
+    limit: dict[str, Any] | None,
+) -> None:
+    """Train one seed and keep its record, unless a job that was restarted has done so before."""
+    key = f"{spec.prefix}/seed-{seed}"
+    if where.once(lambda: store.exists(f"{key}.json")):
+        return
+    events = EventLog(trace=spec.trace, workload=spec.workload.name, seed=seed)
+    journal = Journal(store, key, events) if where.is_first else None
+    try:
+        record = train(
+            workload=spec.workload,
+            seed=seed,
+            manifest=manifest,
+            store=store,
+            place=where,
+            run_id=spec.run_id,
+            events=events,
+            progress=_reporter(where),
+            meter=meter,
+        )
+    finally:
+        if where.is_first:
+            store.put(f"{key}.events.jsonl", events.text().encode())
+        if journal:
+            journal.close()
+    if where.is_first:
+        put_json(store, f"{key}.json", {**record, "power_limit": limit})
 
 
 def _reporter(where: Place) -> Any:

@@ -1,4 +1,4 @@
-"""Facts about the machine that a rank runs on: processor, quota, versions, energy counters."""
+"""Facts about the machine that a rank runs on: processor, quota, versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-POWERCAP = Path("/sys/class/powercap")
 # Dense BF16 peak with tensor cores, FLOP/s, by the names that the driver reports.
 GPU_PEAKS = {"H100 80GB HBM3": 989e12, "H100 SXM": 989e12, "H200": 989e12}
 
@@ -68,32 +67,3 @@ def memory_limit(root: Path = Path("/sys/fs/cgroup")) -> int | None:
 def gpu_peak(name: str | None) -> float | None:
     """Dense BF16 FLOP/s of a GPU that we know, else None: a wrong peak is worse than none."""
     return next((peak for part, peak in GPU_PEAKS.items() if name and part in name), None)
-
-
-class EnergyMeter:
-    """Joules since `start()` by the processor's RAPL counters; None and a reason without them."""
-
-    def __init__(self, root: Path = POWERCAP) -> None:
-        self.counters = [p for p in sorted(root.glob("*-rapl:?")) if os.access(p / "energy_uj", os.R_OK)]
-        self.before: list[int] = []
-        self.reason = "" if self.counters else "no readable RAPL energy counter on this machine"
-
-    def start(self) -> None:
-        self.before = [self._read(c, "energy_uj") for c in self.counters]
-
-    def joules(self) -> float | None:
-        if not self.counters or not self.before:
-            return None
-        total = 0
-        for counter, before in zip(self.counters, self.before, strict=True):
-            after = self._read(counter, "energy_uj")
-            total += (
-                after - before
-                if after >= before
-                else after - before + self._read(counter, "max_energy_range_uj")
-            )
-        return total / 1e6
-
-    @staticmethod
-    def _read(counter: Path, name: str) -> int:
-        return int((counter / name).read_text())

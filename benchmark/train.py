@@ -23,11 +23,12 @@ from benchmark import models
 from benchmark.checkpoint import Checkpointer, load_latest
 from benchmark.config import GptConfig, Workload
 from benchmark.data import batches, dataset
+from benchmark.energy import Meter, summarise
 from benchmark.errors import CheckpointError, TrainingError
 from benchmark.evaluate import loss as loss_of
 from benchmark.evaluate import quality
 from benchmark.events import END, POINT, START, EventLog
-from benchmark.machine import EnergyMeter, gpu_peak
+from benchmark.machine import gpu_peak
 from benchmark.optimiser import OptimiserSet
 from benchmark.place import Place
 from benchmark.probes import gemm
@@ -48,6 +49,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     run_id: str,
     events: EventLog,
     progress: Progress,
+    meter: Meter | None = None,
 ) -> dict[str, Any]:
     """Train one seed; the record of this run on every rank (model and events are kept by rank 0)."""
     clock, settings = time.perf_counter(), workload.training
@@ -56,7 +58,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
             f"{workload.name}: training.batch_size: {settings.batch_size} is less than one sample "
             f"for each of {place.world_size} ranks"
         )
-    name, energy = f"{workload.name}/seed-{seed}", EnergyMeter()
+    name, meter = f"{workload.name}/seed-{seed}", meter or Meter()
     events.add(POINT, "seed", seed)
     events.add(POINT, "data_sha256", manifest["sha256"])
     events.add(POINT, "global_batch_size", settings.batch_size)
@@ -101,7 +103,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
 
     timer = StepTimer(place.synchronise, every=1 if place.device == "cpu" else 10)
     log_every = max(1, settings.steps // 100)
-    energy.start()
+    meter.start()
     events.step(first)
     for step in range(first, settings.steps):
         timer.begin()
@@ -149,7 +151,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
             )
             progress({"workload": workload.name, "seed": seed, "step": done, "steps": settings.steps,
                       workload.target.metric: value, "seconds": elapsed()})  # fmt: skip
-    joules, total_s = energy.joules(), elapsed()
+    reading, total_s = meter.stop(), elapsed()
     place.together(checkpointer.close)
 
     timing = timer.summary(settings.batch_size * _per_sample(workload))
@@ -184,13 +186,14 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
             if place.device == "cpu"
             else "this GPU's peak is unknown"
         )
-    if joules is None:
+    run_samples = (settings.steps - first) * settings.batch_size * _per_sample(workload)
+    energy = summarise(place.gather(reading), run_samples, workload.unit.removesuffix("s/s"))
+    if energy.net_j_per_sample is None:
         missing["energy_j_per_sample"] = energy.reason
     if not timing:
         missing.update(
             dict.fromkeys(("throughput", "step_time_s"), "all steps were done before this process started")
         )
-    run_samples = (settings.steps - first) * settings.batch_size * _per_sample(workload)
     return {
         "workload": workload.name,
         "seed": seed,
@@ -209,7 +212,8 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         "accelerator_utilisation": round(timing["utilisation"], 4) if timing else None,
         "mfu": round(flops * rate / place.world_size / hardware_peak, 4) if rate and hardware_peak else None,
         "gemm_peak_fraction": round(flops * rate / place.world_size / used_peak, 4) if rate else None,
-        "energy_j_per_sample": joules / run_samples if joules is not None and run_samples else None,
+        "energy_j_per_sample": energy.net_j_per_sample,
+        "energy": energy.energy,
         "not_measured": missing,
         "curve": curve,
         "losses": losses,

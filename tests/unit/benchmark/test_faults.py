@@ -305,7 +305,8 @@ def test_training_goes_on_from_the_last_checkpoint_to_the_same_model(drill: Dril
         (fault,) = case["faults"]
         assert case["restarts"] == 1
         assert fault["resumed_from"] == fault["last_checkpoint"] >= 20
-        assert fault["steps_redone"] == fault["last_step"] - fault["resumed_from"] >= faults.BEYOND
+        # None at all when a checkpoint came between the order and the kill.
+        assert fault["steps_redone"] == fault["last_step"] - fault["resumed_from"] >= 0
         assert 0 < fault["restart_s"] <= fault["recovery_s"]
         assert case["difference"] == 0
     assert [v["verdict"] for v in result["verdicts"]] == ["pass", "pass"]

@@ -1,0 +1,52 @@
+"""NVML as the tests play it: one GPU that counts, or only tells its power, or refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class FakeNvml:
+    """As much of `pynvml` as the benchmark calls; milliwatts and millijoules like the real one."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, *, counts: bool = True, may_limit: bool = True, present: bool = True) -> None:
+        self.counts, self.may_limit, self.present = counts, may_limit, present
+        self.millijoules, self.limit = 5000, 700_000
+        self.limits_set: list[int] = []
+
+    def nvmlInit(self) -> None:  # noqa: N802
+        if not self.present:
+            raise self.NVMLError("Driver Not Loaded")
+
+    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> str:  # noqa: N802
+        if uuid != "GPU-1":
+            raise self.NVMLError("Not Found")
+        return "handle"
+
+    def nvmlDeviceGetName(self, handle: Any) -> str:  # noqa: N802
+        return "H100"
+
+    def nvmlDeviceGetUUID(self, handle: Any) -> str:  # noqa: N802
+        return "GPU-1"
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle: Any) -> int:  # noqa: N802
+        if not self.counts:
+            raise self.NVMLError("Not Supported")
+        return self.millijoules
+
+    def nvmlDeviceGetPowerUsage(self, handle: Any) -> int:  # noqa: N802
+        return 80_000
+
+    def nvmlDeviceGetPowerManagementLimitConstraints(self, handle: Any) -> list[int]:  # noqa: N802
+        return [200_000, 700_000]
+
+    def nvmlDeviceGetPowerManagementLimit(self, handle: Any) -> int:  # noqa: N802
+        return self.limit
+
+    def nvmlDeviceSetPowerManagementLimit(self, handle: Any, milliwatts: int) -> None:  # noqa: N802
+        if not self.may_limit:
+            raise self.NVMLError("Insufficient Permissions")
+        self.limit = milliwatts
+        self.limits_set.append(milliwatts)
