@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 STACK ?= dev
 TIER ?= ci
 WHAT ?= certificates
+CASE ?= all
 OUT := out/$(STACK)
 RUN := STACK=$(STACK) toolchain/run.sh
 
@@ -44,6 +45,10 @@ status: ## show each service's health and the endpoints
 .PHONY: bench
 bench: ## train and serve on the stack, write result.json (TIER=smoke|ci|release); GATE=FILE: compare
 	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) $(if $(GATE),--gate "$(GATE)")
+
+.PHONY: faults
+faults: ## kill a worker, a node and the head during training; CASE=worker|node|driver|head
+	@$(RUN) python -m benchmark faults --stack $(STACK) --tier $(TIER) --case $(CASE) --out $(OUT)
 
 .PHONY: report
 report: ## make report.html from the last bench
