@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmark import diagram, figures, probe_figures, stats
+from benchmark import diagram, figures, probe_figures, serving_figures, stats
 from benchmark import result as results
 from benchmark.verdicts import bare_pairs
 
@@ -54,6 +54,7 @@ def context(result: Result) -> dict[str, Any]:
         "steps": figures.steps(result),
         "bare": _bare(result),
         "serving": figures.serving(result),
+        "stress": serving_figures.stress(result),
         "probes": probe_figures.probes(result),
         "topology": _topology(result),
         "runs": [_run(r) for r in [*result["training"], *result["bare"]]],
