@@ -8,6 +8,8 @@ python -m benchmark compare A.json B.json            is B worse than A? pass, fa
 python -m benchmark report out/dev/result.json       make report.html from a result
 python -m benchmark report A.json B.json             make comparison.html beside B
 python -m benchmark report --markdown A.json [B.json]  print a short summary for a pull request
+python -m benchmark resilience --stack dev           kill a replica and roll out a model, under load
+python -m benchmark direct --stack dev               what the load balancer adds to the latency
 python -m benchmark prepare --tier ci --store DIR    only prepare the data, into a directory
 python -m benchmark freeze --root LIBRARY            print the frozen list of a standard library
 """
@@ -16,24 +18,27 @@ python -m benchmark freeze --root LIBRARY            print the frozen list of a 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.config import TIERS, WORKLOADS_DIR, SourceCodeData, load_all
-from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
+from benchmark.errors import BenchmarkError, ComparisonError, ConfigError, StackError
 from benchmark.injector import CASES
 
 if TYPE_CHECKING:
     from benchmark.run import Options
+    from benchmark.stack import Stack
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        return {"run": _run, "bare": _bare, "faults": _faults, "compare": _compare, "report": _report,
-                "prepare": _prepare, "freeze": _freeze}[options.command](options)  # fmt: skip
+        commands = {"run": _run, "bare": _bare, "faults": _faults, "resilience": _resilience, "direct": _direct,
+                    "compare": _compare, "report": _report, "prepare": _prepare, "freeze": _freeze}  # fmt: skip
+        return commands[options.command](options)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -71,7 +76,25 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--with-bare", action="store_true", help="afterwards train on the host too, for the ratio"
     )
+    run.add_argument(
+        "--min-replicas", type=int, help="served always (default: one a compute node, at least 2)"
+    )
+    run.add_argument("--max-replicas", type=int, help="served under load (default: twice the least)")
     run.add_argument("--gate", type=Path, help="an earlier result.json to compare with; exit 1 if worse")
+    run.add_argument(
+        "--find-rate",
+        action="store_true",
+        help="search the highest rate within the bound (always at release)",
+    )
+    for name, about in (
+        ("resilience", "kill one replica and roll out another model under load; exit 1 if a request failed"),
+        ("direct", "compare the load balancer with the compute nodes behind it; exit 1 if it adds too much"),
+    ):
+        probe = commands.add_parser(name, parents=[stacked], help=about)
+        probe.add_argument("--workload", help="which served model (default: the first that fits)")
+        probe.add_argument("--into", type=Path, help="result.json to add the outcome to, and its report")
+        if name == "resilience":
+            probe.add_argument("--rate", type=float, help="requests/s (default: the lowest declared rate)")
     bare = commands.add_parser("bare", parents=[common, stacked], help="train on this host, for the ratio")
     bare.add_argument(
         "--no-stack", action="store_true", help="prepare the data here instead of taking the stack's"
@@ -135,6 +158,9 @@ def _run_options(options: argparse.Namespace, with_bare: bool) -> Options:
         unfrozen_data=options.unfrozen_data,
         with_bare=with_bare,
         gate=getattr(options, "gate", None),
+        find_rate=getattr(options, "find_rate", False),
+        min_replicas=getattr(options, "min_replicas", None),
+        max_replicas=getattr(options, "max_replicas", None),
     )
 
 
@@ -182,6 +208,48 @@ def _faults(options: argparse.Namespace) -> int:
             unfrozen_data=options.unfrozen_data,
         )
     )
+
+
+def _resilience(options: argparse.Namespace) -> int:
+    from benchmark import resilience
+
+    if options.rate is not None and not options.rate > 0:
+        raise ConfigError([f"--rate: {options.rate:g}: give a number of requests a second above 0"])
+    return _serving_probe(
+        options, "resilience", lambda s, r: resilience.examine(s, r, options.workload, options.rate)
+    )
+
+
+def _direct(options: argparse.Namespace) -> int:
+    from benchmark import direct
+
+    return _serving_probe(options, "direct", lambda s, r: direct.examine(s, r, options.workload))
+
+
+def _serving_probe(
+    options: argparse.Namespace, key: str, examine: Callable[[Stack, dict[str, Any]], dict[str, Any]]
+) -> int:
+    """Write `<key>.json`, and with --into the same under `serving.<key>` of a result and its report."""
+    from benchmark import report, serving_verdicts, stack
+    from benchmark import result as results
+
+    out = options.out or Path("out") / options.stack
+    path = options.into or out / "result.json"
+    result = results.load(path)
+    if not result.get("serving"):
+        raise StackError(f"{path}: serving: nothing was served in this run; run the benchmark first")
+    found = examine(stack.read(options.stack, options.inventory, options.access), result)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{key}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if options.into:
+        result["serving"][key] = found
+        results.save(result, path)
+        report.write(path)
+    rows = serving_verdicts.rows({key: found})
+    for row in rows:
+        print(f"{row['verdict']:>12}  {row['name']}: {row['actual']} (expected {row['expected']})")
+    print(out / f"{key}.json")
+    return 1 if found.get("errors") or any(row["verdict"] == "fail" for row in rows) else 0
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from benchmark import stats
@@ -23,6 +23,8 @@ from benchmark.errors import StackError
 
 SENDERS = 32
 LATE_MS = 5.0
+# Of one request: whether it was answered well, and how often it was sent again.
+Sent = tuple[bool, int]
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,27 @@ class Endpoint:
     token: str | None = field(default=None, repr=False)
 
 
-class Connection:
-    """One keep-alive HTTP(S) connection; a broken one is opened again once."""
+class Answer(NamedTuple):
+    """What became of one request: times in seconds, both from the scheduled moment.
 
-    def __init__(self, endpoint: Endpoint, timeout_s: float = 30) -> None:
+    `resent`: how often it was sent again on a new connection because the old one broke.
+    """
+
+    latency: float
+    lateness: float
+    ok: bool
+    resent: int = 0
+    number: int = 0
+
+
+class Connection:
+    """One keep-alive HTTP(S) connection; a broken one is opened again, `retries` times a request.
+
+    `resent` counts those: a request that is sent again is an answer in the end, but never a silent one.
+    """
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float = 30, retries: int = 1) -> None:
+        self.retries, self.resent = retries, 0
         parts = urlsplit(endpoint.url)
         self.host, self.port, self.timeout = parts.hostname or "", parts.port, timeout_s
         https = parts.scheme == "https"
@@ -48,7 +67,7 @@ class Connection:
         self.connection: http.client.HTTPConnection | None = None
 
     def call(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        for attempt in (0, 1):
+        for attempt in range(self.retries + 1):
             try:
                 if self.connection is None:
                     self.connection = self._open()
@@ -57,8 +76,9 @@ class Connection:
                 return response.status, response.read()
             except (http.client.HTTPException, OSError):
                 self.close()
-                if attempt:
+                if attempt == self.retries:
                     raise
+                self.resent += 1
         raise AssertionError("unreachable")
 
     def close(self) -> None:
@@ -100,25 +120,43 @@ def poisson_load(
     schedule = stats.poisson_schedule(rate, seconds, seed)
     path = f"/v1/models/{workload}:predict"
 
-    def connect() -> Callable[[int], bool]:
+    def connect() -> Callable[[int], Sent]:
         connection = Connection(endpoint)
         connection.call("GET", "/v1/models")  # the handshake is not part of any latency
-
-        def send(i: int) -> bool:
-            return connection.call("POST", path, bodies[i % len(bodies)])[0] == 200
-
-        return send
+        return _sender(connection, path, lambda i: bodies[i % len(bodies)])
 
     outcome = run_schedule(schedule, connect)
     return {"workload": workload, "rate_rps": rate, "duration_s": seconds, **summarise(outcome)}
 
 
+def _sender(connection: Connection, path: str, body_of: Callable[[int], bytes]) -> Callable[[int], Sent]:
+    """Sends request i; what was sent again counts whether or not it was answered in the end."""
+
+    def send(i: int) -> Sent:
+        before = connection.resent
+        try:
+            ok = connection.call("POST", path, body_of(i))[0] == 200
+        except (http.client.HTTPException, OSError):
+            ok = False
+        return ok, connection.resent - before
+
+    return send
+
+
 def run_schedule(
-    schedule: Sequence[float], connect: Callable[[], Callable[[int], bool]], senders: int = SENDERS
-) -> list[tuple[float, float, bool]]:
-    """Send request i at schedule[i] seconds; (latency, lateness of the send, ok) of each."""
+    schedule: Sequence[float],
+    connect: Callable[[], Callable[[int], Sent]],
+    senders: int = SENDERS,
+    stop: threading.Event | None = None,
+    started: Callable[[float], None] | None = None,
+) -> list[Answer]:
+    """Send request i at schedule[i] seconds; what became of each, in the order of the answers.
+
+    `stop` ends the schedule early: what is due later is not sent. `started` is told the origin of the
+    schedule on the clock of `time.perf_counter`.
+    """
     jobs: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-    outcome: list[tuple[float, float, bool]] = []
+    outcome: list[Answer] = []
     ready = threading.Barrier(senders + 1)
     origin = [0.0]
 
@@ -131,21 +169,25 @@ def run_schedule(
         while (i := jobs.get()) is not None:
             begin = time.perf_counter() - origin[0]
             try:
-                ok = send(i)
+                ok, resent = send(i)
             except (http.client.HTTPException, OSError):
-                ok = False
+                ok, resent = False, 0
             end = time.perf_counter() - origin[0]
-            outcome.append((end - schedule[i], begin - schedule[i], ok))
+            outcome.append(Answer(end - schedule[i], begin - schedule[i], ok, resent, i))
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(senders)]
     for thread in threads:
         thread.start()
     ready.wait()
     origin[0] = time.perf_counter()
+    if started:
+        started(origin[0])
     for i, due in enumerate(schedule):
         pause = due - (time.perf_counter() - origin[0])
         if pause > 0:
             time.sleep(pause)
+        if stop and stop.is_set():
+            break
         jobs.put(i)
     for _ in threads:
         jobs.put(None)
@@ -154,14 +196,14 @@ def run_schedule(
     return outcome
 
 
-def _refuse(_: int) -> bool:
-    return False
+def _refuse(_: int) -> Sent:
+    return False, 0
 
 
-def summarise(outcome: Sequence[tuple[float, float, bool]]) -> dict[str, Any]:
+def summarise(outcome: Sequence[Answer]) -> dict[str, Any]:
     """Percentiles over answered requests; failed ones are counted, not timed."""
-    latencies = [latency * 1e3 for latency, _, ok in outcome if ok]
-    late = sum(lateness * 1e3 > LATE_MS for _, lateness, _ in outcome)
+    latencies = [answer.latency * 1e3 for answer in outcome if answer.ok]
+    late = sum(answer.lateness * 1e3 > LATE_MS for answer in outcome)
     p = {f"{name}_ms": None if v is None else round(v, 3) for name, v in stats.percentiles(latencies).items()}
     missing = {}
     if p["p99_ms"] is None:
@@ -169,6 +211,7 @@ def summarise(outcome: Sequence[tuple[float, float, bool]]) -> dict[str, Any]:
     return {
         "samples": len(latencies),
         "errors": len(outcome) - len(latencies),
+        "resent": sum(answer.resent for answer in outcome),
         **p,
         "max_ms": round(max(latencies), 3) if latencies else None,
         "sent_late": late,
@@ -189,18 +232,18 @@ def closed_load(
     """Offline throughput: `clients` connections that always have a request under way."""
     begin = time.perf_counter()
 
-    def connect() -> Callable[[int], bool]:
-        connection = Connection(endpoint)
-        return lambda i: connection.call("POST", f"/v1/models/{workload}:predict", body)[0] == 200
+    def connect() -> Callable[[int], Sent]:
+        return _sender(Connection(endpoint), f"/v1/models/{workload}:predict", lambda _: body)
 
     outcome = run_schedule([0.0] * requests, connect, senders=clients)
     seconds = time.perf_counter() - begin
-    answered = sum(ok for _, _, ok in outcome)
+    answered = sum(answer.ok for answer in outcome)
     return {
         "workload": workload,
         "clients": clients,
         "requests": answered,
         "errors": requests - answered,
+        "resent": sum(answer.resent for answer in outcome),
         "requests_per_s": round(answered / seconds, 1),
         "instances_per_s": round(answered * instances / seconds, 1),
         "instances_per_request": instances,

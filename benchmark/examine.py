@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmark import rates
 from benchmark.client import Connection, Endpoint, closed_load, poisson_load, predict
 from benchmark.config import GptConfig, Workload
 from benchmark.data import dataset
@@ -93,8 +94,13 @@ def correctness(
     }
 
 
-def load(workload: Workload, heldout: dict[str, Tensor], endpoint: Endpoint, say: Say) -> dict[str, Any]:
-    """Offline throughput with 8 clients, then Poisson arrivals at each rate, one instance a request."""
+def load(
+    workload: Workload, heldout: dict[str, Tensor], endpoint: Endpoint, say: Say, find_rate: bool = False
+) -> dict[str, Any]:
+    """Offline throughput with 8 clients, then Poisson arrivals at each rate, one instance a request.
+
+    With `find_rate` also the search for the highest rate within the bound.
+    """
     instances, _ = samples(workload, heldout)
     bodies = [json.dumps({"instances": [x]}).encode() for x in instances[:256]]
     say(f"{workload.name}: offline, {OFFLINE_CLIENTS} clients")
@@ -106,19 +112,24 @@ def load(workload: Workload, heldout: dict[str, Tensor], endpoint: Endpoint, say
         requests=OFFLINE_REQUESTS,
         clients=OFFLINE_CLIENTS,
     )
-    rows = []
-    for rate in workload.serving.rates:
-        seconds = workload.serving.requests / rate
+
+    def at(rate: float, seconds: float) -> dict[str, Any]:
         say(f"{workload.name}: Poisson arrivals, {rate:g} requests/s for {seconds:.0f} s")
         row = poisson_load(
-            endpoint,
-            workload=workload.name,
-            bodies=bodies,
-            rate=rate,
-            seconds=seconds,
-            seed=LOAD_SEED,
+            endpoint, workload=workload.name, bodies=bodies, rate=rate, seconds=seconds, seed=LOAD_SEED
         )
-        rows.append({**row, "p99_bound_ms": workload.serving.p99_bound_ms})
-        if row["errors"] > row["samples"]:
+        return {**row, "p99_bound_ms": workload.serving.p99_bound_ms}
+
+    rows: list[dict[str, Any]] = []
+    for rate in workload.serving.rates:
+        rows.append(at(rate, workload.serving.requests / rate))
+        if rows[-1]["errors"] > rows[-1]["samples"]:
             break  # higher rates would only measure the refusals
-    return {"offline": offline, "latency": rows}
+    found = {"offline": offline, "latency": rows}
+    if find_rate:
+        bound = workload.serving.p99_bound_ms
+        start = rates.first_rate(rows, workload.serving.rates, bound)
+        found["max_rate"] = rates.search(
+            lambda rate: at(rate, rates.seconds_of(rate)), workload=workload.name, bound_ms=bound, start=start
+        )
+    return found

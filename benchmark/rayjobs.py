@@ -120,7 +120,13 @@ class RayClient:
             return None
 
     def deploy(self, arguments: Mapping[str, Any], timeout_s: float = 180) -> dict[str, Any]:
-        """Make `benchmark.serve` the cluster's application and wait until it runs; its status."""
+        """Make `benchmark.serve` the cluster's application and wait until it runs; its status.
+
+        The models go as `user_config`: when nothing else changes, every replica loads the new ones beside
+        the old ones and then changes over. Changed `args` would have Ray build the application anew, for
+        which time it names no replica to the proxies.
+        """
+        settings = {k: v for k, v in arguments.items() if k != "models"}
         body = {
             "proxy_location": "EveryNode",
             "http_options": {"host": "0.0.0.0", "port": 8000},
@@ -129,7 +135,8 @@ class RayClient:
                     "name": "models",
                     "route_prefix": "/",
                     "import_path": "benchmark.serve:build",
-                    "args": dict(arguments),
+                    "args": settings,
+                    "deployments": [{"name": "models", "user_config": arguments["models"]}],
                 }
             ],
         }

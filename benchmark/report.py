@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmark import diagram, figures, probe_figures, stats, timeline
+from benchmark import diagram, figures, probe_figures, serving_figures, stats, timeline
 from benchmark import result as results
 from benchmark.verdicts import bare_pairs
 
@@ -54,6 +54,7 @@ def context(result: Result) -> dict[str, Any]:
         "steps": figures.steps(result),
         "bare": _bare(result),
         "serving": figures.serving(result),
+        "stress": serving_figures.stress(result),
         "probes": probe_figures.probes(result),
         "recovery": timeline.section(result),
         "topology": _topology(result),

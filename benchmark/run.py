@@ -21,6 +21,7 @@ from benchmark.config import Workload, load_all
 from benchmark.data import dataset
 from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
 from benchmark.job import Spec
+from benchmark.serve import MAX_REPLICAS
 from benchmark.stack import Stack
 from benchmark.store import DirectoryStore, Store
 
@@ -38,6 +39,9 @@ class Options:
     unfrozen_data: bool = False
     with_bare: bool = False
     gate: Path | None = None
+    find_rate: bool = False
+    min_replicas: int | None = None
+    max_replicas: int | None = None
 
 
 def run(options: Options) -> int:
@@ -50,6 +54,8 @@ def run(options: Options) -> int:
     path = options.out / "result.json"
     code, baseline = 1, None
     try:
+        if problems := limit_problems(options):
+            raise ConfigError(problems)
         workloads = load_all(options.workload_files, options.tier)
         result["configuration"]["workloads"] = {w.name: w.model_dump(mode="json") for w in workloads}
         baseline = _baseline(options, result) if options.gate else None
@@ -59,7 +65,7 @@ def run(options: Options) -> int:
         cards = train_all(
             result=result, stack=stack, workloads=workloads, options=options, run_id=run_id, path=path
         )
-        serve_all(result, stack, workloads, cards, path)
+        serve_all(result=result, stack=stack, workloads=workloads, cards=cards, options=options, path=path)
         if options.with_bare:
             run_bare(result, stack, workloads, options, path)
         result["complete"] = not result["errors"]
@@ -161,10 +167,12 @@ def train_all(
 
 
 def serve_all(
+    *,
     result: dict[str, Any],
     stack: Stack,
     workloads: list[Workload],
     cards: dict[str, dict[str, Any]],
+    options: Options,
     path: Path,
 ) -> None:
     """Deploy the trained models as one application, compare and load it through the load balancer."""
@@ -176,14 +184,14 @@ def serve_all(
     result["serving"] = serving
     try:
         say(f"serving {', '.join(cards)}")
-        models = {
-            n: {"card": c["key"].rsplit("/", 1)[0] + "/model.json", "sha256": c["sha256"]}
-            for n, c in cards.items()
-        }
+        limits = replica_limits(stack.compute_nodes, options.min_replicas, options.max_replicas)
         start = time.perf_counter()
-        replicas = max(1, stack.compute_nodes)
-        stack.ray().deploy({"models": models, "replicas": replicas})
-        serving.update(replicas=replicas, deploy_s=round(time.perf_counter() - start, 1))
+        stack.ray().deploy(deployment(cards, limits))
+        serving.update(
+            replicas=limits["min_replicas"],
+            autoscaling=limits,
+            deploy_s=round(time.perf_counter() - start, 1),
+        )
         connection = Connection(endpoint)
         await_models(connection, {n: c["sha256"] for n, c in cards.items()})
     except BenchmarkError as error:
@@ -195,12 +203,46 @@ def serve_all(
             row = examine.correctness(workload, manifest, cards[workload.name], store, connection)
             serving["models"].append(row)
             heldout = dataset.load(manifest, store, "heldout")
-            measured = examine.load(workload, heldout, endpoint, say)
+            find = options.find_rate or options.tier == "release"
+            measured = examine.load(workload, heldout, endpoint, say, find)
             serving["offline"].append(measured["offline"])
             serving["latency"] += measured["latency"]
+            if "max_rate" in measured:
+                serving.setdefault("max_rate", []).append(measured["max_rate"])
         except BenchmarkError as error:
             note(result, f"serving {workload.name}", error)
         results.save(result, path)
+
+
+def replica_limits(nodes: int, least: int | None = None, most: int | None = None) -> dict[str, int]:
+    """Replicas: one a compute node and two at least, to twice as many under load, unless it is said."""
+    if least is None:
+        least = min(max(2, nodes), most or MAX_REPLICAS)
+    return {"min_replicas": least, "max_replicas": most or min(2 * least, MAX_REPLICAS)}
+
+
+def limit_problems(options: Options) -> list[str]:
+    """What is wrong with the limits that the command line declares; the defaults fit each other."""
+    least, most = options.min_replicas, options.max_replicas
+    problems = []
+    if least is not None and not 2 <= least <= MAX_REPLICAS:
+        problems.append(f"--min-replicas: {least}: give 2 to {MAX_REPLICAS}; one alone cannot be replaced")
+    if most is not None and not 2 <= most <= MAX_REPLICAS:
+        problems.append(
+            f"--max-replicas: {most}: give 2 to {MAX_REPLICAS}, the ports that a node has for them"
+        )
+    if least is not None and most is not None and most < least:
+        problems.append(f"--max-replicas: {most}: must not be below --min-replicas {least}")
+    return problems
+
+
+def deployment(cards: dict[str, dict[str, Any]], limits: dict[str, int]) -> dict[str, Any]:
+    """Arguments of `benchmark.serve` for these models."""
+    models = {
+        n: {"card": c["key"].rsplit("/", 1)[0] + "/model.json", "sha256": c["sha256"]}
+        for n, c in cards.items()
+    }
+    return {"models": models, **limits}
 
 
 def run_bare(

@@ -14,10 +14,11 @@ the hash that the deployment names.
 # ruff: noqa: PLC0415  (Ray exists in the stack only)
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -48,7 +49,7 @@ class Arguments(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    models: dict[str, dict[str, str]]
+    models: dict[str, dict[str, str]] = {}
     store: str = "s3://"
     min_replicas: int = Field(default=2, ge=2)
     max_replicas: int = Field(default=4, le=MAX_REPLICAS)
@@ -170,8 +171,19 @@ class Router:
     def __init__(self, arguments: Arguments, replica: str = "") -> None:
         torch.set_num_threads(arguments.threads)
         self.metrics = Metrics(replica)
-        store = open_store(arguments.store)
-        self.models = {name: Loaded(store, m["card"], m["sha256"]) for name, m in arguments.models.items()}
+        self.store = arguments.store
+        self.models = self.load(arguments.models)
+
+    def load(self, chosen: Mapping[str, Mapping[str, str]]) -> dict[str, Loaded]:
+        """The models of `chosen`, all of them or CheckpointError; what is in memory with its hash stays."""
+        store = open_store(self.store)
+        known: dict[str, Loaded] = getattr(self, "models", {})
+        return {
+            name: known[name]
+            if name in known and known[name].card["sha256"] == m["sha256"]
+            else Loaded(store, m["card"], m["sha256"])
+            for name, m in chosen.items()
+        }
 
     def page(self, method: str, path: str) -> tuple[str, str] | None:
         """(content type, body) of a page about this replica; None where `path` names none."""
@@ -218,18 +230,19 @@ class Router:
         return {"models": [m.describe() for _, m in sorted(self.models.items())]}
 
     def predict_batch(self, requests: Sequence[tuple[str, list[Any]]]) -> list[dict[str, Any]]:
-        """Answer several requests with one forward pass a model."""
+        """Answer several requests with one forward pass a model; a model may be replaced meanwhile."""
+        models = self.models
         answers: list[dict[str, Any]] = [{} for _ in requests]
         for name in sorted({name for name, _ in requests}):
             mine = [i for i, (n, _) in enumerate(requests) if n == name]
             self.metrics.computed(name, len(mine))
-            predictions = self.models[name].predict([x for i in mine for x in requests[i][1]])
+            predictions = models[name].predict([x for i in mine for x in requests[i][1]])
             first = 0
             for i in mine:
                 count = len(requests[i][1])
                 answers[i] = {
                     "predictions": predictions[first : first + count],
-                    "model_sha256": self.models[name].card["sha256"],
+                    "model_sha256": models[name].card["sha256"],
                 }
                 first += count
         return answers
@@ -253,7 +266,13 @@ def build(arguments: dict[str, Any]) -> Any:
     )
     class Models:
         def __init__(self) -> None:
+            # Ray calls `reconfigure` before the first request.
             self.router = Router(settings, serve.get_replica_context().replica_tag)
+
+        async def reconfigure(self, chosen: dict[str, dict[str, str]]) -> None:
+            """Other models, in place: requests are answered by the old ones until the new ones are loaded."""
+            loaded = await asyncio.to_thread(self.router.load, chosen)
+            self.router.models = loaded
 
         @serve.batch(  # type: ignore[untyped-decorator]
             max_batch_size=settings.max_batch_size, batch_wait_timeout_s=settings.batch_wait_s

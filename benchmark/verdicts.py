@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark import stats
+from benchmark import serving_verdicts, stats
+from benchmark.verdict import verdict
 
 P_BOUND = 0.01
 RATIO_BOUND = 0.95
 RECOVERY_BOUND_S = 120  # beyond the time that what was lost stayed away
-
-
-def verdict(name: str, outcome: bool | None, expected: str, actual: str) -> dict[str, str]:
-    word = "inconclusive" if outcome is None else "pass" if outcome else "fail"
-    return {"name": name, "verdict": word, "expected": expected, "actual": actual}
 
 
 def judge(result: dict[str, Any]) -> list[dict[str, str]]:
@@ -27,6 +23,7 @@ def judge(result: dict[str, Any]) -> list[dict[str, str]]:
     serving = result.get("serving") or {}
     rows += [_served(row) for row in serving.get("models", [])]
     rows += _latency(serving.get("latency", []))
+    rows += serving_verdicts.rows(serving)
     rows += _bare(result)
     rows += [_data(name, data) for name, data in result.get("data", {}).items()]
     rows += _recovery(result.get("recovery") or {})

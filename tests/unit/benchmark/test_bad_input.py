@@ -262,7 +262,7 @@ def test_a_gate_on_other_workloads_stops_before_training(bench: Bench, testdata:
 def test_a_run_is_compared_with_the_result_that_it_overwrites(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "serve_all", lambda *_: None)
+    monkeypatch.setattr(run, "serve_all", lambda **_: None)
     assert bench()["complete"]
     result = bench(gate=tmp_path / "out" / "result.json")
     assert result["code"] == 0
@@ -274,7 +274,7 @@ def test_an_incomplete_run_is_not_compared(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(run, "serve_all", lambda *_: None)
+        patch.setattr(run, "serve_all", lambda **_: None)
         bench()
     result = bench(gate=tmp_path / "out" / "result.json")  # this time serving fails
     assert (result["code"], result["complete"]) == (1, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -13,7 +14,7 @@ from safetensors.torch import save as save_tensors
 from benchmark import checkpoint, examine, models, serve
 from benchmark.config import GptConfig, MlpConfig
 from benchmark.errors import CheckpointError
-from benchmark.rayjobs import message_of
+from benchmark.rayjobs import RayClient, message_of
 from benchmark.store import DirectoryStore, put_json
 
 CONFIGS: dict[str, MlpConfig | GptConfig] = {
@@ -30,7 +31,7 @@ def arguments(store: DirectoryStore) -> serve.Arguments:
     for name, config in CONFIGS.items():
         torch.manual_seed(0)
         data = save_tensors({k: torch.randn_like(v) for k, v in models.build(config).state_dict().items()})
-        sha = __import__("hashlib").sha256(data).hexdigest()
+        sha = hashlib.sha256(data).hexdigest()
         prefix = f"models/{name}/r/seed-1"
         store.put(f"{prefix}/model.safetensors", data)
         card = {"workload": name, "key": f"{prefix}/model.safetensors", "sha256": sha, "bytes": len(data),
@@ -186,3 +187,44 @@ def test_messages_are_found_behind_rays_prefix() -> None:
 def test_check_names_the_object() -> None:
     with pytest.raises(CheckpointError, match="some/key: sha256"):
         checkpoint.check(b"data", "0" * 64, "some/key")
+
+
+def test_another_model_is_loaded_beside_the_old_one(
+    arguments: serve.Arguments, store: DirectoryStore
+) -> None:
+    router = serve.Router(arguments)
+    before = dict(router.models)
+    config = CONFIGS["mlp"]
+    data = save_tensors(models.build(config).state_dict())
+    sha = hashlib.sha256(data).hexdigest()
+    card = {"workload": "mlp", "key": "models/mlp/r/seed-2/model.safetensors", "sha256": sha,
+            "model": config.model_dump()}  # fmt: skip
+    store.put(str(card["key"]), data)
+    put_json(store, "models/mlp/r/seed-2/model.json", card)
+    chosen = {**arguments.models, "mlp": {"card": "models/mlp/r/seed-2/model.json", "sha256": sha}}
+    loaded = router.load(chosen)
+    assert router.models == before  # which go on answering until the caller changes over
+    assert loaded["mlp"].card["sha256"] == sha
+    assert loaded["digits"] is before["digits"]
+    chosen["mlp"]["sha256"] = "0" * 64
+    with pytest.raises(CheckpointError, match="the deployment asks for"):
+        router.load(chosen)
+    assert router.models == before
+
+
+def test_only_the_models_change_when_others_are_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, Any]] = []
+
+    def call(_: Any, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        if method == "PUT":
+            sent.append(arguments["json"]["applications"][0])
+        return {"applications": {"models": {"status": "RUNNING"}}}
+
+    monkeypatch.setattr(RayClient, "_call", call)
+    monkeypatch.setattr("benchmark.rayjobs.POLL_S", 0.0)
+    for sha in ("1", "2"):
+        RayClient("https://ray").deploy({"models": {"mlp": {"card": "c", "sha256": sha}}, "min_replicas": 2})
+    first, second = sent
+    assert first["args"] == second["args"] == {"min_replicas": 2}
+    assert [d.pop("deployments")[0]["user_config"]["mlp"]["sha256"] for d in sent] == ["1", "2"]
+    assert first == second

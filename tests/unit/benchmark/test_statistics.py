@@ -76,20 +76,21 @@ def test_poisson_arrivals_have_their_rate_and_spread() -> None:
 
 
 def test_latency_counts_from_the_schedule_not_from_the_send() -> None:
-    def connect() -> Callable[[int], bool]:
-        def send(_: int) -> bool:
+    def connect() -> Callable[[int], client.Sent]:
+        def send(_: int) -> client.Sent:
             time.sleep(0.03)
-            return True
+            return True, 0
 
         return send
 
     outcome = client.run_schedule([0.0, 0.0, 0.0], connect, senders=1)
-    latencies = sorted(latency for latency, _, _ in outcome)
+    latencies = sorted(answer.latency for answer in outcome)
     assert latencies[2] == pytest.approx(0.09, abs=0.025)
 
 
 def test_failed_requests_are_counted_and_not_timed() -> None:
-    summary = client.summarise([(0.010, 0.0, True), (5.0, 0.0, False), (0.020, 0.0, True)])
+    answers = [(0.010, 0.0, True), (5.0, 0.0, False), (0.020, 0.0, True)]
+    summary = client.summarise([client.Answer(*answer) for answer in answers])
     assert (summary["samples"], summary["errors"], summary["max_ms"]) == (2, 1, 20.0)
     assert summary["p99_ms"] is None
     assert "662" in summary["not_measured"]["p99_ms"]

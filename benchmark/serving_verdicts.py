@@ -1,0 +1,78 @@
+"""Verdicts on serving under stress: faults under load, and what the load balancer costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmark.verdict import verdict
+
+Row = dict[str, str]
+
+
+def rows(serving: dict[str, Any]) -> list[Row]:
+    """What `serving.resilience` and `serving.direct` have grounds for."""
+    found: list[Row] = []
+    resilience = serving.get("resilience")
+    if resilience:
+        found += [_killed(resilience), _updated(resilience)]
+    if serving.get("direct"):
+        found.append(_direct(serving["direct"]))
+    return found
+
+
+def _killed(resilience: dict[str, Any]) -> Row:
+    name = "one replica killed under load"
+    expected = f"0 failed requests at {resilience['rate_rps']:g} requests/s, nothing sent twice by the client"
+    kill = resilience.get("kill")
+    if not kill:
+        return verdict(name, None, expected, _why(resilience, "kill"))
+    actual = f"{_counts(kill)}, replaced after {kill['replaced_s']:g} s"
+    return verdict(name, _clean(kill), expected, actual)
+
+
+def _updated(resilience: dict[str, Any]) -> Row:
+    name = "rolling update under load"
+    expected = f"0 failed requests at {resilience['rate_rps']:g} requests/s, only the new model afterwards"
+    update = resilience.get("update")
+    if not update:
+        return verdict(name, None, expected, _why(resilience, "update"))
+    new = [v for v in update["versions"] if v["sha256"] == resilience["to_sha256"]]
+    strangers = {v["sha256"] for v in update["versions"]} - {
+        resilience["from_sha256"],
+        resilience["to_sha256"],
+    }
+    last_old = max((v["last_s"] for v in update["versions"] if v not in new), default=0.0)
+    # The end of the load must belong to the new model alone.
+    changed = bool(new) and not strangers and new[0]["last_s"] > last_old
+    actual = f"{_counts(update)}, " + (
+        f"first new answer at {new[0]['first_s']:.1f} s, last old one at {last_old:.1f} s"
+        if new
+        else "the new model never answered"
+    )
+    return verdict(name, _clean(update) and changed, expected, actual)
+
+
+def _clean(load: dict[str, Any]) -> bool:
+    return load["samples"] > 0 and not load["errors"] and not load["resent"]
+
+
+def _counts(load: dict[str, Any]) -> str:
+    return f"{load['errors']} of {load['samples'] + load['errors']} failed"
+
+
+def _why(resilience: dict[str, Any], key: str) -> str:
+    reasons = [e for e in resilience["errors"] if e.startswith(f"{key}: ")]
+    return f"not measured: {reasons[0].removeprefix(f'{key}: ')}" if reasons else "not measured"
+
+
+def _direct(direct: dict[str, Any]) -> Row:
+    """Judged by the whole interval: one that holds the bound within itself is open."""
+    bound = direct["bound_ms"]
+    outcome = True if direct["high_ms"] <= bound else False if direct["low_ms"] > bound else None
+    return verdict(
+        "cost of the load balancer",
+        outcome,
+        f"added p50 ≤ {bound:g} ms",
+        f"{direct['added_p50_ms']:.2f} ms over {direct['pairs']} pairs, "
+        f"95 % interval {direct['low_ms']:.2f}–{direct['high_ms']:.2f}",
+    )
