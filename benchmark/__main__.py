@@ -3,6 +3,8 @@
 python -m benchmark run --stack dev --tier ci        train, serve, measure, report
 python -m benchmark bare --stack dev --tier ci       the same training on this host, for the ratio
 python -m benchmark run --gate EARLIER.json          …and fail if it is worse than an earlier result
+python -m benchmark run --window 22:00-06:00 --series prices.csv   …when it is cheapest
+python -m benchmark schedule --series prices.csv     print when that would be
 python -m benchmark compare A.json B.json            is B worse than A? pass, fail or inconclusive
 python -m benchmark report out/dev/result.json       make report.html from a result
 python -m benchmark report A.json B.json             make comparison.html beside B
@@ -16,6 +18,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +28,14 @@ from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
 
 if TYPE_CHECKING:
     from benchmark.run import Options
+    from benchmark.schedule import Plan
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return {"run": _run, "bare": _bare, "compare": _compare, "report": _report, "prepare": _prepare,
-                "freeze": _freeze}[options.command](options)  # fmt: skip
+                "freeze": _freeze, "schedule": _schedule}[options.command](options)  # fmt: skip
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -64,7 +69,16 @@ def _parser() -> argparse.ArgumentParser:
         "--access", type=Path, help="JSON file instead of the stack's secret output `access`"
     )
 
-    run = commands.add_parser("run", parents=[common, stacked], help="benchmark the stack and report")
+    timed = argparse.ArgumentParser(add_help=False)
+    timed.add_argument(
+        "--window", help="begin and end within it: 22:00-06:00 (UTC), or two ISO 8601 times, START/END"
+    )
+    timed.add_argument("--series", type=Path, help="prices or carbon, CSV or JSON: start when it is cheapest")
+    timed.add_argument(
+        "--expected-duration", type=float, default=600, help="seconds that the run takes (default: 600)"
+    )
+
+    run = commands.add_parser("run", parents=[common, stacked, timed], help="benchmark the stack and report")
     run.add_argument(
         "--with-bare", action="store_true", help="afterwards train on the host too, for the ratio"
     )
@@ -73,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     bare.add_argument(
         "--no-stack", action="store_true", help="prepare the data here instead of taking the stack's"
     )
+    commands.add_parser("schedule", parents=[timed], help="print when a run would start, and do not run")
     compare = commands.add_parser("compare", help="judge a result against an earlier one; exit 1 on fail")
     compare.add_argument("baseline", type=Path, help="the earlier result.json")
     compare.add_argument("candidate", type=Path, help="the result.json to judge")
@@ -113,9 +128,53 @@ def _run_options(options: argparse.Namespace, with_bare: bool) -> Options:
 
 
 def _run(options: argparse.Namespace) -> int:
+    try:
+        record = _wait(options) if options.window or options.series else None
+    except KeyboardInterrupt:
+        print("\ninterrupted while waiting; nothing was started", file=sys.stderr)
+        return 130
     from benchmark import run
 
-    return run.run(_run_options(options, options.with_bare))
+    return run.run(replace(_run_options(options, options.with_bare), schedule=record))
+
+
+def _wait(options: argparse.Namespace) -> dict[str, Any]:
+    """Until the planned start; what the result says about it. Torch is not held in memory meanwhile."""
+    from benchmark import schedule, waiting
+
+    plan = _plan(options)
+    load_all(_files(options.workloads), options.tier)  # a mistake is told before the wait, not after
+    if options.gate:
+        _earlier(options.gate)
+    print("\n".join(schedule.lines(plan)), file=sys.stderr, flush=True)
+    return schedule.record(plan, waiting.wait(plan))
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    """ConfigError with the mistakes of window and series together."""
+    from benchmark import schedule, series, waiting
+
+    problems, window, values = [], None, None
+    try:
+        window = schedule.parse_window(options.window) if options.window else None
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        values = series.load(options.series) if options.series else None
+    except ConfigError as error:
+        problems += error.problems
+    if not 0 < options.expected_duration < 366 * 86400:
+        problems.append("--expected-duration: write seconds, above 0 and less than a year")
+    if problems:
+        raise ConfigError(problems)
+    return schedule.choose(waiting.now(), timedelta(seconds=options.expected_duration), window, values)
+
+
+def _schedule(options: argparse.Namespace) -> int:
+    from benchmark import schedule
+
+    print("\n".join(schedule.lines(_plan(options))))
+    return 0
 
 
 def _bare(options: argparse.Namespace) -> int:

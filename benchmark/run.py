@@ -38,6 +38,7 @@ class Options:
     unfrozen_data: bool = False
     with_bare: bool = False
     gate: Path | None = None
+    schedule: dict[str, Any] | None = None
 
 
 def run(options: Options) -> int:
@@ -47,6 +48,7 @@ def run(options: Options) -> int:
     """
     run_id = new_run_id()
     result = results.new(options.stack, options.tier, run_id)
+    result["schedule"] = options.schedule
     path = options.out / "result.json"
     code, baseline = 1, None
     try:
