@@ -43,8 +43,10 @@ status: ## show each service's health and the endpoints
 	@$(RUN) python -m operations status --stack $(STACK)
 
 .PHONY: bench
-bench: ## train and serve on the stack, write result.json (TIER=smoke|ci|release); GATE=FILE: compare
-	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) $(if $(GATE),--gate "$(GATE)")
+bench: ## train and serve on the stack, write result.json (TIER=smoke|ci|release); GATE=, WINDOW=, SERIES=: see docs
+	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) $(if $(GATE),--gate "$(GATE)") \
+		$(if $(WINDOW),--window "$(WINDOW)") $(if $(SERIES),--series "$(SERIES)") \
+		$(if $(DURATION),--expected-duration "$(DURATION)")
 
 .PHONY: faults
 faults: ## kill a worker, a node and the head during training; CASE=worker|node|driver|head

@@ -4,6 +4,8 @@ python -m benchmark run --stack dev --tier ci        train, serve, measure, repo
 python -m benchmark bare --stack dev --tier ci       the same training on this host, for the ratio
 python -m benchmark run --gate EARLIER.json          …and fail if it is worse than an earlier result
 python -m benchmark faults --stack dev --case all    kill a worker, a node, the head: does training go on?
+python -m benchmark run --window 22:00-06:00 --series prices.csv   …when it is cheapest
+python -m benchmark schedule --series prices.csv     print when that would be
 python -m benchmark compare A.json B.json            is B worse than A? pass, fail or inconclusive
 python -m benchmark report out/dev/result.json       make report.html from a result
 python -m benchmark report A.json B.json             make comparison.html beside B
@@ -21,6 +23,8 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,14 +34,17 @@ from benchmark.injector import CASES
 
 if TYPE_CHECKING:
     from benchmark.run import Options
+    from benchmark.schedule import Plan
     from benchmark.stack import Stack
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        commands = {"run": _run, "bare": _bare, "faults": _faults, "resilience": _resilience, "direct": _direct,
-                    "compare": _compare, "report": _report, "prepare": _prepare, "freeze": _freeze}  # fmt: skip
+        commands = {
+            "run": _run, "bare": _bare, "schedule": _schedule, "faults": _faults, "resilience": _resilience,
+            "direct": _direct, "compare": _compare, "report": _report, "prepare": _prepare, "freeze": _freeze,
+        }  # fmt: skip
         return commands[options.command](options)
     except ConfigError as error:
         print(error, file=sys.stderr)
@@ -47,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:  # noqa: PLR0915  (one command after the other)
     parser = argparse.ArgumentParser(
         prog="benchmark", description=__doc__.splitlines()[0] if __doc__ else None
     )
@@ -72,7 +79,16 @@ def _parser() -> argparse.ArgumentParser:
         "--access", type=Path, help="JSON file instead of the stack's secret output `access`"
     )
 
-    run = commands.add_parser("run", parents=[common, stacked], help="benchmark the stack and report")
+    timed = argparse.ArgumentParser(add_help=False)
+    timed.add_argument(
+        "--window", help="begin and end within it: 22:00-06:00 (UTC), or two ISO 8601 times, START/END"
+    )
+    timed.add_argument("--series", type=Path, help="prices or carbon, CSV or JSON: start when it is cheapest")
+    timed.add_argument(
+        "--expected-duration", type=float, default=600, help="seconds that the run takes (default: 600)"
+    )
+
+    run = commands.add_parser("run", parents=[common, stacked, timed], help="benchmark the stack and report")
     run.add_argument(
         "--with-bare", action="store_true", help="afterwards train on the host too, for the ratio"
     )
@@ -113,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     faults.add_argument(
         "--unfrozen-data", action="store_true", help="take any standard library's source for bytelm"
     )
+    commands.add_parser("schedule", parents=[timed], help="print when a run would start, and do not run")
     compare = commands.add_parser("compare", help="judge a result against an earlier one; exit 1 on fail")
     compare.add_argument("baseline", type=Path, help="the earlier result.json")
     compare.add_argument("candidate", type=Path, help="the result.json to judge")
@@ -165,9 +182,53 @@ def _run_options(options: argparse.Namespace, with_bare: bool) -> Options:
 
 
 def _run(options: argparse.Namespace) -> int:
+    try:
+        record = _wait(options) if options.window or options.series else None
+    except KeyboardInterrupt:
+        print("\ninterrupted while waiting; nothing was started", file=sys.stderr)
+        return 130
     from benchmark import run
 
-    return run.run(_run_options(options, options.with_bare))
+    return run.run(replace(_run_options(options, options.with_bare), schedule=record))
+
+
+def _wait(options: argparse.Namespace) -> dict[str, Any]:
+    """Until the planned start; what the result says about it. Torch is not held in memory meanwhile."""
+    from benchmark import schedule, waiting
+
+    plan = _plan(options)
+    load_all(_files(options.workloads), options.tier)  # a mistake is told before the wait, not after
+    if options.gate:
+        _earlier(options.gate)
+    print("\n".join(schedule.lines(plan)), file=sys.stderr, flush=True)
+    return schedule.record(plan, waiting.wait(plan))
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    """ConfigError with the mistakes of window and series together."""
+    from benchmark import schedule, series, waiting
+
+    problems, window, values = [], None, None
+    try:
+        window = schedule.parse_window(options.window) if options.window else None
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        values = series.load(options.series) if options.series else None
+    except ConfigError as error:
+        problems += error.problems
+    if not 0 < options.expected_duration < 366 * 86400:
+        problems.append("--expected-duration: write seconds, above 0 and less than a year")
+    if problems:
+        raise ConfigError(problems)
+    return schedule.choose(waiting.now(), timedelta(seconds=options.expected_duration), window, values)
+
+
+def _schedule(options: argparse.Namespace) -> int:
+    from benchmark import schedule
+
+    print("\n".join(schedule.lines(_plan(options))))
+    return 0
 
 
 def _bare(options: argparse.Namespace) -> int:

@@ -143,6 +143,49 @@ def _latency_row(row: dict[str, Any]) -> dict[str, str]:
             "errors": str(row["errors"]), **shown}  # fmt: skip
 
 
+def energy(joules: float, per: str) -> str:
+    for factor, unit in ((1, "J"), (1e3, "mJ"), (1e6, "µJ")):
+        if joules * factor >= 1:
+            return f"{joules * factor:.3g} {unit}/{per}"
+    return f"{joules * 1e6:.3g} µJ/{per}"
+
+
+def energy_rows(result: Result) -> list[tuple[str, str]]:
+    """What the joules cover, power limits, and when the run was to start; each only where there is one."""
+    rows, runs = [], [*result["training"], *result["bare"]]
+    sums = [_joules(r) for r in runs if r.get("energy")]
+    if sums:
+        rows.append(("Energy", "; ".join(sums)))
+    limits = [(r["workload"], r["power_limit"]) for r in runs if r.get("power_limit")]
+    said = [
+        f"{name}: {limit['asked_w']:g} W asked for, "
+        + (f"not applied: {limit['reason']}" if limit["reason"] else f"{limit['applied_w']:g} W applied")
+        for name, limit in limits
+    ]
+    if said:
+        rows.append(("Power limit", "; ".join(dict.fromkeys(said))))
+    plan = result.get("schedule")
+    if plan:
+        window = f"window {plan['window']}" if plan["window"] else "no window"
+        text = f"{window}, started {plan['started']}"
+        if plan["series"]:
+            now = plan["expected_mean_now"]
+            text += f", cheapest by {plan['series']['file']}: mean {plan['expected_mean']:g} {plan['unit']}"
+            text += "" if now is None else f", {now:g} if started when asked"
+        rows.append(("Schedule", text))
+    return rows
+
+
+def _joules(run: dict[str, Any]) -> str:
+    e = run["energy"]
+    idle = "idle power unknown" if e["idle_w"] is None else f"{e['idle_w']:.1f} W idle"
+    net = "" if e["net_j"] is None else f"{e['net_j']:.1f} J of "
+    return (
+        f"{run['workload']}/{run['seed']} ({run['launcher']}): {net}{e['gross_j']:.1f} J in "
+        f"{e['seconds']:.1f} s, {idle}; {e['source']}: {', '.join(e['covers'])}"
+    )
+
+
 def quality(value: float, metric: str) -> str:
     return f"{100 * value:.2f} %" if metric == "accuracy" else f"{value:.3f}"
 

@@ -192,6 +192,7 @@ def _run(run: dict[str, Any]) -> dict[str, str]:
         "time_to_train": _or_dash(run["time_to_train_s"], lambda v: f"{v:.1f} s"),
         "total": f"{run['total_s']:.1f} s",
         "throughput": _or_dash(run["throughput"], lambda v: f"{figures.count(v['value'])} {v['unit']}"),
+        "energy": _or_dash(run["energy_j_per_sample"], lambda v: figures.energy(v, run["energy"]["per"])),
     }
 
 
@@ -256,6 +257,7 @@ def _environment(result: Result) -> list[tuple[str, str]]:
         (f"Workload {k}", f"seeds {v['seeds']}, {v['training']}")
         for k, v in result["configuration"]["workloads"].items()
     ]
+    rows += figures.energy_rows(result)
     rows.append(("Finished", result["finished"] or "not finished"))
     return rows
 

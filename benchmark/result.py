@@ -28,6 +28,7 @@ def new(stack: str, tier: str, run_id: str) -> dict[str, Any]:
         "run_id": run_id,
         "started": now(),
         "finished": None,
+        "schedule": None,
         "environment": {"host": machine.facts(), "nodes": [], "images": {}, **git()},
         "configuration": {"workloads": {}},
         "data": {},

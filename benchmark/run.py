@@ -42,6 +42,7 @@ class Options:
     find_rate: bool = False
     min_replicas: int | None = None
     max_replicas: int | None = None
+    schedule: dict[str, Any] | None = None
 
 
 def run(options: Options) -> int:
@@ -51,6 +52,7 @@ def run(options: Options) -> int:
     """
     run_id = new_run_id()
     result = results.new(options.stack, options.tier, run_id)
+    result["schedule"] = options.schedule
     path = options.out / "result.json"
     code, baseline = 1, None
     try:
