@@ -122,17 +122,17 @@ def line_chart(chart: Chart) -> str:
     parts.append(f'<text class="label" transform="translate(8 {centre}) rotate(-90)" text-anchor="middle">'
                  f"{escape(chart.y_label)}</text>")  # fmt: skip
     parts.extend(_level_lines(chart.levels, y_of))
-    for level in chart.verticals:
-        x = x_of(level.value)
-        if LEFT <= x <= WIDTH - RIGHT:
-            anchor, dx = ("end", -4) if x > WIDTH * 0.6 else ("start", 4)
-            parts.append(f'<line class="{level.css}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{base}"/>')
-            parts.append(f'<text class="note {level.css}-text" x="{x + dx:.1f}" y="{base - 6}" '
-                         f'text-anchor="{anchor}">{escape(level.label)}</text>')  # fmt: skip
+    parts.extend(
+        f'<line class="{level.css}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{base}"/>'
+        for level in chart.verticals
+        for x in [x_of(level.value)]
+        if LEFT <= x <= WIDTH - RIGHT
+    )
     for series in chart.series:
         parts.extend(_line(series, x_of, y_of))
     # Last, so that no curve runs over a label.
     parts.extend(_level_labels(chart.levels, y_of, _along(chart.series, x_of, y_of)))
+    parts.extend(_vertical_labels(chart.verticals, x_of, base))
     return "".join([*parts, "</svg>"])
 
 
@@ -181,6 +181,26 @@ def _level_labels(levels: Sequence[Level], y_of: Scale, curves: Sequence[Point])
         left = x - width if anchor == "end" else x
         taken.append((left, left + width, base))
         parts.append(f'<text class="note {level.css}-text" x="{x:g}" y="{base:.1f}" text-anchor="{anchor}">'
+                     f"{escape(level.label)}</text>")  # fmt: skip
+    return parts
+
+
+def _vertical_labels(verticals: Sequence[Level], x_of: Scale, base: float) -> list[str]:
+    """Each label beside its line, from the axis upwards: one that would run into another goes above it."""
+    parts: list[str] = []
+    taken: list[tuple[float, float, int]] = []  # left, right, row
+    for level in sorted(verticals, key=lambda item: item.value):
+        x = x_of(level.value)
+        if not LEFT <= x <= WIDTH - RIGHT:
+            continue
+        anchor, dx = ("end", -4) if x > WIDTH * 0.6 else ("start", 4)
+        width = LABEL_WIDTH * len(level.label)
+        left = x + dx - (width if anchor == "end" else 0)
+        beside = {r for a, b, r in taken if a < left + width and left < b}
+        row = next(n for n in itertools.count() if n not in beside)
+        taken.append((left, left + width, row))
+        parts.append(f'<text class="note clear {level.css}-text" x="{x + dx:.1f}" '
+                     f'y="{base - 6 - row * LABEL_GAP:.1f}" text-anchor="{anchor}">'
                      f"{escape(level.label)}</text>")  # fmt: skip
     return parts
 

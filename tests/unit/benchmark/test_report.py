@@ -22,6 +22,14 @@ def chart(**changes: Any) -> plots.Chart:
     return plots.Chart(**{"title": "t", "x_label": "x", "y_label": "y", "series": series, **changes})
 
 
+def test_labels_of_close_vertical_lines_do_not_cover_each_other() -> None:
+    marks = [plots.Level(40, "updated"), plots.Level(41, "first new"), plots.Level(2, "begun")]
+    drawn = plots.line_chart(chart(verticals=marks))
+    height = {label: y for y, label in re.findall(r'y="([0-9.]+)"[^>]*>(updated|first new|begun)<', drawn)}
+    assert float(height["updated"]) - float(height["first new"]) == plots.LABEL_GAP
+    assert height["begun"] == height["updated"]
+
+
 @pytest.mark.parametrize("changes", [{}, {"log_x": True}, {"log_y": True}, {"y_percent": True},
                                      {"levels": [plots.Level(2.4, "target <1>"), plots.Level(2.41, "near")],
                                       "verticals": [plots.Level(50, "bound")]},
