@@ -65,7 +65,8 @@ def of_fault(line: Sequence[Attempt], fault_ms: int) -> dict[str, Any]:
     before = [a for a in line if a.start_ms <= fault_ms]
     after = [a for a in line if a.start_ms > fault_ms]
     missing: dict[str, str] = {}
-    checkpoint = max((step for a in before for _, step in a.checkpoints), default=0)
+    saved = [(at, step) for a in before for at, step in a.checkpoints if after or at <= fault_ms]
+    checkpoint = max((step for _, step in saved), default=0)
     if after:
         last = max((step for a in before for _, step in a.points), default=0)
         ahead = [point for a in after for point in a.points[1:]]

@@ -71,7 +71,7 @@ def test_two_faults_in_one_attempt_share_their_recovery() -> None:
 def test_a_fault_that_training_outlives_costs_nothing_again() -> None:
     found = of_fault([attempt(0, 0, 50)], 3_650)
     assert found["interrupted"] is False
-    assert (found["resumed_from"], found["steps_redone"]) == (26, 0)
+    assert (found["last_checkpoint"], found["resumed_from"], found["steps_redone"]) == (20, 26, 0)
     assert found["recovery_s"] == found["restart_s"] == 0.05
 
 
