@@ -12,6 +12,7 @@ python -m benchmark report A.json B.json             make comparison.html beside
 python -m benchmark report --markdown A.json [B.json]  print a short summary for a pull request
 python -m benchmark resilience --stack dev           kill a replica and roll out a model, under load
 python -m benchmark direct --stack dev               what the load balancer adds to the latency
+python -m benchmark efficiency --out DIR             tokens/s against a plain loop, and scaling
 python -m benchmark prepare --tier ci --store DIR    only prepare the data, into a directory
 python -m benchmark freeze --root LIBRARY            print the frozen list of a standard library
 """
@@ -43,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         commands = {
             "run": _run, "bare": _bare, "schedule": _schedule, "faults": _faults, "resilience": _resilience,
-            "direct": _direct, "compare": _compare, "report": _report, "prepare": _prepare, "freeze": _freeze,
+            "direct": _direct, "efficiency": _efficiency, "compare": _compare, "report": _report,
+            "prepare": _prepare, "freeze": _freeze,
         }  # fmt: skip
         return commands[options.command](options)
     except ConfigError as error:
@@ -130,6 +132,19 @@ def _parser() -> argparse.ArgumentParser:  # noqa: PLR0915  (one command after t
         "--unfrozen-data", action="store_true", help="take any standard library's source for bytelm"
     )
     commands.add_parser("schedule", parents=[timed], help="print when a run would start, and do not run")
+    efficiency = commands.add_parser(
+        "efficiency", help="measure our loop against a plain one, and two ranks against one; exit 1 on fail"
+    )
+    efficiency.add_argument("--workload", default="bytelm", help="name or file (default: bytelm)")
+    efficiency.add_argument("--tier", choices=TIERS, default="ci", help="of model and batch (default: ci)")
+    efficiency.add_argument("--pairs", type=_at_least(1), default=8, help="rounds (default: 8, the least)")
+    efficiency.add_argument("--steps", type=_at_least(1), default=30, help="measured in a run (default: 30)")
+    efficiency.add_argument("--threads", type=_at_least(1), default=1, help="threads a rank (default: 1)")
+    efficiency.add_argument("--out", type=Path, required=True, help="folder of efficiency.json")
+    efficiency.add_argument("--into", type=Path, help="a result.json that takes it up, and its report")
+    efficiency.add_argument(
+        "--unfrozen-data", action="store_true", help="take any standard library's source for bytelm"
+    )
     compare = commands.add_parser("compare", help="judge a result against an earlier one; exit 1 on fail")
     compare.add_argument("baseline", type=Path, help="the earlier result.json")
     compare.add_argument("candidate", type=Path, help="the result.json to judge")
@@ -311,6 +326,23 @@ def _serving_probe(
         print(f"{row['verdict']:>12}  {row['name']}: {row['actual']} (expected {row['expected']})")
     print(out / f"{key}.json")
     return 1 if found.get("errors") or any(row["verdict"] == "fail" for row in rows) else 0
+
+
+def _efficiency(options: argparse.Namespace) -> int:
+    from benchmark import efficiency
+
+    return efficiency.main(
+        efficiency.Options(
+            workload_file=_files(options.workload)[0],
+            tier=options.tier,
+            out=options.out,
+            pairs=options.pairs,
+            steps=options.steps,
+            threads=options.threads,
+            into=options.into,
+            unfrozen_data=options.unfrozen_data,
+        )
+    )
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from benchmark import energy, machine, place, powercap, probes
+from benchmark import energy, machine, memory, place, powercap, probes
 from benchmark.config import Workload
 from benchmark.data import dataset
 from benchmark.energy import Meter
@@ -62,6 +62,7 @@ def read_spec(content: Any, name: str) -> Spec:
 def run(spec: Spec, where: Place) -> None:
     """Prepare data, probe, train every seed that has no result yet; write results as they come."""
     torch.set_num_threads(spec.threads)
+    memory.keep_freed()
     store = open_store(spec.store)
     try:
         _run(spec, where, store)

@@ -33,34 +33,59 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                state = self.state[p]
-                if "momentum" not in state:
-                    state["momentum"] = torch.zeros_like(p)
-                momentum: Tensor = state["momentum"]
-                momentum.lerp_(p.grad, 1 - group["momentum"])
-                update = orthogonalise(p.grad.lerp(momentum, group["momentum"]))
-                p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(update, alpha=-group["lr"] * max(1.0, p.shape[0] / p.shape[1]) ** 0.5)
+            for alike in _by_shape(p for p in group["params"] if p.grad is not None):
+                gradients = [p.grad for p in alike if p.grad is not None]
+                for p in alike:
+                    if "momentum" not in self.state[p]:
+                        self.state[p]["momentum"] = torch.zeros_like(p)
+                momenta = [self.state[p]["momentum"] for p in alike]
+                torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+                directions = torch._foreach_lerp(gradients, momenta, group["momentum"])
+                updates = orthogonalise(torch.stack(directions)).unbind()
+                rows, columns = alike[0].shape
+                torch._foreach_mul_(alike, 1 - group["lr"] * group["weight_decay"])
+                torch._foreach_add_(alike, updates, alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
 
 
-def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Push all singular values of `matrix` (rows, columns) near 1 by a quintic Newton-Schulz iteration.
+def _by_shape(parameters: Iterable[Tensor]) -> list[list[Tensor]]:
+    """Matrices of one shape are orthogonalised as one batch."""
+    groups: dict[torch.Size, list[Tensor]] = {}
+    for p in parameters:
+        groups.setdefault(p.shape, []).append(p)
+    return list(groups.values())
 
-    The coefficients maximise the slope at zero and leave singular values in about [0.7, 1.2].
+
+def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Push all singular values of each matrix near 1 by a quintic Newton-Schulz iteration.
+
+    matrices: (…, rows, columns). The coefficients maximise the slope at zero and leave singular
+    values in about [0.7, 1.2].
+
+    Each step multiplies x by p = a + b g + c g², g = x xᵀ. All of these are polynomials of the
+    first g and commute, so a matrix that is at least twice as wide as high needs no product with
+    x until the end: g becomes p g p, and the factors are collected in a small square matrix. That
+    saves 45 % of the work for 128 x 512. It takes float32: g squares the condition of x.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrix.bfloat16() if matrix.is_cuda else matrix.float()
-    tall = x.shape[0] > x.shape[1]
+    x = (matrices.bfloat16() if matrices.is_cuda else matrices.float()).reshape(-1, *matrices.shape[-2:])
+    tall = x.shape[-2] > x.shape[-1]
     if tall:
-        x = x.T
-    x = x / (x.norm() + 1e-7)
-    for _ in range(steps):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    result: Tensor = (x.T if tall else x).to(matrix.dtype)
+        x = x.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    if x.dtype == torch.float32 and x.shape[-1] >= 2 * x.shape[-2]:
+        gram, factors = torch.bmm(x, x.mT), None
+        for step in range(steps):
+            factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+            factor.diagonal(dim1=-2, dim2=-1).add_(a)
+            factors = factor if factors is None else torch.bmm(factor, factors)
+            if step < steps - 1:
+                gram = torch.bmm(torch.bmm(factor, gram), factor)
+        x = x if factors is None else torch.bmm(factors, x)
+    else:
+        for _ in range(steps):
+            gram = torch.bmm(x, x.mT)
+            x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    result: Tensor = (x.mT if tall else x).reshape(matrices.shape).to(matrices.dtype)
     return result
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmark import diagram, figures, probe_figures, serving_figures, stats, timeline
+from benchmark import diagram, efficiency_figures, figures, probe_figures, serving_figures, stats, timeline
 from benchmark import result as results
 from benchmark.verdicts import bare_pairs
 
@@ -57,6 +57,7 @@ def context(result: Result) -> dict[str, Any]:
         "stress": serving_figures.stress(result),
         "probes": probe_figures.probes(result),
         "recovery": timeline.section(result),
+        "efficiency": efficiency_figures.section(result.get("efficiency")),
         "topology": _topology(result),
         "runs": [_run(r) for r in [*result["training"], *result["bare"]]],
         "data": [_data(name, d) for name, d in result["data"].items()],

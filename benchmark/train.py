@@ -16,11 +16,12 @@ from typing import Any
 
 import torch
 from safetensors.torch import save as save_tensors
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from benchmark import models
 from benchmark.checkpoint import Checkpointer, load_latest
+from benchmark.compiling import choose
 from benchmark.config import GptConfig, Workload
 from benchmark.data import batches, dataset
 from benchmark.energy import Meter, summarise
@@ -74,9 +75,6 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     model = models.build(workload.model).to(place.device)
     flops = model.flops_per_sample()
     optimisers = OptimiserSet(model, workload.optimiser, settings.steps, place.device)
-    trained: nn.Module = model
-    if place.world_size > 1:
-        trained = DistributedDataParallel(model, forward_sync_buffers=False, gradient_as_bucket_view=True)
     events.add(END, "init")
     events.add(START, "run")
 
@@ -101,6 +99,18 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     def elapsed() -> float:
         return earlier_s + time.perf_counter() - clock
 
+    def forward(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        with torch.autocast(place.device.split(":")[0], dtype=torch.bfloat16, enabled=bf16):
+            # DDP averages over the ranks as if their shares were equal.
+            return loss_of(workload, module(x), y) * share.weight
+
+    compiling = choose(
+        model, lambda m: torch.autograd.backward(forward(m, *share.at(first))), settings.steps - first, place
+    )
+    trained = compiling.module
+    if place.world_size > 1:
+        trained = DistributedDataParallel(trained, forward_sync_buffers=False, gradient_as_bucket_view=True)
+
     timer = StepTimer(place.synchronise, every=1 if place.device == "cpu" else 10)
     log_every = max(1, settings.steps // 100)
     meter.start()
@@ -109,9 +119,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         timer.begin()
         x, y = share.at(step)
         timer.end("data")
-        with torch.autocast(place.device.split(":")[0], dtype=torch.bfloat16, enabled=bf16):
-            # DDP averages over the ranks as if their shares were equal.
-            loss = loss_of(workload, trained(x), y) * share.weight
+        loss = forward(trained, x, y)
         timer.end("forward")
         torch.autograd.backward(loss)
         timer.end("backward")
@@ -171,7 +179,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         if place.is_first
         else None
     )
-    backward_alone_s = _backward_without_all_reduce(workload, trained, share, place) if timing else None
+    backward_alone_s = _backward_without_all_reduce(forward, trained, share, place) if timing else None
     optimisers.zero_grad()
 
     rate = timing.get("samples_per_s")
@@ -224,6 +232,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         "step_times_s": timing.get("raw_s", []),
         "warmup_steps": timing.get("warmup_steps"),
         "precision": "bf16" if bf16 else "fp32",
+        "compiling": compiling.record(),
         "gemm": peak,
         "flops_per_sample": flops,
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -280,7 +289,10 @@ def _export(
 
 
 def _backward_without_all_reduce(
-    workload: Workload, trained: nn.Module, share: batches.Batches, place: Place
+    forward: Callable[[nn.Module, Tensor, Tensor], Tensor],
+    trained: nn.Module,
+    share: batches.Batches,
+    place: Place,
 ) -> float | None:
     """Median seconds of a backward pass that exchanges no gradients; None for a single rank."""
     if not isinstance(trained, DistributedDataParallel):
@@ -290,7 +302,7 @@ def _backward_without_all_reduce(
     place.barrier()
     with trained.no_sync():
         for _ in range(ALL_REDUCE_STEPS):
-            loss = loss_of(workload, trained(x), y)
+            loss = forward(trained, x, y)
             place.synchronise()
             start = time.perf_counter()
             torch.autograd.backward(loss)

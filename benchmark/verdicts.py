@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark import serving_verdicts, stats
+from benchmark import efficiency_verdicts, serving_verdicts, stats
 from benchmark.verdict import verdict
 
 P_BOUND = 0.01
@@ -25,6 +25,7 @@ def judge(result: dict[str, Any]) -> list[dict[str, str]]:
     rows += _latency(serving.get("latency", []))
     rows += serving_verdicts.rows(serving)
     rows += _bare(result)
+    rows += efficiency_verdicts.rows(result.get("efficiency"))
     rows += [_data(name, data) for name, data in result.get("data", {}).items()]
     rows += _recovery(result.get("recovery") or {})
     problems = result.get("event_problems")

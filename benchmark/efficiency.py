@@ -1,0 +1,189 @@
+"""`python -m benchmark efficiency`: is our loop faster than a plain one, and do two ranks scale?
+
+Both questions are about ratios, and a machine's speed wanders while one measures. So the runs are
+short and alternate: plain, ours, ours with AdamW, then the same backwards, and so on (ABBA); a
+slow drift cancels within each pair of rounds. The result is the geometric mean of the ratios of
+the runs of one round, with a 95 % bootstrap interval.
+
+Our optimiser for language models is Muon: more work a step, fewer steps to the target. So ours is
+measured twice: with the workload's optimiser, and with AdamW, the mathematics of the plain loop.
+
+Scaling is core-normalised, X_N / (N X_1) with as many threads a rank on both sides: weak with the
+batch of a rank held constant, strong with the global batch. Ranks that share cores measure none:
+"functional only".
+
+Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark import launch, machine, report
+from benchmark import result as results
+from benchmark.config import GptConfig, Workload, load
+from benchmark.data import dataset
+from benchmark.efficiency_verdicts import LEAST_PAIRS, lines, rows, summarise
+from benchmark.errors import ConfigError
+from benchmark.run import new_run_id, say
+from benchmark.segments import BYTES, Segment, Setting, Team, team
+from benchmark.store import DirectoryStore
+
+SCHEMA = "aidc.efficiency/1"
+SPEED_BOUND, SCALING_BOUND = 1.3, 0.9
+RANKS = 2
+
+
+@dataclass(frozen=True)
+class Options:
+    workload_file: Path
+    tier: str
+    out: Path
+    pairs: int = LEAST_PAIRS
+    steps: int = 30
+    threads: int = 1
+    into: Path | None = None
+    unfrozen_data: bool = False
+
+
+def main(options: Options) -> int:
+    if options.into:
+        results.load(options.into)  # known before the time is spent
+    workload = checked(load(options.workload_file, options.tier), options)
+    found = header(workload, options)
+    path, code = options.out / "efficiency.json", 0
+    try:
+        measure_all(found, workload, options)
+    except KeyboardInterrupt:
+        found["problem"], code = "interrupted by the user; what was measured until then is kept", 130
+        say(found["problem"])
+    finally:
+        found["finished"] = results.now()
+        summarise(found)
+        write(found, path, options.into)
+    for line in lines(found):
+        print(line)
+    print(path)
+    return code or int(any(row["verdict"] == "fail" for row in rows(found)))
+
+
+def checked(workload: Workload, options: Options) -> Workload:
+    """ConfigError with everything that speaks against measuring."""
+    problems = []
+    if not isinstance(workload.model, GptConfig):
+        problems.append(f"--workload {options.workload_file}: model.kind: the plain loop trains a gpt only")
+    if workload.training.device != "cpu":
+        problems.append(f"--tier {options.tier}: training.device: segments are measured on a CPU only")
+    if workload.training.batch_size < RANKS:
+        problems.append(f"--workload {options.workload_file}: training.batch_size: less than {RANKS}")
+    if problems:
+        raise ConfigError(problems)
+    return workload
+
+
+def header(workload: Workload, options: Options) -> dict[str, Any]:
+    cores = available_cores()
+    return {
+        "schema": SCHEMA,
+        "started": results.now(),
+        "finished": None,
+        "problem": None,
+        "environment": {"host": machine.facts(), **results.git()},
+        "workload": workload.model_dump(mode="json"),
+        "unit": workload.unit,
+        "threads": options.threads,
+        "steps": options.steps,
+        "pairs": options.pairs,
+        "cores": cores,
+        "functional_only": RANKS * options.threads > cores,
+        "speed": {"bound": SPEED_BOUND, "runs": [], "ratios": {}},
+        "scaling": {"bound": SCALING_BOUND, "ranks": RANKS, "runs": [], "efficiencies": {}},
+    }
+
+
+def available_cores() -> int:
+    """CPUs that this process may use at the same time."""
+    visible = len(os.sched_getaffinity(0))
+    quota = machine.cpu_quota()
+    return visible if quota is None else min(visible, max(1, int(quota)))
+
+
+def order(kinds: Sequence[str], rounds: int) -> list[tuple[int, str]]:
+    """(round, kind): every kind once a round, forwards and backwards in turn."""
+    return [(n, kind) for n in range(rounds) for kind in (kinds if n % 2 == 0 else reversed(kinds))]
+
+
+def measure_all(found: dict[str, Any], workload: Workload, options: Options) -> None:
+    data = DirectoryStore(options.out / "bare")  # where `bare` keeps its data too
+    say(f"{workload.name}: data")
+    manifest = dataset.prepare(workload, data, not options.unfrozen_data)
+    found["data_sha256"] = manifest["sha256"]
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        launch.copy_data(data, DirectoryStore(root), manifest["prefix"])
+        train = dataset.load(manifest, DirectoryStore(root), "train")
+        (root / BYTES).write_bytes(train["bytes"].numpy().tobytes())
+        setting = Setting(root, manifest, options.threads, workload.seeds[0])
+        for part, plan in (("speed", speed_plan(workload)), ("scaling", scaling_plan(workload))):
+            _measure(found[part], part, plan, setting, options)
+
+
+def _measure(
+    part: dict[str, Any], name: str, plan: dict[str, tuple[str, Workload]], setting: Setting, options: Options
+) -> None:
+    """Run a plan; what was measured is in `part` as it comes."""
+    with ExitStack() as stack:
+        teams: dict[str, Team] = {}
+        for who in dict.fromkeys(who for who, _ in plan.values()):
+            teams[who] = stack.enter_context(team(who, setting, RANKS if who == "two" else 1))
+        todo = order(list(plan), options.pairs)
+        for number, (turn, kind) in enumerate(todo, start=1):
+            who, workload = plan[kind]
+            loop = "plain" if who == "plain" else "ours"
+            run_id = f"{new_run_id('efficiency-')}-{name}-{number}"
+            run = teams[who].run(Segment(loop, workload, options.steps, run_id))
+            shutil.rmtree(setting.root / "models", ignore_errors=True)
+            part["runs"].append({"round": turn, "kind": kind, **run})
+            say(f"{name} {number} of {len(todo)}: {kind}, {run['tokens_per_s']:,.0f} tokens/s")
+
+
+def speed_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
+    """Kind of run -> which team runs what. AdamW apart only if the workload has another optimiser."""
+    plan = {"plain": ("plain", workload), "ours": ("ours", workload)}
+    if workload.optimiser.kind != "adamw":
+        optimiser = workload.optimiser.model_copy(update={"kind": "adamw"})
+        plan["ours, adamw"] = ("ours", workload.model_copy(update={"optimiser": optimiser}))
+    return plan
+
+
+def scaling_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
+    """One rank with the batch of a rank, two ranks, one rank with the whole batch."""
+    share = workload.training.batch_size // RANKS
+
+    def batch(size: int) -> Workload:
+        training = workload.training.model_copy(update={"batch_size": size})
+        return workload.model_copy(update={"training": training})
+
+    return {
+        "one, share": ("one", batch(share)),
+        "two": ("two", batch(RANKS * share)),
+        "one, whole": ("one", batch(RANKS * share)),
+    }
+
+
+def write(found: dict[str, Any], path: Path, into: Path | None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if into and found["speed"]["runs"]:
+        result = results.load(into)
+        result["efficiency"] = found
+        results.save(result, into)
+        report.write(into)

@@ -1,0 +1,81 @@
+"""The report's section on efficiency: ratios with their intervals, and the runs behind them."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from markupsafe import Markup
+
+from benchmark.figures import FUNCTIONAL_ONLY, count
+from benchmark.plots import Interval, Level, intervals
+
+LABELS = {
+    "own": "workload's optimiser : plain loop",
+    "adamw": "AdamW in both : plain loop",
+    "weak": "weak: batch of a rank constant",
+    "strong": "strong: global batch constant",
+}
+STYLES = {"pass": 4, "fail": 5, "inconclusive": 3}
+
+
+def section(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    if not found or not found["speed"]["runs"]:
+        return None
+    speed, scaling = found["speed"], found["scaling"]
+    charts = [_chart("Tokens/s, ours : plain", speed["ratios"], speed["bound"],
+                     "Ours over the plain loop, with 95 % intervals.")]  # fmt: skip
+    if scaling["efficiencies"]:
+        caption = f"{scaling['ranks']} ranks over {scaling['ranks']} times one rank."
+        charts.append(_chart("Scaling efficiency", scaling["efficiencies"], scaling["bound"], caption))
+    runs = [*speed["runs"], *scaling["runs"]]
+    return {
+        "intro": "One rank of the train loop against a plain loop of the same model, and two ranks against "
+        f"one, in short runs of {found['steps']} steps that alternate. The plain loop takes AdamW; where the "
+        "workload takes another optimiser, only the row with AdamW in both compares the loops alone.",
+        "charts": charts,
+        "rows": [
+            _row(kind, [r for r in runs if r["kind"] == kind])
+            for kind in dict.fromkeys(r["kind"] for r in runs)
+        ],
+        "notes": _notes(found, runs),
+    }
+
+
+def _chart(title: str, table: dict[str, Any], bound: float, caption: str) -> dict[str, Any]:
+    drawn = [
+        Interval(
+            LABELS[key], row["ratio"], row["low"], row["high"], STYLES[row["verdict"]], f"{row['ratio']:.3f}"
+        )
+        for key, row in table.items()
+    ]  # fmt: skip
+    return {"svg": Markup(intervals(title, drawn, Level(bound, f"{bound:g}", "target"))), "caption": caption}
+
+
+def _row(kind: str, runs: list[dict[str, Any]]) -> dict[str, str]:
+    rates = [r["tokens_per_s"] for r in runs]
+    peaks = [r["gemm_peak_fraction"] for r in runs if r.get("gemm_peak_fraction") is not None]
+    return {
+        "kind": kind,
+        "optimiser": runs[0]["optimiser"],
+        "ranks": str(runs[0]["world_size"]),
+        "batch": str(runs[0]["batch_size"]),
+        "runs": str(len(runs)),
+        "median": f"{count(statistics.median(rates))} tokens/s",
+        "slowest": count(min(rates)),
+        "fastest": count(max(rates)),
+        "peak": f"{100 * statistics.median(peaks):.0f} %" if peaks else "–",
+    }
+
+
+def _notes(found: dict[str, Any], runs: list[dict[str, Any]]) -> list[str]:
+    loads = [r["load_1m"] for r in runs]
+    notes = [
+        f"{found['threads']} thread{'s' if found['threads'] > 1 else ''} a rank, {found['cores']} cores; the "
+        f"machine's load average was {min(loads):.1f} to {max(loads):.1f} at the start of a run."
+    ]
+    if found["functional_only"]:
+        notes.append(FUNCTIONAL_ONLY)
+    if found["problem"]:
+        notes.append(f"Cut short: {found['problem']}.")
+    return notes

@@ -1,0 +1,175 @@
+"""Short training runs, one at a time, by processes that stay: for comparisons in alternation.
+
+A process that starts anew needs seconds for PyTorch alone, so each kind of run has its own
+process (one a rank) that waits, asleep, for its turn. Ours and the plain loop never share a process:
+what one does to the allocator must not help the other.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark import memory, plain_loop
+from benchmark.config import GptConfig, Workload
+from benchmark.errors import BenchmarkError, TrainingError
+from benchmark.events import EventLog
+from benchmark.place import Place
+from benchmark.plain_loop import WARMUP
+from benchmark.store import DirectoryStore
+from benchmark.train import train
+
+BYTES = "train.bin"
+SEGMENT_S = 900  # a run of seconds that takes longer hangs
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One short run: `loop` is "plain" or "ours"; the workload says everything else."""
+
+    loop: str
+    workload: Workload
+    steps: int
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all runs of a comparison share. `root` is a DirectoryStore with the data and BYTES."""
+
+    root: Path
+    manifest: dict[str, Any]
+    threads: int
+    seed: int = 1
+
+
+def shortened(workload: Workload, steps: int) -> Workload:
+    """The workload over warm-up and `steps`, evaluated once on one window, without a checkpoint."""
+    assert isinstance(workload.model, GptConfig)
+    total = WARMUP + steps
+    fields = {
+        "steps": total,
+        "evaluate_every": total,
+        "checkpoint_every": total + 1,
+        "heldout_bytes": workload.model.context,
+    }
+    return workload.model_copy(update={"training": workload.training.model_copy(update=fields)})
+
+
+def run(segment: Segment, setting: Setting, place: Place) -> dict[str, Any]:
+    """Train on this rank; tokens/s over the steps after warm-up, and every one of their times."""
+    workload = shortened(segment.workload, segment.steps)
+    started = time.time()
+    if segment.loop == "plain":
+        record = plain_loop.train(workload, setting.seed, setting.root / BYTES, workload.training.steps)
+    else:
+        record = train(
+            workload=workload, seed=setting.seed, manifest=setting.manifest, place=place,
+            store=DirectoryStore(setting.root), run_id=segment.run_id, events=EventLog(),
+            progress=lambda value: None,
+        )  # fmt: skip
+    times = record["step_times_s"]
+    assert isinstance(workload.model, GptConfig)
+    tokens = workload.training.batch_size * workload.model.context * len(times)
+    kept = ("accelerator_utilisation", "gemm_peak_fraction", "breakdown_s", "compiling", "precision")
+    return {
+        "loop": segment.loop,
+        "optimiser": "adamw" if segment.loop == "plain" else workload.optimiser.kind,
+        "world_size": place.world_size,
+        "batch_size": workload.training.batch_size,
+        "started": round(started, 3),
+        "load_1m": round(os.getloadavg()[0], 2),
+        "tokens_per_s": round(tokens / sum(times), 1),
+        "step_median_s": round(statistics.median(times), 6),
+        "step_times_s": [round(t, 6) for t in times],
+        "first_loss": round(record["losses"][0]["loss"], 5),
+        **{name: record[name] for name in kept if name in record},
+    }
+
+
+class Team:
+    """The processes of one kind of run, one a rank."""
+
+    def __init__(self, name: str, setting: Setting, ranks: int = 1) -> None:
+        self.name = name
+        context = multiprocessing.get_context("spawn")
+        self.processes, self.lines = [], []
+        for rank in range(ranks):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, rank, ranks, setting, name), daemon=True)
+            process.start()
+            theirs.close()
+            self.processes.append(process)
+            self.lines.append(ours)
+
+    def run(self, segment: Segment) -> dict[str, Any]:
+        """Rank 0's record of a segment; BenchmarkError if any rank fails."""
+        for line in self.lines:
+            line.send(segment)
+        answers: dict[int, dict[str, Any]] = {}
+        while len(answers) < len(self.lines):
+            waiting = [line for i, line in enumerate(self.lines) if i not in answers]
+            ready = wait(waiting, SEGMENT_S)
+            if not ready:
+                raise TrainingError(f"{self.name}: no answer from a rank after {SEGMENT_S} s")
+            for line in [line for line in waiting if line in ready]:
+                try:
+                    answer = line.recv()
+                except EOFError:
+                    raise TrainingError(f"{self.name}: the process of a rank ended") from None
+                if isinstance(answer, str):
+                    raise TrainingError(f"{self.name}: {answer}")
+                answers[self.lines.index(line)] = answer
+        return answers[0]
+
+    def close(self) -> None:
+        for line in self.lines:
+            line.close()  # an idle rank ends by itself, a busy or hanging one does not
+        for process in self.processes:
+            process.join(2)
+            process.kill()
+            process.join()
+
+
+@contextmanager
+def team(name: str, setting: Setting, ranks: int = 1) -> Iterator[Team]:
+    found = Team(name, setting, ranks)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def _serve(line: Connection, rank: int, ranks: int, setting: Setting, name: str) -> None:
+    """A rank: answers each segment with its record, or with a text that says what went wrong."""
+    torch.set_num_threads(setting.threads)
+    if name != "plain":
+        memory.keep_freed()
+    if ranks > 1:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        torch.distributed.init_process_group(
+            "gloo", init_method=f"file://{setting.root.absolute()}/meet-{name}", rank=rank, world_size=ranks
+        )
+    place = Place(rank, ranks, launcher="spawn")
+    try:
+        while True:
+            line.send(_answer(line.recv(), setting, place))
+    except (EOFError, OSError, KeyboardInterrupt):
+        return  # the other side has closed
+
+
+def _answer(segment: Segment, setting: Setting, place: Place) -> dict[str, Any] | str:
+    try:
+        return run(segment, setting, place)
+    except BenchmarkError as error:
+        return str(error)
