@@ -9,8 +9,8 @@ Our optimiser for language models is Muon: more work a step, fewer steps to the 
 measured twice: with the workload's optimiser, and with AdamW, the mathematics of the plain loop.
 
 Scaling is core-normalised, X_N / (N X_1) with as many threads a rank on both sides: weak with the
-batch of a rank held constant, strong with the global batch. Ranks that share cores measure none:
-"functional only".
+batch of a rank held constant, strong with the global batch. Ranks that share cores measure none
+("functional only"), nor do cores that other programs take: both are inconclusive, with the reason.
 
 Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 interrupted.
 """
@@ -90,7 +90,6 @@ def checked(workload: Workload, options: Options) -> Workload:
 
 
 def header(workload: Workload, options: Options) -> dict[str, Any]:
-    cores = available_cores()
     return {
         "schema": SCHEMA,
         "started": results.now(),
@@ -102,8 +101,8 @@ def header(workload: Workload, options: Options) -> dict[str, Any]:
         "threads": options.threads,
         "steps": options.steps,
         "pairs": options.pairs,
-        "cores": cores,
-        "functional_only": RANKS * options.threads > cores,
+        "cores": available_cores(),
+        "no_scaling": "",  # or why the runs say nothing about it
         "speed": {"bound": SPEED_BOUND, "runs": [], "ratios": {}},
         "scaling": {"bound": SCALING_BOUND, "ranks": RANKS, "runs": [], "efficiencies": {}},
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchmark.figures import FUNCTIONAL_ONLY, count
+from benchmark.figures import count
 from benchmark.plots import Interval, Level, intervals
 
 LABELS = {
@@ -74,8 +74,8 @@ def _notes(found: dict[str, Any], runs: list[dict[str, Any]]) -> list[str]:
         f"{found['threads']} thread{'s' if found['threads'] > 1 else ''} a rank, {found['cores']} cores; the "
         f"machine's load average was {min(loads):.1f} to {max(loads):.1f} at the start of a run."
     ]
-    if found["functional_only"]:
-        notes.append(FUNCTIONAL_ONLY)
+    if found["no_scaling"]:
+        notes.append(f"Scaling is not measured: {found['no_scaling']}.")
     if found["problem"]:
         notes.append(f"Cut short: {found['problem']}.")
     return notes

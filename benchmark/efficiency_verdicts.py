@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ NAMES = {
 def summarise(found: dict[str, Any]) -> None:
     """Ratios and verdicts from the raw runs of complete rounds."""
     speed, scaling = found["speed"], found["scaling"]
+    found["no_scaling"] = no_scaling(found)
     for key, kind in (("own", "ours"), ("adamw", "ours, adamw")):
         pairs = paired(speed["runs"], "plain", kind)
         if pairs:
@@ -29,8 +31,19 @@ def summarise(found: dict[str, Any]) -> None:
         pairs = paired(scaling["runs"], kind, "two")
         if pairs:
             row = judged(pairs, 1.0 / scaling["ranks"], scaling["bound"])
-            word = "inconclusive" if found["functional_only"] else row["verdict"]
+            word = "inconclusive" if found["no_scaling"] else row["verdict"]
             scaling["efficiencies"][key] = {**row, "verdict": word}
+
+
+def no_scaling(found: dict[str, Any]) -> str:
+    """Why these runs say nothing about scaling; empty if they do."""
+    ranks, loads = found["scaling"]["ranks"], [run["load_1m"] for run in found["scaling"]["runs"]]
+    if ranks * found["threads"] > found["cores"]:
+        return "functional only: the ranks share cores"
+    # One rank meets other programs on its own core, two meet them on both.
+    if loads and statistics.median(loads) > ranks * found["threads"] + 1:
+        return f"other programs took the cores, load average {statistics.median(loads):.1f}"
+    return ""
 
 
 def paired(runs: Sequence[Run], baseline: str, candidate: str) -> list[tuple[float, float]]:
@@ -65,8 +78,8 @@ def rows(found: dict[str, Any] | None) -> list[dict[str, str]]:
         for key, row in table.items():
             actual = f"{row['ratio']:.3f}, 95 % interval {row['low']:.3f}–{row['high']:.3f}"
             actual += f", {row['pairs']} pairs"
-            if key in ("weak", "strong") and found["functional_only"]:
-                actual += ", functional only: the ranks share cores"
+            if key in ("weak", "strong") and found["no_scaling"]:
+                actual += f", {found['no_scaling']}"
             outcome = {"pass": True, "fail": False}.get(row["verdict"])
             name = f"{NAMES[key]}, {found['workload']['name']}"
             verdicts.append(verdict(name, outcome, f"{what} ≥ {bound:g}", actual))
