@@ -2,7 +2,8 @@
 
 A step allocates and frees the same tensors of a few MB again and again. By default the C library
 gives such memory back to the kernel, which clears every page anew when it is asked for again:
-some thousand page faults a step of the byte-level model, a tenth of its time.
+some 5,000 page faults a step of the byte-level model. What that costs depends on the machine: from nothing
+measurable to a tenth of the step was seen.
 """
 
 from __future__ import annotations
