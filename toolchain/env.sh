@@ -10,7 +10,7 @@ STACK=${STACK:-dev}
 PULUMI_SKIP_UPDATE_CHECK=${PULUMI_SKIP_UPDATE_CHECK:-1}
 # Bytecode belongs to our own environment, and without it each command compiles 400 modules anew:
 # a second of every `pulumi up`. A shell that forbids it (as images and CI often do) is overruled.
-PYTHONDONTWRITEBYTECODE=
+export PYTHONDONTWRITEBYTECODE=
 
 # Ours come first: the locked Python environment, then the tools that setup has built.
 for aidc_dir in "$AIDC_CACHE/bin" "$AIDC_ROOT/.venv/bin"; do
@@ -53,9 +53,8 @@ if command -v docker >/dev/null 2>&1; then
 fi
 
 AIDC_EXPORTS=(PATH AIDC_CACHE STACK PULUMI_SKIP_UPDATE_CHECK PULUMI_HOME PULUMI_BACKEND_URL
-  PULUMI_CONFIG_PASSPHRASE_FILE DOCKER_HOST DOCKER_API_VERSION)
-export PYTHONDONTWRITEBYTECODE
+  PULUMI_CONFIG_PASSPHRASE_FILE DOCKER_HOST DOCKER_API_VERSION PYTHONDONTWRITEBYTECODE)
 for aidc_name in "${AIDC_EXPORTS[@]}"; do
-  if [ -n "${!aidc_name:-}" ]; then export "${aidc_name?}"; fi
+  if [ -n "${!aidc_name+set}" ]; then export "${aidc_name?}"; fi
 done
 unset aidc_name

@@ -11,9 +11,8 @@ cd "$AIDC_ROOT"
 
 if [ "${1:-}" = --print-env ]; then
   for name in "${AIDC_EXPORTS[@]}"; do
-    if [ -n "${!name:-}" ]; then printf 'export %s=%s\n' "$name" "${!name@Q}"; fi
+    if [ -n "${!name+set}" ]; then printf 'export %s=%s\n' "$name" "${!name@Q}"; fi
   done
-  echo "export PYTHONDONTWRITEBYTECODE="
   exit
 fi
 if [ ! -e .venv/.aidc-lock ]; then
