@@ -29,7 +29,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.config import TIERS, WORKLOADS_DIR, SourceCodeData, load_all
+from benchmark.arguments import parser
+from benchmark.config import WORKLOADS_DIR, SourceCodeData, load_all
 from benchmark.errors import BenchmarkError, ComparisonError, ConfigError, StackError
 from benchmark.injector import CASES
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    options = parser(__doc__ or "").parse_args(arguments)
     try:
         commands = {
             "run": _run, "bare": _bare, "schedule": _schedule, "faults": _faults, "resilience": _resilience,
@@ -54,119 +55,6 @@ def main(arguments: list[str] | None = None) -> int:
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1
-
-
-def _parser() -> argparse.ArgumentParser:  # noqa: PLR0915  (one command after the other)
-    parser = argparse.ArgumentParser(
-        prog="benchmark", description=__doc__.splitlines()[0] if __doc__ else None
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--tier", choices=TIERS, default="ci", help="how long and how strict (default: ci)")
-    common.add_argument(
-        "--workloads", default="mlp,digits,bytelm", help="names or files, separated by commas"
-    )
-    common.add_argument(
-        "--unfrozen-data", action="store_true", help="take any standard library's source for bytelm"
-    )
-
-    stacked = argparse.ArgumentParser(add_help=False)
-    stacked.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
-    stacked.add_argument("--out", type=Path, help="folder of result and report (default: out/<stack>)")
-    stacked.add_argument("--world-size", type=int, help="ranks (default: one a compute node)")
-    stacked.add_argument("--threads", type=int, default=1, help="threads a rank (default: 1)")
-    stacked.add_argument("--inventory", type=Path, help="JSON file instead of the stack's output `inventory`")
-    stacked.add_argument(
-        "--access", type=Path, help="JSON file instead of the stack's secret output `access`"
-    )
-
-    timed = argparse.ArgumentParser(add_help=False)
-    timed.add_argument(
-        "--window", help="begin and end within it: 22:00-06:00 (UTC), or two ISO 8601 times, START/END"
-    )
-    timed.add_argument("--series", type=Path, help="prices or carbon, CSV or JSON: start when it is cheapest")
-    timed.add_argument(
-        "--expected-duration", type=float, default=600, help="seconds that the run takes (default: 600)"
-    )
-
-    run = commands.add_parser("run", parents=[common, stacked, timed], help="benchmark the stack and report")
-    run.add_argument(
-        "--with-bare", action="store_true", help="afterwards train on the host too, for the ratio"
-    )
-    run.add_argument(
-        "--min-replicas", type=int, help="served always (default: one a compute node, at least 2)"
-    )
-    run.add_argument("--max-replicas", type=int, help="served under load (default: twice the least)")
-    run.add_argument("--gate", type=Path, help="an earlier result.json to compare with; exit 1 if worse")
-    run.add_argument(
-        "--find-rate",
-        action="store_true",
-        help="search the highest rate within the bound (always at release)",
-    )
-    for name, about in (
-        ("resilience", "kill one replica and roll out another model under load; exit 1 if a request failed"),
-        ("direct", "compare the load balancer with the compute nodes behind it; exit 1 if it adds too much"),
-    ):
-        probe = commands.add_parser(name, parents=[stacked], help=about)
-        probe.add_argument("--workload", help="which served model (default: the first that fits)")
-        probe.add_argument("--into", type=Path, help="result.json to add the outcome to, and its report")
-        if name == "resilience":
-            probe.add_argument("--rate", type=float, help="requests/s (default: the lowest declared rate)")
-    bare = commands.add_parser("bare", parents=[common, stacked], help="train on this host, for the ratio")
-    bare.add_argument(
-        "--no-stack", action="store_true", help="prepare the data here instead of taking the stack's"
-    )
-    faults = commands.add_parser("faults", parents=[stacked], help="kill parts of the stack during training")
-    faults.add_argument("--case", choices=(*CASES, "all"), default="all",
-                        help="what is killed; driver: the node that holds the job's driver")  # fmt: skip
-    faults.add_argument("--tier", choices=TIERS, default="ci", help="how long (default: ci)")
-    faults.add_argument("--workload", default="bytelm", help="name or file (default: bytelm)")
-    faults.add_argument("--seed", type=int, default=1)
-    faults.add_argument("--steps", type=_at_least(1), help="of the training (default: the workload's)")
-    faults.add_argument("--checkpoint-every", type=_at_least(1), default=25, help="steps (default: 25)")
-    faults.add_argument("--outage", type=_at_least(0), default=10,
-                        help="seconds until a killed container is started again (default: 10)")  # fmt: skip
-    faults.add_argument("--into", type=Path, help="a result.json that takes the outcome up, and its report")
-    faults.add_argument(
-        "--unfrozen-data", action="store_true", help="take any standard library's source for bytelm"
-    )
-    commands.add_parser("schedule", parents=[timed], help="print when a run would start, and do not run")
-    efficiency = commands.add_parser(
-        "efficiency", help="measure our loop against a plain one, and two ranks against one; exit 1 on fail"
-    )
-    efficiency.add_argument("--workload", default="bytelm", help="name or file (default: bytelm)")
-    efficiency.add_argument("--tier", choices=TIERS, default="ci", help="of model and batch (default: ci)")
-    efficiency.add_argument("--pairs", type=_at_least(1), default=8, help="rounds (default: 8, the least)")
-    efficiency.add_argument("--steps", type=_at_least(1), default=30, help="measured in a run (default: 30)")
-    efficiency.add_argument("--threads", type=_at_least(1), default=1, help="threads a rank (default: 1)")
-    efficiency.add_argument("--out", type=Path, required=True, help="folder of efficiency.json")
-    efficiency.add_argument("--into", type=Path, help="a result.json that takes it up, and its report")
-    efficiency.add_argument(
-        "--unfrozen-data", action="store_true", help="take any standard library's source for bytelm"
-    )
-    compare = commands.add_parser("compare", help="judge a result against an earlier one; exit 1 on fail")
-    compare.add_argument("baseline", type=Path, help="the earlier result.json")
-    compare.add_argument("candidate", type=Path, help="the result.json to judge")
-    report = commands.add_parser("report", help="make report.html from result.json, or compare two")
-    report.add_argument("result", type=Path)
-    report.add_argument("candidate", type=Path, nargs="?", help="compare: make comparison.html beside it")
-    report.add_argument("--markdown", action="store_true", help="print a short summary, write no page")
-    prepare = commands.add_parser("prepare", parents=[common], help="prepare data in a directory")
-    prepare.add_argument("--store", required=True, help="directory, or s3:// with the AWS_* variables")
-    freeze = commands.add_parser("freeze", help="print the frozen list of files for bytelm")
-    freeze.add_argument("--root", type=Path, help="standard library (default: this interpreter's)")
-    freeze.add_argument("--python-version", default="", help="its version, for the first line of the list")
-    return parser
-
-
-def _at_least(low: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not text.lstrip("-").isdigit() or int(text) < low:
-            raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number of at least {low}")
-        return int(text)
-
-    return number
 
 
 def _files(names: str) -> list[Path]:
@@ -308,6 +196,7 @@ def _serving_probe(
     """Write `<key>.json`, and with --into the same under `serving.<key>` of a result and its report."""
     from benchmark import report, serving_verdicts, stack
     from benchmark import result as results
+    from benchmark.verdict import text_of
 
     out = options.out or Path("out") / options.stack
     path = options.into or out / "result.json"
@@ -318,12 +207,10 @@ def _serving_probe(
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{key}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if options.into:
-        result["serving"][key] = found
-        results.save(result, path)
-        report.write(path)
+        report.take_up(options.into, found, "serving", key)
     rows = serving_verdicts.rows({key: found})
     for row in rows:
-        print(f"{row['verdict']:>12}  {row['name']}: {row['actual']} (expected {row['expected']})")
+        print(text_of(row))
     print(out / f"{key}.json")
     return 1 if found.get("errors") or any(row["verdict"] == "fail" for row in rows) else 0
 

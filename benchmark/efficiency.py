@@ -182,7 +182,4 @@ def write(found: dict[str, Any], path: Path, into: Path | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if into and found["speed"]["runs"]:
-        result = results.load(into)
-        result["efficiency"] = found
-        results.save(result, into)
-        report.write(into)
+        report.take_up(into, found, "efficiency")

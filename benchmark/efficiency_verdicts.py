@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark import stats
-from benchmark.verdict import verdict
+from benchmark.verdict import text_of, verdict
 
 LEAST_PAIRS = 8
 Run = dict[str, Any]
@@ -93,6 +93,4 @@ def lines(found: dict[str, Any]) -> list[str]:
             rates = [run["tokens_per_s"] for run in found[part]["runs"] if run["kind"] == kind]
             middle = sorted(rates)[len(rates) // 2]
             text.append(f"{kind:>12}  {middle:,.0f} tokens/s, median of {len(rates)} runs")
-    return text + [
-        f"{r['verdict']:>12}  {r['name']}: {r['actual']} (expected {r['expected']})" for r in rows(found)
-    ]
+    return text + [text_of(row) for row in rows(found)]

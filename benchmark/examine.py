@@ -15,7 +15,7 @@ from benchmark.client import Connection, Endpoint, closed_load, poisson_load, pr
 from benchmark.config import GptConfig, Workload
 from benchmark.data import dataset
 from benchmark.errors import StackError
-from benchmark.serve import Loaded
+from benchmark.serve import Loaded, card_key
 from benchmark.store import Store
 
 CHUNK = 100
@@ -58,7 +58,7 @@ def correctness(
 ) -> dict[str, Any]:
     """Ask for held-out samples one chunk after the other and compare with the model computed here."""
     instances, labels = samples(workload, dataset.load(manifest, store, "heldout"))
-    here = Loaded(store, card["key"].rsplit("/", 1)[0] + "/model.json", card["sha256"])
+    here = Loaded(store, card_key(card), card["sha256"])
     served, trained = [], []
     hashes = set()
     for first in range(0, len(instances), CHUNK):

@@ -17,14 +17,13 @@ from benchmark.config import Workload, load
 from benchmark.errors import BenchmarkError, ConfigError, StackError
 from benchmark.injector import Injector
 from benchmark.job import Spec
-from benchmark.run import describe_stack, new_run_id, note, say, show
+from benchmark.run import describe_stack, finish, new_run_id, say, show, stopped
 from benchmark.stack import Stack
 from benchmark.store import Store, get_json
 
 BEYOND = 5  # steps after a checkpoint before the fault comes: some must be lost
 # Noise: about the standard deviation between seeds. The same seed on as many ranks should differ by less.
 TOLERANCE = {"bits_per_byte": 0.02, "accuracy": 0.005}
-WHAT = {"worker": "a worker", "node": "a node", "driver": "the driver's node", "head": "the head node"}
 
 
 @dataclass(frozen=True)
@@ -74,19 +73,14 @@ def run(options: Options) -> int:
                 found["cases"].append(compared(record, found["undisturbed"]))
             results.save(result, path)
         result["complete"] = not result["errors"]
-    except ConfigError as error:
-        code = 2
-        for problem in error.problems:
-            results.add_error(result, "workload files", problem)
-            say(problem)
-    except BenchmarkError as error:
-        note(result, "faults", error)
-    except KeyboardInterrupt:
-        results.add_error(result, "faults", "interrupted by the user; what was measured until then is kept")
-        say("interrupted; the job in the stack was stopped")
-        code = 130
+    except (BenchmarkError, KeyboardInterrupt) as error:
+        code = stopped(result, "faults", error)
     result["finished"] = results.now()
-    finish(result, path, options.into)
+    results.save(result, path)
+    pages = [report.write(path, "faults.html")]
+    if options.into and result.get("recovery"):
+        pages.append(report.take_up(options.into, result["recovery"], "recovery"))
+    finish(result, path, *pages)
     failed = any(v["verdict"] == "fail" for v in result["verdicts"])
     return 0 if code == 1 and result["complete"] and not failed else code
 
@@ -179,7 +173,7 @@ class Trigger:
     def record(self, healthy: float | None) -> dict[str, Any]:
         target = self.target
         return {
-            "lost": target.lost if target else WHAT.get(self.case, ""),
+            "lost": target.lost if target else injector.LOST.get(self.case, ""),
             "service": target.service if target else None,
             "outage_s": self.outage_s,
             "submissions": self.submissions,
@@ -211,19 +205,3 @@ def compared(record: dict[str, Any], undisturbed: dict[str, Any] | None) -> dict
     values = record["quality"], (undisturbed or {}).get("quality")
     difference = None if None in values else round(values[0] - values[1], 6)
     return {**record, "difference": difference}
-
-
-def finish(result: dict[str, Any], path: Path, into: Path | None) -> None:
-    """Write faults.json and its page, take the outcome into another result, print the verdicts."""
-    results.save(result, path)
-    pages = [report.write(path, "faults.html")]
-    if into and result.get("recovery"):
-        other = results.load(into)
-        other["recovery"] = result["recovery"]
-        results.save(other, into)
-        pages.append(report.write(into))
-    for row in result["verdicts"]:
-        say(f"{row['verdict']:>12}  {row['name']}: {row['actual']} (expected {row['expected']})")
-    for error in result["errors"]:
-        say(f"       error  {error['where']}: {error['message'].splitlines()[0]}")
-    say(f"{'complete' if result['complete'] else 'incomplete'}: {path}, {', '.join(map(str, pages))}")

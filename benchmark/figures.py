@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from markupsafe import Markup
@@ -188,6 +189,10 @@ def _joules(run: dict[str, Any]) -> str:
 
 def quality(value: float, metric: str) -> str:
     return f"{100 * value:.2f} %" if metric == "accuracy" else f"{value:.3f}"
+
+
+def or_dash(value: Any, show: Callable[[Any], str]) -> str:
+    return "–" if value is None else show(value)
 
 
 def milliseconds(value: float) -> str:

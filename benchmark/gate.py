@@ -17,6 +17,7 @@ from typing import Any
 from benchmark import stats
 from benchmark.comparable import differences
 from benchmark.errors import ComparisonError
+from benchmark.verdict import text_of
 
 Result = dict[str, Any]
 Key = tuple[str, Any]
@@ -51,10 +52,10 @@ def compare(baseline: Result, candidate: Result) -> dict[str, Any]:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The comparison as lines of text, the overall verdict last."""
-    rows = [
-        f"{r['verdict']:>12}  {r['name']}: {r['actual']} (expected {r['expected']})" for r in found["rows"]
+    return [
+        *map(text_of, found["rows"]),
+        f"{found['verdict']:>12}  gate against run {found['baseline']['run_id']}",
     ]
-    return [*rows, f"{found['verdict']:>12}  gate against run {found['baseline']['run_id']}"]
 
 
 def _identity(result: Result) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from benchmark.errors import StackError
 
-CASES = ("worker", "node", "driver", "head")
+LOST = {"worker": "a worker", "node": "a node", "driver": "the driver's node", "head": "the head node"}
+CASES = tuple(LOST)
 HEALTHY_S = 300
 # Run in a node's container, as the user of its processes: kills the ranks there, prints when.
 KILL_RANKS = """
@@ -58,20 +59,18 @@ def choose(
         head = next((s for s in services if s["role"] == "ray-head"), None)
         if head is None:
             raise StackError("inventory.services: none has the role 'ray-head'")
-        return Target(head["name"], head["container"], "the head node")
+        return Target(head["name"], head["container"], LOST[case])
     if case == "worker":
         found = [s for s in nodes if s["name"] in hosts[:1]]
-        lost = "a worker"
     else:
         found = [s for s in nodes if (driver_address in s["addresses"].values()) == (case == "driver")]
         found.sort(key=lambda s: s["name"] in hosts[:1])
-        lost = "the driver's node" if case == "driver" else "a node"
     if not found:
         raise StackError(
             f"case {case}: none of the {len(nodes)} compute nodes fits: ranks on {', '.join(hosts) or '?'}, "
             f"driver on {driver_address or '?'}"
         )
-    return Target(found[0]["name"], found[0]["container"], lost, process=case == "worker")
+    return Target(found[0]["name"], found[0]["container"], LOST[case], process=case == "worker")
 
 
 class Injector:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from benchmark import models
@@ -96,8 +96,4 @@ def train(workload: Workload, seed: int, path: Path, steps: int) -> dict[str, An
             losses.append({"step": step + 1, "loss": loss.item()})
         if step >= WARMUP:
             seconds.append(time.perf_counter() - start)
-    return {"losses": losses, "step_times_s": seconds, "parameters": count(model)}
-
-
-def count(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())
+    return {"losses": losses, "step_times_s": seconds}

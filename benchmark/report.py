@@ -5,7 +5,6 @@ This module turns a result into the context of the template: words, numbers as t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from markupsafe import Markup
 
 from benchmark import diagram, efficiency_figures, figures, probe_figures, serving_figures, stats, timeline
 from benchmark import result as results
+from benchmark.figures import or_dash
 from benchmark.verdicts import bare_pairs
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -25,6 +25,17 @@ def write(path: Path, name: str = "report.html") -> Path:
     page = path.with_name(name)
     page.write_text(render(results.load(path)), encoding="utf-8")
     return page
+
+
+def take_up(path: Path, found: Any, *keys: str) -> Path:
+    """Put `found` under `keys` of the result in `path`, judge and draw it anew; its page."""
+    result = results.load(path)
+    part = result
+    for key in keys[:-1]:
+        part = part[key]
+    part[keys[-1]] = found
+    results.save(result, path)
+    return write(path)
 
 
 def render(result: Result) -> str:
@@ -190,10 +201,10 @@ def _run(run: dict[str, Any]) -> dict[str, str]:
         "world_size": str(run["world_size"]),
         "device": run["device"],
         "quality": figures.quality(quality["value"], quality["metric"]),
-        "time_to_train": _or_dash(run["time_to_train_s"], lambda v: f"{v:.1f} s"),
+        "time_to_train": or_dash(run["time_to_train_s"], lambda v: f"{v:.1f} s"),
         "total": f"{run['total_s']:.1f} s",
-        "throughput": _or_dash(run["throughput"], lambda v: f"{figures.count(v['value'])} {v['unit']}"),
-        "energy": _or_dash(run["energy_j_per_sample"], lambda v: figures.energy(v, run["energy"]["per"])),
+        "throughput": or_dash(run["throughput"], lambda v: f"{figures.count(v['value'])} {v['unit']}"),
+        "energy": or_dash(run["energy_j_per_sample"], lambda v: figures.energy(v, run["energy"]["per"])),
     }
 
 
@@ -268,10 +279,6 @@ def _together(text: str) -> str:
     for sign in "<≤≥=:":
         text = text.replace(f" {sign} ", f"\u00a0{sign}\u00a0")
     return text.replace("–", "\u2060–\u2060")
-
-
-def _or_dash(value: Any, show: Callable[[Any], str]) -> str:
-    return "–" if value is None else show(value)
 
 
 def _enumerate(names: list[str]) -> str:

@@ -21,9 +21,10 @@ from benchmark.config import Workload, load_all
 from benchmark.data import dataset
 from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
 from benchmark.job import Spec
-from benchmark.serve import MAX_REPLICAS
+from benchmark.serve import MAX_REPLICAS, card_key
 from benchmark.stack import Stack
 from benchmark.store import DirectoryStore, Store
+from benchmark.verdict import text_of
 
 
 @dataclass(frozen=True)
@@ -71,20 +72,11 @@ def run(options: Options) -> int:
         if options.with_bare:
             run_bare(result, stack, workloads, options, path)
         result["complete"] = not result["errors"]
-    except ConfigError as error:
-        code = 2
-        for problem in error.problems:
-            where = "gate" if isinstance(error, ComparisonError) else "workload files"
-            results.add_error(result, where, problem)
-            say(problem)
-    except BenchmarkError as error:
-        note(result, "run", error)
-    except KeyboardInterrupt:
-        results.add_error(result, "run", "interrupted by the user; what was measured until then is kept")
-        say("interrupted; the job in the stack was stopped")
-        code = 130
+    except (BenchmarkError, KeyboardInterrupt) as error:
+        code = stopped(result, "run", error)
     result["finished"] = results.now()
-    finish(result, path)
+    results.save(result, path)
+    finish(result, path, report.write(path))
     if code == 1 and result["complete"] and not any(v["verdict"] == "fail" for v in result["verdicts"]):
         code = 0
     if baseline and result["complete"]:
@@ -240,10 +232,7 @@ def limit_problems(options: Options) -> list[str]:
 
 def deployment(cards: dict[str, dict[str, Any]], limits: dict[str, int]) -> dict[str, Any]:
     """Arguments of `benchmark.serve` for these models."""
-    models = {
-        n: {"card": c["key"].rsplit("/", 1)[0] + "/model.json", "sha256": c["sha256"]}
-        for n, c in cards.items()
-    }
+    models = {n: {"card": card_key(c), "sha256": c["sha256"]} for n, c in cards.items()}
     return {"models": models, **limits}
 
 
@@ -321,15 +310,29 @@ def await_models(connection: Connection, hashes: dict[str, str], timeout_s: floa
         time.sleep(0.25)
 
 
-def finish(result: dict[str, Any], path: Path) -> None:
-    """Write result and report; print the verdicts."""
-    results.save(result, path)
-    page = report.write(path)
+def stopped(result: dict[str, Any], where: str, error: BenchmarkError | KeyboardInterrupt) -> int:
+    """Keep in the result what ended the run; the exit code: 2 bad input, 130 interrupted, else 1."""
+    if isinstance(error, ConfigError):
+        source = "gate" if isinstance(error, ComparisonError) else "workload files"
+        for problem in error.problems:
+            results.add_error(result, source, problem)
+            say(problem)
+        return 2
+    if isinstance(error, BenchmarkError):
+        note(result, where, error)
+        return 1
+    results.add_error(result, where, "interrupted by the user; what was measured until then is kept")
+    say("interrupted; the job in the stack was stopped")
+    return 130
+
+
+def finish(result: dict[str, Any], path: Path, *pages: Path) -> None:
+    """Print verdicts, errors, and where all is written."""
     for row in result["verdicts"]:
-        say(f"{row['verdict']:>12}  {row['name']}: {row['actual']} (expected {row['expected']})")
+        say(text_of(row))
     for error in result["errors"]:
         say(f"       error  {error['where']}: {error['message'].splitlines()[0]}")
-    say(f"{'complete' if result['complete'] else 'incomplete'}: {path}, {page}")
+    say(f"{'complete' if result['complete'] else 'incomplete'}: {path}, {', '.join(map(str, pages))}")
 
 
 def append_events(path: Path, log: list[dict[str, Any]], fresh: bool) -> None:

@@ -87,6 +87,11 @@ class RequestError(Exception):
         self.status = status
 
 
+def card_key(card: Mapping[str, Any]) -> str:
+    """Where the card itself lies: beside the weights that it names."""
+    return str(card["key"]).rpartition("/")[0] + "/model.json"
+
+
 class Loaded:
     """One model in memory with its card."""
 
@@ -172,15 +177,16 @@ class Router:
         torch.set_num_threads(arguments.threads)
         self.metrics = Metrics(replica)
         self.store = arguments.store
+        self.models: dict[str, Loaded] = {}
         self.models = self.load(arguments.models)
 
     def load(self, chosen: Mapping[str, Mapping[str, str]]) -> dict[str, Loaded]:
         """The models of `chosen`, all of them or CheckpointError; what is in memory with its hash stays."""
         store = open_store(self.store)
-        known: dict[str, Loaded] = getattr(self, "models", {})
+        known = self.hashes()
         return {
-            name: known[name]
-            if name in known and known[name].card["sha256"] == m["sha256"]
+            name: self.models[name]
+            if known.get(name) == m["sha256"]
             else Loaded(store, m["card"], m["sha256"])
             for name, m in chosen.items()
         }

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchmark.figures import quality
+from benchmark.figures import or_dash, quality
 from benchmark.plots import Chart, Level, Series, line_chart
 
 UNDISTURBED, ATTEMPT = 6, 1
@@ -69,14 +69,14 @@ def row(case: dict[str, Any], recovery: dict[str, Any]) -> dict[str, str]:
     fault: dict[str, Any] = next(iter(case["faults"]), {})
     return {
         "case": f"Loss of {case['lost']}" if case["lost"] else "Undisturbed",
-        "recovery": _or_dash(fault.get("recovery_s"), ".1f", " s"),
-        "restart": _or_dash(fault.get("restart_s"), ".1f", " s"),
-        "redone": _or_dash(fault.get("steps_redone"), "d"),
+        "recovery": or_dash(fault.get("recovery_s"), "{:.1f} s".format),
+        "restart": or_dash(fault.get("restart_s"), "{:.1f} s".format),
+        "redone": or_dash(fault.get("steps_redone"), "{:d}".format),
         "restarts": str(case["restarts"]),
         "submissions": str(case["submissions"]),
-        "goodput": _or_dash(case["goodput"], ".3f"),
-        "quality": "–" if case["quality"] is None else quality(case["quality"], recovery["metric"]),
-        "difference": _or_dash(case["difference"], "+.4f"),
+        "goodput": or_dash(case["goodput"], "{:.3f}".format),
+        "quality": or_dash(case["quality"], lambda v: quality(v, recovery["metric"])),
+        "difference": or_dash(case["difference"], "{:+.4f}".format),
     }
 
 
@@ -95,7 +95,3 @@ def note(recovery: dict[str, Any]) -> str:
 
 def _points(line: list[list[float]]) -> list[tuple[float, float]]:
     return [(at, step) for at, step in line]
-
-
-def _or_dash(value: float | None, form: str, unit: str = "") -> str:
-    return "–" if value is None else f"{value:{form}}{unit}"

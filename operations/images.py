@@ -28,9 +28,14 @@ SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(("load-balancer", "object-
 # What of a package only a workstation runs: an edit of it must not replace the containers.
 WORKSTATION: Mapping[str, tuple[str, ...]] = {
     "benchmark": (
-        *("__main__.py", "client.py", "diagram.py", "examine.py", "faults.py", "figures.py", "injector.py"),
-        *("launch.py", "plots.py", "probe_figures.py", "rayjobs.py", "recovery.py", "report.py", "result.py"),
-        *("run.py", "stack.py", "timeline.py", "verdicts.py"),
+        *("__main__.py", "arguments.py", "client.py", "comparable.py", "comparison.py"),
+        *("containers.py", "diagram.py", "direct.py", "efficiency.py", "efficiency_figures.py"),
+        *("efficiency_verdicts.py", "examine.py", "faults.py", "figures.py", "gate.py"),
+        *("injector.py", "launch.py", "plain_loop.py", "plots.py", "probe_figures.py"),
+        *("rates.py", "rayjobs.py", "recovery.py", "report.py", "resilience.py", "result.py"),
+        *("run.py", "schedule.py", "segments.py", "series.py", "serving_figures.py"),
+        *("serving_verdicts.py", "stack.py", "timeline.py", "verdict.py", "verdicts.py"),
+        "waiting.py",
         "templates",
     )
 }
