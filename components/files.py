@@ -8,7 +8,8 @@ volume, and the service takes them up as `on_change` says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +22,7 @@ from components.labels import DIGEST, SEED_DIR, labels
 from components.secrets import joined
 
 FILES_DIR = "/etc/aidc"
+CHECKSUMS = "files.sha256"
 # What a new content means: another container; nothing, as the file is read whenever it is needed; a signal to
 # the server; or the server, not its container, starts again (images/shared/follow).
 Change = Literal["replace", "read", "HUP", "USR2", "restart"]
@@ -56,6 +58,18 @@ def key_pair(
     ]
 
 
+def checksums(contents: Mapping[str, str]) -> str:
+    """What `sha256sum --check` reads, for files given as path → content."""
+    digests = {path: hashlib.sha256(content.encode()).hexdigest() for path, content in contents.items()}
+    return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests))
+
+
+def _checksums(files: Sequence[File]) -> File:
+    """The engine writes one file after the other: this one tells whether they belong together."""
+    contents = pulumi.Output.all(**{file.path: file.content for file in files})
+    return File(path=CHECKSUMS, content=contents.apply(checksums), on_change="read")
+
+
 @dataclass(frozen=True, kw_only=True)
 class FileVolumeArgs:
     """Files for one service. `owner` is the numeric user that the service runs as."""
@@ -74,12 +88,12 @@ class FileVolume(pulumi.ComponentResource):
     def __init__(self, name: str, args: FileVolumeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:files:FileVolume", name, None, opts)
         described = [f"{file.path}:{file.mode}:{args.owner}" for file in args.files]
-        self.files = args.files
+        self.files = [*args.files, _checksums(args.files)]
         kept = [file.content for file in args.files if file.on_change == "replace"]
         digest = args.context.identity.fingerprint([*described, *kept])
-        contents = pulumi.Output.all(**{file.path: file.content for file in args.files})
+        contents = pulumi.Output.all(**{file.path: file.content for file in self.files})
         whole = args.context.identity.fingerprint([contents.apply(joined)])
-        paths = ",".join(sorted(file.path for file in args.files))
+        paths = ",".join(sorted(file.path for file in self.files))
         stack = args.context.plan.stack
         prefix = f"aidc-{stack}-{name}-files"
         volume = docker.Volume(
@@ -114,7 +128,7 @@ class FileVolume(pulumi.ComponentResource):
                     group=args.owner,
                     permissions=file.mode,
                 )
-                for file in args.files
+                for file in self.files
             ],
             destroy_grace_seconds=1,
             log_driver="json-file",
