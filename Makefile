@@ -48,6 +48,10 @@ bench: ## train and serve on the stack, write result.json (TIER=smoke|ci|release
 		$(if $(WINDOW),--window "$(WINDOW)") $(if $(SERIES),--series "$(SERIES)") \
 		$(if $(DURATION),--expected-duration "$(DURATION)")
 
+.PHONY: bench-abba
+bench-abba: ## train commit BASE= and this working tree in turns on this host: is it slower or worse?
+	@$(RUN) python -m benchmark abba $(BASE) --tier $(if $(filter $(origin TIER),file),smoke,$(TIER))
+
 .PHONY: faults
 faults: ## kill a worker, a node and the head during training; CASE=worker|node|driver|head
 	@$(RUN) python -m benchmark faults --stack $(STACK) --tier $(TIER) --case $(CASE) --out $(OUT)

@@ -7,6 +7,7 @@ python -m benchmark faults --stack dev --case all    kill a worker, a node, the 
 python -m benchmark run --window 22:00-06:00 --series prices.csv   …when it is cheapest
 python -m benchmark schedule --series prices.csv     print when that would be
 python -m benchmark compare A.json B.json            is B worse than A? pass, fail or inconclusive
+python -m benchmark abba COMMIT [COMMIT]     the same of two commits, trained on this host in turns
 python -m benchmark report out/dev/result.json       make report.html from a result
 python -m benchmark report A.json B.json             make comparison.html beside B
 python -m benchmark report --markdown A.json [B.json]  print a short summary for a pull request
@@ -45,8 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         commands = {
             "run": _run, "bare": _bare, "schedule": _schedule, "faults": _faults, "resilience": _resilience,
-            "direct": _direct, "efficiency": _efficiency, "compare": _compare, "report": _report,
-            "prepare": _prepare, "freeze": _freeze,
+            "direct": _direct, "efficiency": _efficiency, "abba": _abba, "compare": _compare,
+            "report": _report, "prepare": _prepare, "freeze": _freeze,
         }  # fmt: skip
         return commands[options.command](options)
     except ConfigError as error:
@@ -227,6 +228,24 @@ def _efficiency(options: argparse.Namespace) -> int:
             steps=options.steps,
             threads=options.threads,
             into=options.into,
+            unfrozen_data=options.unfrozen_data,
+        )
+    )
+
+
+def _abba(options: argparse.Namespace) -> int:
+    from benchmark import abba
+
+    return abba.main(
+        abba.Options(
+            baseline=options.baseline,
+            candidate=options.candidate,
+            tier=options.tier,
+            workload_files=_files(options.workloads),
+            out=options.out,
+            pairs=options.pairs,
+            world_size=options.world_size,
+            threads=options.threads,
             unfrozen_data=options.unfrozen_data,
         )
     )

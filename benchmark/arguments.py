@@ -58,6 +58,17 @@ def _experiments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         probe.add_argument("--workload", help="which served model (default: the first that fits)")
         if name == "resilience":
             probe.add_argument("--rate", type=float, help="requests/s (default: the lowest declared rate)")
+    abba = commands.add_parser(
+        "abba", parents=[_several()], help="train two commits in turns, and judge the second; exit 1 if worse"
+    )
+    abba.add_argument("baseline", help="a commit, tag or branch")
+    abba.add_argument("candidate", nargs="?", help="another (default: the working tree, with its changes)")
+    abba.add_argument("--pairs", type=_at_least(1), default=8, help="rounds (default: 8, the least)")
+    abba.add_argument("--world-size", type=_at_least(1), default=1, help="ranks (default: 1)")
+    abba.add_argument("--threads", type=_at_least(1), default=1, help="threads a rank (default: 1)")
+    abba.add_argument(
+        "--out", type=Path, default=Path("out/abba"), help="folder of both results (default: out/abba)"
+    )
     faults = commands.add_parser(
         "faults", parents=[_one(), _stacked(), _into()], help="kill parts of the stack during training"
     )

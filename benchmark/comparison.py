@@ -42,6 +42,7 @@ def render(baseline: Result, candidate: Result) -> str:
                          for n, w in candidate["configuration"]["workloads"].items()],
             "legend": [("earlier run", STYLE_BEFORE), ("this run", STYLE_NOW)],
             "sides": [(name.capitalize(), _facts(found[name])) for name in ("baseline", "candidate")],
+            "in_turns": "turns" in candidate and "turns" in baseline,
             "schema": candidate["schema"],
         },
     )  # fmt: skip

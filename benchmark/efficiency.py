@@ -21,7 +21,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +34,7 @@ from benchmark.efficiency_verdicts import LEAST_PAIRS, lines, rows, summarise
 from benchmark.errors import ConfigError
 from benchmark.run import new_run_id, say
 from benchmark.segments import BYTES, Segment, Setting, Team, team
+from benchmark.stats import alternating
 from benchmark.store import DirectoryStore
 
 SCHEMA = "aidc.efficiency/1"
@@ -115,11 +115,6 @@ def available_cores() -> int:
     return visible if quota is None else min(visible, max(1, int(quota)))
 
 
-def order(kinds: Sequence[str], rounds: int) -> list[tuple[int, str]]:
-    """(round, kind): every kind once a round, forwards and backwards in turn."""
-    return [(n, kind) for n in range(rounds) for kind in (kinds if n % 2 == 0 else reversed(kinds))]
-
-
 def measure_all(found: dict[str, Any], workload: Workload, options: Options) -> None:
     data = DirectoryStore(options.out / "bare")  # where `bare` keeps its data too
     say(f"{workload.name}: data")
@@ -143,7 +138,7 @@ def _measure(
         teams: dict[str, Team] = {}
         for who in dict.fromkeys(who for who, _ in plan.values()):
             teams[who] = stack.enter_context(team(who, setting, RANKS if who == "two" else 1))
-        todo = order(list(plan), options.pairs)
+        todo = alternating(list(plan), options.pairs)
         for number, (turn, kind) in enumerate(todo, start=1):
             who, workload = plan[kind]
             loop = "plain" if who == "plain" else "ours"

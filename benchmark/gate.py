@@ -4,8 +4,8 @@ Quality is a hard gate. Performance is judged on paired log-ratios (`stats.gate`
 same workload and seed, for latency the same workload and rate, in both results. A row fails only
 where the measurement carries it; too few or too noisy pairs are `inconclusive`, never `fail`.
 
-The two results were not measured in turns: a machine that is slower today than it was then looks
-like a slower candidate. Run the baseline again, close in time, before you believe a `fail`.
+Two results of different days were not measured in turns: a machine that is slower today than it was
+then looks like a slower candidate. `benchmark.abba` measures two commits in turns.
 """
 
 from __future__ import annotations

@@ -5,13 +5,22 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import stats as scipy_stats
 
+T = TypeVar("T")
 # Below this number of samples a 99th percentile is not known at 99 % confidence to 1 %.
 P99_SAMPLES = 662
+
+
+def alternating(kinds: Sequence[T], rounds: int) -> list[tuple[int, T]]:
+    """(round, kind): every kind once a round, forwards and backwards in turn (ABBA).
+
+    A drift of the machine's speed cancels within each pair of rounds.
+    """
+    return [(n, kind) for n in range(rounds) for kind in (kinds if n % 2 == 0 else reversed(kinds))]
 
 
 def olympic_mean(values: Sequence[float]) -> float:

@@ -28,7 +28,7 @@ SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(("load-balancer", "object-
 # What of a package only a workstation runs: an edit of it must not replace the containers.
 WORKSTATION: Mapping[str, tuple[str, ...]] = {
     "benchmark": (
-        *("__main__.py", "arguments.py", "client.py", "comparable.py", "comparison.py"),
+        *("__main__.py", "abba.py", "arguments.py", "client.py", "comparable.py", "comparison.py"),
         *("containers.py", "diagram.py", "direct.py", "efficiency.py", "efficiency_figures.py"),
         *("efficiency_verdicts.py", "examine.py", "faults.py", "figures.py", "gate.py"),
         *("injector.py", "launch.py", "plain_loop.py", "plots.py", "probe_figures.py"),

@@ -94,7 +94,7 @@ def test_a_server_starts_on_files_that_belong_together(tmp_path: Path) -> None:
     write_checksums(tmp_path)
     (tmp_path / "a").write_text("1")
     environment = {**os.environ, "FOLLOW_DIR": str(tmp_path)}
-    command = [FOLLOW, "HUP:a", "--", "cat", str(tmp_path / "a")]
+    command = [str(FOLLOW), "HUP:a", "--", "cat", str(tmp_path / "a")]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         time.sleep(1)
         assert process.poll() is None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark import efficiency, efficiency_verdicts, models, plain_loop, report, segments
+from benchmark import efficiency, efficiency_verdicts, models, plain_loop, report, segments, stats
 from benchmark import result as results
 from benchmark.__main__ import main
 from benchmark.config import WORKLOADS_DIR, GptConfig, Workload, load
@@ -100,10 +100,6 @@ def test_windows_of_the_plain_loop_are_followed_by_their_next_bytes(tmp_path: Pa
     assert torch.equal(x + 1, y)
 
 
-def test_rounds_go_forwards_and_backwards() -> None:
-    assert efficiency.order(["a", "b"], 3) == [(0, "a"), (0, "b"), (1, "b"), (1, "a"), (2, "a"), (2, "b")]
-
-
 def test_adamw_is_apart_only_from_another_optimiser(language: Workload) -> None:
     assert list(efficiency.speed_plan(language)) == ["plain", "ours", "ours, adamw"]
     assert list(efficiency.speed_plan(changed(language, optimiser={"kind": "adamw"}))) == ["plain", "ours"]
@@ -141,7 +137,7 @@ def measured(language: Workload, cores: int = 2, rounds: int = 8, load: float = 
     rates = {"plain": 100, "ours": 125, "ours, adamw": 150, "one, share": 100, "two": 190, "one, whole": 110}
     plans = {"speed": efficiency.speed_plan(language), "scaling": efficiency.scaling_plan(language)}
     for part, plan in plans.items():
-        for turn, kind in efficiency.order(list(plan), rounds):
+        for turn, kind in stats.alternating(list(plan), rounds):
             run = {"round": turn, "kind": kind, "tokens_per_s": float(rates[kind]), "load_1m": load}
             run |= {"world_size": 2 if kind == "two" else 1, "batch_size": 4, "optimiser": "adamw"}
             found[part]["runs"].append(run)

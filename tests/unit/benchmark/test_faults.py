@@ -14,6 +14,7 @@ import pytest
 from benchmark import faults, injector, job, journal, launch, machine, rayjobs, recovery
 from benchmark import result as results
 from benchmark import stack as stacks
+from benchmark.checkpoint import Checkpointer
 from benchmark.config import Workload
 from benchmark.errors import ConfigError, StackError, UnknownJobError
 from benchmark.events import EventLog
@@ -281,6 +282,12 @@ def drill(tmp_path: Path, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
             struck.append(target.service)
             return time.time_ns() // 1_000_000
 
+        def save(checkpointer: Checkpointer, step: int, state: dict[str, Any]) -> None:
+            written(checkpointer, step, state)
+            checkpointer.wait()  # the dead write nothing: its thread would outlive this process's "death"
+
+        written = Checkpointer.save
+        monkeypatch.setattr(Checkpointer, "save", save)
         here = {**machine.facts(), "host": "compute-node2"}
         monkeypatch.setattr(machine, "facts", lambda: here)
         monkeypatch.setattr(launch, "in_stack", in_stack)
