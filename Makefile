@@ -44,7 +44,8 @@ status: ## show each service's health and the endpoints
 
 .PHONY: bench
 bench: ## train and serve on the stack, write result.json (TIER=smoke|ci|release); GATE=, WINDOW=, SERIES=: see docs
-	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) $(if $(GATE),--gate "$(GATE)") \
+	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) \
+		$(if $(WORKLOADS),--workloads "$(WORKLOADS)") $(if $(GATE),--gate "$(GATE)") \
 		$(if $(WINDOW),--window "$(WINDOW)") $(if $(SERIES),--series "$(SERIES)") \
 		$(if $(DURATION),--expected-duration "$(DURATION)")
 

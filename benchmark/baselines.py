@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.config import DataConfig, DigitsData, GaussianData
+from benchmark.config import DataConfig, DigitsData, GaussianData, ModuleData
 from benchmark.data.records import Split
 
 FIT_ROWS = 20_000
@@ -35,6 +35,12 @@ def compute(config: DataConfig, train: Split, heldout: Split) -> list[dict[str, 
                 ("logistic regression", _classifier("logistic", train, heldout), "scikit-learn"),
                 ("1-nearest neighbour", _classifier("neighbour", train, heldout), "scikit-learn"),
                 ("RBF support vectors", _classifier("svm", train, heldout), "scikit-learn")]  # fmt: skip
+    elif isinstance(config, ModuleData):
+        rows = [
+            ("majority", majority(train, heldout), "always the commonest class"),
+            ("logistic regression", _classifier("logistic", train, heldout), "scikit-learn"),
+            ("1-nearest neighbour", _classifier("neighbour", train, heldout), "scikit-learn"),
+        ]
     else:
         known, unseen = cast(Bytes, train.arrays["bytes"]), cast(Bytes, heldout.arrays["bytes"])
         rows = [(f"order-{k}", order_bits(known, unseen, k), f"{k} byte(s) of context, Witten-Bell smoothing")

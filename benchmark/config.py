@@ -37,6 +37,11 @@ class GaussianData(Strict):
     noise: Annotated[int, Field(ge=0)] = 8
     seed: int = 0
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Inputs and outputs of a model for it."""
+        return 2 + self.noise, 1
+
 
 class DigitsData(Strict):
     """scikit-learn's 1,797 images of 8x8, a fixed stratified sample held out."""
@@ -45,6 +50,10 @@ class DigitsData(Strict):
     heldout: Positive = 360
     augment_shift: Annotated[int, Field(ge=0, le=2)] = 0
     seed: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return 64, 10
 
 
 class SourceCodeData(Strict):
@@ -56,7 +65,24 @@ class SourceCodeData(Strict):
     tolerance: Fraction = 0.02
 
 
-DataConfig = Annotated[GaussianData | DigitsData | SourceCodeData, Field(discriminator="source")]
+class ModuleData(Strict):
+    """A table of one's own: class `Data` in `benchmark/data/<module>.py`, made with `options`.
+
+    `inputs` are the columns of x, `outputs` the classes of y (1: two classes, as one logit).
+    """
+
+    source: Literal["module"]
+    module: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+    inputs: Positive
+    outputs: Positive
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.inputs, self.outputs
+
+
+DataConfig = Annotated[GaussianData | DigitsData | SourceCodeData | ModuleData, Field(discriminator="source")]
 
 
 class MlpConfig(Strict):
@@ -153,9 +179,8 @@ class Workload(Strict):
         problems = []
         if isinstance(self.model, GptConfig) != isinstance(self.data, SourceCodeData):
             problems.append(f"model.kind {self.model.kind!r} cannot learn data.source {self.data.source!r}")
-        if isinstance(self.model, MlpConfig):
-            inputs = 2 + self.data.noise if isinstance(self.data, GaussianData) else 64
-            outputs = 1 if isinstance(self.data, GaussianData) else 10
+        if isinstance(self.model, MlpConfig) and not isinstance(self.data, SourceCodeData):
+            inputs, outputs = self.data.shape
             if (self.model.inputs, self.model.outputs) != (inputs, outputs):
                 problems.append(
                     f"model.inputs and model.outputs must be {inputs} and {outputs} for this data"

@@ -21,8 +21,8 @@ from safetensors.numpy import save as save_arrays
 from torch import Tensor
 
 from benchmark import baselines
-from benchmark.config import WORKLOADS_DIR, SourceCodeData, Workload, digest
-from benchmark.data import stages
+from benchmark.config import WORKLOADS_DIR, ModuleData, SourceCodeData, Workload, digest
+from benchmark.data import own, stages
 from benchmark.data.records import Split
 from benchmark.errors import DataError
 from benchmark.store import Store, get_json, put_json
@@ -38,6 +38,8 @@ def location(workload: Workload, frozen: bool = True) -> str:
         path = WORKLOADS_DIR / workload.data.files
         text = path.read_bytes() if frozen and path.is_file() else platform.python_version().encode()
         identity["source"] = hashlib.sha256(text).hexdigest()
+    if isinstance(workload.data, ModuleData):
+        identity["source"] = hashlib.sha256(own.code(workload.data)).hexdigest()
     return f"datasets/{workload.name}/{digest(identity)[:16]}"
 
 

@@ -1,9 +1,10 @@
-"""Tabular sources: the Gaussian mixture and the digits."""
+"""Tabular sources: the Gaussian mixture, the digits, and what a table of one's own starts from."""
 
 # ruff: noqa: PLC0415  (scikit-learn is imported where it is needed)
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -73,25 +74,13 @@ class Digits:
         return Records({"x": x.astype(np.float32), "y": y.astype(np.int64)})
 
     def clean(self, records: Records) -> Records:
-        """Drop repeated images: a copy on the other side of the split would be leakage."""
-        _, first = np.unique(records.arrays["x"], axis=0, return_index=True)
-        mask = np.zeros(len(records), dtype=bool)
-        mask[first] = True
-        return keep(records, mask)
+        return distinct(records)
 
     def normalise(self, records: Records) -> Records:
         return Records({**records.arrays, "x": cast(Floats, records.arrays["x"]) / np.float32(16)})
 
     def split(self, records: Records) -> tuple[Split, Split]:
-        from sklearn.model_selection import train_test_split
-
-        train, heldout = train_test_split(
-            np.arange(len(records)),
-            test_size=self.config.heldout,
-            stratify=records.arrays["y"],
-            random_state=self.config.seed,
-        )
-        return take(records, train), take(records, heldout)
+        return stratified(records, self.config.heldout, self.config.seed)
 
     def augment(self, train: Split) -> Split:
         """Add each image shifted by up to `augment_shift` pixels along one axis."""
@@ -107,6 +96,57 @@ class Digits:
         import sklearn
 
         return {"scikit-learn": sklearn.__version__, "python": platform.python_version()}
+
+
+class Table:
+    """A table of samples: what most need. A source of one's own has `collect`, and overrides what differs.
+
+    `options` are `data.options` of the workload's file; `heldout` (samples, default a fifth of them)
+    and `seed` are those of `split`.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.options = options
+
+    def collect(self) -> Records:
+        """`x` (n, inputs) float32, `y` (n,) int64: the class, from 0."""
+        raise NotImplementedError
+
+    def clean(self, records: Records) -> Records:
+        finite: Array = np.asarray(np.isfinite(cast(Floats, records.arrays["x"])).all(axis=1))
+        return distinct(keep(records, finite))
+
+    def normalise(self, records: Records) -> Records:
+        """Comes before the split: take known scales, since fitted ones would know the held-out part."""
+        return records
+
+    def split(self, records: Records) -> tuple[Split, Split]:
+        heldout = int(self.options.get("heldout", len(records) // 5))
+        return stratified(records, heldout, int(self.options.get("seed", 0)))
+
+    def augment(self, train: Split) -> Split:
+        return train
+
+    def provenance(self) -> dict[str, Any]:
+        return {"numpy": np.__version__}
+
+
+def distinct(records: Records) -> Records:
+    """The first of each sample: a copy on the other side of the split would be leakage."""
+    _, first = np.unique(records.arrays["x"], axis=0, return_index=True)
+    mask = np.zeros(len(records), dtype=bool)
+    mask[first] = True
+    return keep(records, mask)
+
+
+def stratified(records: Records, heldout: int, seed: int) -> tuple[Split, Split]:
+    """`heldout` random samples apart, each class in proportion."""
+    from sklearn.model_selection import train_test_split
+
+    parts = train_test_split(
+        np.arange(len(records)), test_size=heldout, stratify=records.arrays["y"], random_state=seed
+    )
+    return take(records, parts[0]), take(records, parts[1])
 
 
 def shift(images: Floats, axis: int, distance: int) -> Floats:

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmark.config import DataConfig, DigitsData, GaussianData, SourceCodeData, digest
-from benchmark.data import sources
+from benchmark.config import DataConfig, DigitsData, GaussianData, ModuleData, SourceCodeData, digest
+from benchmark.data import own, sources
 from benchmark.data.records import Records, Split
+from benchmark.errors import BenchmarkError, DataError
 
 STAGES = ("collect", "clean", "normalise", "split", "augment")
 
@@ -37,7 +38,14 @@ def run(config: DataConfig, frozen: bool = True) -> Pipeline:
 
     def stage(name: str, function: Callable[[], Any], describe: Callable[[Any], dict[str, Any]]) -> Any:
         start = time.perf_counter()
-        result = function()
+        try:
+            result = function()
+        except BenchmarkError:
+            raise
+        except Exception as error:  # data, and modules that users add, fail in their own ways
+            raise DataError(
+                f"data.source {config.source}: stage {name}: {type(error).__name__}: {error}"
+            ) from error
         rows.append({"stage": name, "seconds": round(time.perf_counter() - start, 4), **describe(result)})
         return result
 
@@ -46,6 +54,8 @@ def run(config: DataConfig, frozen: bool = True) -> Pipeline:
     records = stage("normalise", lambda: source.normalise(records), _count)
     parts = stage("split", lambda: source.split(records), _count_parts)
     parts = stage("augment", lambda: (source.augment(parts[0]), parts[1]), _count_parts)
+    if isinstance(config, ModuleData):
+        own.check(config, *parts)
     return Pipeline(parts[0], parts[1], rows, source.provenance())
 
 
@@ -54,6 +64,8 @@ def _source(config: DataConfig, frozen: bool) -> sources.Source:
         return sources.Gaussians(config)
     if isinstance(config, DigitsData):
         return sources.Digits(config)
+    if isinstance(config, ModuleData):
+        return own.source(config)
     assert isinstance(config, SourceCodeData)
     from benchmark.data.stdlib import SourceCode
 
