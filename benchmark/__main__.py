@@ -229,6 +229,7 @@ def _efficiency(options: argparse.Namespace) -> int:
             threads=options.threads,
             into=options.into,
             unfrozen_data=options.unfrozen_data,
+            only=options.only,
         )
     )
 

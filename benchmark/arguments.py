@@ -87,6 +87,9 @@ def _experiments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     efficiency.add_argument("--pairs", type=_at_least(1), default=8, help="rounds (default: 8, the least)")
     efficiency.add_argument("--steps", type=_at_least(1), default=30, help="measured in a run (default: 30)")
     efficiency.add_argument("--threads", type=_at_least(1), default=1, help="threads a rank (default: 1)")
+    efficiency.add_argument(
+        "--only", choices=("speed", "scaling"), help="one of the questions (default: both)"
+    )
     efficiency.add_argument("--out", type=Path, required=True, help="folder of efficiency.json")
 
 

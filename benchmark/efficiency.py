@@ -40,6 +40,7 @@ from benchmark.store import DirectoryStore
 SCHEMA = "aidc.efficiency/1"
 SPEED_BOUND, SCALING_BOUND = 1.3, 0.9
 RANKS = 2
+PARTS = ("speed", "scaling")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Options:
     threads: int = 1
     into: Path | None = None
     unfrozen_data: bool = False
+    only: str | None = None  # one of PARTS
 
 
 def main(options: Options) -> int:
@@ -126,8 +128,9 @@ def measure_all(found: dict[str, Any], workload: Workload, options: Options) -> 
         train = dataset.load(manifest, DirectoryStore(root), "train")
         (root / BYTES).write_bytes(train["bytes"].numpy().tobytes())
         setting = Setting(root, manifest, options.threads, workload.seeds[0])
-        for part, plan in (("speed", speed_plan(workload)), ("scaling", scaling_plan(workload))):
-            _measure(found[part], part, plan, setting, options)
+        for part, plan in zip(PARTS, (speed_plan, scaling_plan), strict=True):
+            if options.only in (None, part):
+                _measure(found[part], part, plan(workload), setting, options)
 
 
 def _measure(
@@ -176,5 +179,5 @@ def scaling_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
 def write(found: dict[str, Any], path: Path, into: Path | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    if into and found["speed"]["runs"]:
+    if into and any(found[part]["runs"] for part in PARTS):
         report.take_up(into, found, "efficiency")

@@ -20,15 +20,16 @@ STYLES = {"pass": 4, "fail": 5, "inconclusive": 3}
 
 
 def section(found: dict[str, Any] | None) -> dict[str, Any] | None:
-    if not found or not found["speed"]["runs"]:
+    runs = [*found["speed"]["runs"], *found["scaling"]["runs"]] if found else []
+    if not found or not runs:
         return None
-    speed, scaling = found["speed"], found["scaling"]
-    charts = [_chart("Tokens/s, ours : plain", speed["ratios"], speed["bound"],
-                     "Ours over the plain loop, with 95 % intervals.")]  # fmt: skip
+    speed, scaling, charts = found["speed"], found["scaling"], []
+    if speed["ratios"]:
+        caption = "Ours over the plain loop, with 95 % intervals."
+        charts.append(_chart("Tokens/s, ours : plain", speed["ratios"], speed["bound"], caption))
     if scaling["efficiencies"]:
         caption = f"{scaling['ranks']} ranks over {scaling['ranks']} times one rank."
         charts.append(_chart("Scaling efficiency", scaling["efficiencies"], scaling["bound"], caption))
-    runs = [*speed["runs"], *scaling["runs"]]
     return {
         "intro": "One rank of the train loop against a plain loop of the same model, and two ranks against "
         f"one, in short runs of {found['steps']} steps that alternate. The plain loop takes AdamW; where the "

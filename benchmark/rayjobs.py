@@ -12,6 +12,7 @@ from typing import Any
 import requests
 
 from benchmark.errors import StackError, UnknownJobError
+from benchmark.serve import Arguments
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 LINE = re.compile(r"@(progress|error) (\{.*\})\s*$")
@@ -122,11 +123,13 @@ class RayClient:
     def deploy(self, arguments: Mapping[str, Any], timeout_s: float = 180) -> dict[str, Any]:
         """Make `benchmark.serve` the cluster's application and wait until it runs; its status.
 
-        The models go as `user_config`: when nothing else changes, every replica loads the new ones beside
-        the old ones and then changes over. Changed `args` would have Ray build the application anew, for
-        which time it names no replica to the proxies.
+        The models go as `user_config`, the limits as `autoscaling_config`: when nothing else changes, every
+        replica loads the new models beside the old ones and then changes over, and replicas are added or
+        taken away. Changed `args` would have Ray build the application anew, for which time it names no
+        replica to the proxies.
         """
-        settings = {k: v for k, v in arguments.items() if k != "models"}
+        settings = {k: v for k, v in arguments.items() if k not in ("models", "min_replicas", "max_replicas")}
+        autoscaling = Arguments.model_validate(arguments).autoscaling()
         body = {
             "proxy_location": "EveryNode",
             "http_options": {"host": "0.0.0.0", "port": 8000},
@@ -136,7 +139,13 @@ class RayClient:
                     "route_prefix": "/",
                     "import_path": "benchmark.serve:build",
                     "args": settings,
-                    "deployments": [{"name": "models", "user_config": arguments["models"]}],
+                    "deployments": [
+                        {
+                            "name": "models",
+                            "user_config": arguments["models"],
+                            "autoscaling_config": autoscaling,
+                        }
+                    ],
                 }
             ],
         }

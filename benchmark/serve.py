@@ -203,8 +203,8 @@ class Router:
             return CONTENT_TYPE, self.metrics.text(self.hashes())
         return "application/json", json.dumps(pages[path]())
 
-    def route(self, method: str, path: str, body: bytes) -> tuple[str, list[Any]]:
-        """(workload, instances) of a prediction."""
+    def route(self, method: str, path: str, body: bytes) -> tuple[Loaded, list[Any]]:
+        """(model, instances) of a prediction: replaced or removed meanwhile, this model still answers."""
         name, colon, action = path.removeprefix("/v1/models/").partition(":")
         if not path.startswith("/v1/models/") or not colon or action != "predict":
             raise RequestError(
@@ -218,7 +218,8 @@ class Router:
             )
         if method != "POST":
             raise RequestError(405, f"{path}: only POST is allowed here")
-        return name, parse(body, self.models[name].config)
+        model = self.models[name]
+        return model, parse(body, model.config)
 
     def known(self, path: str) -> str | None:
         """The model that `path` names if it is served: a client's inventions become no label."""
@@ -235,20 +236,19 @@ class Router:
     def overview(self) -> dict[str, Any]:
         return {"models": [m.describe() for _, m in sorted(self.models.items())]}
 
-    def predict_batch(self, requests: Sequence[tuple[str, list[Any]]]) -> list[dict[str, Any]]:
-        """Answer several requests with one forward pass a model; a model may be replaced meanwhile."""
-        models = self.models
+    def predict_batch(self, requests: Sequence[tuple[Loaded, list[Any]]]) -> list[dict[str, Any]]:
+        """Answer several requests with one forward pass a model."""
         answers: list[dict[str, Any]] = [{} for _ in requests]
-        for name in sorted({name for name, _ in requests}):
-            mine = [i for i, (n, _) in enumerate(requests) if n == name]
-            self.metrics.computed(name, len(mine))
-            predictions = models[name].predict([x for i in mine for x in requests[i][1]])
+        for model in {id(m): m for m, _ in requests}.values():
+            mine = [i for i, (m, _) in enumerate(requests) if m is model]
+            self.metrics.computed(model.card["workload"], len(mine))
+            predictions = model.predict([x for i in mine for x in requests[i][1]])
             first = 0
             for i in mine:
                 count = len(requests[i][1])
                 answers[i] = {
                     "predictions": predictions[first : first + count],
-                    "model_sha256": models[name].card["sha256"],
+                    "model_sha256": model.card["sha256"],
                 }
                 first += count
         return answers
@@ -283,7 +283,7 @@ def build(arguments: dict[str, Any]) -> Any:
         @serve.batch(  # type: ignore[untyped-decorator]
             max_batch_size=settings.max_batch_size, batch_wait_timeout_s=settings.batch_wait_s
         )
-        async def predict(self, requests: list[tuple[str, list[Any]]]) -> list[dict[str, Any]]:
+        async def predict(self, requests: list[tuple[Loaded, list[Any]]]) -> list[dict[str, Any]]:
             return self.router.predict_batch(requests)
 
         async def __call__(self, request: Request) -> Response:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark import efficiency, efficiency_verdicts, models, plain_loop, report, segments, stats
+from benchmark import efficiency, efficiency_verdicts, launch, models, plain_loop, report, segments, stats
 from benchmark import result as results
 from benchmark.__main__ import main
 from benchmark.config import WORKLOADS_DIR, GptConfig, Workload, load
@@ -187,6 +187,39 @@ def test_the_report_shows_it_from_the_result_alone(
     page = (tmp_path / "report.html").read_text()
     assert "How well the loop uses the machine" in page
     assert "AdamW in both : plain loop" in page
+
+
+@pytest.mark.parametrize(
+    ("part", "chart"), [("speed", "Tokens/s, ours : plain"), ("scaling", "Scaling efficiency")]
+)
+def test_one_question_alone_is_shown_alone(
+    language: Workload, complete: dict[str, Any], tmp_path: Path, part: str, chart: str
+) -> None:
+    path = tmp_path / "result.json"
+    results.save(complete, path)
+    found, empty = (
+        measured(language),
+        efficiency.header(language, efficiency.Options(Path("w"), "ci", Path("o"))),
+    )
+    found |= {other: empty[other] for other in efficiency.PARTS if other != part}
+    efficiency.write(found, tmp_path / "efficiency.json", path)
+    page = (tmp_path / "report.html").read_text()
+    titles = ("Tokens/s, ours : plain", "Scaling efficiency")
+    assert [title for title in titles if title in page] == [chart]
+
+
+def test_only_what_was_asked_is_measured(
+    language: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(efficiency, "_measure", lambda _, name, *rest: asked.append(name))
+    monkeypatch.setattr(dataset, "prepare", lambda *_: {"sha256": "0", "prefix": "data"})
+    monkeypatch.setattr(launch, "copy_data", lambda *_: None)
+    monkeypatch.setattr(dataset, "load", lambda *_: {"bytes": torch.zeros(3, dtype=torch.uint8)})
+    for only in (None, "scaling"):
+        options = efficiency.Options(Path("w.yaml"), "ci", tmp_path, only=only)
+        efficiency.measure_all(efficiency.header(language, options), language, options)
+    assert asked == ["speed", "scaling", "scaling"]
 
 
 def test_what_cannot_be_compared_is_refused_with_all_reasons(

@@ -43,8 +43,8 @@ def arguments(store: DirectoryStore) -> serve.Arguments:
 
 def ask(router: serve.Router, name: str, instances: list[Any]) -> list[dict[str, Any]]:
     body = json.dumps({"instances": instances}).encode()
-    target, parsed = router.route("POST", f"/v1/models/{name}:predict", body)
-    predictions: list[dict[str, Any]] = router.predict_batch([(str(target), parsed)])[0]["predictions"]
+    called = router.route("POST", f"/v1/models/{name}:predict", body)
+    predictions: list[dict[str, Any]] = router.predict_batch([called])[0]["predictions"]
     return predictions
 
 
@@ -76,7 +76,7 @@ def test_a_batch_answers_like_single_requests(arguments: serve.Arguments) -> Non
         ("bytelm", ["abc", "a longer text"]),
         ("mlp", [[0, 0, 1]]),
     ]
-    together = router.predict_batch(requests)
+    together = router.predict_batch([(router.models[name], x) for name, x in requests])
     for (name, instances), answer in zip(requests, together, strict=True):
         alone = ask(router, name, instances)
         assert [p["label"] for p in answer["predictions"]] == [p["label"] for p in alone]
@@ -132,7 +132,8 @@ def test_only_models_that_are_served_become_labels(arguments: serve.Arguments) -
 
 def test_batches_are_counted_by_model(arguments: serve.Arguments) -> None:
     router = serve.Router(arguments, "one")
-    router.predict_batch([("mlp", [[1, 2, 3]]), ("mlp", [[3, 2, 1]]), ("bytelm", ["abc"])])
+    mlp, bytelm = router.models["mlp"], router.models["bytelm"]
+    router.predict_batch([(mlp, [[1, 2, 3]]), (mlp, [[3, 2, 1]]), (bytelm, ["abc"])])
     kind, text = router.page("GET", "/v1/metrics") or ("", "")
     assert kind.startswith("text/plain")
     assert 'aidc_serve_batch_requests_sum{replica="one",model="mlp"} 2' in text
@@ -212,7 +213,15 @@ def test_another_model_is_loaded_beside_the_old_one(
     assert router.models == before
 
 
-def test_only_the_models_change_when_others_are_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_removed_meanwhile_still_answers(arguments: serve.Arguments) -> None:
+    router = serve.Router(arguments)
+    called = router.route("POST", "/v1/models/mlp:predict", b'{"instances": [[1, 2, 3]]}')
+    served = router.models.pop("mlp")
+    (answer,) = router.predict_batch([called])
+    assert answer["model_sha256"] == served.card["sha256"]
+
+
+def test_only_models_and_limits_change_when_others_are_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict[str, Any]] = []
 
     def call(_: Any, method: str, path: str, **arguments: Any) -> dict[str, Any]:
@@ -222,9 +231,11 @@ def test_only_the_models_change_when_others_are_deployed(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(RayClient, "_call", call)
     monkeypatch.setattr("benchmark.rayjobs.POLL_S", 0.0)
-    for sha in ("1", "2"):
-        RayClient("https://ray").deploy({"models": {"mlp": {"card": "c", "sha256": sha}}, "min_replicas": 2})
-    first, second = sent
-    assert first["args"] == second["args"] == {"min_replicas": 2}
-    assert [d.pop("deployments")[0]["user_config"]["mlp"]["sha256"] for d in sent] == ["1", "2"]
-    assert first == second
+    for sha, least in (("1", 2), ("2", 3)):
+        models = {"mlp": {"card": "c", "sha256": sha}}
+        RayClient("https://ray").deploy({"models": models, "min_replicas": least, "max_replicas": 5})
+    deployments = [d.pop("deployments")[0] for d in sent]
+    assert [d["user_config"]["mlp"]["sha256"] for d in deployments] == ["1", "2"]
+    limits = [d["autoscaling_config"] for d in deployments]
+    assert [(c["min_replicas"], c["max_replicas"]) for c in limits] == [(2, 5), (3, 5)]
+    assert sent[0] == sent[1]  # else Ray would build the application anew
