@@ -247,7 +247,6 @@ def _abba(options: argparse.Namespace) -> int:
             pairs=options.pairs,
             world_size=options.world_size,
             threads=options.threads,
-            unfrozen_data=options.unfrozen_data,
         )
     )
 

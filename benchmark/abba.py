@@ -6,7 +6,8 @@ both. What either has measured becomes a result (`baseline.json`, `candidate.jso
 judges the two as it judges any two results, by pairs of the same workload and seed.
 
 Each commit is checked out into a temporary folder and runs its own code, with the workload files
-that it has, by this interpreter: what the two install differently is not compared. Without
+that it has, by this interpreter: what the two install differently is not compared. Both take this
+interpreter's standard library as data, whether or not it is the frozen one. Without
 CANDIDATE it is the working tree as it is, with its changes in files that git knows.
 
 Exit codes: 0 not worse, or inconclusive; 1 worse, or a run failed; 2 bad input or not comparable;
@@ -49,7 +50,6 @@ class Options:
     pairs: int = LEAST_PAIRS
     world_size: int = 1
     threads: int = 1
-    unfrozen_data: bool = False
     root: Path = Path()
 
 
@@ -149,9 +149,8 @@ def train(options: Options, side: Side, seed: int, folder: Path) -> Result:
     data = side.folder / "bare-data"
     command = [sys.executable, "-m", "benchmark", "bare", "--no-stack", "--stack", "abba",
                "--tier", options.tier, "--workloads", ",".join(map(str, names)), "--out", str(data),
-               "--world-size", str(options.world_size), "--threads", str(options.threads)]  # fmt: skip
-    if options.unfrozen_data:
-        command.append("--unfrozen-data")
+               "--world-size", str(options.world_size), "--threads", str(options.threads),
+               "--unfrozen-data"]  # fmt: skip
     (data / "result.json").unlink(missing_ok=True)  # else the run would add to it
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     failed = f"commit {side.commit[:10]}"
