@@ -32,10 +32,10 @@ from benchmark import result as results
 from benchmark.config import load_all
 from benchmark.errors import BenchmarkError, ComparisonError, ConfigError, TrainingError
 from benchmark.run import new_run_id, say
-from benchmark.stats import alternating
+from benchmark.stats import LEAST_PAIRS, alternating
 
 SIDES = ("baseline", "candidate")
-LEAST_PAIRS = 8  # for a verdict on one workload's speed
+CHECK_OUT_S = 600
 RUN_S = 3600  # a run that takes longer hangs
 Result = dict[str, Any]
 
@@ -80,9 +80,9 @@ def resolved(options: Options) -> dict[str, str]:
     wanted = {"baseline": options.baseline, "candidate": options.candidate}
     for name, revision in wanted.items():
         # A commit of the working tree that no branch holds; nothing is printed where nothing changed.
-        commit = _git(options.root, "stash", "create") if revision is None else None
-        commit = commit or _git(
-            options.root, "rev-parse", "--verify", "--quiet", f"{revision or 'HEAD'}^{{commit}}"
+        commit = results.run_git("stash", "create", root=options.root) if revision is None else None
+        commit = commit or results.run_git(
+            "rev-parse", "--verify", "--quiet", f"{revision or 'HEAD'}^{{commit}}", root=options.root
         )
         if commit:
             found[name] = commit
@@ -97,10 +97,10 @@ def resolved(options: Options) -> dict[str, str]:
 
 def check_out(options: Options, name: str, commit: str, folder: Path) -> Side:
     """A clone that shares the repository's objects: nothing is left behind in the repository."""
-    root = _git(options.root, "rev-parse", "--show-toplevel") or "."
+    root = results.run_git("rev-parse", "--show-toplevel", root=options.root) or "."
     for arguments in (("clone", "--quiet", "--shared", "--no-checkout", root, str(folder)),
                       ("-C", str(folder), "checkout", "--quiet", "--detach", commit)):  # fmt: skip
-        if _git(options.root, *arguments) is None:
+        if results.run_git(*arguments, root=options.root, timeout_s=CHECK_OUT_S) is None:
             raise BenchmarkError(f"{name}: commit {commit[:10]} cannot be checked out into {folder}")
     files = []
     for file in options.workload_files:
@@ -205,9 +205,3 @@ def judged(found: dict[str, Result], options: Options) -> int:
         print(line)
     print(comparison.write(baseline, candidate, options.out / "comparison.html"))
     return 1 if rows["verdict"] == "fail" else 0
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    """What git prints; None when it refuses."""
-    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else None

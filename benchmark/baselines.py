@@ -30,17 +30,15 @@ def compute(config: DataConfig, train: Split, heldout: Split) -> list[dict[str, 
         rows = [("majority", majority(train, heldout), "always the commoner class"),
                 ("linear", linear, f"logistic regression on {FIT_ROWS} samples"),
                 ("Bayes limit", bayes_accuracy(), "Φ(2)² + (1 − Φ(2))², the best possible")]  # fmt: skip
-    elif isinstance(config, DigitsData):
-        rows = [("majority", majority(train, heldout), "always the commonest digit"),
-                ("logistic regression", _classifier("logistic", train, heldout), "scikit-learn"),
-                ("1-nearest neighbour", _classifier("neighbour", train, heldout), "scikit-learn"),
-                ("RBF support vectors", _classifier("svm", train, heldout), "scikit-learn")]  # fmt: skip
-    elif isinstance(config, ModuleData):
+    elif isinstance(config, DigitsData | ModuleData):
+        commonest = "digit" if isinstance(config, DigitsData) else "class"
         rows = [
-            ("majority", majority(train, heldout), "always the commonest class"),
+            ("majority", majority(train, heldout), f"always the commonest {commonest}"),
             ("logistic regression", _classifier("logistic", train, heldout), "scikit-learn"),
             ("1-nearest neighbour", _classifier("neighbour", train, heldout), "scikit-learn"),
         ]
+        if isinstance(config, DigitsData):
+            rows.append(("RBF support vectors", _classifier("svm", train, heldout), "scikit-learn"))
     else:
         known, unseen = cast(Bytes, train.arrays["bytes"]), cast(Bytes, heldout.arrays["bytes"])
         rows = [(f"order-{k}", order_bits(known, unseen, k), f"{k} byte(s) of context, Witten-Bell smoothing")

@@ -30,11 +30,11 @@ from benchmark import launch, machine, report
 from benchmark import result as results
 from benchmark.config import GptConfig, Workload, load
 from benchmark.data import dataset
-from benchmark.efficiency_verdicts import LEAST_PAIRS, lines, rows, summarise
+from benchmark.efficiency_verdicts import lines, rows, summarise
 from benchmark.errors import ConfigError
 from benchmark.run import new_run_id, say
 from benchmark.segments import BYTES, Segment, Setting, Team, team
-from benchmark.stats import alternating
+from benchmark.stats import LEAST_PAIRS, alternating
 from benchmark.store import DirectoryStore
 
 SCHEMA = "aidc.efficiency/1"

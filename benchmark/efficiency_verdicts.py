@@ -9,7 +9,6 @@ from typing import Any
 from benchmark import stats
 from benchmark.verdict import text_of, verdict
 
-LEAST_PAIRS = 8
 Run = dict[str, Any]
 NAMES = {
     "own": "speed against a plain loop, the workload's optimiser",
@@ -59,9 +58,9 @@ def judged(pairs: Sequence[tuple[float, float]], factor: float, bound: float) ->
     interval = stats.ratio_interval([a for a, _ in pairs], [b for _, b in pairs])
     row = {k: factor * interval[k] for k in ("ratio", "low", "high")}
     word = "inconclusive"
-    if len(pairs) >= LEAST_PAIRS and row["low"] >= bound:
+    if len(pairs) >= stats.LEAST_PAIRS and row["low"] >= bound:
         word = "pass"
-    elif len(pairs) >= LEAST_PAIRS and row["high"] < bound:
+    elif len(pairs) >= stats.LEAST_PAIRS and row["high"] < bound:
         word = "fail"
     return {**{k: round(v, 4) for k, v in row.items()}, "pairs": len(pairs), "verdict": word}
 

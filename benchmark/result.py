@@ -49,18 +49,22 @@ def now() -> str:
 
 def git() -> dict[str, Any]:
     """Commit of the working tree and whether it has changes; nulls outside a repository."""
+    status = run_git("status", "--porcelain")
+    return {
+        "git_commit": run_git("rev-parse", "HEAD"),
+        "git_dirty": None if status is None else bool(status),
+    }
 
-    def run(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", *arguments], capture_output=True, text=True, check=False, timeout=20
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
 
-    status = run("status", "--porcelain")
-    return {"git_commit": run("rev-parse", "HEAD"), "git_dirty": None if status is None else bool(status)}
+def run_git(*arguments: str, root: Path = Path(), timeout_s: float = 20) -> str | None:
+    """What git prints in `root`; None when it refuses, is not there or takes too long."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, text=True, check=False, timeout=timeout_s
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def save(result: dict[str, Any], path: Path) -> None:

@@ -13,6 +13,8 @@ from scipy import stats as scipy_stats
 T = TypeVar("T")
 # Below this number of samples a 99th percentile is not known at 99 % confidence to 1 %.
 P99_SAMPLES = 662
+# Below this number of pairs no verdict on speed is given.
+LEAST_PAIRS = 8
 
 
 def alternating(kinds: Sequence[T], rounds: int) -> list[tuple[int, T]]:
@@ -90,7 +92,7 @@ def gate(baseline: Sequence[float], candidate: Sequence[float], bound: float = 0
     """Verdict on paired throughputs: fail only if the whole interval lies below `bound` and p < 0.01."""
     interval = ratio_interval(baseline, candidate)
     p = sign_flip_p(np.log(np.asarray(candidate) / np.asarray(baseline)).tolist())
-    if len(baseline) < 8:
+    if len(baseline) < LEAST_PAIRS:
         verdict = "inconclusive"
     elif interval["high"] < bound and p < 0.01:
         verdict = "fail"

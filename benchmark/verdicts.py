@@ -104,7 +104,7 @@ def _bare(result: dict[str, Any]) -> list[dict[str, str]]:
         expected = f"in-stack : bare throughput ≥ {RATIO_BOUND}"
         outcome: bool | None = ratio >= RATIO_BOUND or None
         actual = f"{ratio:.3f} over {len(pairs)} pair{'s' if len(pairs) > 1 else ''}"
-        if len(pairs) >= 8:
+        if len(pairs) >= stats.LEAST_PAIRS:
             outcome = {"pass": True, "fail": False}.get(gate["verdict"])
             actual += f", 95 % interval {gate['low']:.3f}–{gate['high']:.3f}"
         rows.append(verdict(f"cost of the stack, {name}", outcome, expected, actual))

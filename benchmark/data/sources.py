@@ -41,8 +41,7 @@ class Gaussians:
         return Records({"x": x, "y": y})
 
     def clean(self, records: Records) -> Records:
-        finite: Array = np.asarray(np.isfinite(cast(Floats, records.arrays["x"])).all(axis=1))
-        return keep(records, finite)
+        return finite(records)
 
     def normalise(self, records: Records) -> Records:
         # By the known second moment of the mixture, so that nothing is fitted to held-out data.
@@ -113,8 +112,7 @@ class Table:
         raise NotImplementedError
 
     def clean(self, records: Records) -> Records:
-        finite: Array = np.asarray(np.isfinite(cast(Floats, records.arrays["x"])).all(axis=1))
-        return distinct(keep(records, finite))
+        return distinct(finite(records))
 
     def normalise(self, records: Records) -> Records:
         """Comes before the split: take known scales, since fitted ones would know the held-out part."""
@@ -129,6 +127,12 @@ class Table:
 
     def provenance(self) -> dict[str, Any]:
         return {"numpy": np.__version__}
+
+
+def finite(records: Records) -> Records:
+    """Without the samples that have a feature which is not a finite number."""
+    mask: Array = np.asarray(np.isfinite(cast(Floats, records.arrays["x"])).all(axis=1))
+    return keep(records, mask)
 
 
 def distinct(records: Records) -> Records:
