@@ -137,8 +137,8 @@ def _schedule(options: argparse.Namespace) -> int:
 
 def _bare(options: argparse.Namespace) -> int:
     """Adds to the result of a run in the stack when there is one, so that the ratio appears."""
+    from benchmark import console, run, stack
     from benchmark import result as results
-    from benchmark import run, stack
 
     settings = _run_options(options, True)
     workloads = load_all(settings.workload_files, settings.tier)
@@ -147,7 +147,7 @@ def _bare(options: argparse.Namespace) -> int:
     result = results.load(path) if path.exists() else results.new(settings.stack, settings.tier, "bare")
     result["errors"] = [e for e in result["errors"] if not e["where"].startswith("bare")]
     run.run_bare(result, connected, workloads, settings, path)
-    run.finish(result, path)
+    console.finish(result, path)
     return 1 if any(e["where"].startswith("bare") for e in result["errors"]) else 0
 
 

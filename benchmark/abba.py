@@ -30,8 +30,8 @@ import yaml
 from benchmark import comparable, comparison, gate
 from benchmark import result as results
 from benchmark.config import load_all
+from benchmark.console import say
 from benchmark.errors import BenchmarkError, ComparisonError, ConfigError, TrainingError
-from benchmark.run import new_run_id, say
 from benchmark.stats import LEAST_PAIRS, alternating
 
 SIDES = ("baseline", "candidate")
@@ -113,7 +113,7 @@ def measured(options: Options, sides: Sequence[Side], folder: Path) -> dict[str,
     """Side → its result. Both are written after every run."""
     found, workloads = {}, {side.name: load_all(side.files, options.tier) for side in sides}
     for side in sides:
-        found[side.name] = results.new("abba", options.tier, f"{new_run_id('abba-')}-{side.name}")
+        found[side.name] = results.new("abba", options.tier, f"{results.new_run_id('abba-')}-{side.name}")
         found[side.name]["configuration"]["workloads"] = {
             w.name: {**w.model_dump(mode="json"), "seeds": list(range(1, options.pairs + 1))}
             for w in workloads[side.name]

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchmark import gate, report
+from benchmark import gate, report, summary
 from benchmark.plots import Chart, Interval, Level, Series, intervals, line_chart
 
 Result = dict[str, Any]
@@ -121,7 +121,7 @@ def markdown_of_one(result: Result) -> str:
     text = [f"## Benchmark: {top['text']}", "", top["detail"], ""]
     figures = [f"- {t['name']}: **{t['value']} {t['unit']}** ({t['hint']})" for t in report.tiles(result)]
     errors = [f"- error in {e['where']}: {_cell(e['message'])}" for e in result["errors"]]
-    for part in (figures, errors):
+    for part in (figures, summary.markdown(result), errors):
         text += [*part, ""] if part else []
     return "\n".join(text + _tables(result["verdicts"])) + "\n"
 

@@ -29,10 +29,10 @@ from typing import Any
 from benchmark import launch, machine, report
 from benchmark import result as results
 from benchmark.config import GptConfig, Workload, load
+from benchmark.console import say
 from benchmark.data import dataset
 from benchmark.efficiency_verdicts import lines, rows, summarise
 from benchmark.errors import ConfigError
-from benchmark.run import new_run_id, say
 from benchmark.segments import BYTES, Segment, Setting, Team, team
 from benchmark.stats import LEAST_PAIRS, alternating
 from benchmark.store import DirectoryStore
@@ -145,7 +145,7 @@ def _measure(
         for number, (turn, kind) in enumerate(todo, start=1):
             who, workload = plan[kind]
             loop = "plain" if who == "plain" else "ours"
-            run_id = f"{new_run_id('efficiency-')}-{name}-{number}"
+            run_id = f"{results.new_run_id('efficiency-')}-{name}-{number}"
             run = teams[who].run(Segment(loop, workload, options.steps, run_id))
             shutil.rmtree(setting.root / "models", ignore_errors=True)
             part["runs"].append({"round": turn, "kind": kind, **run})

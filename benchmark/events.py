@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 START, END, POINT = "INTERVAL_START", "INTERVAL_END", "POINT_IN_TIME"
@@ -79,3 +80,10 @@ def check(events: Iterable[dict[str, Any]]) -> list[str]:
         if event["key"] == "run" and event["event_type"] == END and not event["metadata"].get("status"):
             problems.append("run (INTERVAL_END): metadata.status is missing")
     return problems
+
+
+def append(path: Path, log: Iterable[dict[str, Any]], fresh: bool) -> None:
+    """Add events to a file of one JSON a line; `fresh` drops what it held."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w" if fresh else "a", encoding="utf-8") as file:
+        file.writelines(json.dumps(event, sort_keys=True) + "\n" for event in log)

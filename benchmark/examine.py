@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from benchmark import rates
+from benchmark.artefact import Loaded, card_key
 from benchmark.client import Connection, Endpoint, closed_load, poisson_load, predict
 from benchmark.config import GptConfig, Workload
 from benchmark.data import dataset
 from benchmark.errors import StackError
-from benchmark.serve import Loaded, card_key
 from benchmark.store import Store
 
 CHUNK = 100

@@ -14,10 +14,11 @@ from benchmark import injector, journal, launch, recovery, report
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.config import Workload, load
+from benchmark.console import finish, say, show, stopped
 from benchmark.errors import BenchmarkError, ConfigError, StackError
 from benchmark.injector import Injector
 from benchmark.job import Spec
-from benchmark.run import describe_stack, finish, new_run_id, say, show, stopped
+from benchmark.run import describe_stack
 from benchmark.stack import Stack
 from benchmark.store import Store, get_json
 
@@ -47,7 +48,7 @@ class Options:
 
 def run(options: Options) -> int:
     """0: training survived every fault; 1: it did not, or something is missing; 2: bad input."""
-    run_id = new_run_id("faults-")
+    run_id = results.new_run_id("faults-")
     result, path = results.new(options.stack, options.tier, run_id), options.out / "faults.json"
     code = 1
     try:

@@ -66,6 +66,7 @@ def steps(result: Result) -> dict[str, Any] | None:
             "median": milliseconds(r["step_time_s"]["median"] * 1e3),
             "p95": milliseconds(r["step_time_s"]["p95"] * 1e3),
             "utilisation": f"{100 * r['accelerator_utilisation']:.1f} %",
+            "cold": or_dash(r.get("accelerator_utilisation_cold"), lambda v: f"{100 * v:.1f} %"),
             "peak": f"{100 * r['gemm_peak_fraction']:.1f} %",
         }
         for name, r in firsts.items()

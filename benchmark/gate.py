@@ -23,7 +23,7 @@ Result = dict[str, Any]
 Key = tuple[str, Any]
 BOUND = 0.95
 P_BOUND = 0.01
-SPEED_CHECKS = ("latency of ", "cost of the stack, ")  # names of `benchmark.verdicts`
+SPEED_CHECKS = ("latency of ", "cost of the stack, ", "device kept busy by ")  # names of `benchmark.verdicts`
 BITS_MARGIN = 0.01  # of the baseline's bits per byte
 
 

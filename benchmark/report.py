@@ -11,7 +11,16 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmark import diagram, efficiency_figures, figures, probe_figures, serving_figures, stats, timeline
+from benchmark import (
+    diagram,
+    efficiency_figures,
+    figures,
+    probe_figures,
+    serving_figures,
+    stats,
+    summary,
+    timeline,
+)
 from benchmark import result as results
 from benchmark.figures import or_dash
 from benchmark.verdicts import bare_pairs
@@ -61,6 +70,7 @@ def context(result: Result) -> dict[str, Any]:
         "errors": result["errors"],
         "tiles": tiles(result),
         "verdicts": result["verdicts"],
+        "summary": {"columns": summary.COLUMNS, "rows": summary.rows(result)},
         "learning": _learning(result),
         "steps": figures.steps(result),
         "bare": _bare(result),

@@ -17,9 +17,10 @@ from typing import Any
 
 from benchmark import containers, stats
 from benchmark.client import Answer, Connection, Endpoint, Sent, run_schedule, summarise
+from benchmark.console import say
 from benchmark.errors import BenchmarkError, StackError
 from benchmark.rayjobs import RayClient
-from benchmark.run import await_models, deployment, replica_limits, say
+from benchmark.replicas import await_models, deployment, limits_for
 from benchmark.stack import Stack
 
 LONGEST_S = 420.0
@@ -203,7 +204,7 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None, rate: fl
     name, served, updated = candidates(result, workload)
     settings = result["configuration"]["workloads"][name]
     rate = rate or min(settings["serving"]["rates"])
-    limits = (result.get("serving") or {}).get("autoscaling") or replica_limits(stack.compute_nodes)
+    limits = (result.get("serving") or {}).get("autoscaling") or limits_for(stack.compute_nodes)
     ray, endpoint = stack.ray(), stack.inference()
     requests = bodies(settings["model"])
     found: dict[str, Any] = {"workload": name, "rate_rps": rate, "client_retries": 0, "errors": []}

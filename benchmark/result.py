@@ -43,6 +43,11 @@ def new(stack: str, tier: str, run_id: str) -> dict[str, Any]:
     }
 
 
+def new_run_id(prefix: str = "") -> str:
+    """Runs are named by their start (UTC): names sort, and each run has its own place in the store."""
+    return prefix + datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+
+
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 

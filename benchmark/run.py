@@ -5,26 +5,22 @@ Whatever fails is noted in the result and the run goes on with what does not dep
 
 from __future__ import annotations
 
-import json
-import re
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark import comparable, comparison, examine, gate, launch, report
+from benchmark import comparable, comparison, events, examine, gate, launch, replicas, report
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.client import Connection
 from benchmark.config import Workload, load_all
+from benchmark.console import finish, note, say, show, stopped
 from benchmark.data import dataset
 from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
 from benchmark.job import Spec
-from benchmark.serve import MAX_REPLICAS, card_key
 from benchmark.stack import Stack
 from benchmark.store import DirectoryStore, Store
-from benchmark.verdict import text_of
 
 
 @dataclass(frozen=True)
@@ -51,13 +47,13 @@ def run(options: Options) -> int:
 
     The earlier result of a gate is read first: this run may be about to overwrite it.
     """
-    run_id = new_run_id()
+    run_id = results.new_run_id()
     result = results.new(options.stack, options.tier, run_id)
     result["schedule"] = options.schedule
     path = options.out / "result.json"
     code, baseline = 1, None
     try:
-        if problems := limit_problems(options):
+        if problems := replicas.limit_problems(options.min_replicas, options.max_replicas):
             raise ConfigError(problems)
         workloads = load_all(options.workload_files, options.tier)
         result["configuration"]["workloads"] = {w.name: w.model_dump(mode="json") for w in workloads}
@@ -119,11 +115,6 @@ def judge(result: dict[str, Any], baseline: dict[str, Any], path: Path) -> int:
     return 1 if found["verdict"] == "fail" else 0
 
 
-def new_run_id(prefix: str = "") -> str:
-    """Runs are named by their start (UTC): names sort, and each run has its own place in the store."""
-    return prefix + time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-
-
 def train_all(
     *,
     result: dict[str, Any],
@@ -151,7 +142,7 @@ def train_all(
             note(result, workload.name, error)
             continue
         absorb(result, workload.name, found)
-        append_events(options.out / "events.jsonl", found["events"], fresh=number == 0)
+        events.append(options.out / "events.jsonl", found["events"], fresh=number == 0)
         # The first seed is served, not the best one: the choice must not depend on the outcome.
         first = next((r for r in found["runs"] if r["seed"] == workload.seeds[0]), None)
         if first:
@@ -178,16 +169,16 @@ def serve_all(
     result["serving"] = serving
     try:
         say(f"serving {', '.join(cards)}")
-        limits = replica_limits(stack.compute_nodes, options.min_replicas, options.max_replicas)
+        limits = replicas.limits_for(stack.compute_nodes, options.min_replicas, options.max_replicas)
         start = time.perf_counter()
-        stack.ray().deploy(deployment(cards, limits))
+        stack.ray().deploy(replicas.deployment(cards, limits))
         serving.update(
             replicas=limits["min_replicas"],
             autoscaling=limits,
             deploy_s=round(time.perf_counter() - start, 1),
         )
         connection = Connection(endpoint)
-        await_models(connection, {n: c["sha256"] for n, c in cards.items()})
+        replicas.await_models(connection, {n: c["sha256"] for n, c in cards.items()})
     except BenchmarkError as error:
         note(result, "serving", error)
         return
@@ -208,34 +199,6 @@ def serve_all(
         results.save(result, path)
 
 
-def replica_limits(nodes: int, least: int | None = None, most: int | None = None) -> dict[str, int]:
-    """Replicas: one a compute node and two at least, to twice as many under load, unless it is said."""
-    if least is None:
-        least = min(max(2, nodes), most or MAX_REPLICAS)
-    return {"min_replicas": least, "max_replicas": most or min(2 * least, MAX_REPLICAS)}
-
-
-def limit_problems(options: Options) -> list[str]:
-    """What is wrong with the limits that the command line declares; the defaults fit each other."""
-    least, most = options.min_replicas, options.max_replicas
-    problems = []
-    if least is not None and not 2 <= least <= MAX_REPLICAS:
-        problems.append(f"--min-replicas: {least}: give 2 to {MAX_REPLICAS}; one alone cannot be replaced")
-    if most is not None and not 2 <= most <= MAX_REPLICAS:
-        problems.append(
-            f"--max-replicas: {most}: give 2 to {MAX_REPLICAS}, the ports that a node has for them"
-        )
-    if least is not None and most is not None and most < least:
-        problems.append(f"--max-replicas: {most}: must not be below --min-replicas {least}")
-    return problems
-
-
-def deployment(cards: dict[str, dict[str, Any]], limits: dict[str, int]) -> dict[str, Any]:
-    """Arguments of `benchmark.serve` for these models."""
-    models = {n: {"card": card_key(c), "sha256": c["sha256"]} for n, c in cards.items()}
-    return {"models": models, **limits}
-
-
 def run_bare(
     result: dict[str, Any], stack: Stack | None, workloads: list[Workload], options: Options, path: Path
 ) -> None:
@@ -243,7 +206,7 @@ def run_bare(
     local = DirectoryStore(options.out / "bare")
     remote: Store | None = stack.store() if stack else None
     ranks = options.world_size or (max(1, stack.compute_nodes) if stack else 2)
-    run_id = new_run_id("bare-")
+    run_id = results.new_run_id("bare-")
     result["bare"] = []
     for workload in workloads:
         say(f"{workload.name}: training on the host, {ranks} ranks")
@@ -288,75 +251,3 @@ def describe_stack(result: dict[str, Any], stack: Stack) -> None:
         "segments": stack.inventory.get("segments", []),
         "counts": counts,
     }
-
-
-def await_models(connection: Connection, hashes: dict[str, str], timeout_s: float = 90) -> None:
-    """Wait until the load balancer answers with the models just deployed, not their predecessors."""
-    deadline = time.monotonic() + timeout_s
-    last = "no answer"
-    good = 0
-    while good < 4:  # several times in a row: each replica behind the balancer must have changed
-        try:
-            status, body = connection.call("GET", "/v1/models")
-            last = f"status {status}: {body[:200].decode(errors='replace')}"
-            served = {m["workload"]: m["sha256"] for m in json.loads(body)["models"]} if status == 200 else {}
-            good = good + 1 if served == hashes else 0
-        except (OSError, ValueError, KeyError) as error:
-            last, good = str(error), 0
-        if time.monotonic() > deadline:
-            raise BenchmarkError(
-                f"GET /v1/models: not the models just deployed, after {timeout_s:.0f} s: {last}"
-            )
-        time.sleep(0.25)
-
-
-def stopped(result: dict[str, Any], where: str, error: BenchmarkError | KeyboardInterrupt) -> int:
-    """Keep in the result what ended the run; the exit code: 2 bad input, 130 interrupted, else 1."""
-    if isinstance(error, ConfigError):
-        source = "gate" if isinstance(error, ComparisonError) else "workload files"
-        for problem in error.problems:
-            results.add_error(result, source, problem)
-            say(problem)
-        return 2
-    if isinstance(error, BenchmarkError):
-        note(result, where, error)
-        return 1
-    results.add_error(result, where, "interrupted by the user; what was measured until then is kept")
-    say("interrupted; the job in the stack was stopped")
-    return 130
-
-
-def finish(result: dict[str, Any], path: Path, *pages: Path) -> None:
-    """Print verdicts, errors, and where all is written."""
-    for row in result["verdicts"]:
-        say(text_of(row))
-    for error in result["errors"]:
-        say(f"       error  {error['where']}: {error['message'].splitlines()[0]}")
-    say(f"{'complete' if result['complete'] else 'incomplete'}: {path}, {', '.join(map(str, pages))}")
-
-
-def append_events(path: Path, log: list[dict[str, Any]], fresh: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w" if fresh else "a", encoding="utf-8") as file:
-        file.writelines(json.dumps(event, sort_keys=True) + "\n" for event in log)
-
-
-def note(result: dict[str, Any], where: str, error: BenchmarkError) -> None:
-    results.add_error(result, where, str(error))
-    say(f"{where}: {error}")
-
-
-def show(kind: str, content: dict[str, Any]) -> None:
-    """Progress as a line: where a terminal looks on, the same line is overwritten."""
-    if kind == "error":
-        say(f"{content.get('type')}: {content.get('message')}")
-        return
-    text = " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in content.items())
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text[:110]}", end="", file=sys.stderr, flush=True)
-    elif re.search("stage|seconds", text):
-        print(text, file=sys.stderr, flush=True)
-
-
-def say(text: str) -> None:
-    print(("\r\033[K" if sys.stderr.isatty() else "") + text, file=sys.stderr, flush=True)

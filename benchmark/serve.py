@@ -16,26 +16,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from torch import Tensor, nn
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from benchmark import models
-from benchmark.checkpoint import check
-from benchmark.config import GptConfig, ModelConfig
-from benchmark.errors import BenchmarkError, CheckpointError
+from benchmark.artefact import Loaded
+from benchmark.errors import BenchmarkError
 from benchmark.serve_metrics import CONTENT_TYPE, Metrics
-from benchmark.store import Store, get_json, open_store
+from benchmark.serve_requests import RequestError, parse
+from benchmark.store import open_store
 
-MAX_INSTANCES = 512
-MAX_BODY = 4 << 20
 # A node has 21 ports for replicas, of which one that has ended keeps its own for a while.
 MAX_REPLICAS = 16
 
@@ -77,97 +70,6 @@ class Arguments(BaseModel):
             "upscale_delay_s": 30,
             "downscale_delay_s": 300,
         }
-
-
-class RequestError(Exception):
-    """The client's mistake: an HTTP status and a message that says which field."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def card_key(card: Mapping[str, Any]) -> str:
-    """Where the card itself lies: beside the weights that it names."""
-    return str(card["key"]).rpartition("/")[0] + "/model.json"
-
-
-class Loaded:
-    """One model in memory with its card."""
-
-    def __init__(self, store: Store, card_key: str, sha256: str) -> None:
-        self.card: dict[str, Any] = get_json(store, card_key)
-        if self.card.get("sha256") != sha256:
-            raise CheckpointError(
-                f"{card_key}: sha256: is {self.card.get('sha256')}, the deployment asks for {sha256}"
-            )
-        data = store.get(self.card["key"])
-        check(data, sha256, self.card["key"])
-        self.config: Any = TypeAdapter(ModelConfig).validate_python(self.card["model"])
-        self.model: nn.Module = models.build(self.config)
-        try:
-            self.model.load_state_dict(load_tensors(data))
-        except (SafetensorError, RuntimeError) as error:
-            raise CheckpointError(f"{self.card['key']}: does not fit its card: {error}") from error
-        self.model.eval()
-
-    @torch.inference_mode()
-    def predict(self, instances: Sequence[Any]) -> list[dict[str, Any]]:
-        if isinstance(self.config, GptConfig):
-            return self._predict_text(instances)
-        logits = self.model(torch.tensor(instances, dtype=torch.float32))
-        if self.config.outputs == 1:
-            one = torch.sigmoid(logits.double().squeeze(-1))
-            probabilities = torch.stack([1 - one, one], dim=-1)
-        else:
-            probabilities = logits.double().softmax(-1)
-        return [{"label": int(p.argmax()), "probabilities": p.tolist()} for p in probabilities]
-
-    def _predict_text(self, instances: Sequence[Any]) -> list[dict[str, Any]]:
-        """The last `context` bytes count. Texts of one length share a batch; answers keep their order."""
-        tails = [text.encode()[-self.config.context :] for text in instances]
-        answers: list[dict[str, Any]] = [{} for _ in tails]
-        for length in sorted({len(t) for t in tails}):
-            rows = [i for i, t in enumerate(tails) if len(t) == length]
-            x = torch.tensor([list(tails[i]) for i in rows])
-            last: Tensor = self.model(x)[:, -1].double().softmax(-1)
-            for i, p in zip(rows, last, strict=True):
-                answers[i] = {"label": int(p.argmax()), "probabilities": [round(v, 9) for v in p.tolist()]}
-        return answers
-
-    def describe(self) -> dict[str, Any]:
-        return {k: self.card[k] for k in ("workload", "sha256", "metric", "quality", "seed", "bytes")}
-
-
-def parse(body: bytes, config: ModelConfig) -> list[Any]:
-    """The instances of a request; RequestError names the first field that is wrong."""
-    if len(body) > MAX_BODY:
-        raise RequestError(413, f"body: {len(body)} bytes, at most {MAX_BODY} are accepted")
-    try:
-        content = json.loads(body)
-    except ValueError as error:
-        raise RequestError(400, f"body: is not JSON: {error}") from None
-    instances = content.get("instances") if isinstance(content, dict) else None
-    if not isinstance(instances, list) or not instances:
-        raise RequestError(400, 'instances: must be a list that is not empty, as in {"instances": [...]}')
-    if len(instances) > MAX_INSTANCES:
-        raise RequestError(413, f"instances: {len(instances)}, at most {MAX_INSTANCES} are accepted")
-    for i, instance in enumerate(instances):
-        problem = _problem(instance, config)
-        if problem:
-            raise RequestError(400, f"instances[{i}]: {problem}")
-    return instances
-
-
-def _problem(instance: Any, config: ModelConfig) -> str | None:
-    if isinstance(config, GptConfig):
-        return None if isinstance(instance, str) and instance else "must be text that is not empty"
-    if not isinstance(instance, list) or len(instance) != config.inputs:
-        return f"must be a list of {config.inputs} numbers"
-    for j, value in enumerate(instance):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            return f"[{j}]: must be a finite number"
-    return None
 
 
 class Router:

@@ -31,6 +31,16 @@ def olympic_mean(values: Sequence[float]) -> float:
     return sum(kept) / len(kept)
 
 
+def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """Mean with its 95 % Student interval, whose ends are None below three values."""
+    mean = sum(values) / len(values)
+    if len(values) < 3:
+        return mean, None, None
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    reach = error * float(scipy_stats.t.ppf(0.975, len(values) - 1))
+    return mean, mean - reach, mean + reach
+
+
 def beats_target_p(values: Sequence[float], target: float, higher_is_better: bool) -> float | None:
     """One-sided p-value that the mean is better than `target` (t-test); None below three values.
 

@@ -39,8 +39,12 @@ class StepTimer:
     def finish(self) -> None:
         self.rows.append(self.current)
 
-    def summary(self, batch_size: int) -> dict[str, Any]:
-        """Over the steps after warm-up: the first 2 %, at least 5 (all of a run shorter than 10 count)."""
+    def summary(self, batch_size: int, load_s: float = 0.0) -> dict[str, Any]:
+        """Over the steps after warm-up: the first 2 %, at least 5 (all of a run shorter than 10 count).
+
+        Accelerator utilisation is compute time ÷ running time. `utilisation` counts the steps alone, as
+        once the data are in memory; `utilisation_cold` adds the seconds of reading them from the store.
+        """
         warmup = max(5, len(self.rows) // 50) if len(self.rows) >= 10 else 0
         rows = self.rows[warmup:]
         if not rows:
@@ -49,6 +53,7 @@ class StepTimer:
         sampled = rows[(-warmup) % self.every :: self.every] or rows
         phases = {name: float(np.mean([row[name] for row in sampled])) for name in PHASES}
         busy = sum(phases[name] for name in ("forward", "backward", "optimiser"))
+        stepping_s = sum(sum(row.values()) for row in self.rows)
         stride = -(-len(totals) // RAW_LIMIT)
         return {
             "samples_per_s": batch_size * len(rows) / float(totals.sum()),
@@ -56,6 +61,7 @@ class StepTimer:
             "p95": float(np.percentile(totals, 95)),
             "phases_s": phases,
             "utilisation": busy / sum(phases.values()),
+            "utilisation_cold": busy / sum(phases.values()) * stepping_s / (stepping_s + load_s),
             "steps": len(rows),
             "warmup_steps": warmup,
             "raw_s": [round(float(t), 6) for t in totals[::stride]],

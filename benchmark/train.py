@@ -8,18 +8,16 @@ evaluation.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from benchmark import models
+from benchmark import artefact, models
 from benchmark.checkpoint import Checkpointer, load_latest
 from benchmark.compiling import choose
 from benchmark.config import GptConfig, Workload
@@ -33,7 +31,7 @@ from benchmark.machine import gpu_peak
 from benchmark.optimiser import OptimiserSet
 from benchmark.place import Place
 from benchmark.probes import gemm
-from benchmark.store import Store, put_json
+from benchmark.store import Store
 from benchmark.timing import StepTimer
 
 Progress = Callable[[dict[str, Any]], None]
@@ -78,12 +76,13 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     events.add(END, "init")
     events.add(START, "run")
 
+    loading = time.perf_counter()
     parts = place.together(
         lambda: {part: dataset.load(manifest, store, part) for part in ("train", "heldout")}
     )
     parts = {part: {k: v.to(place.device) for k, v in tensors.items()} for part, tensors in parts.items()}
     share = batches.for_rank(workload, parts["train"], seed, place.rank, place.world_size)
-    load_s = time.perf_counter() - clock
+    load_s = time.perf_counter() - loading
 
     prefix = f"checkpoints/{run_id}/{name}"
     checkpointer = Checkpointer(
@@ -162,12 +161,12 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     reading, total_s = meter.stop(), elapsed()
     place.together(checkpointer.close)
 
-    timing = timer.summary(settings.batch_size * _per_sample(workload))
+    timing = timer.summary(settings.batch_size * _per_sample(workload), load_s)
     reached = next((point for point in curve if workload.target.reached(point["value"])), None)
     passed = workload.target.reached(curve[-1]["value"])
     events.add(END, "run", status="success" if passed else "quality below target")
-    artefact = (
-        _export(
+    deployable = (
+        artefact.export(
             store=store,
             run_id=run_id,
             workload=workload,
@@ -218,6 +217,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         "throughput": {"value": round(rate, 1), "unit": workload.unit} if rate else None,
         "step_time_s": {"median": timing["median"], "p95": timing["p95"]} if timing else None,
         "accelerator_utilisation": round(timing["utilisation"], 4) if timing else None,
+        "accelerator_utilisation_cold": round(timing["utilisation_cold"], 4) if timing else None,
         "mfu": round(flops * rate / place.world_size / hardware_peak, 4) if rate and hardware_peak else None,
         "gemm_peak_fraction": round(flops * rate / place.world_size / used_peak, 4) if rate else None,
         "energy_j_per_sample": energy.net_j_per_sample,
@@ -237,7 +237,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         "flops_per_sample": flops,
         "parameters": sum(p.numel() for p in model.parameters()),
         "checkpoints": checkpointer.written,
-        "model": artefact,
+        "model": deployable,
     }
 
 
@@ -256,36 +256,6 @@ def _restore(state: dict[str, Any], model: nn.Module, optimisers: OptimiserSet, 
         optimisers.load_state_dict(state["optimisers"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{prefix}: does not fit the model of this workload: {error}") from error
-
-
-def _export(
-    *,
-    store: Store,
-    run_id: str,
-    workload: Workload,
-    seed: int,
-    model: nn.Module,
-    manifest: dict[str, Any],
-    value: float,
-) -> dict[str, Any]:
-    """Write the deployable model: weights as safetensors, then the card that names them by hash."""
-    data = save_tensors({name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()})
-    prefix = f"models/{workload.name}/{run_id}/seed-{seed}"
-    store.put(f"{prefix}/model.safetensors", data)
-    card = {
-        "schema": "aidc.model/1",
-        "workload": workload.name,
-        "key": f"{prefix}/model.safetensors",
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "bytes": len(data),
-        "model": workload.model.model_dump(mode="json"),
-        "metric": workload.target.metric,
-        "quality": value,
-        "seed": seed,
-        "data_sha256": manifest["sha256"],
-    }
-    put_json(store, f"{prefix}/model.json", card)
-    return card
 
 
 def _backward_without_all_reduce(

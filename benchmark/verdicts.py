@@ -11,15 +11,20 @@ from benchmark import efficiency_verdicts, serving_verdicts, stats
 from benchmark.verdict import verdict
 
 P_BOUND = 0.01
-RATIO_BOUND = 0.95
+RATIO_BOUND = 0.97
+BUSY_WARM, BUSY_COLD = 0.95, 0.90  # compute time ÷ running time, data in memory or yet to be read
+BUSY_LEAST_S = 2
 RECOVERY_BOUND_S = 120  # beyond the time that what was lost stayed away
 
 
 def judge(result: dict[str, Any]) -> list[dict[str, str]]:
     """All verdicts that the result has grounds for, quality first."""
     rows = []
-    for name, workload in result.get("configuration", {}).get("workloads", {}).items():
-        rows.append(_quality(name, workload, [r for r in result["training"] if r["workload"] == name]))
+    workloads = result.get("configuration", {}).get("workloads", {})
+    runs = {name: [r for r in result["training"] if r["workload"] == name] for name in workloads}
+    rows += [_quality(name, workload, runs[name]) for name, workload in workloads.items()]
+    for name, workload in workloads.items():
+        rows += _busy(name, workload, runs[name])
     serving = result.get("serving") or {}
     rows += [_served(row) for row in serving.get("models", [])]
     rows += _latency(serving.get("latency", []))
@@ -63,6 +68,27 @@ def _quality(name: str, workload: dict[str, Any], runs: list[dict[str, Any]]) ->
     elif better and p is not None and p >= P_BOUND:
         outcome = None
     return verdict(f"quality of {name}", outcome, expected, actual)
+
+
+def _busy(name: str, workload: dict[str, Any], runs: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Accelerator utilisation, mean of the seeds. It fails only if every seed does and took seconds."""
+    measured = [
+        (r["accelerator_utilisation"], r["accelerator_utilisation_cold"])
+        for r in runs
+        if r.get("accelerator_utilisation_cold") is not None
+    ]
+    if not measured:
+        return []
+    warm, cold = (sum(values) / len(measured) for values in zip(*measured, strict=True))
+    outcome: bool | None = warm >= BUSY_WARM and cold >= BUSY_COLD
+    seconds = workload["training"]["steps"] * sum(runs[0]["breakdown_s"].values())
+    actual = f"{warm:.1%}, {cold:.1%} with reading the data"
+    if seconds < BUSY_LEAST_S:
+        outcome, actual = None, f"{actual}, in steps of {seconds:.1f} s together: too short to say"
+    elif any(w >= BUSY_WARM and c >= BUSY_COLD for w, c in measured):
+        outcome = outcome or None
+    expected = f"computing ≥ {BUSY_WARM:.0%} of the steps, ≥ {BUSY_COLD:.0%} with reading the data"
+    return [verdict(f"device kept busy by {name}", outcome, expected, actual)]
 
 
 def _served(row: dict[str, Any]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from components.image import IMAGES, reference
+from operations.modules import needed
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / ".build"
@@ -25,19 +26,10 @@ BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup":
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
 # Image → what it shares with others, from images/shared.
 SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(("load-balancer", "object-store", "vault"), ("follow",))
-# What of a package only a workstation runs: an edit of it must not replace the containers.
-WORKSTATION: Mapping[str, tuple[str, ...]] = {
-    "benchmark": (
-        *("__main__.py", "abba.py", "arguments.py", "client.py", "comparable.py", "comparison.py"),
-        *("containers.py", "diagram.py", "direct.py", "efficiency.py", "efficiency_figures.py"),
-        *("efficiency_verdicts.py", "examine.py", "faults.py", "figures.py", "gate.py"),
-        *("injector.py", "launch.py", "plain_loop.py", "plots.py", "probe_figures.py"),
-        *("rates.py", "rayjobs.py", "recovery.py", "report.py", "resilience.py", "result.py"),
-        *("run.py", "schedule.py", "segments.py", "series.py", "serving_figures.py"),
-        *("serving_verdicts.py", "stack.py", "timeline.py", "verdict.py", "verdicts.py"),
-        "waiting.py",
-        "templates",
-    )
+# What of a package the image runs. The rest of its modules runs on a workstation, and an edit there must not
+# replace the containers.
+PROGRAMS: Mapping[str, tuple[str, ...]] = {
+    "benchmark": ("benchmark.job", "benchmark.ray_train", "benchmark.serve"),
 }
 NEEDS_CA = frozenset({"compute"})
 LOG_LINES = 25
@@ -71,13 +63,26 @@ def assemble(name: str) -> Path:
     for script in SHARED.get(name, ()):
         shutil.copy2(ROOT / "images" / "shared" / script, fresh / script)
     for package in PACKAGES.get(name, ()):
-        ignored = shutil.ignore_patterns("__pycache__", "*.pyc", *WORKSTATION[package])
-        shutil.copytree(ROOT / package, fresh / package, ignore=ignored)
+        copy_package(package, fresh / package)
     if name in NEEDS_CA:
         shutil.copy2(ca_bundle(), fresh / "ca-certificates.crt")
     shutil.rmtree(context, ignore_errors=True)
     fresh.rename(context)
     return context
+
+
+def copy_package(package: str, into: Path) -> None:
+    """Its folders whole: they hold data and a user's modules. Of its modules those that its programs need."""
+    kept = needed(ROOT, PROGRAMS[package])
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        here = Path(folder)
+        found = {name for name in names if name in ("__pycache__", "templates") or name.endswith(".pyc")}
+        if here == ROOT / package:
+            found |= {n for n in names if n.endswith(".py") and here / n not in kept}
+        return found
+
+    shutil.copytree(ROOT / package, into, ignore=left_out)
 
 
 def exists(image: str) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from benchmark.config import GptConfig, Workload
+
+CHUNK = 32  # steps
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,9 @@ class Batches:
     seed: int
     rank: int
     world_size: int
+    gathered: dict[tuple[int, int], tuple[Tensor, Tensor]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def share(self) -> tuple[int, int]:
@@ -45,17 +50,31 @@ class Batches:
         return (len(self.data["bytes"]) - 1) // self.context - 1
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
-        per_epoch = max(1, self.samples() // self.batch_size)
-        epoch, position = divmod(step, per_epoch)
+        """Views into a few steps' batches, which are gathered at once: one step alone is mostly overhead."""
+        epoch, position = divmod(step, self._per_epoch)
+        chunk, row = divmod(position, CHUNK)
+        if (epoch, chunk) not in self.gathered:
+            self.gathered.clear()
+            self.gathered[epoch, chunk] = self._gather(epoch, chunk)
+        x, y = self.gathered[epoch, chunk]
+        return x[row], y[row]
+
+    @property
+    def _per_epoch(self) -> int:
+        return max(1, self.samples() // self.batch_size)
+
+    def _gather(self, epoch: int, chunk: int) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of this rank, each (steps of the chunk, share of a batch, …)."""
         order = self._permutation(epoch)
         offset, count = self.share
-        first = position * self.batch_size + offset
-        index = order[torch.arange(first, first + count) % len(order)]
+        steps = torch.arange(chunk * CHUNK, min((chunk + 1) * CHUNK, self._per_epoch))
+        index = order[(steps[:, None] * self.batch_size + offset + torch.arange(count)) % len(order)]
         if self.context is None:
             index = index.to(self.data["y"].device)
             return self.data["x"][index], self.data["y"][index]
         shift = int(torch.randint(self.context, (1,), generator=_generator(self.seed, epoch, 1)))
-        return windows(self.data["bytes"], index * self.context + shift, self.context)
+        x, y = windows(self.data["bytes"], index.flatten() * self.context + shift, self.context)
+        return x.reshape(*index.shape, -1), y.reshape(*index.shape, -1)
 
     def _permutation(self, epoch: int) -> Tensor:
         cached = _CACHE.get((self.seed, epoch, self.samples()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from components.inventory import Inventory, ServiceEntry, load
 
 ROOT = Path(__file__).parents[2]
 STACK = os.environ.get("STACK", "test")
+OUT = ROOT / "out" / STACK
 
 
 @cache
@@ -101,3 +103,17 @@ def s3_client(inventory: Inventory, access_key: str, secret_key: str, ca_file: s
         verify=ca_file,
         config=settings,
     )
+
+
+def benchmark(command: str, *arguments: str) -> int:
+    """`python -m benchmark COMMAND` on the stack under test. Its progress goes straight to the terminal."""
+    options = [command, "--stack", STACK, "--out", str(OUT), *arguments]
+    return subprocess.run([sys.executable, "-m", "benchmark", *options], cwd=ROOT, check=False).returncode
+
+
+@pytest.fixture(scope="session")
+def result() -> dict[str, Any]:
+    """`result.json` of a smoke run."""
+    (OUT / "result.json").unlink(missing_ok=True)
+    benchmark("run", "--tier", "smoke")
+    return dict(json.loads((OUT / "result.json").read_text()))

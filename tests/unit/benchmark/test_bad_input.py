@@ -63,7 +63,7 @@ def bench(
 
     monkeypatch.setattr(launch, "in_stack", in_stack)
     monkeypatch.setattr(stacks, "read", lambda *_: FakeStack(store))
-    monkeypatch.setattr(run, "new_run_id", lambda prefix="": RUN_ID)
+    monkeypatch.setattr(results, "new_run_id", lambda prefix="": RUN_ID)
 
     def go(fault: Fault | None = None, files: list[Path] | None = None, **more: Any) -> dict[str, Any]:
         path = testdata / "valid-workload.yaml"

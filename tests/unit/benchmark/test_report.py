@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmark import diagram, figures, plots, report, run, verdicts
+from benchmark import diagram, figures, plots, report, run, summary, verdicts
 from benchmark import result as results
 from benchmark.errors import BenchmarkError
 
@@ -168,6 +168,36 @@ def test_quality_below_the_target_fails(complete: dict[str, Any]) -> None:
         run_["quality"]["value"] = 0.5 if run_["quality"]["metric"] == "accuracy" else 9.0
     quality = [v for v in verdicts.judge(complete) if v["name"].startswith("quality")]
     assert {v["verdict"] for v in quality} == {"fail"}
+
+
+@pytest.mark.parametrize(
+    ("cold", "step_s", "expected"),
+    [
+        ((0.91, 0.91), 0.1, "pass"),
+        ((0.91, 0.87), 0.1, "inconclusive"),
+        ((0.89, 0.87), 0.1, "fail"),
+        ((0.89, 0.87), 0.0001, "inconclusive"),
+    ],
+)
+def test_a_device_that_waits_for_data_fails(
+    complete: dict[str, Any], cold: tuple[float, float], step_s: float, expected: str
+) -> None:
+    runs = [r for r in complete["training"] if r["workload"] == "digits"][:2]
+    for run_, value in zip(runs, cold, strict=True):
+        run_.update(
+            accelerator_utilisation=0.96, accelerator_utilisation_cold=value, breakdown_s={"forward": step_s}
+        )
+    complete["training"] = runs
+    (row,) = (v for v in verdicts.judge(complete) if v["name"].startswith("device kept busy"))
+    assert row["verdict"] == expected
+
+
+def test_the_result_table_has_intervals_from_three_seeds_on(complete: dict[str, Any]) -> None:
+    first, _, last = summary.rows(complete)
+    assert re.fullmatch(r"\d\d\.\d\d \(\d\d\.\d\d–\d\d\.\d\d\) %", first["quality"])
+    assert last["quality"] == "2.7164 bits/byte"
+    assert all(row["quality"] in report.render(complete).replace("\u2060", "").replace("\u00a0", " ")
+               for row in (first, last))  # fmt: skip
 
 
 def test_missing_seeds_leave_quality_open(complete: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmark import client, direct, resilience, run, serving_figures, serving_verdicts
+from benchmark import client, direct, replicas, resilience, serving_figures, serving_verdicts
 from benchmark.errors import StackError
 
 OLD, NEW = "a" * 64, "b" * 64
@@ -228,4 +228,4 @@ def test_stress_is_drawn_and_absent_where_nothing_was_measured(complete: dict[st
 def test_replicas_follow_the_compute_nodes(
     nodes: int, least: int | None, most: int | None, limits: tuple[int, int]
 ) -> None:
-    assert tuple(run.replica_limits(nodes, least, most).values()) == limits
+    assert tuple(replicas.limits_for(nodes, least, most).values()) == limits

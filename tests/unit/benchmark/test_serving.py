@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import save as save_tensors
 
-from benchmark import checkpoint, examine, models, serve
+from benchmark import checkpoint, examine, models, serve, serve_requests
 from benchmark.config import GptConfig, MlpConfig
 from benchmark.errors import CheckpointError
 from benchmark.rayjobs import RayClient, message_of
@@ -102,7 +102,7 @@ def test_a_batch_answers_like_single_requests(arguments: serve.Arguments) -> Non
         ("DELETE /v1/models", b"", 405, "GET"),
         ("POST /v1/metrics", b"", 405, "GET"),
         ("GET /", b"", 404, "not found"),
-        ("POST /v1/models/mlp:predict", b"x" * (serve.MAX_BODY + 1), 413, "at most"),
+        ("POST /v1/models/mlp:predict", b"x" * (serve_requests.MAX_BODY + 1), 413, "at most"),
     ],
 )
 def test_a_clients_mistake_is_explained(
@@ -110,7 +110,7 @@ def test_a_clients_mistake_is_explained(
 ) -> None:
     method, path = request_.split()
     router = serve.Router(arguments)
-    with pytest.raises(serve.RequestError, match=words) as caught:
+    with pytest.raises(serve_requests.RequestError, match=words) as caught:
         router.page(method, path) or router.route(method, path, body)
     assert caught.value.status == status
 

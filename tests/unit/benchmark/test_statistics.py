@@ -37,6 +37,13 @@ def test_olympic_mean_drops_the_extremes() -> None:
     assert stats.olympic_mean([1, 2]) == 1.5
 
 
+def test_interval_of_a_mean_is_students() -> None:
+    mean, low, high = stats.mean_interval([1.0, 2.0, 3.0])  # t(0.975, 2) = 4.3027, s / sqrt(3) = 0.57735
+    assert mean == 2.0
+    assert [low, high] == pytest.approx([-0.4841, 4.4841], abs=1e-4)
+    assert stats.mean_interval([1.0, 2.0]) == (1.5, None, None)
+
+
 def test_p_value_needs_three_seeds() -> None:
     assert stats.beats_target_p([0.96, 0.97], 0.95, True) is None
 

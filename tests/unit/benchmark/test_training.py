@@ -17,6 +17,7 @@ from benchmark.events import EventLog, check
 from benchmark.optimiser import learning_rate_factor, orthogonalise
 from benchmark.place import Place
 from benchmark.store import DirectoryStore
+from benchmark.timing import PHASES, StepTimer
 from benchmark.train import train
 from tests.unit.benchmark.conftest import changed
 
@@ -58,6 +59,14 @@ def test_the_breakdown_adds_up_to_the_step(tiny: Workload, store: DirectoryStore
     mean = sum(record["step_times_s"]) / len(record["step_times_s"])
     assert sum(record["breakdown_s"].values()) == pytest.approx(mean, rel=0.01)
     assert 0 < record["accelerator_utilisation"] <= 1
+
+
+def test_utilisation_counts_the_reading_of_data_only_when_cold() -> None:
+    timer = StepTimer(lambda: None)
+    timer.rows = [{**dict.fromkeys(PHASES, 0.0), "data": 0.1, "forward": 0.4, "backward": 0.5}] * 4
+    found = timer.summary(batch_size=8, load_s=1.0)
+    assert found["utilisation"] == pytest.approx(0.9)
+    assert found["utilisation_cold"] == pytest.approx(3.6 / 5.0)
 
 
 def test_what_cannot_be_measured_is_null_with_a_reason(tiny: Workload, store: DirectoryStore) -> None:

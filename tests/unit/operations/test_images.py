@@ -1,46 +1,52 @@
-"""The compute image holds all that runs in the stack, and nothing that only a workstation runs."""
+"""The compute image holds what its programs import, and no module that only a workstation runs."""
 
-import ast
+import re
 from pathlib import Path
 
 import pytest
 
-from operations.images import ROOT, WORKSTATION
-
-ENTRIES = ("benchmark.job", "benchmark.ray_train", "benchmark.serve")
-
-
-def path_of(module: str) -> Path | None:
-    base = ROOT / module.replace(".", "/")
-    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.exists()), None)
+from operations.images import PROGRAMS, ROOT, copy_package
+from operations.modules import needed
 
 
-def imported(module: str) -> set[str]:
-    path = path_of(module)
-    assert path is not None
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name for name in inner if path_of(name)} or {node.module}
-    return {name for name in found if name.startswith("benchmark")}
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    into = tmp_path_factory.mktemp("image") / "benchmark"
+    copy_package("benchmark", into)
+    return into
 
 
-def closure() -> set[str]:
-    todo, seen = list(ENTRIES), set[str]()
-    while todo:
-        module = todo.pop()
-        if module not in seen:
-            seen.add(module)
-            todo += imported(module)
-    return seen
+def test_the_image_holds_what_its_programs_import(package: Path) -> None:
+    inside = {p.relative_to(package) for p in package.rglob("*.py")}
+    wanted = {p.relative_to(ROOT / "benchmark") for p in needed(ROOT, PROGRAMS["benchmark"])}
+    assert wanted <= inside
 
 
-def test_the_image_holds_what_its_programs_import() -> None:
-    left_out = {f"benchmark.{Path(name).stem}" for name in WORKSTATION["benchmark"]}
-    assert not closure() & left_out
-
-
-@pytest.mark.parametrize("name", WORKSTATION["benchmark"])
-def test_what_is_left_out_exists(name: str) -> None:
+@pytest.mark.parametrize("name", ["__main__.py", "abba.py", "report.py", "run.py", "templates"])
+def test_what_only_a_workstation_runs_is_left_out(package: Path, name: str) -> None:
     assert (ROOT / "benchmark" / name).exists()
+    assert not (package / name).exists()
+
+
+def test_data_that_come_with_the_package_are_there(package: Path) -> None:
+    assert (package / "workloads" / "bytelm.files.tsv").is_file()
+
+
+def test_imports_are_followed_through_packages_and_functions(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    files = {
+        "a/__init__.py": "",
+        "a/start.py": "def f():\n    from a import b\n",
+        "a/b/__init__.py": "import os\nimport a.end\n",
+        "a/end.py": "",
+        "a/other.py": "import a.start\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    found = {str(p.relative_to(tmp_path)) for p in needed(tmp_path, ["a.start"])}
+    assert found == {"a/__init__.py", "a/start.py", "a/b/__init__.py", "a/end.py"}
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=re.escape("a.start: no module")):
+        needed(tmp_path, ["a.start"])

@@ -1,0 +1,68 @@
+"""The result table: each workload over all its seeds, with 95 % intervals of the means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmark import figures, stats
+
+Result = dict[str, Any]
+COLUMNS = {
+    "workload": "Workload",
+    "seeds": "Seeds",
+    "quality": "Quality",
+    "target": "Target",
+    "time": "Time to target",
+    "throughput": "Throughput",
+}
+
+
+def rows(result: Result) -> list[dict[str, str]]:
+    """A row of texts by the keys of COLUMNS for each workload that was trained."""
+    found = []
+    for name, workload in result["configuration"]["workloads"].items():
+        runs = [r for r in result["training"] if r["workload"] == name]
+        if not runs:
+            continue
+        target = workload["target"]
+        metric, accuracy = target["metric"], target["metric"] == "accuracy"
+        times = [r["time_to_train_s"] for r in runs if r["time_to_train_s"] is not None]
+        rates = [r["throughput"] for r in runs if r["throughput"]]
+        reached = f" ({len(times)} of {len(runs)} seeds)" if len(times) < len(runs) else ""
+        found.append(
+            {
+                "workload": name,
+                "seeds": str(len(runs)),
+                "quality": _with_interval([r["quality"]["value"] for r in runs], metric),
+                "target": f"≥ {100 * target['value']:g} %" if accuracy else f"≤ {target['value']:g}",
+                "time": f"{_spread(times, 1)} s{reached}" if times else "not reached",
+                "throughput": f"{_spread([r['value'] for r in rates], 0)} {rates[0]['unit']}"
+                if rates
+                else "–",
+            }
+        )
+    return found
+
+
+def markdown(result: Result) -> list[str]:
+    """The table as lines of Markdown; none without a row."""
+    found = rows(result)
+    if not found:
+        return []
+    lines = [[row[key] for key in COLUMNS] for row in found]
+    return [f"| {' | '.join(cells)} |" for cells in (list(COLUMNS.values()), ["---"] * len(COLUMNS), *lines)]
+
+
+def _with_interval(values: list[float], metric: str) -> str:
+    scale, digits, unit = (100, 2, " %") if metric == "accuracy" else (1, 4, " bits/byte")
+    return f"{_spread([scale * v for v in values], digits)}{unit}"
+
+
+def _spread(values: list[float], digits: int) -> str:
+    """Mean and interval; the mean alone where there are too few values for one."""
+    mean, low, high = stats.mean_interval(values)
+
+    def show(value: float) -> str:
+        return f"{value:.{digits}f}" if digits else figures.count(value)
+
+    return show(mean) if low is None or high is None else f"{show(mean)} ({show(low)}–{show(high)})"
