@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from components.image import IMAGES, reference
+from operations.errors import OperationError
 from operations.modules import needed
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +36,7 @@ NEEDS_CA = frozenset({"compute"})
 LOG_LINES = 25
 
 
-class BuildError(Exception):
+class BuildError(OperationError):
     """A context cannot be assembled or an image cannot be built; the text says which, why, and the fix."""
 
 
@@ -124,6 +125,25 @@ def build(name: str, image: str) -> float:
         tail = "\n".join(f"    {line}" for line in log.read_text().splitlines()[-LOG_LINES:])
         raise BuildError(f"image {name}: the build failed; its last lines ({log}):\n{tail}")
     return time.monotonic() - started
+
+
+def refresh() -> None:
+    """Build what was edited since its context was assembled: a workload's module, a Dockerfile.
+
+    What was never assembled, or cannot be without `make setup`, is left alone. Raises BuildError.
+    """
+    for name in IMAGES:
+        if not (BUILD / name).is_dir():
+            continue
+        before = reference(name, BUILD)
+        try:
+            assemble(name)
+        except BuildError:
+            continue
+        image = reference(name, BUILD)
+        if image != before and not exists(image):
+            print(f"  {image}: its sources were edited: building …", flush=True)
+            print(f"\r  {image}: built in {build(name, image):.0f} s")
 
 
 def main() -> int:

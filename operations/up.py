@@ -16,7 +16,7 @@ from docker.errors import NotFound
 from components.health import wait
 from components.load_balancer import endpoints
 from components.plan import Plan, make_plan
-from operations import preflight, recovery, rotation
+from operations import images, preflight, recovery, rotation
 from operations.endpoints import wait as wait_for
 from operations.engine import Engine
 from operations.errors import OK, InterruptionError, OperationError, RefusedError, refusal
@@ -35,6 +35,7 @@ COMMAND = ("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "
 def main(stack: str) -> int:
     """Bring `stack` up. Raises OperationError; returns 0."""
     started = time.monotonic()
+    images.refresh()
     report = preflight.examine(read(stack))
     if report.issues or report.engine is None or report.config is None:
         raise refusal(report.issues, f"nothing was created in the stack {stack}")

@@ -1,10 +1,12 @@
 """The compute image holds what its programs import, and no module that only a workstation runs."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from operations import images
 from operations.images import PROGRAMS, ROOT, copy_package
 from operations.modules import needed
 
@@ -30,6 +32,49 @@ def test_what_only_a_workstation_runs_is_left_out(package: Path, name: str) -> N
 
 def test_data_that_come_with_the_package_are_there(package: Path) -> None:
     assert (package / "workloads" / "bytelm.files.tsv").is_file()
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The images built by `refresh`, whose contexts are `.build/<name>/Dockerfile` with the text "old"."""
+    made: list[str] = []
+    monkeypatch.setattr(images, "BUILD", tmp_path)
+    monkeypatch.setattr(images, "exists", lambda image: False)
+
+    def build(name: str, image: str) -> float:
+        made.append(name)
+        return 1.0
+
+    monkeypatch.setattr(images, "build", build)
+    for name in ("compute", "vault"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Dockerfile").write_text("old")
+    return made
+
+
+def assembling(texts: dict[str, str], into: Path) -> Callable[[str], None]:
+    def assemble(name: str) -> None:
+        if name not in texts:
+            raise images.BuildError(f"image {name}: a program is missing")
+        (into / name / "Dockerfile").write_text(texts[name])
+
+    return assemble
+
+
+def test_only_what_was_edited_is_built(
+    built: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "assemble", assembling({"compute": "new", "vault": "old"}, tmp_path))
+    images.refresh()
+    assert built == ["compute"]
+
+
+def test_what_cannot_be_assembled_is_left_alone(
+    built: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "assemble", assembling({"vault": "new"}, tmp_path))
+    images.refresh()
+    assert built == ["vault"]
 
 
 def test_imports_are_followed_through_packages_and_functions(tmp_path: Path) -> None:
