@@ -12,6 +12,7 @@ python -m benchmark report out/dev/result.json       make report.html from a res
 python -m benchmark report A.json B.json             make comparison.html beside B
 python -m benchmark report --markdown A.json [B.json]  print a short summary for a pull request
 python -m benchmark resilience --stack dev           kill a replica and roll out a model, under load
+python -m benchmark autoscale --stack dev            load the service: do the replicas follow?
 python -m benchmark direct --stack dev               what the load balancer adds to the latency
 python -m benchmark efficiency --out DIR             tokens/s against a plain loop, and scaling
 python -m benchmark prepare --tier ci --store DIR    only prepare the data, into a directory
@@ -46,8 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         commands = {
             "run": _run, "bare": _bare, "schedule": _schedule, "faults": _faults, "resilience": _resilience,
-            "direct": _direct, "efficiency": _efficiency, "abba": _abba, "compare": _compare,
-            "report": _report, "prepare": _prepare, "freeze": _freeze,
+            "autoscale": _autoscale, "direct": _direct, "efficiency": _efficiency, "abba": _abba,
+            "compare": _compare, "report": _report, "prepare": _prepare, "freeze": _freeze,
         }  # fmt: skip
         return commands[options.command](options)
     except ConfigError as error:
@@ -183,6 +184,12 @@ def _resilience(options: argparse.Namespace) -> int:
     return _serving_probe(
         options, "resilience", lambda s, r: resilience.examine(s, r, options.workload, options.rate)
     )
+
+
+def _autoscale(options: argparse.Namespace) -> int:
+    from benchmark import autoscale
+
+    return _serving_probe(options, "autoscale", lambda s, r: autoscale.examine(s, r, options.workload))
 
 
 def _direct(options: argparse.Namespace) -> int:

@@ -52,6 +52,7 @@ def _experiments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """One question each, beside the benchmark; the answer may go into its result."""
     for name, about in (
         ("resilience", "kill one replica and roll out another model under load; exit 1 if a request failed"),
+        ("autoscale", "load the service until as many replicas run as are allowed; exit 1 if they do not"),
         ("direct", "compare the load balancer with the compute nodes behind it; exit 1 if it adds too much"),
     ):
         probe = commands.add_parser(name, parents=[_stacked(), _into()], help=about)

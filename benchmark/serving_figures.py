@@ -18,10 +18,11 @@ def stress(result: Result) -> dict[str, Any] | None:
     found = {
         "rates": [_rate(row) for row in serving.get("max_rate", [])],
         "direct": _direct(serving["direct"]) if serving.get("direct") else None,
+        "scaled": _scaled(serving["autoscale"]) if serving.get("autoscale") else None,
         "faults": _faults(serving["resilience"]) if serving.get("resilience") else [],
         "lines": _lines(serving),
     }
-    return found if found["rates"] or found["direct"] or found["faults"] else None
+    return found if found["rates"] or found["direct"] or found["scaled"] or found["faults"] else None
 
 
 def _rate(row: dict[str, Any]) -> dict[str, Any]:
@@ -69,6 +70,19 @@ def _direct(row: dict[str, Any]) -> dict[str, Any]:
         "caption": caption,
         "legend": [(s.label, s.style) for s in series],
     }
+
+
+def _scaled(row: dict[str, Any]) -> dict[str, Any]:
+    limits = row["limits"]
+    series = [Series([(t, n) for t, n in row["replicas"]], "replicas", 1, steps=True)]
+    levels = [Level(limits["min_replicas"], "least"), Level(limits["max_replicas"], "most", "target")]
+    chart = Chart("Replicas under load", "seconds", "replicas that run", series, levels,
+                  y_range=(0.0, limits["max_replicas"] + 1.0))  # fmt: skip
+    caption = (
+        f"{row['clients']} requests to {row['workload']} under way all the time: "
+        f"{row['failed']} of {count(row['answered'] + row['failed'])} failed."
+    )
+    return {"svg": Markup(line_chart(chart)), "caption": caption, "legend": []}
 
 
 def _faults(row: dict[str, Any]) -> list[dict[str, Any]]:

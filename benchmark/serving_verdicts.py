@@ -15,6 +15,8 @@ def rows(serving: dict[str, Any]) -> list[Row]:
     resilience = serving.get("resilience")
     if resilience:
         found += [_killed(resilience), _updated(resilience)]
+    if serving.get("autoscale"):
+        found.append(_scaled(serving["autoscale"]))
     if serving.get("direct"):
         found.append(_direct(serving["direct"]))
     return found
@@ -50,6 +52,25 @@ def _updated(resilience: dict[str, Any]) -> Row:
         else "the new model never answered"
     )
     return verdict(name, _clean(update) and changed, expected, actual)
+
+
+def _scaled(scaled: dict[str, Any]) -> Row:
+    """Up to the most that is allowed, neither fewer nor more at any time, and no request lost on the way."""
+    least, most = scaled["limits"]["min_replicas"], scaled["limits"]["max_replicas"]
+    within = least <= scaled["fewest"] and scaled["most"] <= most
+    rose = scaled["most"] == most
+    actual = f"{scaled['fewest']} to {scaled['most']} replicas"
+    if scaled["first_more_s"] is not None:
+        actual += (
+            f", the first more after {scaled['first_more_s']:.0f} s, the most after {scaled['most_s']:.0f} s"
+        )
+    failed, all_ = scaled["failed"], scaled["answered"] + scaled["failed"]
+    return verdict(
+        "replicas follow the load",
+        within and rose and not failed,
+        f"from {least} to {most} with {scaled['clients']} requests under way, 0 failed",
+        f"{actual}; {failed} of {all_} failed",
+    )
 
 
 def _clean(load: dict[str, Any]) -> bool:

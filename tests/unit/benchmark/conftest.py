@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from benchmark import client
 from benchmark.config import Workload, load
 from benchmark.store import DirectoryStore
+from tests.unit.benchmark.fakes import Service
 
 TESTDATA = Path(__file__).parents[2] / "testdata"
 
@@ -48,3 +53,19 @@ def changed(workload: Workload, **parts: dict[str, Any]) -> Workload:
     for name, fields in parts.items():
         content[name] = {**content[name], **fields}
     return Workload.model_validate(content)
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    """The played service; `breaks`: so many connections are broken off."""
+    found: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    found.sha256, found.breaks = "a" * 64, 0
+    found.daemon_threads = True
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    yield found
+    found.shutdown()
+
+
+@pytest.fixture
+def endpoint(server: Any) -> client.Endpoint:
+    return client.Endpoint(f"http://127.0.0.1:{server.server_port}")

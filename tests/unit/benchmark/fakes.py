@@ -1,7 +1,9 @@
-"""NVML as the tests play it: one GPU that counts, or only tells its power, or refuses."""
+"""What the tests play: NVML with one GPU, and the service of the trained models."""
 
 from __future__ import annotations
 
+import http.server
+import json
 from typing import Any
 
 
@@ -50,3 +52,30 @@ class FakeNvml:
             raise self.NVMLError("Insufficient Permissions")
         self.limit = milliwatts
         self.limits_set.append(milliwatts)
+
+
+class Service(http.server.BaseHTTPRequestHandler):
+    """Answers as the service does, with the hash that the server holds; breaks off when told to."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._answer(b"{}")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        server: Any = self.server
+        if server.breaks > 0:
+            server.breaks -= 1
+            self.close_connection = True
+            return
+        self._answer(json.dumps({"model_sha256": server.sha256}).encode())
+
+    def _answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass

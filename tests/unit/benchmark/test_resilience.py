@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import json
-import threading
-from collections.abc import Iterator
 from http.client import HTTPException
 from typing import Any
 from xml.etree import ElementTree
@@ -16,48 +12,6 @@ from benchmark import client, direct, replicas, resilience, serving_figures, ser
 from benchmark.errors import StackError
 
 OLD, NEW = "a" * 64, "b" * 64
-
-
-class Service(http.server.BaseHTTPRequestHandler):
-    """Answers as the service does, with the hash that the server holds; breaks off when told to."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self._answer(b"{}")
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        server: Any = self.server
-        if server.breaks > 0:
-            server.breaks -= 1
-            self.close_connection = True
-            return
-        self._answer(json.dumps({"model_sha256": server.sha256}).encode())
-
-    def _answer(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def server() -> Iterator[Any]:
-    found: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    found.sha256, found.breaks = OLD, 0
-    found.daemon_threads = True
-    threading.Thread(target=found.serve_forever, daemon=True).start()
-    yield found
-    found.shutdown()
-
-
-@pytest.fixture
-def endpoint(server: Any) -> client.Endpoint:
-    return client.Endpoint(f"http://127.0.0.1:{server.server_port}")
 
 
 @pytest.fixture(autouse=True)
