@@ -6,6 +6,7 @@ computed afterwards from the event logs of all attempts (`benchmark.recovery`), 
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,9 +131,7 @@ def one(case: str, spec: Spec, stack: Stack, engine: Injector, outage_s: float) 
             problem = "training ended before the fault could be caused: take more --steps"
     except BenchmarkError as error:  # what the attempts have left is kept
         problem = str(error)
-    healthy = None
-    if trigger.target and not trigger.target.process:
-        healthy = engine.await_healthy(trigger.target.container)
+    healthy = trigger.healing.result() if trigger.healing else None
     return {"case": case, **trigger.record(healthy), "problem": problem, **outcome(spec, store, trigger)}
 
 
@@ -144,6 +143,7 @@ class Trigger:
         self.submissions = 1
         self.target: injector.Target | None = None
         self.fault_ms: int | None = None
+        self.healing: Future[float | None] | None = None
         self.store = stack.store()
 
     def message(self, kind: str, content: dict[str, Any]) -> None:
@@ -153,6 +153,8 @@ class Trigger:
             self.target = self._choose()
             say(f"{self.case}: kill {'rank 0 on ' if self.target.process else ''}{self.target.service}")
             self.fault_ms = self.engine.cause(self.target, self.outage_s)
+            if not self.target.process:  # watched beside the training, which may go on before or after it
+                self.healing = ThreadPoolExecutor(1).submit(self.engine.await_healthy, self.target.container)
 
     def _is_time(self, step: int) -> bool:
         if step < self.spec.workload.training.checkpoint_every + BEYOND:

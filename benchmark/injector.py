@@ -105,10 +105,13 @@ class Injector:
         return int(said)
 
     def await_healthy(self, container: str, timeout_s: float = HEALTHY_S) -> float | None:
-        """Seconds since the epoch at which its health check passed; None if it did not in time."""
+        """Seconds since the epoch at which its health check passed; None if it did not, or is gone."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            state = self.client.api.inspect_container(container)["State"]
+            try:
+                state = self.client.api.inspect_container(container)["State"]
+            except Exception:
+                return None
             if state["Running"] and state.get("Health", {}).get("Status", "healthy") == "healthy":
                 return time.time()
             time.sleep(1)
