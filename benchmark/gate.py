@@ -177,8 +177,8 @@ def _ratio(name: str, metric: str, ratio: str, pairs: list[tuple[float, float]],
         return _row(name, metric, "inconclusive", expected, f"no pairs{gap}", pairs=0)
     gate = stats.gate([p[0] for p in pairs], [p[1] for p in pairs], BOUND)
     verdict = "inconclusive" if lost and gate["verdict"] == "pass" else gate["verdict"]
-    actual = (
-        f"{gate['ratio']:.3f} over {_pairs(len(pairs))}, 95 % interval {gate['low']:.3f}–{gate['high']:.3f}"
+    actual = f"{gate['ratio']:.3f} over {_pairs(len(pairs))}" + (
+        f", 95 % interval {gate['low']:.3f}–{gate['high']:.3f}" if len(pairs) > 1 else ""
     )
     numbers = {k: gate[k] for k in ("ratio", "low", "high", "p", "pairs")}
     return _row(name, metric, verdict, expected, actual + gap, **numbers)

@@ -288,6 +288,7 @@ def _together(text: str) -> str:
     """A relation and its numbers stay on one line."""
     for sign in "<≤≥=:":
         text = text.replace(f" {sign} ", f"\u00a0{sign}\u00a0")
+    text = text.replace(" %", "\u00a0%")
     return text.replace("–", "\u2060–\u2060")
 
 

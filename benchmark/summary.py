@@ -1,4 +1,4 @@
-"""The result table: each workload over all its seeds, with 95 % intervals of the means."""
+"""The result table: each workload over all its seeds, means with 95 % intervals."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rows(result: Result) -> list[dict[str, str]]:
                 "seeds": str(len(runs)),
                 "quality": _with_interval([r["quality"]["value"] for r in runs], metric),
                 "target": f"≥ {100 * target['value']:g} %" if accuracy else f"≤ {target['value']:g}",
-                "time": f"{_spread(times, 1)} s{reached}" if times else "not reached",
+                "time": f"{_range(times)} s{reached}" if times else "not reached",
                 "throughput": f"{_spread([r['value'] for r in rates], 0)} {rates[0]['unit']}"
                 if rates
                 else "–",
@@ -56,6 +56,12 @@ def markdown(result: Result) -> list[str]:
 def _with_interval(values: list[float], metric: str) -> str:
     scale, digits, unit = (100, 2, " %") if metric == "accuracy" else (1, 4, " bits/byte")
     return f"{_spread([scale * v for v in values], digits)}{unit}"
+
+
+def _range(seconds: list[float]) -> str:
+    """A first seed that waits for a cold machine is no error around a mean: the ends are the fastest and slowest."""
+    mean = f"{stats.olympic_mean(seconds):.1f}"
+    return mean if len(seconds) < 3 else f"{mean} ({min(seconds):.1f}–{max(seconds):.1f})"
 
 
 def _spread(values: list[float], digits: int) -> str:

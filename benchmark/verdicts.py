@@ -82,12 +82,14 @@ def _busy(name: str, workload: dict[str, Any], runs: list[dict[str, Any]]) -> li
     warm, cold = (sum(values) / len(measured) for values in zip(*measured, strict=True))
     outcome: bool | None = warm >= BUSY_WARM and cold >= BUSY_COLD
     seconds = workload["training"]["steps"] * sum(runs[0]["breakdown_s"].values())
-    actual = f"{warm:.1%}, {cold:.1%} with reading the data"
+    actual = f"{100 * warm:.1f} %, {100 * cold:.1f} % with reading the data"
     if seconds < BUSY_LEAST_S:
         outcome, actual = None, f"{actual}, in steps of {seconds:.1f} s together: too short to say"
     elif any(w >= BUSY_WARM and c >= BUSY_COLD for w, c in measured):
         outcome = outcome or None
-    expected = f"computing ≥ {BUSY_WARM:.0%} of the steps, ≥ {BUSY_COLD:.0%} with reading the data"
+    expected = (
+        f"computing ≥ {100 * BUSY_WARM:.0f} % of the steps, ≥ {100 * BUSY_COLD:.0f} % with reading the data"
+    )
     return [verdict(f"device kept busy by {name}", outcome, expected, actual)]
 
 

@@ -196,6 +196,7 @@ def test_the_result_table_has_intervals_from_three_seeds_on(complete: dict[str, 
     first, _, last = summary.rows(complete)
     assert re.fullmatch(r"\d\d\.\d\d \(\d\d\.\d\d–\d\d\.\d\d\) %", first["quality"])
     assert last["quality"] == "2.7164 bits/byte"
+    assert re.fullmatch(r"[\d.]+ \([\d.]+–[\d.]+\) s", first["time"])
     assert all(row["quality"] in report.render(complete).replace("\u2060", "").replace("\u00a0", " ")
                for row in (first, last))  # fmt: skip
 
