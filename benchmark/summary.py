@@ -59,7 +59,7 @@ def _with_interval(values: list[float], metric: str) -> str:
 
 
 def _range(seconds: list[float]) -> str:
-    """A first seed that waits for a cold machine is no error around a mean: the ends are the fastest and slowest."""
+    """The ends are the fastest and slowest: a first seed that waits for a cold machine is no error."""
     mean = f"{stats.olympic_mean(seconds):.1f}"
     return mean if len(seconds) < 3 else f"{mean} ({min(seconds):.1f}–{max(seconds):.1f})"
 
