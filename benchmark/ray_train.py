@@ -9,7 +9,9 @@ they resume from the last checkpoint and skip the seeds that have a result.
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from benchmark.errors import BenchmarkError
@@ -19,6 +21,10 @@ from benchmark.store import get_json, open_store
 MAX_FAILURES = 2
 # Ray waits a minute for the nodes that a start of the ranks needs: a node may take that long to come back.
 MAX_STARTS = 5
+LOW_MEMORY = re.compile(
+    r"low on memory\. Memory on the node \(IP: ([^,]+).*? was ([\d.]+ ?GB) used / ([\d.]+ ?GB)"
+)
+KEPT = 1000  # characters of both ends of Ray's own text
 CPU_SHARE = 0.7  # of the smallest node: the driver and a serving replica live there too
 
 
@@ -43,6 +49,19 @@ def work(config: dict[str, Any]) -> None:
     finally:
         if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
             torch.distributed.barrier()
+
+
+def reason(text: str, names: Mapping[str, str]) -> str:
+    """What ended the training, from Ray's text; `names`: the host of each address."""
+    low = LOW_MEMORY.search(text)
+    if low:
+        address, used, limit = low.groups()
+        return (
+            f"out of memory on {names.get(address, address)}: {used} of {limit} were in use, and Ray killed "
+            "what it runs there. Give the node more in compute.nodes[].memory (one that is alone also holds "
+            "the job's driver and all replicas), or lower training.batch_size"
+        )
+    return text if len(text) <= 2 * KEPT else f"{text[:KEPT]}\n…\n{text[-KEPT:]}"
 
 
 def main(arguments: list[str]) -> int:
@@ -84,7 +103,13 @@ def main(arguments: list[str]) -> int:
     try:
         trainer.fit()
     except Exception as error:
-        say("error", {"type": "TrainingError", "workload": spec.workload.name, "message": str(error)[-2000:]})
+        names = {n["NodeManagerAddress"]: n["NodeManagerHostname"] for n in ray.nodes()}
+        problem = {
+            "type": "TrainingError",
+            "workload": spec.workload.name,
+            "message": reason(str(error), names),
+        }
+        say("error", problem)
         return 1
     failed = [k for k in store.list(spec.prefix) if k.endswith("/error.json")]
     return 1 if failed else 0

@@ -22,6 +22,7 @@ from operations.stack_file import ISSUED, SEED, StackFile
 GIB = 2**30
 # Free space that a stack wants for data, snapshots, logs and state.
 STACK_DISK = 5 * GIB
+ALONE = 4 * GIB  # of memory
 IMAGE_DISK = {"compute": 9 * GIB}
 OTHER_IMAGE_DISK = GIB // 2
 MINIMUM_API = (1, 41)
@@ -107,14 +108,22 @@ def disk(free: int | None, folder: str, missing_images: Sequence[str]) -> Check:
 
 
 def memory(config: StackConfig | None, available: int | None, running: bool) -> Check:
-    """A warning only: limits are no reservations."""
+    """Warnings only: limits are no reservations, and what a job needs is the job's matter."""
+    nodes = config.compute.nodes if config else []
+    alone = [
+        f"{DATACENTER}.compute.nodes[0].memory: the only node also holds each job's driver and all replicas; "
+        f"give it {ALONE // GIB}GiB or more"
+        for node in nodes
+        if len(nodes) == 1 and node.memory < ALONE
+    ]
     if config is None or available is None or running:
-        return Check("memory", note="the stack is up" if running else "", skipped=not running)
-    limits = sum(n.memory for n in config.compute.nodes) + config.compute.head.memory
+        return Check("memory", warnings=tuple(alone), note="the stack is up" if running else "",
+                     skipped=not running)  # fmt: skip
+    limits = sum(n.memory for n in nodes) + config.compute.head.memory
     limits += config.object_store.nodes * config.object_store.memory
     note = f"{available / GIB:.1f} GiB available, the services' limits are {limits / GIB:.1f} GiB"
-    warnings = () if available >= limits else (f"memory: {note}; under load something may be killed",)
-    return Check("memory", note=note, warnings=warnings)
+    short = [] if available >= limits else [f"memory: {note}; under load something may be killed"]
+    return Check("memory", note=note, warnings=(*alone, *short))
 
 
 def ports(

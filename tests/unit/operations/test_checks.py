@@ -26,6 +26,14 @@ def free(_address: str, _port: int) -> None:
     return None
 
 
+def test_a_node_that_is_alone_wants_more_memory() -> None:
+    for count, size, warned in ((1, "3GiB", True), (1, "4GiB", False), (2, "3GiB", False)):
+        nodes = [{"name": f"node{i}", "memory": size} for i in range(count)]
+        config = StackConfig.model_validate({"compute": {"nodes": nodes}})
+        check = checks.memory(config, 64 * GIB, running=True)
+        assert ("the only node" in "".join(check.warnings)) == warned
+
+
 def test_an_old_engine_is_refused() -> None:
     assert checks.engine({"ApiVersion": "1.40"}).issues
     assert not checks.engine({"ApiVersion": "1.41"}).issues
