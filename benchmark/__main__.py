@@ -23,13 +23,13 @@ python -m benchmark freeze --root LIBRARY            print the frozen list of a 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmark.arguments import parser
 from benchmark.config import WORKLOADS_DIR, SourceCodeData, load_all
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from benchmark.run import Options
     from benchmark.schedule import Plan
     from benchmark.stack import Stack
+
+T = TypeVar("T")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,25 +67,21 @@ def _files(names: str) -> list[Path]:
     return [Path(p) if "/" in p or "." in p else WORKLOADS_DIR / f"{p}.yaml" for p in parts]
 
 
+def _fill(kind: type[T], options: argparse.Namespace, **given: Any) -> T:
+    """An Options of a command: each field from the argument of its name, unless it is given or has none."""
+    fields = {f.name: getattr(options, f.name) for f in dataclasses.fields(kind) if f.name in options}  # type: ignore[arg-type]
+    return kind(**{**fields, **given})
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    return options.out or Path("out") / options.stack
+
+
 def _run_options(options: argparse.Namespace, with_bare: bool) -> Options:
     from benchmark.run import Options
 
-    return Options(
-        stack=options.stack,
-        tier=options.tier,
-        workload_files=_files(options.workloads),
-        out=options.out or Path("out") / options.stack,
-        world_size=options.world_size,
-        threads=options.threads,
-        inventory=options.inventory,
-        access=options.access,
-        unfrozen_data=options.unfrozen_data,
-        with_bare=with_bare,
-        gate=getattr(options, "gate", None),
-        find_rate=getattr(options, "find_rate", False),
-        min_replicas=getattr(options, "min_replicas", None),
-        max_replicas=getattr(options, "max_replicas", None),
-    )
+    files = _files(options.workloads)
+    return _fill(Options, options, workload_files=files, out=_folder(options), with_bare=with_bare)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -94,7 +92,7 @@ def _run(options: argparse.Namespace) -> int:
         return 130
     from benchmark import run
 
-    return run.run(replace(_run_options(options, options.with_bare), schedule=record))
+    return run.run(dataclasses.replace(_run_options(options, options.with_bare), schedule=record))
 
 
 def _wait(options: argparse.Namespace) -> dict[str, Any]:
@@ -155,25 +153,10 @@ def _bare(options: argparse.Namespace) -> int:
 def _faults(options: argparse.Namespace) -> int:
     from benchmark import faults
 
-    return faults.run(
-        faults.Options(
-            stack=options.stack,
-            tier=options.tier,
-            workload_file=_files(options.workload)[0],
-            out=options.out or Path("out") / options.stack,
-            cases=CASES if options.case == "all" else (options.case,),
-            seed=options.seed,
-            steps=options.steps,
-            checkpoint_every=options.checkpoint_every,
-            outage_s=options.outage,
-            into=options.into,
-            world_size=options.world_size,
-            threads=options.threads,
-            inventory=options.inventory,
-            access=options.access,
-            unfrozen_data=options.unfrozen_data,
-        )
-    )
+    (file,) = _files(options.workload)
+    cases = CASES if options.case == "all" else (options.case,)
+    return faults.run(_fill(faults.Options, options, workload_file=file, out=_folder(options), cases=cases,
+                            outage_s=options.outage))  # fmt: skip
 
 
 def _resilience(options: argparse.Namespace) -> int:
@@ -206,7 +189,7 @@ def _serving_probe(
     from benchmark import result as results
     from benchmark.verdict import text_of
 
-    out = options.out or Path("out") / options.stack
+    out = _folder(options)
     path = options.into or out / "result.json"
     result = results.load(path)
     if not result.get("serving"):
@@ -226,36 +209,14 @@ def _serving_probe(
 def _efficiency(options: argparse.Namespace) -> int:
     from benchmark import efficiency
 
-    return efficiency.main(
-        efficiency.Options(
-            workload_file=_files(options.workload)[0],
-            tier=options.tier,
-            out=options.out,
-            pairs=options.pairs,
-            steps=options.steps,
-            threads=options.threads,
-            into=options.into,
-            unfrozen_data=options.unfrozen_data,
-            only=options.only,
-        )
-    )
+    (file,) = _files(options.workload)
+    return efficiency.main(_fill(efficiency.Options, options, workload_file=file))
 
 
 def _abba(options: argparse.Namespace) -> int:
     from benchmark import abba
 
-    return abba.main(
-        abba.Options(
-            baseline=options.baseline,
-            candidate=options.candidate,
-            tier=options.tier,
-            workload_files=_files(options.workloads),
-            out=options.out,
-            pairs=options.pairs,
-            world_size=options.world_size,
-            threads=options.threads,
-        )
-    )
+    return abba.main(_fill(abba.Options, options, workload_files=_files(options.workloads)))
 
 
 def _compare(options: argparse.Namespace) -> int:
