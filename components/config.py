@@ -148,7 +148,7 @@ class Node(Model):
 
     name: Name
     cpus: Cpus = 1.0
-    memory: ByteSize = 3 * 2**30
+    memory: ByteSize = 4 * 2**30
     shm: ByteSize = 512 * 2**20
     gpus: tuple[Annotated[int, Field(ge=0, strict=True)], ...] = ()
 
