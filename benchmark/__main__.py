@@ -74,7 +74,8 @@ def _fill(kind: type[T], options: argparse.Namespace, **given: Any) -> T:
 
 
 def _folder(options: argparse.Namespace) -> Path:
-    return options.out or Path("out") / options.stack
+    out: Path | None = options.out
+    return out or Path("out") / options.stack
 
 
 def _run_options(options: argparse.Namespace, with_bare: bool) -> Options:
