@@ -22,7 +22,6 @@ from benchmark.verdict import text_of
 Result = dict[str, Any]
 Key = tuple[str, Any]
 BOUND = 0.95
-P_BOUND = 0.01
 SPEED_CHECKS = ("latency of ", "cost of the stack, ", "device kept busy by ")  # names of `benchmark.verdicts`
 BITS_MARGIN = 0.01  # of the baseline's bits per byte
 
@@ -101,10 +100,10 @@ def _quality(name: str, baseline: Result, candidate: Result) -> dict[str, Any]:
     worse = stats.beats_target_p(gains, -margin, False)
     kept = stats.beats_target_p(gains, -margin, True)
     missed = (mean < target["value"] <= then) if higher else (mean > target["value"] >= then)
-    if missed or (worse is not None and worse < P_BOUND):
+    if missed or (worse is not None and worse < stats.P_BOUND):
         verdict = "fail"
     else:
-        verdict = "pass" if kept is not None and kept < P_BOUND else "inconclusive"
+        verdict = "pass" if kept is not None and kept < stats.P_BOUND else "inconclusive"
     actual = f"{then:.4f} → {mean:.4f} over {_pairs(len(shared))}"
     if missed:
         actual += f", {'below' if higher else 'above'} the target"

@@ -15,6 +15,8 @@ T = TypeVar("T")
 P99_SAMPLES = 662
 # Below this number of pairs no verdict on speed is given.
 LEAST_PAIRS = 8
+# A difference is said to be one below this probability of being chance.
+P_BOUND = 0.01
 
 
 def alternating(kinds: Sequence[T], rounds: int) -> list[tuple[int, T]]:
@@ -104,7 +106,7 @@ def gate(baseline: Sequence[float], candidate: Sequence[float], bound: float = 0
     p = sign_flip_p(np.log(np.asarray(candidate) / np.asarray(baseline)).tolist())
     if len(baseline) < LEAST_PAIRS:
         verdict = "inconclusive"
-    elif interval["high"] < bound and p < 0.01:
+    elif interval["high"] < bound and p < P_BOUND:
         verdict = "fail"
     else:
         verdict = "pass" if interval["low"] >= bound else "inconclusive"

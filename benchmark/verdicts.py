@@ -10,7 +10,6 @@ from typing import Any
 from benchmark import efficiency_verdicts, serving_verdicts, stats
 from benchmark.verdict import verdict
 
-P_BOUND = 0.01
 RATIO_BOUND = 0.97
 BUSY_WARM, BUSY_COLD = 0.95, 0.90  # compute time ÷ running time, data in memory or yet to be read
 BUSY_LEAST_S = 2
@@ -53,7 +52,7 @@ def _quality(name: str, workload: dict[str, Any], runs: list[dict[str, Any]]) ->
     wanted, values = len(workload["seeds"]), [r["quality"]["value"] for r in runs]
     expected = f"mean {metric} {sign} {target['value']:g} over {wanted} seed{'s' if wanted > 1 else ''}"
     if wanted >= 3:
-        expected += f", p < {P_BOUND}"
+        expected += f", p < {stats.P_BOUND}"
     if not values:
         return verdict(f"quality of {name}", False, expected, "no run finished")
     mean = sum(values) / len(values)
@@ -65,7 +64,7 @@ def _quality(name: str, workload: dict[str, Any], runs: list[dict[str, Any]]) ->
     outcome: bool | None = better
     if len(values) < wanted:
         outcome = None if better else False
-    elif better and p is not None and p >= P_BOUND:
+    elif better and p is not None and p >= stats.P_BOUND:
         outcome = None
     return verdict(f"quality of {name}", outcome, expected, actual)
 
