@@ -67,6 +67,14 @@ def _files(names: str) -> list[Path]:
     return [Path(p) if "/" in p or "." in p else WORKLOADS_DIR / f"{p}.yaml" for p in parts]
 
 
+def _file(names: str) -> Path:
+    """Of a command that takes one workload."""
+    files = _files(names)
+    if len(files) != 1:
+        raise ConfigError([f"--workload: {names!r}: give one name or file"])
+    return files[0]
+
+
 def _fill(kind: type[T], options: argparse.Namespace, **given: Any) -> T:
     """An Options of a command: each field from the argument of its name, unless it is given or has none."""
     fields = {f.name: getattr(options, f.name) for f in dataclasses.fields(kind) if f.name in options}  # type: ignore[arg-type]
@@ -154,10 +162,11 @@ def _bare(options: argparse.Namespace) -> int:
 def _faults(options: argparse.Namespace) -> int:
     from benchmark import faults
 
-    (file,) = _files(options.workload)
     cases = CASES if options.case == "all" else (options.case,)
-    return faults.run(_fill(faults.Options, options, workload_file=file, out=_folder(options), cases=cases,
-                            outage_s=options.outage))  # fmt: skip
+    return faults.run(
+        _fill(faults.Options, options, workload_file=_file(options.workload), out=_folder(options),
+              cases=cases, outage_s=options.outage)
+    )  # fmt: skip
 
 
 def _resilience(options: argparse.Namespace) -> int:
@@ -210,8 +219,7 @@ def _serving_probe(
 def _efficiency(options: argparse.Namespace) -> int:
     from benchmark import efficiency
 
-    (file,) = _files(options.workload)
-    return efficiency.main(_fill(efficiency.Options, options, workload_file=file))
+    return efficiency.main(_fill(efficiency.Options, options, workload_file=_file(options.workload)))
 
 
 def _abba(options: argparse.Namespace) -> int:

@@ -15,8 +15,7 @@ from typing import Any
 
 from benchmark.client import Connection, Endpoint
 from benchmark.console import say
-from benchmark.errors import StackError
-from benchmark.resilience import bodies
+from benchmark.resilience import bodies, served_workload
 from benchmark.stack import Stack
 
 CLIENTS = 40
@@ -84,12 +83,8 @@ def watch(
 
 def examine(stack: Stack, result: dict[str, Any], workload: str | None) -> dict[str, Any]:
     """The load, and how many replicas ran under it; `serving.autoscale` of a result."""
-    serving = result["serving"]
-    served = [row["workload"] for row in serving.get("models", [])]
-    name = workload or (served[-1] if served else "")  # the last one: the language model takes longest
-    if name not in served:
-        raise StackError(f"{name or 'autoscale'}: not served; served: {', '.join(served) or 'none'}")
-    limits, ray, endpoint = serving["autoscaling"], stack.ray(), stack.inference()
+    name = served_workload(result, workload, -1)  # the last one: the language model takes longest
+    limits, ray, endpoint = result["serving"]["autoscaling"], stack.ray(), stack.inference()
     requests = bodies(result["configuration"]["workloads"][name]["model"])
     before = len(ray.replicas())
     say(f"{name}: {CLIENTS} requests under way, {before} replicas, limits {in_words(limits)}")

@@ -22,7 +22,7 @@ import numpy as np
 from benchmark import containers, stats
 from benchmark.client import Connection, Endpoint
 from benchmark.errors import StackError
-from benchmark.resilience import bodies
+from benchmark.resilience import bodies, served_workload
 from benchmark.stack import Stack
 
 PAIRS = 1000
@@ -109,10 +109,7 @@ def compare(balanced: Sequence[float], direct: Sequence[float], seed: int = 0) -
 
 def examine(stack: Stack, result: dict[str, Any], workload: str | None) -> dict[str, Any]:
     """Run the client in the load balancer's network; a row of `serving.direct`."""
-    served = [row["workload"] for row in (result.get("serving") or {}).get("models", [])]
-    name = workload or (served[0] if served else "")
-    if name not in served:
-        raise StackError(f"{name or 'direct'}: not served; served: {', '.join(served) or 'none'}")
+    name = served_workload(result, workload, 0)
     body = bodies(result["configuration"]["workloads"][name]["model"])[0]
     (balancer,) = containers.of_role(stack.inventory, "load-balancer")
     command = [*containers.network_of(balancer["container"]), sys.executable, "-m", "benchmark.direct"]

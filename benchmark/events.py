@@ -49,7 +49,12 @@ class EventLog:
             self.add(POINT, "step", done)
 
     def text(self) -> str:
-        return "".join(json.dumps(event, sort_keys=True) + "\n" for event in tuple(self.events))
+        return as_lines(tuple(self.events))
+
+
+def as_lines(log: Iterable[dict[str, Any]]) -> str:
+    """One JSON a line; `parse` reads it."""
+    return "".join(json.dumps(event, sort_keys=True) + "\n" for event in log)
 
 
 def parse(text: str) -> list[dict[str, Any]]:
@@ -86,4 +91,4 @@ def append(path: Path, log: Iterable[dict[str, Any]], fresh: bool) -> None:
     """Add events to a file of one JSON a line; `fresh` drops what it held."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w" if fresh else "a", encoding="utf-8") as file:
-        file.writelines(json.dumps(event, sort_keys=True) + "\n" for event in log)
+        file.write(as_lines(log))

@@ -6,7 +6,7 @@ computed afterwards from the event logs of all attempts (`benchmark.recovery`), 
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,8 +131,7 @@ def one(case: str, spec: Spec, stack: Stack, engine: Injector, outage_s: float) 
             problem = "training ended before the fault could be caused: take more --steps"
     except BenchmarkError as error:  # what the attempts have left is kept
         problem = str(error)
-    healthy = trigger.healing.result() if trigger.healing else None
-    return {"case": case, **trigger.record(healthy), "problem": problem, **outcome(spec, store, trigger)}
+    return {"case": case, **trigger.record(), "problem": problem, **outcome(spec, store, trigger)}
 
 
 class Trigger:
@@ -143,7 +142,8 @@ class Trigger:
         self.submissions = 1
         self.target: injector.Target | None = None
         self.fault_ms: int | None = None
-        self.healing: Future[float | None] | None = None
+        self.healing: threading.Thread | None = None
+        self.healthy: float | None = None
         self.store = stack.store()
 
     def message(self, kind: str, content: dict[str, Any]) -> None:
@@ -154,7 +154,14 @@ class Trigger:
             say(f"{self.case}: kill {'rank 0 on ' if self.target.process else ''}{self.target.service}")
             self.fault_ms = self.engine.cause(self.target, self.outage_s)
             if not self.target.process:  # watched beside the training, which may go on before or after it
-                self.healing = ThreadPoolExecutor(1).submit(self.engine.await_healthy, self.target.container)
+                # A daemon: whoever interrupts the command does not wait for it.
+                self.healing = threading.Thread(
+                    target=self._await, args=(self.target.container,), daemon=True
+                )
+                self.healing.start()
+
+    def _await(self, container: str) -> None:
+        self.healthy = self.engine.await_healthy(container)
 
     def _is_time(self, step: int) -> bool:
         if step < self.spec.workload.training.checkpoint_every + BEYOND:
@@ -173,8 +180,11 @@ class Trigger:
         services = self.stack.inventory.get("services", [])
         return injector.choose(self.case, services, [rank["host"] for rank in ranks], driver)
 
-    def record(self, healthy: float | None) -> dict[str, Any]:
-        target = self.target
+    def record(self) -> dict[str, Any]:
+        """What was killed, and when its container was healthy again, which is awaited."""
+        if self.healing:
+            self.healing.join()
+        target, healthy = self.target, self.healthy
         return {
             "lost": target.lost if target else injector.LOST.get(self.case, ""),
             "service": target.service if target else None,

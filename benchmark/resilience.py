@@ -161,6 +161,15 @@ def candidates(result: dict[str, Any], workload: str | None = None) -> tuple[str
     return names[0], served, {**served, names[0]: others[names[0]]}
 
 
+def served_workload(result: dict[str, Any], asked: str | None, otherwise: int) -> str:
+    """The workload `asked` for, or the served one at this place; StackError if it is not served."""
+    served = [row["workload"] for row in (result.get("serving") or {}).get("models", [])]
+    name = asked or (served[otherwise] if served else "no workload")
+    if name not in served:
+        raise StackError(f"{name}: not served; served: {', '.join(served) or 'none'}")
+    return name
+
+
 def bodies(model: dict[str, Any]) -> list[bytes]:
     """Requests that fit the model of a workload's configuration."""
     if model["kind"] == "gpt":

@@ -53,6 +53,7 @@ class StepTimer:
         sampled = rows[(-warmup) % self.every :: self.every] or rows
         phases = {name: float(np.mean([row[name] for row in sampled])) for name in PHASES}
         busy = sum(phases[name] for name in ("forward", "backward", "optimiser"))
+        utilisation = busy / sum(phases.values())
         stepping_s = sum(sum(row.values()) for row in self.rows)
         stride = -(-len(totals) // RAW_LIMIT)
         return {
@@ -60,8 +61,8 @@ class StepTimer:
             "median": float(np.median(totals)),
             "p95": float(np.percentile(totals, 95)),
             "phases_s": phases,
-            "utilisation": busy / sum(phases.values()),
-            "utilisation_cold": busy / sum(phases.values()) * stepping_s / (stepping_s + load_s),
+            "utilisation": utilisation,
+            "utilisation_cold": utilisation * stepping_s / (stepping_s + load_s),
             "steps": len(rows),
             "warmup_steps": warmup,
             "raw_s": [round(float(t), 6) for t in totals[::stride]],

@@ -110,12 +110,12 @@ def disk(free: int | None, folder: str, missing_images: Sequence[str]) -> Check:
 def memory(config: StackConfig | None, available: int | None, running: bool) -> Check:
     """Warnings only: limits are no reservations, and what a job needs is the job's matter."""
     nodes = config.compute.nodes if config else []
-    alone = [
-        f"{DATACENTER}.compute.nodes[0].memory: the only node also holds each job's driver and all replicas; "
-        f"give it {ALONE // GIB}GiB or more"
-        for node in nodes
-        if len(nodes) == 1 and node.memory < ALONE
-    ]
+    alone = []
+    if len(nodes) == 1 and nodes[0].memory < ALONE:
+        alone.append(
+            f"{DATACENTER}.compute.nodes[0].memory: the only node also holds each job's driver and all "
+            f"replicas; give it {ALONE // GIB}GiB or more"
+        )
     if config is None or available is None or running:
         return Check("memory", warnings=tuple(alone), note="the stack is up" if running else "",
                      skipped=not running)  # fmt: skip

@@ -127,6 +127,11 @@ def build(name: str, image: str) -> float:
     return time.monotonic() - started
 
 
+def build_aloud(name: str, image: str) -> None:
+    print(f"  {image}: building …", flush=True)
+    print(f"\r  {image}: built in {build(name, image):.0f} s")
+
+
 def refresh() -> None:
     """Build what was edited since its context was assembled: a workload's module, a Dockerfile.
 
@@ -142,8 +147,8 @@ def refresh() -> None:
             continue
         image = reference(name, BUILD)
         if image != before and not exists(image):
-            print(f"  {image}: its sources were edited: building …", flush=True)
-            print(f"\r  {image}: built in {build(name, image):.0f} s")
+            print(f"  {image}: its sources were edited", flush=True)
+            build_aloud(name, image)
 
 
 def main() -> int:
@@ -156,8 +161,7 @@ def main() -> int:
             if exists(image):
                 print(f"  {image}: present")
             else:
-                print(f"  {image}: building …", flush=True)
-                print(f"\r  {image}: built in {build(name, image):.0f} s")
+                build_aloud(name, image)
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
