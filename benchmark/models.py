@@ -9,12 +9,12 @@ per token for attention; embedding look-ups are free and nothing is recomputed.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from benchmark import kernels
 from benchmark.config import GptConfig, MlpConfig, ModelConfig
 
 
@@ -55,46 +55,14 @@ class Block(nn.Module):
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
         batch, length, width = x.shape
         h = self.norm_1(x)
-        h = torch.lerp(h, F.pad(h, (0, 0, 1, -1)), self.shift.to(h.dtype))
-        # Queries and keys are turned in one go: the same numbers, half the kernels.
-        qkv = self.qkv(h).view(batch, length, 3 * self.heads, -1)
-        q, k = (part.transpose(1, 2) for part in rotate(qkv[:, :, : -self.heads], rotation).chunk(2, dim=2))
-        v = qkv[:, :, -self.heads :].transpose(1, 2)
+        h = kernels.shift(h, self.shift.to(h.dtype))
+        q, k, v = (
+            part.transpose(1, 2)
+            for part in kernels.queries_keys_values(h, self.qkv.weight, self.heads, rotation)
+        )
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(y.transpose(1, 2).reshape(batch, length, width))
-        z: Tensor = self.down(squared_relu(self.up(self.norm_2(x))))
-        return x + z
-
-
-def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotary position embedding: turn the pairs (x1, x2) by an angle that grows with position.
-
-    x: (batch, length, heads, 2 * pairs), the x1 before the x2. rotation: (cos, cos) and (-sin, sin)
-    by position, each (length, 1, 2 * pairs).
-    """
-    cosine, sine = rotation
-    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, dims=-1), sine)
-
-
-class _SquaredRelu(torch.autograd.Function):
-    """relu(x)² that keeps one tensor and goes back in two passes instead of five."""
-
-    @staticmethod
-    def forward(context: Any, x: Tensor) -> Tensor:
-        positive = x.relu()
-        context.save_for_backward(positive)
-        return positive * positive
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:
-        (positive,) = context.saved_tensors
-        result: Tensor = (gradient * positive).mul_(2)
-        return result
-
-
-def squared_relu(x: Tensor) -> Tensor:
-    result: Tensor = _SquaredRelu.apply(x)  # type: ignore[no-untyped-call]
-    return result
+        return x + kernels.feed_forward(self.norm_2(x), self.up.weight, self.down.weight)
 
 
 class Gpt(nn.Module):

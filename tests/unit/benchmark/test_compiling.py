@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark import memory
 from benchmark.compiling import Choice, choose, missing_compiler
 from benchmark.place import Place
 
@@ -102,18 +101,3 @@ def test_a_compiler_is_looked_for_by_its_usual_variable(monkeypatch: pytest.Monk
     assert missing_compiler("cpu") == "no compiler: no-such-compiler not found"
     monkeypatch.setenv("CXX", "true")  # a program that is everywhere
     assert missing_compiler("cpu") == ""
-
-
-def test_memory_is_kept_where_the_c_library_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-
-    class Library:
-        def mallopt(self, option: int, value: int) -> int:
-            calls.append((option, value))
-            return 1
-
-    monkeypatch.setattr("benchmark.memory.ctypes.CDLL", lambda name: Library())
-    assert memory.keep_freed()
-    assert {option for option, _ in calls} == {-1, -2, -3}
-    monkeypatch.setattr("benchmark.memory.ctypes.CDLL", lambda name: object())
-    assert not memory.keep_freed()

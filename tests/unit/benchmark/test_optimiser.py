@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.models import squared_relu
 from benchmark.optimiser import Muon, orthogonalise
 
 
@@ -52,10 +51,3 @@ def test_muon_steps_matrices_of_one_shape_as_it_steps_them_apart() -> None:
     for a, b, before in zip(together, apart, start, strict=True):
         assert torch.allclose(a, b, atol=1e-6)
         assert not torch.allclose(a, before, atol=1e-2)
-
-
-def test_the_squared_relu_has_the_gradient_of_its_formula() -> None:
-    torch.manual_seed(0)
-    x = torch.randn(5, 7, dtype=torch.float64, requires_grad=True)
-    assert torch.equal(squared_relu(x), torch.relu(x) ** 2)
-    assert torch.autograd.gradcheck(squared_relu, (x,))
