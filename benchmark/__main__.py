@@ -1,7 +1,7 @@
 """Command line of the benchmark.
 
 python -m benchmark run --stack dev --tier ci        train, serve, measure, report
-python -m benchmark bare --stack dev --tier ci       the same training on this host, for the ratio
+python -m benchmark bare --stack dev --tier ci       the same training on this host
 python -m benchmark run --gate EARLIER.json          …and fail if it is worse than an earlier result
 python -m benchmark faults --stack dev --case all    kill a worker, a node, the head: does training go on?
 python -m benchmark run --window 22:00-06:00 --series prices.csv   …when it is cheapest
@@ -14,6 +14,7 @@ python -m benchmark report --markdown A.json [B.json]  print a short summary for
 python -m benchmark resilience --stack dev           kill a replica and roll out a model, under load
 python -m benchmark autoscale --stack dev            load the service: do the replicas follow?
 python -m benchmark direct --stack dev               what the load balancer adds to the latency
+python -m benchmark overhead --stack dev             train in the stack and bare, in turns: what does it cost?
 python -m benchmark efficiency --out DIR             tokens/s against a plain loop, and scaling
 python -m benchmark prepare --tier ci --store DIR    only prepare the data, into a directory
 python -m benchmark freeze --root LIBRARY            print the frozen list of a standard library
@@ -37,7 +38,6 @@ from benchmark.errors import BenchmarkError, ComparisonError, ConfigError, Stack
 from benchmark.injector import CASES
 
 if TYPE_CHECKING:
-    from benchmark.run import Options
     from benchmark.schedule import Plan
     from benchmark.stack import Stack
 
@@ -49,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         commands = {
             "run": _run, "bare": _bare, "schedule": _schedule, "faults": _faults, "resilience": _resilience,
-            "autoscale": _autoscale, "direct": _direct, "efficiency": _efficiency, "abba": _abba,
+            "autoscale": _autoscale, "direct": _direct, "overhead": _overhead, "efficiency": _efficiency,
+            "abba": _abba,
             "compare": _compare, "report": _report, "prepare": _prepare, "freeze": _freeze,
         }  # fmt: skip
         return commands[options.command](options)
@@ -86,13 +87,6 @@ def _folder(options: argparse.Namespace) -> Path:
     return out or Path("out") / options.stack
 
 
-def _run_options(options: argparse.Namespace, with_bare: bool) -> Options:
-    from benchmark.run import Options
-
-    files = _files(options.workloads)
-    return _fill(Options, options, workload_files=files, out=_folder(options), with_bare=with_bare)
-
-
 def _run(options: argparse.Namespace) -> int:
     try:
         record = _wait(options) if options.window or options.series else None
@@ -101,7 +95,8 @@ def _run(options: argparse.Namespace) -> int:
         return 130
     from benchmark import run
 
-    return run.run(dataclasses.replace(_run_options(options, options.with_bare), schedule=record))
+    files = _files(options.workloads)
+    return run.run(_fill(run.Options, options, workload_files=files, out=_folder(options), schedule=record))
 
 
 def _wait(options: argparse.Namespace) -> dict[str, Any]:
@@ -145,18 +140,29 @@ def _schedule(options: argparse.Namespace) -> int:
 
 def _bare(options: argparse.Namespace) -> int:
     """Adds to the result of a run in the stack when there is one, so that the ratio appears."""
-    from benchmark import console, run, stack
+    from benchmark import bare, console, stack
     from benchmark import result as results
+    from benchmark.store import DirectoryStore
 
-    settings = _run_options(options, True)
-    workloads = load_all(settings.workload_files, settings.tier)
-    connected = None if options.no_stack else stack.read(settings.stack, settings.inventory, settings.access)
-    path = settings.out / "result.json"
-    result = results.load(path) if path.exists() else results.new(settings.stack, settings.tier, "bare")
+    workloads, out = load_all(_files(options.workloads), options.tier), _folder(options)
+    connected = None if options.no_stack else stack.read(options.stack, options.inventory, options.access)
+    remote, nodes = (connected.store(), connected.compute_nodes) if connected else (None, 2)
+    host = bare.Host(DirectoryStore(out / "bare"), remote, options.world_size or max(1, nodes),
+                     options.threads, not options.unfrozen_data)  # fmt: skip
+    path = out / "result.json"
+    result = results.load(path) if path.exists() else results.new(options.stack, options.tier, "bare")
     result["errors"] = [e for e in result["errors"] if not e["where"].startswith("bare")]
-    run.run_bare(result, connected, workloads, settings, path)
+    result["bare"] = []
+    bare.train_all(result, workloads, host, path)
     console.finish(result, path)
     return 1 if any(e["where"].startswith("bare") for e in result["errors"]) else 0
+
+
+def _overhead(options: argparse.Namespace) -> int:
+    from benchmark import overhead
+
+    out = options.out or _folder(options) / "overhead"
+    return overhead.main(_fill(overhead.Options, options, workload_files=_files(options.workloads), out=out))
 
 
 def _faults(options: argparse.Namespace) -> int:

@@ -27,9 +27,6 @@ def _runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "run", parents=[_several(), _stacked(), timed], help="benchmark the stack and report"
     )
     run.add_argument(
-        "--with-bare", action="store_true", help="afterwards train on the host too, for the ratio"
-    )
-    run.add_argument(
         "--min-replicas", type=int, help="served always (default: one a compute node, at least 2)"
     )
     run.add_argument("--max-replicas", type=int, help="served under load (default: twice the least)")
@@ -59,6 +56,12 @@ def _experiments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         probe.add_argument("--workload", help="which served model (default: the first that fits)")
         if name == "resilience":
             probe.add_argument("--rate", type=float, help="requests/s (default: the lowest declared rate)")
+    overhead = commands.add_parser(
+        "overhead",
+        parents=[_several(), _stacked()],
+        help="train in the stack and bare, in turns; exit 1 if it costs too much",
+    )
+    overhead.add_argument("--pairs", type=_at_least(1), default=8, help="rounds (default: 8, the least)")
     abba = commands.add_parser(
         "abba", parents=[_several()], help="train two commits in turns, and judge the second; exit 1 if worse"
     )

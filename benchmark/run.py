@@ -20,7 +20,6 @@ from benchmark.data import dataset
 from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
 from benchmark.job import Spec
 from benchmark.stack import Stack
-from benchmark.store import DirectoryStore, Store
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,6 @@ class Options:
     inventory: Path | None = None
     access: Path | None = None
     unfrozen_data: bool = False
-    with_bare: bool = False
     gate: Path | None = None
     find_rate: bool = False
     min_replicas: int | None = None
@@ -65,8 +63,6 @@ def run(options: Options) -> int:
             result=result, stack=stack, workloads=workloads, options=options, run_id=run_id, path=path
         )
         serve_all(result=result, stack=stack, workloads=workloads, cards=cards, options=options, path=path)
-        if options.with_bare:
-            run_bare(result, stack, workloads, options, path)
         result["complete"] = not result["errors"]
     except (BenchmarkError, KeyboardInterrupt) as error:
         code = stopped(result, "run", error)
@@ -196,36 +192,6 @@ def serve_all(
                 serving.setdefault("max_rate", []).append(measured["max_rate"])
         except BenchmarkError as error:
             note(result, f"serving {workload.name}", error)
-        results.save(result, path)
-
-
-def run_bare(
-    result: dict[str, Any], stack: Stack | None, workloads: list[Workload], options: Options, path: Path
-) -> None:
-    """The same training code on this host, with the same data, ranks and threads."""
-    local = DirectoryStore(options.out / "bare")
-    remote: Store | None = stack.store() if stack else None
-    ranks = options.world_size or (max(1, stack.compute_nodes) if stack else 2)
-    run_id = results.new_run_id("bare-")
-    result["bare"] = []
-    for workload in workloads:
-        say(f"{workload.name}: training on the host, {ranks} ranks")
-        spec = Spec(run_id=run_id, workload=workload, store=str(local.root.absolute()), world_size=ranks,
-                    threads=options.threads, frozen_data=not options.unfrozen_data)  # fmt: skip
-        try:
-            prefix = dataset.location(workload, spec.frozen_data)
-            if remote and not local.exists(f"{prefix}/manifest.json"):
-                launch.copy_data(remote, local, prefix)
-            problem = launch.on_host(spec, show)
-            found = launch.collect(spec, local)
-            result["bare"] += found["runs"]
-            if problem:
-                results.add_error(result, f"bare {workload.name}", problem)
-                say(problem)
-            if workload.name not in result["data"] and found["manifest"]:
-                result["data"][workload.name] = found["manifest"]
-        except BenchmarkError as error:
-            note(result, f"bare {workload.name}", error)
         results.save(result, path)
 
 

@@ -1,10 +1,15 @@
-"""What the tests play: NVML with one GPU, and the service of the trained models."""
+"""What the tests play: NVML with one GPU, the service of the trained models, a stack and its jobs."""
 
 from __future__ import annotations
 
 import http.server
 import json
 from typing import Any
+
+from benchmark import job
+from benchmark.errors import BenchmarkError
+from benchmark.place import Place
+from benchmark.store import DirectoryStore
 
 
 class FakeNvml:
@@ -79,3 +84,34 @@ class Service(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+
+class FakeStack:
+    """What `run` asks of a stack; training happens in this process, serving is refused."""
+
+    name, compute_nodes = "fake", 1
+
+    def __init__(self, store: DirectoryStore) -> None:
+        self.directory = store
+        self.inventory: dict[str, Any] = {"services": [], "flows": []}
+
+    def images(self) -> dict[str, str]:
+        return {}
+
+    def ray(self) -> None:
+        return None
+
+    def store(self) -> DirectoryStore:
+        return self.directory
+
+    def inference(self) -> Any:
+        raise BenchmarkError("no serving here")
+
+
+def in_this_process(spec: job.Spec, ray: object, store: DirectoryStore, on_message: object) -> str | None:
+    """`launch.in_stack` or `launch.on_host`, played."""
+    try:
+        job.run(spec.model_copy(update={"store": str(store.root)}), Place())
+    except BenchmarkError as error:
+        return f"{type(error).__name__}: {error}"
+    return None

@@ -17,35 +17,13 @@ from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.config import Workload, load
 from benchmark.data import dataset
-from benchmark.errors import BenchmarkError, StoreError
-from benchmark.place import Place
+from benchmark.errors import StoreError
 from benchmark.store import DirectoryStore, S3Store, put_json
 from tests.unit.benchmark.conftest import changed
+from tests.unit.benchmark.fakes import FakeStack, in_this_process
 
 RUN_ID = "20260101-000000"
 Fault = Callable[[DirectoryStore, Workload], None]
-
-
-class FakeStack:
-    """What `run` asks of a stack; training happens in this process, serving is refused."""
-
-    name, compute_nodes = "fake", 1
-
-    def __init__(self, store: DirectoryStore) -> None:
-        self.directory = store
-        self.inventory: dict[str, Any] = {"services": [], "flows": []}
-
-    def images(self) -> dict[str, str]:
-        return {}
-
-    def ray(self) -> None:
-        return None
-
-    def store(self) -> DirectoryStore:
-        return self.directory
-
-    def inference(self) -> Any:
-        raise BenchmarkError("no serving here")
 
 
 @pytest.fixture
@@ -54,14 +32,7 @@ def bench(
 ) -> Callable[..., dict[str, Any]]:
     """Run the benchmark on three seeds with a fault planted first; its result as read back."""
 
-    def in_stack(spec: job.Spec, ray: object, store: DirectoryStore, on_message: object) -> str | None:
-        try:
-            job.run(spec.model_copy(update={"store": str(store.root)}), Place())
-        except BenchmarkError as error:
-            return f"{type(error).__name__}: {error}"
-        return None
-
-    monkeypatch.setattr(launch, "in_stack", in_stack)
+    monkeypatch.setattr(launch, "in_stack", in_this_process)
     monkeypatch.setattr(stacks, "read", lambda *_: FakeStack(store))
     monkeypatch.setattr(results, "new_run_id", lambda prefix="": RUN_ID)
 

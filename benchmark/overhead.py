@@ -1,0 +1,101 @@
+"""`python -m benchmark overhead`: what does the stack cost the training?
+
+The same training runs in the stack and bare on this host, with as many ranks and threads, in turns:
+stack, bare, bare, stack, and so on, so that a machine whose speed wanders does so for both. Each round
+has its own seed. The services of the stack are there all the time: what their idling costs, both pay.
+
+What is measured becomes a result, judged by pairs of the same seed, and its report.
+
+Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark import bare, launch, report
+from benchmark import result as results
+from benchmark import stack as stacks
+from benchmark.abba import in_words
+from benchmark.config import Workload, load_all
+from benchmark.console import finish, note, say, show, stopped
+from benchmark.errors import BenchmarkError
+from benchmark.job import Spec
+from benchmark.run import absorb, describe_stack
+from benchmark.stack import Stack
+from benchmark.stats import LEAST_PAIRS, alternating
+from benchmark.store import DirectoryStore
+
+SIDES = ("stack", "bare")
+
+
+@dataclass(frozen=True)
+class Options:
+    stack: str
+    tier: str
+    workload_files: list[Path]
+    out: Path
+    pairs: int = LEAST_PAIRS
+    world_size: int | None = None
+    threads: int = 1
+    inventory: Path | None = None
+    access: Path | None = None
+    unfrozen_data: bool = False
+
+
+def main(options: Options) -> int:
+    run_id = results.new_run_id("overhead-")
+    result, path = results.new(options.stack, options.tier, run_id), options.out / "result.json"
+    result["turns"] = {"rounds": options.pairs}
+    code = 0
+    try:
+        seeds = list(range(1, options.pairs + 1))
+        loaded = load_all(options.workload_files, options.tier)
+        workloads = [w.model_copy(update={"seeds": seeds}) for w in loaded]
+        result["configuration"]["workloads"] = {w.name: w.model_dump(mode="json") for w in workloads}
+        stack = stacks.read(options.stack, options.inventory, options.access)
+        describe_stack(result, stack)
+        for workload in workloads:
+            measure(result, workload, stack, options, path)
+        result["complete"] = not result["errors"]
+    except (BenchmarkError, KeyboardInterrupt) as error:
+        code = stopped(result, "overhead", error)
+    result["finished"] = results.now()
+    results.save(result, path)
+    finish(result, path, report.write(path))
+    failed = not result["complete"] or any(v["verdict"] == "fail" for v in result["verdicts"])
+    return code or int(failed)
+
+
+def measure(result: dict[str, Any], workload: Workload, stack: Stack, options: Options, path: Path) -> None:
+    """All rounds of one workload; what was measured is in the result as it comes."""
+    ranks = options.world_size or max(1, stack.compute_nodes)
+    store, frozen = stack.store(), not options.unfrozen_data
+    host = bare.Host(DirectoryStore(options.out / "bare"), store, ranks, options.threads, frozen)
+    todo = alternating(SIDES, options.pairs)
+    say(f"{workload.name}: training in the stack and bare, {ranks} ranks each")
+    for number, (turn, side) in enumerate(todo, start=1):
+        one = workload.model_copy(update={"seeds": [workload.seeds[turn]]})
+        run_id = f"{result['run_id']}-{number}"
+        runs = result["training" if side == "stack" else "bare"]
+        before = len(runs)
+        if side == "bare":
+            bare.train(result, one, host, run_id, errors_only)
+        else:
+            spec = Spec(run_id=run_id, workload=one, world_size=ranks, threads=options.threads,
+                        frozen_data=frozen)  # fmt: skip
+            try:
+                if problem := launch.in_stack(spec, stack.ray(), store, errors_only):
+                    results.add_error(result, workload.name, problem)
+                absorb(result, workload.name, launch.collect(spec, store))
+            except BenchmarkError as error:
+                note(result, workload.name, error)
+        say(f"{number} of {len(todo)}: {side}, {in_words(runs[before:]) or 'no run'}")
+        results.save(result, path)
+
+
+def errors_only(kind: str, content: dict[str, Any]) -> None:
+    if kind == "error":
+        show(kind, content)
