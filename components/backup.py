@@ -138,6 +138,8 @@ class BackupJob(pulumi.ComponentResource):
             cpus=settings.cpus,
             environment={
                 "HOME": "/tmp",
+                # restic writes its packs there before it sends them: 16 MiB each, and several at a time.
+                "TMPDIR": "/staging/temporary",
                 "TZ": "UTC",
                 "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
                 "RCLONE_CONFIG": f"{FILES_DIR}/rclone.conf",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -99,6 +100,24 @@ def test_writer_cannot_forget(vault_writer: Any, snapshot: None) -> None:
     vault_writer.run("restic forget --keep-last 1 --group-by '' --prune")
     vault_writer.run("restic forget latest")
     assert vault_writer.check_output("restic snapshots --json | grep -o short_id | wc -l") == before
+
+
+@pytest.fixture
+def large(s3: Any) -> Iterator[dict[str, str]]:
+    """Keys of objects in `datasets` with the hash of each: 192 MiB that nothing can be left out of."""
+    parts = {f"acceptance/large-{n}": os.urandom(32 * 2**20) for n in range(6)}
+    for key, content in parts.items():
+        s3.put_object(Bucket="datasets", Key=key, Body=content)
+    yield {key: hashlib.sha256(content).hexdigest() for key, content in parts.items()}
+    for key in parts:
+        s3.delete_object(Bucket="datasets", Key=key)
+
+
+def test_backup_takes_more_than_its_memory_holds(vault_writer: Any, large: dict[str, str]) -> None:
+    vault_writer.check_output("backup run")
+    key, wanted = next(iter(large.items()))
+    restored = vault_writer.check_output(f"restic dump latest /staging/buckets/datasets/{key} | sha256sum")
+    assert restored.split()[0] == wanted
 
 
 @pytest.mark.parametrize(
