@@ -72,7 +72,7 @@ def environment(service: Service) -> dict[str, str]:
         "RAY_AUTH_TOKEN_PATH": f"{FILES_DIR}/ray-token",
         "RAY_ROTATION_MAX_BYTES": str(10 * MIB),
         "RAY_ROTATION_BACKUP_COUNT": "2",
-        # Looking more often finds a dead rank no sooner than the next second, and takes its time from training.
+        # Looking five times a second would find a dead rank hardly sooner, and takes its time from training.
         "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",
         # How often each node looks for new log files; by default twice a second, with a hundred files.
         "LOG_NAME_UPDATE_INTERVAL_S": "2",
