@@ -10,7 +10,9 @@ measured twice: with the workload's optimiser, and with AdamW, the mathematics o
 
 Scaling is core-normalised, X_N / (N X_1) with as many threads a rank on both sides: weak with the
 batch of a rank held constant, strong with the global batch. Ranks that share cores measure none
-("functional only"), nor do cores that other programs take: both are inconclusive, with the reason.
+("functional only"), nor do cores that other programs take. Cores may also slow each other down, by what
+they share: how far, two copies of one rank show that exchange nothing. If they miss the bound already,
+no exchange could reach it. All of these are inconclusive, with the reason.
 
 Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 interrupted.
 """
@@ -140,7 +142,8 @@ def _measure(
     with ExitStack() as stack:
         teams: dict[str, Team] = {}
         for who in dict.fromkeys(who for who, _ in plan.values()):
-            teams[who] = stack.enter_context(team(who, setting, RANKS if who == "two" else 1))
+            members = RANKS if who in ("two", "apart") else 1
+            teams[who] = stack.enter_context(team(who, setting, members, together=who != "apart"))
         todo = alternating(list(plan), options.pairs)
         for number, (turn, kind) in enumerate(todo, start=1):
             who, workload = plan[kind]
@@ -162,7 +165,7 @@ def speed_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
 
 
 def scaling_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
-    """One rank with the batch of a rank, two ranks, one rank with the whole batch."""
+    """One rank with the batch of a rank, two such trainings apart, two ranks, one with the whole batch."""
     share = workload.training.batch_size // RANKS
 
     def batch(size: int) -> Workload:
@@ -171,6 +174,7 @@ def scaling_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
 
     return {
         "one, share": ("one", batch(share)),
+        "apart": ("apart", batch(share)),
         "two": ("two", batch(RANKS * share)),
         "one, whole": ("one", batch(RANKS * share)),
     }

@@ -15,8 +15,9 @@ LABELS = {
     "adamw": "AdamW in both : plain loop",
     "weak": "weak: batch of a rank constant",
     "strong": "strong: global batch constant",
+    "apart": "copies that exchange nothing",
 }
-STYLES = {"pass": 4, "fail": 5, "inconclusive": 3}
+STYLES = {"pass": 4, "fail": 5, "inconclusive": 3, "none": 1}
 
 
 def section(found: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -28,8 +29,14 @@ def section(found: dict[str, Any] | None) -> dict[str, Any] | None:
         caption = "Ours over the plain loop, with 95 % intervals."
         charts.append(_chart("Tokens/s, ours : plain", speed["ratios"], speed["bound"], caption))
     if scaling["efficiencies"]:
-        caption = f"{scaling['ranks']} ranks over {scaling['ranks']} times one rank."
-        charts.append(_chart("Scaling efficiency", scaling["efficiencies"], scaling["bound"], caption))
+        caption = (
+            f"{scaling['ranks']} ranks, or copies, over {scaling['ranks']} times one rank. What copies that "
+            "exchange nothing lose is the machine's: its cores share caches, memory and clock."
+        )
+        table = dict(scaling["efficiencies"])
+        if scaling.get("apart"):
+            table["apart"] = {**scaling["apart"], "verdict": "none"}
+        charts.append(_chart("Scaling efficiency", table, scaling["bound"], caption))
     return {
         "intro": "One rank of the train loop against a plain loop of the same model, and two ranks against "
         f"one, in short runs of {found['steps']} steps that alternate. The plain loop takes AdamW; where the "
@@ -59,7 +66,7 @@ def _row(kind: str, runs: list[dict[str, Any]]) -> dict[str, str]:
     return {
         "kind": kind,
         "optimiser": runs[0]["optimiser"],
-        "ranks": str(runs[0]["world_size"]),
+        "ranks": f"{runs[0]['copies']} x 1" if "copies" in runs[0] else str(runs[0]["world_size"]),
         "batch": str(runs[0]["batch_size"]),
         "runs": str(len(runs)),
         "median": f"{count(statistics.median(rates))} tokens/s",
@@ -76,7 +83,7 @@ def _notes(found: dict[str, Any], runs: list[dict[str, Any]]) -> list[str]:
         f"machine's load average was {min(loads):.1f} to {max(loads):.1f} at the start of a run."
     ]
     if found["no_scaling"]:
-        notes.append(f"Scaling is not measured: {found['no_scaling']}.")
+        notes.append(f"Scaling is not judged: {found['no_scaling']}.")
     if found["problem"]:
         notes.append(f"Cut short: {found['problem']}.")
     return notes

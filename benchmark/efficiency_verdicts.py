@@ -21,6 +21,10 @@ NAMES = {
 def summarise(found: dict[str, Any]) -> None:
     """Ratios and verdicts from the raw runs of complete rounds."""
     speed, scaling = found["speed"], found["scaling"]
+    apart = paired(scaling["runs"], "one, share", "apart")
+    if apart:
+        row = judged(apart, 1.0 / scaling["ranks"], scaling["bound"])
+        scaling["apart"] = {k: v for k, v in row.items() if k != "verdict"}
     found["no_scaling"] = no_scaling(found)
     for key, kind in (("own", "ours"), ("adamw", "ours, adamw")):
         pairs = paired(speed["runs"], "plain", kind)
@@ -39,6 +43,11 @@ def no_scaling(found: dict[str, Any]) -> str:
     ranks, loads = found["scaling"]["ranks"], [run["load_1m"] for run in found["scaling"]["runs"]]
     if ranks * found["threads"] > found["cores"]:
         return "functional only: the ranks share cores"
+    apart = found["scaling"].get("apart")
+    if apart and apart["pairs"] >= stats.LEAST_PAIRS and apart["high"] < found["scaling"]["bound"]:
+        return (
+            f"the cores slow each other down, {ranks} copies that exchange nothing reach {apart['ratio']:.3f}"
+        )
     # One rank meets other programs on its own core, two meet them on both.
     if loads and statistics.median(loads) > ranks * found["threads"] + 1:
         return f"other programs took the cores, load average {statistics.median(loads):.1f}"

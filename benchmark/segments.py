@@ -13,7 +13,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -98,13 +98,14 @@ def run(segment: Segment, setting: Setting, place: Place) -> dict[str, Any]:
 
 
 class Team:
-    """The processes of one kind of run, one a rank."""
+    """The processes of one kind of run: the ranks of one training, or as many copies, each by itself."""
 
-    def __init__(self, name: str, setting: Setting, ranks: int = 1) -> None:
-        self.name = name
+    def __init__(self, name: str, setting: Setting, members: int = 1, together: bool = True) -> None:
+        self.name, self.together = name, together
         context = multiprocessing.get_context("spawn")
         self.processes, self.lines = [], []
-        for rank in range(ranks):
+        for member in range(members):
+            rank, ranks = (member, members) if together else (0, 1)
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs, rank, ranks, setting, name), daemon=True)
             process.start()
@@ -113,9 +114,9 @@ class Team:
             self.lines.append(ours)
 
     def run(self, segment: Segment) -> dict[str, Any]:
-        """Rank 0's record of a segment; BenchmarkError if any rank fails."""
-        for line in self.lines:
-            line.send(segment)
+        """The first member's record of a segment, with the tokens/s of all; BenchmarkError if any fails."""
+        for member, line in enumerate(self.lines):
+            line.send(replace(segment, run_id=f"{segment.run_id}-{member if not self.together else 0}"))
         answers: dict[int, dict[str, Any]] = {}
         while len(answers) < len(self.lines):
             waiting = [line for i, line in enumerate(self.lines) if i not in answers]
@@ -130,7 +131,10 @@ class Team:
                 if isinstance(answer, str):
                     raise TrainingError(f"{self.name}: {answer}")
                 answers[self.lines.index(line)] = answer
-        return answers[0]
+        if self.together:
+            return answers[0]
+        summed = {k: sum(answer[k] for answer in answers.values()) for k in ("tokens_per_s", "batch_size")}
+        return {**answers[0], **summed, "copies": len(answers)}
 
     def close(self) -> None:
         for line in self.lines:
@@ -142,8 +146,8 @@ class Team:
 
 
 @contextmanager
-def team(name: str, setting: Setting, ranks: int = 1) -> Iterator[Team]:
-    found = Team(name, setting, ranks)
+def team(name: str, setting: Setting, members: int = 1, together: bool = True) -> Iterator[Team]:
+    found = Team(name, setting, members, together)
     try:
         yield found
     finally:

@@ -108,7 +108,7 @@ def test_adamw_is_apart_only_from_another_optimiser(language: Workload) -> None:
 def test_weak_scaling_holds_the_batch_of_a_rank_and_strong_the_whole(language: Workload) -> None:
     plan = efficiency.scaling_plan(changed(language, training={"batch_size": 9}))
     assert {kind: (who, w.training.batch_size) for kind, (who, w) in plan.items()} == {
-        "one, share": ("one", 4), "two": ("two", 8), "one, whole": ("one", 8),
+        "one, share": ("one", 4), "apart": ("apart", 4), "two": ("two", 8), "one, whole": ("one", 8),
     }  # fmt: skip
 
 
@@ -130,11 +130,14 @@ def test_a_verdict_needs_the_whole_interval_and_eight_pairs(
     assert row["low"] <= row["ratio"] <= row["high"]
 
 
-def measured(language: Workload, cores: int = 2, rounds: int = 8, load: float = 0.5) -> dict[str, Any]:
-    """A comparison as if: ours 1.5 and 1.25 times the plain loop, 1.9 times by two ranks."""
+def measured(
+    language: Workload, cores: int = 2, rounds: int = 8, load: float = 0.5, apart: float = 196
+) -> dict[str, Any]:
+    """A comparison as if: ours 1.5 and 1.25 times the plain loop, 1.9 times by two ranks, 1.96 by copies."""
     found = efficiency.header(language, efficiency.Options(Path("w.yaml"), "ci", Path("out")))
     found["cores"] = cores
-    rates = {"plain": 100, "ours": 125, "ours, adamw": 150, "one, share": 100, "two": 190, "one, whole": 110}
+    rates = {"plain": 100, "ours": 125, "ours, adamw": 150, "one, share": 100, "two": 190, "one, whole": 110,
+             "apart": apart}  # fmt: skip
     plans = {"speed": efficiency.speed_plan(language), "scaling": efficiency.scaling_plan(language)}
     for part, plan in plans.items():
         for turn, kind in stats.alternating(list(plan), rounds):
@@ -165,6 +168,14 @@ def test_ranks_without_cores_of_their_own_measure_no_scaling(
     assert all(reason in r["actual"] for r in rows[2:])
 
 
+def test_cores_that_slow_each_other_down_judge_no_exchange(language: Workload) -> None:
+    found = measured(language, apart=170)
+    assert found["scaling"]["apart"]["ratio"] == 0.85
+    rows = efficiency_verdicts.rows(found)
+    assert [r["verdict"] for r in rows[2:]] == ["inconclusive", "inconclusive"]
+    assert "2 copies that exchange nothing reach 0.850" in rows[2]["actual"]
+
+
 def test_a_round_cut_short_counts_for_nothing(language: Workload) -> None:
     found = measured(language)
     del found["speed"]["runs"][-1]  # the plain run of the last round
@@ -187,6 +198,7 @@ def test_the_report_shows_it_from_the_result_alone(
     page = (tmp_path / "report.html").read_text()
     assert "How well the loop uses the machine" in page
     assert "AdamW in both : plain loop" in page
+    assert "copies that exchange nothing" in page
 
 
 @pytest.mark.parametrize(
