@@ -11,11 +11,10 @@ from typing import Any
 from markupsafe import Markup
 
 from benchmark import gate, report, summary
-from benchmark.plots import Chart, Interval, Level, Series, intervals, line_chart
+from benchmark.plots import VERDICT_STYLES, Chart, Interval, Level, Series, intervals, line_chart
 
 Result = dict[str, Any]
 STYLE_BEFORE, STYLE_NOW = 6, 1
-STYLES = {"pass": 2, "fail": 4, "inconclusive": 3}
 BY = (("samples", "samples seen"), ("seconds", "seconds on the clock"))
 
 
@@ -50,7 +49,7 @@ def render(baseline: Result, candidate: Result) -> str:
 
 def headline(found: dict[str, Any]) -> str:
     rows = found["rows"]
-    count = {word: sum(row["verdict"] == word for row in rows) for word in STYLES}
+    count = {word: sum(row["verdict"] == word for row in rows) for word in VERDICT_STYLES}
     if count["fail"]:
         return f"Worse than the earlier run in {count['fail']} of {len(rows)} comparisons"
     if count["inconclusive"]:
@@ -63,7 +62,7 @@ def _speeds(found: dict[str, Any]) -> list[dict[str, Any]]:
     for metric in dict.fromkeys(row["metric"] for row in found["rows"]):
         rows = [
             Interval(row["name"].split(" of ", 1)[1], row["ratio"], row["low"], row["high"],
-                     STYLES[row["verdict"]], f"{row['ratio']:.3f}, {row['pairs']} pairs")
+                     VERDICT_STYLES[row["verdict"]], f"{row['ratio']:.3f}, {row['pairs']} pairs")
             for row in found["rows"]
             if row["metric"] == metric and row.get("pairs")
         ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from benchmark.figures import count
-from benchmark.plots import Interval, Level, intervals
+from benchmark.plots import VERDICT_STYLES, Interval, Level, intervals
 
 LABELS = {
     "own": "workload's optimiser : plain loop",
@@ -17,7 +17,6 @@ LABELS = {
     "strong": "strong: global batch constant",
     "apart": "copies that exchange nothing",
 }
-STYLES = {"pass": 4, "fail": 5, "inconclusive": 3, "none": 1}
 
 
 def section(found: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -35,7 +34,7 @@ def section(found: dict[str, Any] | None) -> dict[str, Any] | None:
         )
         table = dict(scaling["efficiencies"])
         if scaling.get("apart"):
-            table["apart"] = {**scaling["apart"], "verdict": "none"}
+            table["apart"] = {**scaling["apart"], "verdict": "not judged"}
         charts.append(_chart("Scaling efficiency", table, scaling["bound"], caption))
     return {
         "intro": "One rank of the train loop against a plain loop of the same model, and two ranks against "
@@ -53,10 +52,15 @@ def section(found: dict[str, Any] | None) -> dict[str, Any] | None:
 def _chart(title: str, table: dict[str, Any], bound: float, caption: str) -> dict[str, Any]:
     drawn = [
         Interval(
-            LABELS[key], row["ratio"], row["low"], row["high"], STYLES[row["verdict"]], f"{row['ratio']:.3f}"
+            LABELS[key],
+            row["ratio"],
+            row["low"],
+            row["high"],
+            VERDICT_STYLES.get(row["verdict"], 1),
+            f"{row['ratio']:.3f}",
         )
         for key, row in table.items()
-    ]  # fmt: skip
+    ]
     return {"svg": Markup(intervals(title, drawn, Level(bound, f"{bound:g}", "target"))), "caption": caption}
 
 

@@ -175,6 +175,6 @@ if __name__ == "__main__":
     status = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not sys.exit: one rank in five of a short job was aborted after all its work was done, when the threads of
-    # the libraries were taken down ("terminate called without an active exception", PyTorch with gloo).
+    # Not sys.exit: one rank in ten was aborted after all its work was done, when the libraries' threads were
+    # taken down ("terminate called without an active exception"; PyTorch with gloo, short jobs).
     os._exit(status)

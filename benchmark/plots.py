@@ -246,6 +246,9 @@ def stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], styles: Ma
     return "".join([*parts, "</svg>"])
 
 
+VERDICT_STYLES = {"pass": 2, "fail": 4, "inconclusive": 3}
+
+
 @dataclass(frozen=True)
 class Interval:
     label: str
