@@ -40,7 +40,8 @@ def queries_keys_values(
 
     x: (batch, length, width), weight: (3 * width, width). Each result: (batch, length, heads, 2 * pairs).
     rotation: (cos, cos) and (-sin, sin) of each position, (length, 1, 2 * pairs): the pairs (x1, x2) become
-    (x1 cos - x2 sin, x2 cos + x1 sin), all x1 standing before the x2.
+    (x1 cos - x2 sin, x2 cos + x1 sin), all x1 standing before the x2, or each beside its x2: in queries and
+    keys alike, so their products are the same.
     """
     batch, length, width = x.shape
     cosine, sine = rotation
@@ -49,7 +50,7 @@ def queries_keys_values(
         q, k = (torch.addcmul(p * cosine, p.roll(p.shape[-1] // 2, dims=-1), sine) for p in (q, k))
         return q, k, v
     # Turning a pair is one product of complex numbers, if its two stand side by side. That is a matter of
-    # the order of the weights' rows, and to the products of queries and keys it makes no difference.
+    # the order of the weights' rows: far fewer numbers to move than the activations are.
     pairs = cosine.shape[-1] // 2
     paired = weight[: 2 * width].view(2 * heads, 2, pairs, width).transpose(1, 2).reshape(-1, width)
     qkv = F.linear(x, torch.cat((paired, weight[2 * width :])))
