@@ -9,10 +9,10 @@ from typing import Any
 from benchmark import launch
 from benchmark import result as results
 from benchmark.config import Workload
-from benchmark.console import note, say, show
+from benchmark.console import say, show
 from benchmark.data import dataset
-from benchmark.errors import BenchmarkError
 from benchmark.job import Spec
+from benchmark.run import carried_out
 from benchmark.store import DirectoryStore, Store
 
 
@@ -41,24 +41,21 @@ def train(
     workload: Workload,
     host: Host,
     run_id: str,
-    on_message: launch.OnMessage | None = None,
+    on_message: launch.OnMessage = show,
 ) -> None:
     """Train all seeds of one workload and add them to `result["bare"]`."""
     spec = Spec(run_id=run_id, workload=workload, store=str(host.store.root.absolute()),
                 world_size=host.ranks, threads=host.threads, frozen_data=host.frozen_data)  # fmt: skip
-    where = f"bare {workload.name}"
-    try:
+
+    def start() -> str | None:
         prefix = dataset.location(workload, spec.frozen_data)
         if host.remote and not host.store.exists(f"{prefix}/manifest.json"):
             launch.copy_data(host.remote, host.store, prefix)
-        problem = launch.on_host(spec, on_message or show)
-        found = launch.collect(spec, host.store)
-    except BenchmarkError as error:
-        note(result, where, error)
+        return launch.on_host(spec, on_message)
+
+    found = carried_out(result, f"bare {workload.name}", spec, host.store, start)
+    if found is None:
         return
     result["bare"] += found["runs"]
-    if problem:
-        results.add_error(result, where, problem)
-        say(problem)
     if workload.name not in result["data"] and found["manifest"]:
         result["data"][workload.name] = found["manifest"]

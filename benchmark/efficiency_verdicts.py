@@ -23,8 +23,7 @@ def summarise(found: dict[str, Any]) -> None:
     speed, scaling = found["speed"], found["scaling"]
     apart = paired(scaling["runs"], "one, share", "apart")
     if apart:
-        row = judged(apart, 1.0 / scaling["ranks"], scaling["bound"])
-        scaling["apart"] = {k: v for k, v in row.items() if k != "verdict"}
+        scaling["apart"] = judged(apart, 1.0 / scaling["ranks"], scaling["bound"])
     found["no_scaling"] = no_scaling(found)
     for key, kind in (("own", "ours"), ("adamw", "ours, adamw")):
         pairs = paired(speed["runs"], "plain", kind)
@@ -44,7 +43,7 @@ def no_scaling(found: dict[str, Any]) -> str:
     if ranks * found["threads"] > found["cores"]:
         return "functional only: the ranks share cores"
     apart = found["scaling"].get("apart")
-    if apart and apart["pairs"] >= stats.LEAST_PAIRS and apart["high"] < found["scaling"]["bound"]:
+    if apart and apart["verdict"] == "fail":
         return (
             f"the cores slow each other down, {ranks} copies that exchange nothing reach {apart['ratio']:.3f}"
         )

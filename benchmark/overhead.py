@@ -12,6 +12,7 @@ Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,10 @@ from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.abba import in_words
 from benchmark.config import Workload, load_all
-from benchmark.console import finish, note, say, show, stopped
+from benchmark.console import finish, say, show, stopped
 from benchmark.errors import BenchmarkError
 from benchmark.job import Spec
-from benchmark.run import absorb, describe_stack
+from benchmark.run import Common, absorb, carried_out, describe_stack
 from benchmark.stack import Stack
 from benchmark.stats import LEAST_PAIRS, alternating
 from benchmark.store import DirectoryStore
@@ -32,17 +33,8 @@ SIDES = ("stack", "bare")
 
 
 @dataclass(frozen=True)
-class Options:
-    stack: str
-    tier: str
-    workload_files: list[Path]
-    out: Path
+class Options(Common):
     pairs: int = LEAST_PAIRS
-    world_size: int | None = None
-    threads: int = 1
-    inventory: Path | None = None
-    access: Path | None = None
-    unfrozen_data: bool = False
 
 
 def main(options: Options) -> int:
@@ -71,8 +63,8 @@ def main(options: Options) -> int:
 
 def measure(result: dict[str, Any], workload: Workload, stack: Stack, options: Options, path: Path) -> None:
     """All rounds of one workload; what was measured is in the result as it comes."""
-    ranks = options.world_size or max(1, stack.compute_nodes)
-    store, frozen = stack.store(), not options.unfrozen_data
+    ranks = options.ranks(stack)
+    ray, store, frozen = stack.ray(), stack.store(), not options.unfrozen_data
     host = bare.Host(DirectoryStore(options.out / "bare"), store, ranks, options.threads, frozen)
     todo = alternating(SIDES, options.pairs)
     say(f"{workload.name}: training in the stack and bare, {ranks} ranks each")
@@ -86,12 +78,9 @@ def measure(result: dict[str, Any], workload: Workload, stack: Stack, options: O
         else:
             spec = Spec(run_id=run_id, workload=one, world_size=ranks, threads=options.threads,
                         frozen_data=frozen)  # fmt: skip
-            try:
-                if problem := launch.in_stack(spec, stack.ray(), store, errors_only):
-                    results.add_error(result, workload.name, problem)
-                absorb(result, workload.name, launch.collect(spec, store))
-            except BenchmarkError as error:
-                note(result, workload.name, error)
+            start = partial(launch.in_stack, spec, ray, store, errors_only)
+            if found := carried_out(result, workload.name, spec, store, start):
+                absorb(result, workload.name, found)
         say(f"{number} of {len(todo)}: {side}, {in_words(runs[before:]) or 'no run'}")
         results.save(result, path)
 

@@ -6,7 +6,9 @@ Whatever fails is noted in the result and the run goes on with what does not dep
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,13 @@ from benchmark.data import dataset
 from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
 from benchmark.job import Spec
 from benchmark.stack import Stack
+from benchmark.store import Store
 
 
 @dataclass(frozen=True)
-class Options:
+class Common:
+    """What every command that trains some workloads in the stack is told."""
+
     stack: str
     tier: str
     workload_files: list[Path]
@@ -33,6 +38,13 @@ class Options:
     inventory: Path | None = None
     access: Path | None = None
     unfrozen_data: bool = False
+
+    def ranks(self, stack: Stack) -> int:
+        return self.world_size or max(1, stack.compute_nodes)
+
+
+@dataclass(frozen=True)
+class Options(Common):
     gate: Path | None = None
     find_rate: bool = False
     min_replicas: int | None = None
@@ -122,20 +134,15 @@ def train_all(
 ) -> dict[str, dict[str, Any]]:
     """One Ray job a workload; the model card of its first seed by workload."""
     ray, store = stack.ray(), stack.store()
-    ranks = options.world_size or max(1, stack.compute_nodes)
+    ranks = options.ranks(stack)
     cards = {}
     for number, workload in enumerate(workloads):
         say(f"{workload.name}: training, {len(workload.seeds)} seeds on {ranks} compute nodes")
         spec = Spec(run_id=run_id, workload=workload, world_size=ranks, threads=options.threads,
                     frozen_data=not options.unfrozen_data, with_probes=number == 0)  # fmt: skip
-        try:
-            problem = launch.in_stack(spec, ray, store, show)
-            if problem:
-                results.add_error(result, workload.name, problem)
-                say(f"{workload.name}: {problem}")
-            found = launch.collect(spec, store)
-        except BenchmarkError as error:
-            note(result, workload.name, error)
+        start = partial(launch.in_stack, spec, ray, store, show)
+        found = carried_out(result, workload.name, spec, store, start)
+        if found is None:
             continue
         absorb(result, workload.name, found)
         events.append(options.out / "events.jsonl", found["events"], fresh=number == 0)
@@ -193,6 +200,21 @@ def serve_all(
         except BenchmarkError as error:
             note(result, f"serving {workload.name}", error)
         results.save(result, path)
+
+
+def carried_out(
+    result: dict[str, Any], where: str, spec: Spec, store: Store, start: Callable[[], str | None]
+) -> dict[str, Any] | None:
+    """Start a job and collect what it leaves. What went wrong is in the result; None: nothing was left."""
+    try:
+        problem = start()
+        if problem:
+            results.add_error(result, where, problem)
+            say(f"{where}: {problem}")
+        return launch.collect(spec, store)
+    except BenchmarkError as error:
+        note(result, where, error)
+        return None
 
 
 def absorb(result: dict[str, Any], name: str, found: dict[str, Any]) -> None:

@@ -116,7 +116,7 @@ class Team:
     def run(self, segment: Segment) -> dict[str, Any]:
         """The first member's record of a segment, with the tokens/s of all; BenchmarkError if any fails."""
         for member, line in enumerate(self.lines):
-            line.send(replace(segment, run_id=f"{segment.run_id}-{member if not self.together else 0}"))
+            line.send(replace(segment, run_id=f"{segment.run_id}-{0 if self.together else member}"))
         answers: dict[int, dict[str, Any]] = {}
         while len(answers) < len(self.lines):
             waiting = [line for i, line in enumerate(self.lines) if i not in answers]

@@ -86,13 +86,18 @@ def snapshot(vault_writer: Any, stored: str) -> None:
     vault_writer.check_output("backup run")
 
 
+def restored_hash(vault_writer: Any, key: str) -> str:
+    """SHA-256 of an object of `datasets` as the newest snapshot in the vault has it."""
+    dumped = vault_writer.check_output(f"restic dump latest /staging/buckets/datasets/{key} | sha256sum")
+    return str(dumped.split()[0])
+
+
 def test_first_backup_ran_by_itself(vault_writer: Any) -> None:
     assert vault_writer.file("/tmp/status").content_string.startswith("ok ")
 
 
 def test_backup_is_restorable(vault_writer: Any, snapshot: None, stored: str) -> None:
-    restored = vault_writer.check_output(f"restic dump latest /staging/buckets/datasets/{stored} | sha256sum")
-    assert restored.split()[0] == hashlib.sha256(CANARY).hexdigest()
+    assert restored_hash(vault_writer, stored) == hashlib.sha256(CANARY).hexdigest()
 
 
 def test_writer_cannot_forget(vault_writer: Any, snapshot: None) -> None:
@@ -116,8 +121,7 @@ def large(s3: Any) -> Iterator[dict[str, str]]:
 def test_backup_takes_more_than_its_memory_holds(vault_writer: Any, large: dict[str, str]) -> None:
     vault_writer.check_output("backup run")
     key, wanted = next(iter(large.items()))
-    restored = vault_writer.check_output(f"restic dump latest /staging/buckets/datasets/{key} | sha256sum")
-    assert restored.split()[0] == wanted
+    assert restored_hash(vault_writer, key) == wanted
 
 
 @pytest.mark.parametrize(
