@@ -79,7 +79,7 @@ def _try(
     model: nn.Module, one_pass: OnePass, steps: int, place: Place, compiler: Callable[[nn.Module], Any]
 ) -> Choice:
     eager_s = _seconds(model, one_pass, place)
-    most = steps * eager_s * MOST_SAVED[place.device.split(":")[0]]
+    most = steps * eager_s * MOST_SAVED[place.kind]
     plain = Choice(model, False, "", eager_s=eager_s)
     if most < LEAST_COMPILE_S:
         return replace(

@@ -28,6 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmark import launch, machine, report
 from benchmark import result as results
 from benchmark.config import GptConfig, Workload, load
@@ -84,8 +86,8 @@ def checked(workload: Workload, options: Options) -> Workload:
     problems = []
     if not isinstance(workload.model, GptConfig):
         problems.append(f"--workload {options.workload_file}: model.kind: the plain loop trains a gpt only")
-    if workload.training.device != "cpu":
-        problems.append(f"--tier {options.tier}: training.device: segments are measured on a CPU only")
+    if workload.training.device != "cpu" and not torch.cuda.is_available():
+        problems.append(f"--tier {options.tier}: training.device: cuda: PyTorch sees no GPU here")
     if workload.training.batch_size < RANKS:
         problems.append(f"--workload {options.workload_file}: training.batch_size: less than {RANKS}")
     if problems:
@@ -105,7 +107,9 @@ def header(workload: Workload, options: Options) -> dict[str, Any]:
         "threads": options.threads,
         "steps": options.steps,
         "pairs": options.pairs,
+        "device": workload.training.device,
         "cores": available_cores(),
+        "gpus": torch.cuda.device_count() if workload.training.device == "cuda" else 0,
         "no_scaling": "",  # or why the runs say nothing about it
         "speed": {"bound": SPEED_BOUND, "runs": [], "ratios": {}},
         "scaling": {"bound": SCALING_BOUND, "ranks": RANKS, "runs": [], "efficiencies": {}},
@@ -129,9 +133,11 @@ def measure_all(found: dict[str, Any], workload: Workload, options: Options) -> 
         launch.copy_data(data, DirectoryStore(root), manifest["prefix"])
         train = dataset.load(manifest, DirectoryStore(root), "train")
         (root / BYTES).write_bytes(train["bytes"].numpy().tobytes())
-        setting = Setting(root, manifest, options.threads, workload.seeds[0])
+        setting = Setting(root, manifest, options.threads, workload.seeds[0], workload.training.device)
         for part, plan in zip(PARTS, (speed_plan, scaling_plan), strict=True):
-            if options.only in (None, part):
+            if part == "scaling" and found["device"] == "cuda" and found["gpus"] < RANKS:
+                say(f"scaling: not measured: {found['gpus']} GPU here, {RANKS} ranks need one each")
+            elif options.only in (None, part):
                 _measure(found[part], part, plan(workload), setting, options)
 
 

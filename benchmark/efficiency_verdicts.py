@@ -40,6 +40,8 @@ def summarise(found: dict[str, Any]) -> None:
 def no_scaling(found: dict[str, Any]) -> str:
     """Why these runs say nothing about scaling; empty if they do."""
     ranks, loads = found["scaling"]["ranks"], [run["load_1m"] for run in found["scaling"]["runs"]]
+    if found["device"] == "cuda" and found["gpus"] < ranks:
+        return f"{found['gpus']} GPU, {ranks} ranks need one each"
     if ranks * found["threads"] > found["cores"]:
         return "functional only: the ranks share cores"
     apart = found["scaling"].get("apart")

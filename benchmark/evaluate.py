@@ -13,7 +13,7 @@ from benchmark.data.batches import windows
 from benchmark.place import Place
 
 ROWS = 8192
-TOKENS = 16384
+TOKENS = {"cpu": 1 << 14, "cuda": 1 << 16}  # at a time: what fits the caches, what fills the device
 
 
 def loss(workload: Workload, logits: Tensor, y: Tensor) -> Tensor:
@@ -26,11 +26,14 @@ def loss(workload: Workload, logits: Tensor, y: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def quality(workload: Workload, model: nn.Module, heldout: dict[str, Tensor], place: Place) -> float:
+def quality(
+    workload: Workload, model: nn.Module, heldout: dict[str, Tensor], place: Place, bf16: bool = False
+) -> float:
     """Accuracy, or bits per byte over windows of `context` that cover the evaluated bytes.
 
     Bits per byte is the strict measure: every byte counts, also those at the start of a window
-    that the model sees with little context.
+    that the model sees with little context. `bf16`: a language model computes as in its training, for
+    evaluating costs it as much; logarithms and sums are of higher precision in any case.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -38,10 +41,12 @@ def quality(workload: Workload, model: nn.Module, heldout: dict[str, Tensor], pl
     if isinstance(workload.model, GptConfig):
         context = workload.model.context
         starts = window_starts(len(heldout["bytes"]), context, workload.training.heldout_bytes)
-        mine, size = starts[place.rank :: place.world_size], max(1, TOKENS // context)
+        mine, size = starts[place.rank :: place.world_size], max(1, TOKENS[place.kind] // context)
         for first in range(0, len(mine), size):
             x, y = windows(heldout["bytes"], mine[first : first + size], context)
-            nats = F.cross_entropy(model(x).float().flatten(0, 1), y.flatten(), reduction="sum")
+            with place.autocast(bf16):
+                logits = model(x)
+            nats = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="sum")
             total += torch.tensor([float(nats) / math.log(2), y.numel()], dtype=torch.float64)
     else:
         x_all, y_all = (

@@ -172,9 +172,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Not sys.exit: one rank in ten was aborted after all its work was done, when the libraries' threads were
-    # taken down ("terminate called without an active exception"; PyTorch with gloo, short jobs).
-    os._exit(status)
+    place.leave(main(sys.argv[1:]))

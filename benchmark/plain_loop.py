@@ -1,36 +1,37 @@
 """The plain loop that ours is measured against: a minimal GPT training loop as it is widely known.
 
-What it does, as nanoGPT does on a CPU: batches of random windows cut out of a memory-mapped
-file of tokens, opened anew for each batch; the model in float32, written the straightforward
-way; cross-entropy; AdamW with weight decay on matrices only, the learning rate set before each
-step by linear warm-up and cosine; gradients set to None; the loss read every tenth step.
+What it does, as nanoGPT does: batches of random windows cut out of a memory-mapped file of tokens,
+opened anew for each batch; the model written the straightforward way; cross-entropy; AdamW with weight
+decay on matrices only, the learning rate set before each step by linear warm-up and cosine; gradients
+set to None; the loss read every tenth step. On a GPU, again as nanoGPT does: the model compiled as a
+whole, bfloat16 by autocast, TF32 for what stays in float32, fused AdamW, and the next batch pinned and
+sent while the GPU computes. On a CPU none of these: nanoGPT's advice there is not to compile, and
+bfloat16 has nothing to offer without units for it.
 
 What it shares with ours, so that only the loops differ: the configuration and the mathematics of
 the model, its initial weights, the bytes, the batch size, the learning rate of AdamW, the number
 of threads, the steps left out as warm-up.
 
-What it does not do: torch.compile and autocast (nanoGPT's advice for a CPU is to switch the first
-off, and the second has nothing to offer without bfloat16 units), fused or batched optimisers,
-dropout, gradient clipping and accumulation (the workload asks for none), evaluation and
-checkpoints (no step with one is counted in ours either), several ranks, tuned memory allocation.
+What it does not do: dropout, gradient clipping and accumulation (the workload asks for none), evaluation
+and checkpoints (no step with one is counted in ours either), several ranks, tuned memory allocation.
 """
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from benchmark import models
 from benchmark.config import GptConfig, Workload
 from benchmark.optimiser import learning_rate_factor
-
-WARMUP = 5  # steps not counted: as many as benchmark.timing leaves out of a short run
+from benchmark.place import Place
+from benchmark.timing import warmup_of
 
 
 class PlainBlock(models.Block):
@@ -59,41 +60,56 @@ def _rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     return torch.cat((x1 * cosine - x2 * sine, x2 * cosine + x1 * sine), dim=-1)
 
 
-def batch_of(path: Path, batch_size: int, context: int) -> tuple[Tensor, Tensor]:
-    """Random windows and their next bytes, each (batch_size, context) int64."""
+def batch_of(path: Path, batch_size: int, context: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
+    """Random windows and their next bytes, each (batch_size, context) int64, on their way to the device."""
     data = np.memmap(path, dtype=np.uint8, mode="r")
     starts = torch.randint(len(data) - context, (batch_size,)).tolist()
     x = torch.stack([torch.from_numpy(data[i : i + context].astype(np.int64)) for i in starts])
     y = torch.stack([torch.from_numpy(data[i + 1 : i + 1 + context].astype(np.int64)) for i in starts])
-    return x, y
+    if device == "cpu":
+        return x, y
+    return x.pin_memory().to(device, non_blocking=True), y.pin_memory().to(device, non_blocking=True)
 
 
-def train(workload: Workload, seed: int, path: Path, steps: int) -> dict[str, Any]:
-    """`steps` steps on the bytes in `path`; losses of each tenth step, seconds of each after warm-up."""
-    config, settings = workload.model, workload.optimiser
+def train(workload: Workload, seed: int, path: Path, place: Place, every: int = 1) -> dict[str, Any]:
+    """All steps on the bytes in `path`; losses of each tenth step, seconds of each after warm-up.
+
+    `every`: so many steps are timed as one, at whose end the device is waited for.
+    """
+    config, settings, steps = workload.model, workload.optimiser, workload.training.steps
     assert isinstance(config, GptConfig)
     torch.manual_seed(seed)
-    model = PlainGpt(config)
+    model: nn.Module = PlainGpt(config).to(place.device)
     matrices = [p for p in model.parameters() if p.ndim == 2]
     others = [p for p in model.parameters() if p.ndim != 2]
     groups = [
         {"params": matrices, "weight_decay": settings.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas)
-    losses, seconds = [], []
+    on_gpu = place.device != "cpu"
+    if on_gpu:
+        torch.set_float32_matmul_precision("high")
+        model = cast(nn.Module, torch.compile(model))
+    optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, fused=on_gpu)
+    batch = batch_of(path, workload.training.batch_size, config.context, place.device)
+    warmup, losses, seconds, start = warmup_of(steps, every), [], [], 0.0
     for step in range(steps):
-        start = time.perf_counter()
+        if step % every == 0:
+            start = time.perf_counter()
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * learning_rate_factor(step, steps, settings)
-        x, y = batch_of(path, workload.training.batch_size, config.context)
-        logits = model(x)
-        loss = F.cross_entropy(logits.view(-1, logits.size(-1)), y.view(-1))
+        x, y = batch
+        with place.autocast(on_gpu):
+            logits = model(x)
+            loss = F.cross_entropy(logits.view(-1, logits.size(-1)), y.view(-1))
+        batch = batch_of(path, workload.training.batch_size, config.context, place.device)
         torch.autograd.backward(loss)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         if step % 10 == 0:
             losses.append({"step": step + 1, "loss": loss.item()})
-        if step >= WARMUP:
-            seconds.append(time.perf_counter() - start)
+        if (step + 1) % every == 0:
+            place.synchronise()
+            if step >= warmup:
+                seconds += [(time.perf_counter() - start) / every] * every
     return {"losses": losses, "step_times_s": seconds}

@@ -24,9 +24,9 @@ from benchmark import memory, plain_loop
 from benchmark.config import GptConfig, Workload
 from benchmark.errors import BenchmarkError, TrainingError
 from benchmark.events import EventLog
-from benchmark.place import Place
-from benchmark.plain_loop import WARMUP
+from benchmark.place import BACKENDS, Place, leave, require
 from benchmark.store import DirectoryStore
+from benchmark.timing import EVERY, warmup_of
 from benchmark.train import train
 
 BYTES = "train.bin"
@@ -51,12 +51,13 @@ class Setting:
     manifest: dict[str, Any]
     threads: int
     seed: int = 1
+    device: str = "cpu"  # or "cuda": each rank has a GPU of its own, copies that exchange nothing too
 
 
 def shortened(workload: Workload, steps: int) -> Workload:
     """The workload over warm-up and `steps`, evaluated once on one window, without a checkpoint."""
     assert isinstance(workload.model, GptConfig)
-    total = WARMUP + steps
+    total = steps + warmup_of(max(20, steps), EVERY[workload.training.device])
     fields = {
         "steps": total,
         "evaluate_every": total,
@@ -71,7 +72,8 @@ def run(segment: Segment, setting: Setting, place: Place) -> dict[str, Any]:
     workload = shortened(segment.workload, segment.steps)
     started = time.time()
     if segment.loop == "plain":
-        record = plain_loop.train(workload, setting.seed, setting.root / BYTES, workload.training.steps)
+        path, together = setting.root / BYTES, EVERY[place.kind]
+        record = plain_loop.train(workload, setting.seed, path, place, together)
     else:
         record = train(
             workload=workload, seed=setting.seed, manifest=setting.manifest, place=place,
@@ -97,6 +99,15 @@ def run(segment: Segment, setting: Setting, place: Place) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Member:
+    """The `number`th process of a team; `ranks`: of the training that it takes part in."""
+
+    team: str
+    number: int
+    ranks: int
+
+
 class Team:
     """The processes of one kind of run: the ranks of one training, or as many copies, each by itself."""
 
@@ -105,9 +116,9 @@ class Team:
         context = multiprocessing.get_context("spawn")
         self.processes, self.lines = [], []
         for member in range(members):
-            rank, ranks = (member, members) if together else (0, 1)
             ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, rank, ranks, setting, name), daemon=True)
+            one = Member(name, member, members if together else 1)
+            process = context.Process(target=_serve, args=(theirs, one, setting), daemon=True)
             process.start()
             theirs.close()
             self.processes.append(process)
@@ -154,22 +165,24 @@ def team(name: str, setting: Setting, members: int = 1, together: bool = True) -
         found.close()
 
 
-def _serve(line: Connection, rank: int, ranks: int, setting: Setting, name: str) -> None:
-    """A rank: answers each segment with its record, or with a text that says what went wrong."""
+def _serve(line: Connection, member: Member, setting: Setting) -> None:
+    """Answers each segment with its record, or with a text that says what went wrong."""
     torch.set_num_threads(setting.threads)
-    if name != "plain":
+    if member.team != "plain":
         memory.keep_freed()
-    if ranks > 1:
+    rank = member.number if member.ranks > 1 else 0
+    place = Place(rank, member.ranks, require(setting.device, member.number), launcher="spawn")
+    if place.world_size > 1:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        meeting = f"file://{setting.root.absolute()}/meet-{member.team}"
         torch.distributed.init_process_group(
-            "gloo", init_method=f"file://{setting.root.absolute()}/meet-{name}", rank=rank, world_size=ranks
+            BACKENDS[place.kind], init_method=meeting, rank=rank, world_size=place.world_size
         )
-    place = Place(rank, ranks, launcher="spawn")
     try:
         while True:
             line.send(_answer(line.recv(), setting, place))
     except (EOFError, OSError, KeyboardInterrupt):
-        return  # the other side has closed
+        leave()  # the other side has closed
 
 
 def _answer(segment: Segment, setting: Setting, place: Place) -> dict[str, Any] | str:
@@ -177,3 +190,6 @@ def _answer(segment: Segment, setting: Setting, place: Place) -> dict[str, Any] 
         return run(segment, setting, place)
     except BenchmarkError as error:
         return str(error)
+    finally:
+        if place.kind == "cuda":
+            torch.cuda.empty_cache()  # the process of the other loop needs the room

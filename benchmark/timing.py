@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 PHASES = ("data", "forward", "backward", "optimiser", "checkpoint")
 RAW_LIMIT = 2000
+# A GPU is waited for after each phase of every tenth step only: waiting lets its queue run empty.
+EVERY = {"cpu": 1, "cuda": 10}
+
+
+def warmup_of(steps: int, every: int = 1) -> int:
+    """Steps that do not count: the first 2 %, at least 5, up to where the device is waited for; none of a
+    run shorter than twice that."""
+    least = max(5, steps // 50)
+    warmup = -(-least // every) * every
+    return warmup if steps >= 2 * warmup else 0
 
 
 class StepTimer:
-    """`begin()`, then `end(phase)` after each phase of a step. Seconds, on a synchronised device.
+    """`begin()`, then `end(phase)` after each phase of a step, then `finish()`. Seconds.
 
-    On a GPU the synchronisation itself costs time, so `synchronise` is called only on each
-    `every`-th step; the other steps count in the throughput, not in the breakdown.
+    A GPU works through a queue, so the clock shows when work was queued, not when it was done, unless one
+    waits. `synchronise` waits. It is called after each phase of each `every`-th step, and the breakdown comes
+    from these steps; at the end of the step before, so that they begin with an empty queue; and in
+    `settle()`, to be called before anything that waits by itself, else that wait is on no clock. Steps
+    between two waits share their time evenly.
     """
 
     def __init__(self, synchronise: Callable[[], None], every: int = 1) -> None:
         self.synchronise, self.every = synchronise, every
         self.rows: list[dict[str, float]] = []
+        self.settled: list[int] = []  # after so many steps the queue was empty
         self.current: dict[str, float] = {}
         self.mark = 0.0
 
@@ -32,29 +47,46 @@ class StepTimer:
     def end(self, phase: str) -> None:
         if len(self.rows) % self.every == 0:
             self.synchronise()
+        self._count(phase)
+
+    def settle(self) -> None:
+        """What is queued was queued by the optimiser, or before it."""
+        self.synchronise()
+        self._count("optimiser")
+        if self.settled[-1:] != [len(self.rows) + 1]:
+            self.settled.append(len(self.rows) + 1)
+
+    def finish(self, settle: bool = False) -> None:
+        if settle or (len(self.rows) + 1) % self.every == 0:
+            self.settle()
+        self.rows.append(self.current)
+
+    def _count(self, phase: str) -> None:
         now = time.perf_counter()
         self.current[phase] += now - self.mark
         self.mark = now
 
-    def finish(self) -> None:
-        self.rows.append(self.current)
-
     def summary(self, batch_size: int, load_s: float = 0.0) -> dict[str, Any]:
-        """Over the steps after warm-up: the first 2 %, at least 5 (all of a run shorter than 10 count).
+        """Over the steps after warm-up, see `warmup_of`.
 
         Accelerator utilisation is compute time ÷ running time. `utilisation` counts the steps alone, as
         once the data are in memory; `utilisation_cold` adds the seconds of reading them from the store.
         """
-        warmup = max(5, len(self.rows) // 50) if len(self.rows) >= 10 else 0
+        warmup = warmup_of(len(self.rows), self.every)
         rows = self.rows[warmup:]
         if not rows:
             return {}
-        totals = np.array([sum(row.values()) for row in rows])
-        sampled = rows[(-warmup) % self.every :: self.every] or rows
+        every_total = np.array([sum(row.values()) for row in self.rows])
+        for start, end in pairwise([0, *self.settled]):
+            every_total[start:end] = every_total[start:end].mean()
+        totals = every_total[warmup:]
+        sampled = rows[:: self.every]  # warm-up ends where a step that waits begins
         phases = {name: float(np.mean([row[name] for row in sampled])) for name in PHASES}
+        # Of every step: the queue is empty before a checkpoint, and few of these steps wait by themselves.
+        phases["checkpoint"] = float(np.mean([row["checkpoint"] for row in rows]))
         busy = sum(phases[name] for name in ("forward", "backward", "optimiser"))
         utilisation = busy / sum(phases.values())
-        stepping_s = sum(sum(row.values()) for row in self.rows)
+        stepping_s = float(every_total.sum())
         stride = -(-len(totals) // RAW_LIMIT)
         return {
             "samples_per_s": batch_size * len(rows) / float(totals.sum()),

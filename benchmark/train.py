@@ -32,7 +32,7 @@ from benchmark.optimiser import OptimiserSet
 from benchmark.place import Place
 from benchmark.probes import gemm
 from benchmark.store import Store
-from benchmark.timing import StepTimer
+from benchmark.timing import EVERY, StepTimer
 
 Progress = Callable[[dict[str, Any]], None]
 ALL_REDUCE_STEPS = 8
@@ -99,7 +99,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         return earlier_s + time.perf_counter() - clock
 
     def forward(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        with torch.autocast(place.device.split(":")[0], dtype=torch.bfloat16, enabled=bf16):
+        with place.autocast(bf16):
             # DDP averages over the ranks as if their shares were equal.
             return loss_of(workload, module(x), y) * share.weight
 
@@ -110,7 +110,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     if place.world_size > 1:
         trained = DistributedDataParallel(trained, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
-    timer = StepTimer(place.synchronise, every=1 if place.device == "cpu" else 10)
+    timer = StepTimer(place.synchronise, EVERY[place.kind])
     log_every = max(1, settings.steps // 100)
     meter.start()
     events.step(first)
@@ -127,14 +127,17 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         optimisers.step(step)
         timer.end("optimiser")
         done = step + 1
+        logs = done % log_every == 0 or done == settings.steps
+        evaluates = done % settings.evaluate_every == 0 or done == settings.steps
         if place.is_first and done % settings.checkpoint_every == 0:
+            timer.settle()
             now = {"curve": curve, "losses": losses, "elapsed_s": elapsed()}
             checkpointer.save(done, _state(done, model, optimisers, now))
             timer.end("checkpoint")
-        timer.finish()
+        timer.finish(settle=logs or evaluates)
         events.step(done)
 
-        if done % log_every == 0 or done == settings.steps:
+        if logs:
             mean = float(place.sum(loss.detach().clone())) / place.world_size
             if not math.isfinite(mean):  # the same number on every rank: all stop here together
                 events.add(END, "run", status="aborted")
@@ -147,8 +150,8 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
             progress(
                 {"workload": workload.name, "seed": seed, "step": done, "steps": settings.steps, "loss": mean}
             )
-        if done % settings.evaluate_every == 0 or done == settings.steps:
-            value = quality(workload, model, parts["heldout"], place)
+        if evaluates:
+            value = quality(workload, model, parts["heldout"], place, bf16)
             samples = done * settings.batch_size * _per_sample(workload)
             curve.append(
                 {"step": done, "samples": samples, "seconds": round(elapsed(), 3), "value": round(value, 6)}
@@ -206,7 +209,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         "seed": seed,
         "launcher": place.launcher,
         "world_size": place.world_size,
-        "device": place.device.split(":")[0],
+        "device": place.kind,
         "quality": {
             "metric": workload.target.metric,
             "value": curve[-1]["value"],

@@ -90,8 +90,8 @@ _CACHE: dict[tuple[int, int, int], Tensor] = {}
 
 def windows(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tensor]:
     """(n,) starts -> inputs and next bytes, each (n, context) int64."""
-    index = starts[:, None] + torch.arange(context + 1)
-    window = data[index.to(data.device)].long()
+    starts = starts.to(data.device)
+    window = data[starts[:, None] + torch.arange(context + 1, device=data.device)].long()
     return window[:, :-1], window[:, 1:]
 
 

@@ -88,7 +88,7 @@ def test_both_loops_start_at_the_same_loss_and_learn(language: Workload, setting
     for run in by_kind.values():
         assert len(run["step_times_s"]) == steps
         assert run["tokens_per_s"] == pytest.approx(4 * 12 * steps / sum(run["step_times_s"]), rel=1e-3)
-    plain = plain_loop.train(segments.shortened(language, 60), 1, setting.root / segments.BYTES, 61)
+    plain = plain_loop.train(segments.shortened(language, 60), 1, setting.root / segments.BYTES, Place())
     assert plain["losses"][-1]["loss"] < 0.9 * plain["losses"][0]["loss"]
 
 

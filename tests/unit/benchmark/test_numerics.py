@@ -25,7 +25,7 @@ from benchmark.data import batches, dataset
 from benchmark.data.batches import Batches
 from benchmark.evaluate import loss
 from benchmark.events import EventLog
-from benchmark.place import Place
+from benchmark.place import Place, leave
 from benchmark.store import DirectoryStore
 from tests.unit.benchmark.conftest import TESTDATA, changed
 
@@ -245,6 +245,7 @@ def as_rank(rank: int, root: Path) -> None:
     batches.for_rank = of_the_first
     train_one(root, "two-faulty", place)
     torch.distributed.destroy_process_group()
+    leave()
 
 
 @pytest.fixture(scope="module")
