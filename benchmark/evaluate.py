@@ -18,6 +18,8 @@ TOKENS = {"cpu": 1 << 14, "cuda": 1 << 16}  # at a time: what fits the caches, w
 
 def loss(workload: Workload, logits: Tensor, y: Tensor) -> Tensor:
     """Mean training loss in nats. logits: (batch, outputs) or (batch, context, 256)."""
+    if logits.dtype == torch.bfloat16:
+        logits = logits.float()  # cross-entropy of bfloat16 would be rounded to two digits
     if isinstance(workload.model, GptConfig):
         return F.cross_entropy(logits.flatten(0, 1), y.flatten())
     if workload.model.outputs == 1:

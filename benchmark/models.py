@@ -98,6 +98,9 @@ class Gpt(nn.Module):
         length = x.shape[1]
         rotation = (self.cosine[:length], self.sine[:length])
         h = self.embedding(x)
+        if torch.is_autocast_enabled(h.device.type):
+            # What the blocks add up is in bfloat16 as well: half as much to move through memory.
+            h = h.to(torch.get_autocast_dtype(h.device.type))
         for block in self.blocks:
             h = block(h, rotation)
         logits: Tensor = self.head(self.norm(h))

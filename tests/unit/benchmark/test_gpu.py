@@ -146,7 +146,9 @@ def test_both_loops_start_at_the_same_loss(language: Workload, store: DirectoryS
     found = [
         segments.run(segments.Segment(loop, language, 20, loop), setting, GPU) for loop in ("plain", "ours")
     ]
-    assert [r["first_loss"] for r in found] == pytest.approx([5.545, 5.545], abs=0.01)
+    assert [r["first_loss"] for r in found] == pytest.approx(
+        [5.545, 5.545], abs=0.02
+    )  # one of them is in bfloat16
     assert [len(r["step_times_s"]) for r in found] == [20, 20]
 
 
