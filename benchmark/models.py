@@ -8,7 +8,9 @@ per token for attention; embedding look-ups are free and nothing is recomputed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -94,14 +96,15 @@ class Gpt(nn.Module):
             if name.endswith(("out.weight", "down.weight", "head.weight")):
                 nn.init.zeros_(parameter)  # every block starts as the identity, the loss at log 256
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, blocks: Iterable[nn.Module] | None = None) -> Tensor:
+        """`blocks`: what to call in place of the blocks, such as their compiled forms."""
         length = x.shape[1]
         rotation = (self.cosine[:length], self.sine[:length])
         h = self.embedding(x)
         if torch.is_autocast_enabled(h.device.type):
             # What the blocks add up is in bfloat16 as well: half as much to move through memory.
             h = h.to(torch.get_autocast_dtype(h.device.type))
-        for block in self.blocks:
+        for block in self.blocks if blocks is None else blocks:
             h = block(h, rotation)
         logits: Tensor = self.head(self.norm(h))
         return logits
@@ -111,6 +114,27 @@ class Gpt(nn.Module):
         config = self.config
         matrices = sum(p.numel() for n, p in self.named_parameters() if p.ndim == 2 and "embedding" not in n)
         return 6 * matrices + 12 * config.depth * config.width * config.context
+
+
+class CompiledBlocks(nn.Module):
+    """The same model, its blocks compiled: one compilation serves all of them.
+
+    On a GPU that took 3 s for twelve blocks, where the model as a whole took 30 s, for steps 4 % longer.
+    """
+
+    def __init__(self, model: Gpt) -> None:
+        super().__init__()
+        self.model = model
+        self.compiled = [cast(nn.Module, torch.compile(block)) for block in model.blocks]  # no submodules
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.model(x, self.compiled)
+        return logits
+
+
+def compiled(model: nn.Module) -> nn.Module:
+    """With the same parameters; what is compiled is so when it is called first."""
+    return CompiledBlocks(model) if isinstance(model, Gpt) else cast(nn.Module, torch.compile(model))
 
 
 def build(config: ModelConfig) -> Mlp | Gpt:

@@ -151,7 +151,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
                 {"workload": workload.name, "seed": seed, "step": done, "steps": settings.steps, "loss": mean}
             )
         if evaluates:
-            value = quality(workload, model, parts["heldout"], place, bf16)
+            value = quality(workload, compiling.module, parts["heldout"], place, bf16)
             samples = done * settings.batch_size * _per_sample(workload)
             curve.append(
                 {"step": done, "samples": samples, "seconds": round(elapsed(), 3), "value": round(value, 6)}

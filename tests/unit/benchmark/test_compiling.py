@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.backends.debugging import aot_eager
 
+from benchmark import models
 from benchmark.compiling import Choice, choose, missing_compiler
+from benchmark.config import GptConfig
 from benchmark.place import Place
 
 PASS_S = 0.004
@@ -101,3 +104,32 @@ def test_a_compiler_is_looked_for_by_its_usual_variable(monkeypatch: pytest.Monk
     assert missing_compiler("cpu") == "no compiler: no-such-compiler not found"
     monkeypatch.setenv("CXX", "true")  # a program that is everywhere
     assert missing_compiler("cpu") == ""
+
+
+def test_the_blocks_of_a_model_are_compiled_once_and_stay_the_same_function(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compile_with, graphs = torch.compile, []
+
+    def counting(graph: torch.fx.GraphModule, inputs: Any) -> Any:
+        graphs.append(graph)
+        return aot_eager(graph, inputs)
+
+    monkeypatch.setattr(torch, "compile", lambda module: compile_with(module, backend=counting))
+    torch.compiler.reset()
+    torch.manual_seed(0)
+    model = models.Gpt(GptConfig(kind="gpt", depth=3, width=16, heads=2, context=12))
+    with torch.no_grad():
+        for p in model.parameters():  # zeros at the start would hide every difference
+            p.normal_(std=0.3)
+    x = torch.randint(256, (3, 12))
+
+    def gradients(module: nn.Module) -> torch.Tensor:
+        model.zero_grad()
+        torch.autograd.backward(nn.functional.cross_entropy(module(x).flatten(0, 1), x.flatten()))
+        return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+
+    whole = models.compiled(model)
+    assert torch.allclose(gradients(whole), gradients(model), atol=1e-5)
+    assert len(graphs) == 1
+    assert [p.shape for p in whole.parameters()] == [p.shape for p in model.parameters()]
