@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import signal
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -60,6 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
 
 
 def _files(names: str) -> list[Path]:
@@ -139,23 +143,10 @@ def _schedule(options: argparse.Namespace) -> int:
 
 
 def _bare(options: argparse.Namespace) -> int:
-    """Adds to the result of a run in the stack when there is one, so that the ratio appears."""
-    from benchmark import bare, console, stack
-    from benchmark import result as results
-    from benchmark.store import DirectoryStore
+    from benchmark import bare
 
-    workloads, out = load_all(_files(options.workloads), options.tier), _folder(options)
-    connected = None if options.no_stack else stack.read(options.stack, options.inventory, options.access)
-    remote, nodes = (connected.store(), connected.compute_nodes) if connected else (None, 2)
-    host = bare.Host(DirectoryStore(out / "bare"), remote, options.world_size or max(1, nodes),
-                     options.threads, not options.unfrozen_data)  # fmt: skip
-    path = out / "result.json"
-    result = results.load(path) if path.exists() else results.new(options.stack, options.tier, "bare")
-    result["errors"] = [e for e in result["errors"] if not e["where"].startswith("bare")]
-    result["bare"] = []
-    bare.train_all(result, workloads, host, path)
-    console.finish(result, path)
-    return 1 if any(e["where"].startswith("bare") for e in result["errors"]) else 0
+    files = _files(options.workloads)
+    return bare.main(_fill(bare.Options, options, workload_files=files, out=_folder(options)))
 
 
 def _overhead(options: argparse.Namespace) -> int:
@@ -291,5 +282,11 @@ def _freeze(options: argparse.Namespace) -> int:
     return 0
 
 
+def _end(number: int, frame: object) -> None:
+    """Python would end without unwinding: nothing stopped, nothing kept."""
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main())

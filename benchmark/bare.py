@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmark import launch
 from benchmark import result as results
-from benchmark.config import Workload
-from benchmark.console import say, show
+from benchmark import stack as stacks
+from benchmark.config import Workload, load_all
+from benchmark.console import finish, say, show, stopped
 from benchmark.data import dataset
 from benchmark.job import Spec
-from benchmark.run import carried_out
+from benchmark.run import Common, carried_out
 from benchmark.store import DirectoryStore, Store
+
+RANKS = 2  # without a stack, and unless one says otherwise
+
+
+@dataclass(frozen=True)
+class Options(Common):
+    no_stack: bool = False
+
+
+def main(options: Options) -> int:
+    """Adds to the result of a run in the stack when there is one, so that the ratio appears.
+
+    Exit codes: 0; 1 a training failed; 2 bad input; 130 interrupted, what was finished until then is kept.
+    """
+    workloads = load_all(options.workload_files, options.tier)
+    stack = None if options.no_stack else stacks.read(options.stack, options.inventory, options.access)
+    ranks = options.ranks(stack) if stack else options.world_size or RANKS
+    remote, frozen = stack.store() if stack else None, not options.unfrozen_data
+    host = Host(DirectoryStore(options.out / "bare"), remote, ranks, options.threads, frozen)
+    path, code = options.out / "result.json", 0
+    result = results.load(path) if path.exists() else results.new(options.stack, options.tier, "bare")
+    result["errors"] = [e for e in result["errors"] if not e["where"].startswith("bare")]
+    result["bare"] = []
+    try:
+        train_all(result, workloads, host, path)
+    except KeyboardInterrupt as error:
+        code = stopped(result, "bare", error)
+        results.save(result, path)
+    finish(result, path)
+    return code or int(any(e["where"].startswith("bare") for e in result["errors"]))
 
 
 @dataclass(frozen=True)
@@ -53,9 +85,11 @@ def train(
             launch.copy_data(host.remote, host.store, prefix)
         return launch.on_host(spec, on_message)
 
-    found = carried_out(result, f"bare {workload.name}", spec, host.store, start)
-    if found is None:
-        return
+    keep = partial(_keep, result, workload.name)
+    carried_out(result, f"bare {workload.name}", spec=spec, store=host.store, start=start, keep=keep)
+
+
+def _keep(result: dict[str, Any], name: str, found: dict[str, Any]) -> None:
     result["bare"] += found["runs"]
-    if workload.name not in result["data"] and found["manifest"]:
-        result["data"][workload.name] = found["manifest"]
+    if name not in result["data"] and found["manifest"]:
+        result["data"][name] = found["manifest"]

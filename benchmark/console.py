@@ -45,7 +45,7 @@ def stopped(result: dict[str, Any], where: str, error: BenchmarkError | Keyboard
         note(result, where, error)
         return 1
     results.add_error(result, where, "interrupted by the user; what was measured until then is kept")
-    say("interrupted; the job in the stack was stopped")
+    say("interrupted; what ran was stopped, what was measured until then is kept")
     return 130
 
 

@@ -79,8 +79,8 @@ def measure(result: dict[str, Any], workload: Workload, stack: Stack, options: O
             spec = Spec(run_id=run_id, workload=one, world_size=ranks, threads=options.threads,
                         frozen_data=frozen)  # fmt: skip
             start = partial(launch.in_stack, spec, ray, store, errors_only)
-            if found := carried_out(result, workload.name, spec, store, start):
-                absorb(result, workload.name, found)
+            keep = partial(absorb, result, workload.name)
+            carried_out(result, workload.name, spec=spec, store=store, start=start, keep=keep)
         say(f"{number} of {len(todo)}: {side}, {in_words(runs[before:]) or 'no run'}")
         results.save(result, path)
 

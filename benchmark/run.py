@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -141,13 +142,13 @@ def train_all(
         spec = Spec(run_id=run_id, workload=workload, world_size=ranks, threads=options.threads,
                     frozen_data=not options.unfrozen_data, with_probes=number == 0)  # fmt: skip
         start = partial(launch.in_stack, spec, ray, store, show)
-        found = carried_out(result, workload.name, spec, store, start)
-        if found is None:
-            continue
-        absorb(result, workload.name, found)
-        events.append(options.out / "events.jsonl", found["events"], fresh=number == 0)
+        log = partial(events.append, options.out / "events.jsonl", fresh=number == 0)
+        keep = partial(absorb, result, workload.name, log=log)
+        before = len(result["training"])
+        carried_out(result, workload.name, spec=spec, store=store, start=start, keep=keep)
+        runs = result["training"][before:]
         # The first seed is served, not the best one: the choice must not depend on the outcome.
-        first = next((r for r in found["runs"] if r["seed"] == workload.seeds[0]), None)
+        first = next((r for r in runs if r["seed"] == workload.seeds[0]), None)
         if first:
             cards[workload.name] = first["model"]
         results.save(result, path)
@@ -203,22 +204,37 @@ def serve_all(
 
 
 def carried_out(
-    result: dict[str, Any], where: str, spec: Spec, store: Store, start: Callable[[], str | None]
-) -> dict[str, Any] | None:
-    """Start a job and collect what it leaves. What went wrong is in the result; None: nothing was left."""
+    result: dict[str, Any],
+    where: str,
+    *,
+    spec: Spec,
+    store: Store,
+    start: Callable[[], str | None],
+    keep: Callable[[dict[str, Any]], None],
+) -> None:
+    """Start a job and `keep` what it leaves, also if it is interrupted. What went wrong is in the result."""
     try:
         problem = start()
         if problem:
             results.add_error(result, where, problem)
             say(f"{where}: {problem}")
-        return launch.collect(spec, store)
+        keep(launch.collect(spec, store))
+    except KeyboardInterrupt:
+        with suppress(BenchmarkError):
+            keep(launch.collect(spec, store))
+        raise
     except BenchmarkError as error:
         note(result, where, error)
-        return None
 
 
-def absorb(result: dict[str, Any], name: str, found: dict[str, Any]) -> None:
-    """Take what a job has left into the result."""
+def absorb(
+    result: dict[str, Any],
+    name: str,
+    found: dict[str, Any],
+    log: Callable[[list[dict[str, Any]]], None] = lambda events: None,
+) -> None:
+    """Take what a job has left into the result; its events go to `log`."""
+    log(found["events"])
     result["training"] += found["runs"]
     result["event_problems"] = (result["event_problems"] or []) + found["problems"]
     if found["manifest"]:

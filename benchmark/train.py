@@ -111,7 +111,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         trained = DistributedDataParallel(trained, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
     timer = StepTimer(place.synchronise, EVERY[place.kind])
-    log_every = max(1, settings.steps // 100)
+    log_every = max(timer.every, settings.steps // 100)  # reading a loss waits for the device
     meter.start()
     events.step(first)
     for step in range(first, settings.steps):

@@ -64,7 +64,7 @@ def test_bfloat16_learns_like_float32(language: Workload, store: DirectoryStore)
 
 
 def test_the_clock_sees_all_that_the_device_does(language: Workload, store: DirectoryStore) -> None:
-    events = EventLog(trace=True)  # a loss is read, so the device waited for, after each of these steps
+    events = EventLog(trace=True)  # the device is waited for after each tenth step, so also before 60 and 10
     workload = changed(language, training={"evaluate_every": 60, "checkpoint_every": 61})
     manifest = dataset.prepare(workload, store, frozen=False)
     record = train(workload=workload, seed=1, manifest=manifest, store=store, place=GPU, run_id="clock",
