@@ -159,7 +159,9 @@ class ObjectStore(pulumi.ComponentResource):
             image=context.images["object-store"],
             command=["setup-object-store", f"https://{ALIAS}:{MINIO}"],
             user=USER,
-            memory=256 * MIB,
+            # Three clients side by side were seen to need 265 MB. Short of that they do not fail: they read
+            # their own program from disk again and again, for minutes.
+            memory=512 * MIB,
             cpus=1.0,
             environment={"HOME": "/tmp"},
             files=files,
