@@ -86,14 +86,21 @@ def restart_one_by_one(subject: Subject) -> None:
 
 
 def back_up(subject: Subject) -> None:
-    """A whole backup with the new values; it gives the repository its new key too."""
-    container = subject.container("backup")
+    """A whole backup with the new values; it gives the repository its new key too.
+
+    A node that has just started answers before it knows all users: their keys are unknown to it for a moment.
+    """
+    container, deadline = subject.container("backup"), time.monotonic() + SETTLED_WITHIN
     say("  backing up with the new passwords")
-    # What it says of a fault comes on both streams, and from here not into the container's log.
-    code, text = subject.engine.run(container, ["bash", "-c", "backup run 2>&1"])
-    if code != 0:
-        last = "\n    ".join(text.strip().splitlines()[-5:])
-        raise OperationError(f"the backup fails with the new passwords:\n    {last}")
+    while True:
+        # What it says of a fault comes on both streams, and from here not into the container's log.
+        code, text = subject.engine.run(container, ["bash", "-c", "backup run 2>&1"])
+        if code == 0:
+            return
+        if time.monotonic() > deadline:
+            last = "\n    ".join(text.strip().splitlines()[-5:])
+            raise OperationError(f"the backup fails with the new passwords:\n    {last}")
+        time.sleep(2)
 
 
 def revoke(subject: Subject) -> None:

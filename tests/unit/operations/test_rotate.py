@@ -141,10 +141,26 @@ def test_a_revoked_key_is_not_looked_for_again(subject: Subject, engine: Mock) -
     engine.run.assert_not_called()
 
 
-def test_a_backup_that_fails_stops_the_rotation(subject: Subject, engine: Mock) -> None:
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time passes by sleeping only."""
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+
+
+@pytest.mark.usefixtures("passing")
+def test_a_backup_that_goes_on_failing_stops_the_rotation(subject: Subject, engine: Mock) -> None:
     engine.run.return_value = (1, "first\nbackup failed\n")
     with pytest.raises(OperationError, match="backup failed"):
         rotation.back_up(subject)
+    assert engine.run.call_count > 1
+
+
+@pytest.mark.usefixtures("passing")
+def test_a_backup_may_meet_a_node_that_does_not_know_its_key_yet(subject: Subject, engine: Mock) -> None:
+    engine.run.side_effect = [(1, "InvalidAccessKeyId"), (1, "InvalidAccessKeyId"), (0, "backup finished")]
+    rotation.back_up(subject)
 
 
 @pytest.mark.parametrize(
