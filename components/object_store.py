@@ -157,7 +157,13 @@ class ObjectStore(pulumi.ComponentResource):
         )
         process = Process(
             image=context.images["object-store"],
-            command=["setup-object-store", f"https://{ALIAS}:{MINIO}"],
+            command=[
+                "setup-object-store",
+                *(
+                    f"https://{name}:{MINIO}"
+                    for name in (ALIAS, *(s.name for s in plan.by_role("object-store")))
+                ),
+            ],
             user=USER,
             # Three clients side by side were seen to need 265 MB. Short of that they do not fail: they read
             # their own program from disk again and again, for minutes.
