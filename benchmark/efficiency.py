@@ -35,7 +35,7 @@ from benchmark import result as results
 from benchmark.config import GptConfig, Workload, load
 from benchmark.console import say
 from benchmark.data import dataset
-from benchmark.efficiency_verdicts import lines, rows, summarise
+from benchmark.efficiency_verdicts import lines, rows, summarise, too_few_gpus
 from benchmark.errors import ConfigError
 from benchmark.segments import BYTES, Segment, Setting, Team, team
 from benchmark.stats import LEAST_PAIRS, alternating
@@ -135,8 +135,8 @@ def measure_all(found: dict[str, Any], workload: Workload, options: Options) -> 
         (root / BYTES).write_bytes(train["bytes"].numpy().tobytes())
         setting = Setting(root, manifest, options.threads, workload.seeds[0], workload.training.device)
         for part, plan in zip(PARTS, (speed_plan, scaling_plan), strict=True):
-            if part == "scaling" and found["device"] == "cuda" and found["gpus"] < RANKS:
-                say(f"scaling: not measured: {found['gpus']} GPU here, {RANKS} ranks need one each")
+            if part == "scaling" and (reason := too_few_gpus(found)):
+                say(f"scaling: not measured: {reason}")
             elif options.only in (None, part):
                 _measure(found[part], part, plan(workload), setting, options)
 

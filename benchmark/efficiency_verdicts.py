@@ -37,11 +37,18 @@ def summarise(found: dict[str, Any]) -> None:
             scaling["efficiencies"][key] = {**row, "verdict": word}
 
 
+def too_few_gpus(found: dict[str, Any]) -> str:
+    """Why ranks cannot even start here; empty if they can."""
+    gpus, ranks = found["gpus"], found["scaling"]["ranks"]
+    few = found["device"] == "cuda" and gpus < ranks
+    return f"{gpus} GPU here, {ranks} ranks need one each" if few else ""
+
+
 def no_scaling(found: dict[str, Any]) -> str:
     """Why these runs say nothing about scaling; empty if they do."""
     ranks, loads = found["scaling"]["ranks"], [run["load_1m"] for run in found["scaling"]["runs"]]
-    if found["device"] == "cuda" and found["gpus"] < ranks:
-        return f"{found['gpus']} GPU, {ranks} ranks need one each"
+    if reason := too_few_gpus(found):
+        return reason
     if ranks * found["threads"] > found["cores"]:
         return "functional only: the ranks share cores"
     apart = found["scaling"].get("apart")

@@ -31,7 +31,7 @@ from benchmark import models
 from benchmark.config import GptConfig, Workload
 from benchmark.optimiser import learning_rate_factor
 from benchmark.place import Place
-from benchmark.timing import warmup_of
+from benchmark.timing import EVERY, warmup_of
 
 
 class PlainBlock(models.Block):
@@ -71,11 +71,12 @@ def batch_of(path: Path, batch_size: int, context: int, device: str = "cpu") -> 
     return x.pin_memory().to(device, non_blocking=True), y.pin_memory().to(device, non_blocking=True)
 
 
-def train(workload: Workload, seed: int, path: Path, place: Place, every: int = 1) -> dict[str, Any]:
+def train(workload: Workload, seed: int, path: Path, place: Place) -> dict[str, Any]:
     """All steps on the bytes in `path`; losses of each tenth step, seconds of each after warm-up.
 
-    `every`: so many steps are timed as one, at whose end the device is waited for.
+    On a GPU as many steps as in ours are timed as one, at whose end the device is waited for.
     """
+    every = EVERY[place.kind]
     config, settings, steps = workload.model, workload.optimiser, workload.training.steps
     assert isinstance(config, GptConfig)
     torch.manual_seed(seed)

@@ -144,11 +144,10 @@ def train_all(
         start = partial(launch.in_stack, spec, ray, store, show)
         log = partial(events.append, options.out / "events.jsonl", fresh=number == 0)
         keep = partial(absorb, result, workload.name, log=log)
-        before = len(result["training"])
         carried_out(result, workload.name, spec=spec, store=store, start=start, keep=keep)
-        runs = result["training"][before:]
         # The first seed is served, not the best one: the choice must not depend on the outcome.
-        first = next((r for r in runs if r["seed"] == workload.seeds[0]), None)
+        served = (workload.name, workload.seeds[0])
+        first = next((r for r in result["training"] if (r["workload"], r["seed"]) == served), None)
         if first:
             cards[workload.name] = first["model"]
         results.save(result, path)

@@ -72,8 +72,7 @@ def run(segment: Segment, setting: Setting, place: Place) -> dict[str, Any]:
     workload = shortened(segment.workload, segment.steps)
     started = time.time()
     if segment.loop == "plain":
-        path, together = setting.root / BYTES, EVERY[place.kind]
-        record = plain_loop.train(workload, setting.seed, path, place, together)
+        record = plain_loop.train(workload, setting.seed, setting.root / BYTES, place)
     else:
         record = train(
             workload=workload, seed=setting.seed, manifest=setting.manifest, place=place,

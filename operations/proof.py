@@ -211,11 +211,11 @@ CHECKS: Mapping[str, Callable[[Subject], Iterator[str]]] = {
 }
 
 
-def wait(subject: Subject, name: str, timeout: float) -> list[str]:
+def wait(check: Callable[[Subject], Iterator[str]], subject: Subject, timeout: float) -> list[str]:
     """Ask until nothing is amiss; what still is after `timeout` seconds comes back."""
     deadline = time.monotonic() + timeout
     while True:
-        faults = list(CHECKS[name](subject))
+        faults = list(check(subject))
         if not faults or time.monotonic() > deadline:
             return faults
         time.sleep(1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Iterator
 
 from rich.table import Table
 
@@ -43,7 +44,7 @@ def finish(pulumi: Pulumi, engine: Engine, plan: Plan, file: StackFile) -> None:
             back_up(subject)
         if "vault/repository" in names:
             revoke(subject)
-        faults = {name: proof.wait(subject, name, SETTLED_WITHIN) for name in names}
+        faults = {name: proof.wait(proof.CHECKS[name], subject, SETTLED_WITHIN) for name in names}
     console().print(table(faults, file))
     if any(faults.values()):
         raise OperationError(
@@ -90,17 +91,18 @@ def back_up(subject: Subject) -> None:
 
     A node that has just started answers before it knows all users: their keys are unknown to it for a moment.
     """
-    container, deadline = subject.container("backup"), time.monotonic() + SETTLED_WITHIN
     say("  backing up with the new passwords")
-    while True:
-        # What it says of a fault comes on both streams, and from here not into the container's log.
-        code, text = subject.engine.run(container, ["bash", "-c", "backup run 2>&1"])
-        if code == 0:
-            return
-        if time.monotonic() > deadline:
-            last = "\n    ".join(text.strip().splitlines()[-5:])
-            raise OperationError(f"the backup fails with the new passwords:\n    {last}")
-        time.sleep(2)
+    faults = proof.wait(_backup_fault, subject, SETTLED_WITHIN)
+    if faults:
+        raise OperationError(f"the backup fails with the new passwords:\n    {faults[0]}")
+
+
+def _backup_fault(subject: Subject) -> Iterator[str]:
+    """The end of what a whole backup says when it fails."""
+    # It comes on both streams, and from here not into the container's log.
+    code, text = subject.engine.run(subject.container("backup"), ["bash", "-c", "backup run 2>&1"])
+    if code != 0:
+        yield "\n    ".join(text.strip().splitlines()[-5:])
 
 
 def revoke(subject: Subject) -> None:

@@ -38,8 +38,9 @@ def language() -> Workload:
 
 def run(workload: Workload, store: DirectoryStore, where: Place, run_id: str, **more: Any) -> dict[str, Any]:
     manifest = dataset.prepare(workload, store, frozen=False)
+    arguments: dict[str, Any] = {"events": EventLog(), "progress": lambda value: None, **more}
     return train(workload=workload, seed=1, manifest=manifest, store=store, place=where, run_id=run_id,
-                 events=EventLog(), progress=lambda value: None, **more)  # fmt: skip
+                 **arguments)  # fmt: skip
 
 
 def losses(record: dict[str, Any]) -> torch.Tensor:
@@ -66,9 +67,7 @@ def test_bfloat16_learns_like_float32(language: Workload, store: DirectoryStore)
 def test_the_clock_sees_all_that_the_device_does(language: Workload, store: DirectoryStore) -> None:
     events = EventLog(trace=True)  # the device is waited for after each tenth step, so also before 60 and 10
     workload = changed(language, training={"evaluate_every": 60, "checkpoint_every": 61})
-    manifest = dataset.prepare(workload, store, frozen=False)
-    record = train(workload=workload, seed=1, manifest=manifest, store=store, place=GPU, run_id="clock",
-                   events=events, progress=lambda value: None)  # fmt: skip
+    record = run(workload, store, GPU, "clock", events=events)
     done = {e["value"]: e["time_ms"] / 1e3 for e in events.events if e["key"] == "step"}
     wall = done[60] - done[record["warmup_steps"]]
     assert sum(record["step_times_s"]) == pytest.approx(wall, rel=0.1)
@@ -78,15 +77,13 @@ def test_the_clock_sees_all_that_the_device_does(language: Workload, store: Dire
 
 def test_a_resumed_run_ends_like_an_unbroken_one(language: Workload, store: DirectoryStore) -> None:
     whole = run(language, store, GPU, "whole")
-    manifest = dataset.prepare(language, store, frozen=False)
 
     def stop(value: dict[str, Any]) -> None:
         if value["step"] == 40:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(workload=language, seed=1, manifest=manifest, store=store, place=GPU, run_id="broken",
-              events=EventLog(), progress=stop)  # fmt: skip
+        run(language, store, GPU, "broken", progress=stop)
     time.sleep(2)  # the checkpoint of step 30 is written behind its back
     resumed = run(language, store, GPU, "broken")
     assert resumed["resumed_from_step"] == 30
