@@ -33,4 +33,5 @@ def test_state_lies_in_the_clone_whatever_its_folder_is_called(tmp_path: Path, n
 
 
 def test_without_a_home_the_users_own_is_taken(tmp_path: Path) -> None:
-    assert printed(tmp_path / "clone")["AIDC_CACHE"] == str(Path(pwd.getpwuid(os.getuid()).pw_dir) / ".cache" / "aidc")
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    assert printed(tmp_path / "clone")["AIDC_CACHE"] == str(home / ".cache" / "aidc")
