@@ -31,7 +31,8 @@ def context_digest(context: Path) -> str:
 
 def reference(name: str, build: Path) -> str:
     """`aidc-<name>:<digest>` for the context `build/<name>`; raises ImageError when it is missing."""
-    context = build / name
+    # Resolved once: the context may be exchanged for a newer one while this one is read.
+    context = (build / name).resolve()
     if not (context / "Dockerfile").is_file():
         raise ImageError(f"image {name}: no build context; fix: run `make images` first")
     return f"aidc-{name}:{context_digest(context)}"

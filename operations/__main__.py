@@ -15,7 +15,9 @@ from pathlib import Path
 
 from docker.errors import DockerException
 
+from components.config import STACK_NAME
 from operations.errors import FAILED, INTERRUPTED, OperationError
+from operations.exclusive import changing
 from operations.process import warn
 
 COMMANDS = {
@@ -32,6 +34,8 @@ COMMANDS = {
 }
 # These read their own arguments.
 OWN_ARGUMENTS = ("policy",)
+# One of these at a time may work on a stack.
+CHANGING = frozenset({"up", "rotate", "destroy"})
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,6 +71,9 @@ def run(arguments: Sequence[str]) -> int:
     if "json" in given:
         given["as_json"] = given.pop("json")
     main: Callable[..., int] = importlib.import_module(f"operations.{name}").main
+    if name in CHANGING and STACK_NAME.match(given["stack"]):
+        with changing(given["stack"], name):
+            return main(**given)
     return main(**given)
 
 

@@ -7,14 +7,10 @@ bad input; 130 interrupted.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +25,20 @@ from audit.verdicts import VERDICTS
 from components.inventory import load
 from operations.engine import Engine, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
+from operations.exclusive import auditing
 from operations.output import console
 from operations.process import Interrupts, say
 from operations.pulumi_cli import Pulumi
 from operations.stack_file import ROOT
 from policies.sources import SourceError
 
-LOCK = Path(tempfile.gettempdir()) / "aidc-audit.lock"
 COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "not checked": "yellow"}
 
 
 def main(stack: str, out: Path | None = None) -> int:
     """Audit `stack` and write the two files into `out` (default: out/<stack>)."""
     folder = out or ROOT / "out" / stack
-    with Interrupts(), alone():
+    with Interrupts(), auditing():
         say("reading plan, state and engine …")
         begun = time.monotonic()
         context, environment = gather(stack)
@@ -106,19 +102,6 @@ def _environment(engine: Engine) -> dict[str, str]:
         "system": str(facts.get("OperatingSystem", "")),
         "commit": commit.stdout.strip(),
     }
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """One audit at a time: two would probe each other's listeners. Raises RefusedError."""
-    with LOCK.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RefusedError(
-                "another audit runs on this machine\n    fix: wait until it has ended"
-            ) from None
-        yield
 
 
 def table(document: dict[str, Any]) -> Table:
