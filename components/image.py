@@ -1,6 +1,8 @@
 """Images named by what is in them: the digest of the build context is the tag. Standard library only.
 
-A literal name lets a preview show a replacement, and the same content never gets a second name.
+A literal name lets a preview show a replacement, and the same sources never get a second name. What their
+build fetches, the base image and Debian's packages, is that day's: `make audit` compares it with the security
+tracker, and says which image to build anew.
 """
 
 from __future__ import annotations

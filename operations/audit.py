@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
-from audit import declared, locks, packages, page, snapshot
+from audit import declared, locks, packages, page, probes, snapshot
 from audit.parts import Context
 from audit.run import background, run
 from audit.verdicts import VERDICTS
@@ -38,6 +38,9 @@ COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "not checked": "yel
 def main(stack: str, out: Path | None = None) -> int:
     """Audit `stack` and write the two files into `out` (default: out/<stack>)."""
     folder = out or ROOT / "out" / stack
+    if not probes.is_target(probes.INTERNET_ADDRESS):
+        fault = f"{probes.INTERNET_ADDRESS!r} is not an IPv4 address and a port"
+        raise RefusedError(f"{probes.INTERNET_VARIABLE}: {fault}\n    fix: write for example 192.0.2.7:443")
     with Interrupts(), auditing():
         say("reading plan, state and engine …")
         begun = time.monotonic()
