@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,8 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "benchmark": ("benchmark.job", "benchmark.ray_train", "benchmark.serve"),
 }
 NEEDS_CA = frozenset({"compute"})
+# Seconds for which a context that was exchanged stays: no plan reads for as long.
+KEPT = 3600
 
 
 class BuildError(OperationError):
@@ -113,17 +116,15 @@ def _normalise(context: Path) -> None:
 
 def publish(name: str, fresh: Path) -> None:
     """Make `fresh` the context `.build/<name>`: who reads meanwhile sees the old one or the new one."""
-    link, former = BUILD / name, BUILD / name
-    if link.is_symlink():
-        former = link.resolve()
-    elif link.is_dir():  # of a version that kept the context itself there
-        former = link.rename(fresh.with_name(f"{fresh.name}.former"))
+    link = BUILD / name
+    if link.is_dir() and not link.is_symlink():  # of a version that kept the context itself there
+        link.rename(fresh.with_name(f"{fresh.name}.former"))
     new = BUILD / f".{fresh.name}"
     new.symlink_to(fresh.relative_to(BUILD))
     new.replace(link)
-    # The former one may still be read, and those before it by nobody.
+    # A plan that began before may still read the former one.
     for old in (BUILD / "contexts").glob(f"{name}.*"):
-        if old not in (fresh, former):
+        if old != fresh and time.time() - old.stat().st_mtime > KEPT:
             shutil.rmtree(old, ignore_errors=True)
 
 

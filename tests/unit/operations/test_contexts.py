@@ -78,10 +78,15 @@ def test_a_context_of_an_older_version_is_replaced(build: Path) -> None:
     assert "FROM old" not in (build / "vault" / "Dockerfile").read_text()
 
 
-def test_only_the_context_in_use_and_the_one_before_are_kept(build: Path) -> None:
-    for _ in range(4):
+def test_an_exchanged_context_stays_while_a_plan_may_read_it_and_then_goes(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
         make("vault")
-    assert len(list((build / "contexts").glob("vault.*"))) == 2
+    assert len(list((build / "contexts").glob("vault.*"))) == 3
+    monkeypatch.setattr(contexts, "KEPT", -1)
+    make("vault")
+    assert [p.resolve() for p in (build / "contexts").iterdir()] == [(build / "vault").resolve()]
 
 
 def test_the_same_sources_are_no_change(build: Path) -> None:
