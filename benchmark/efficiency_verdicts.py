@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark import stats
-from benchmark.verdict import text_of, verdict
+from benchmark.disturbance import busy, excused, together
+from benchmark.verdict import OUTCOMES, text_of, verdict, word
 
 Run = dict[str, Any]
 NAMES = {
@@ -57,6 +58,8 @@ def no_scaling(found: dict[str, Any]) -> str:
             f"the cores slow each other down, {ranks} copies that exchange nothing reach {apart['ratio']:.3f}"
         )
     # One rank meets other programs on its own core, two meet them on both.
+    if reason := busy(together(run.get("host_load") for run in found["scaling"]["runs"])):
+        return reason
     if loads and statistics.median(loads) > ranks * found["threads"] + 1:
         return f"other programs took the cores, load average {statistics.median(loads):.1f}"
     return ""
@@ -73,13 +76,11 @@ def paired(runs: Sequence[Run], baseline: str, candidate: str) -> list[tuple[flo
 def judged(pairs: Sequence[tuple[float, float]], factor: float, bound: float) -> dict[str, Any]:
     """factor * candidate / baseline: pass if the whole interval reaches `bound`, fail if none of it does."""
     interval = stats.ratio_interval([a for a, _ in pairs], [b for _, b in pairs])
-    row = {k: factor * interval[k] for k in ("ratio", "low", "high")}
-    word = "inconclusive"
-    if len(pairs) >= stats.LEAST_PAIRS and row["low"] >= bound:
-        word = "pass"
-    elif len(pairs) >= stats.LEAST_PAIRS and row["high"] < bound:
-        word = "fail"
-    return {**{k: round(v, 4) for k, v in row.items()}, "pairs": len(pairs), "verdict": word}
+    for key in ("ratio", "low", "high"):
+        interval[key] = None if interval[key] is None else factor * interval[key]
+    outcome = stats.judged(interval, bound)
+    rounded = {k: None if interval[k] is None else round(interval[k], 4) for k in ("ratio", "low", "high")}
+    return {**rounded, "pairs": len(pairs), "verdict": word(outcome)}
 
 
 def rows(found: dict[str, Any] | None) -> list[dict[str, str]]:
@@ -89,21 +90,36 @@ def rows(found: dict[str, Any] | None) -> list[dict[str, str]]:
     tables = [(found["speed"]["ratios"], found["speed"]["bound"], "tokens/s : plain"),
               (found["scaling"]["efficiencies"], found["scaling"]["bound"],
                f"X_{found['scaling']['ranks']} / ({found['scaling']['ranks']} X_1)")]  # fmt: skip
+    loads = {
+        part: together(run.get("host_load") for run in found[part]["runs"]) for part in ("speed", "scaling")
+    }
     verdicts = []
     for table, bound, what in tables:
         for key, row in table.items():
-            actual = f"{row['ratio']:.3f}, 95 % interval {row['low']:.3f}–{row['high']:.3f}"
-            actual += f", {row['pairs']} pairs"
-            if key in ("weak", "strong") and found["no_scaling"]:
+            actual = f"{row['ratio']:.3f}"
+            if row["low"] is not None:
+                actual += f", 95 % interval {row['low']:.3f}–{row['high']:.3f}"
+            actual += f", {row['pairs']} pairs, on {machine_of(found)}"
+            scaling = key in ("weak", "strong")
+            if scaling and found["no_scaling"]:
                 actual += f", {found['no_scaling']}"
-            outcome = {"pass": True, "fail": False}.get(row["verdict"])
+            load = loads["scaling" if scaling else "speed"]
+            outcome, actual = excused(OUTCOMES[row["verdict"]], actual, load)
             name = f"{NAMES[key]}, {found['workload']['name']}"
             verdicts.append(verdict(name, outcome, f"{what} ≥ {bound:g}", actual))
     return verdicts
 
 
+def machine_of(found: dict[str, Any]) -> str:
+    """What the ratios depend on: processor or GPU, and the instructions that PyTorch uses of a processor."""
+    host = found["environment"]["host"]
+    if found["device"] == "cuda":
+        return str(host["gpu"])
+    return f"{host['cpu_model']} ({host['isa']})"
+
+
 def lines(found: dict[str, Any]) -> list[str]:
-    text = []
+    text = [f"{'machine':>12}  {machine_of(found)}, {found['cores']} cores"]
     for part in ("speed", "scaling"):
         for kind in dict.fromkeys(run["kind"] for run in found[part]["runs"]):
             rates = [run["tokens_per_s"] for run in found[part]["runs"] if run["kind"] == kind]

@@ -22,7 +22,8 @@ from benchmark.verdict import text_of
 Result = dict[str, Any]
 Key = tuple[str, Any]
 BOUND = 0.95
-SPEED_CHECKS = ("latency of ", "cost of the stack, ", "device kept busy by ")  # names of `benchmark.verdicts`
+# How the names of `benchmark.verdicts` on speed begin.
+SPEED_CHECKS = ("latency of ", "cost of the stack, ", "not waiting for data: ")
 BITS_MARGIN = 0.01  # of the baseline's bits per byte
 
 
@@ -87,6 +88,7 @@ def _quality(name: str, baseline: Result, candidate: Result) -> dict[str, Any]:
     target = candidate["configuration"]["workloads"][name]["target"]
     higher, metric = target["metric"] == "accuracy", target["metric"].replace("_", " ")
     label = f"quality of {name}"
+    few = len(shared) < stats.LEAST_VALUES
     if not shared or not all(math.isfinite(v[k]) for v in (before, now) for k in shared):
         return _row(
             label, "quality", "fail", f"{metric} of the same seeds", "no run, or no number, to compare"
@@ -100,6 +102,8 @@ def _quality(name: str, baseline: Result, candidate: Result) -> dict[str, Any]:
     worse = stats.beats_target_p(gains, -margin, False)
     kept = stats.beats_target_p(gains, -margin, True)
     missed = (mean < target["value"] <= then) if higher else (mean > target["value"] >= then)
+    if few and missed:  # the spread is not known, so only a plain loss is one
+        missed = sum(gains) / len(gains) < -margin
     if missed or (worse is not None and worse < stats.P_BOUND):
         verdict = "fail"
     else:
@@ -177,7 +181,7 @@ def _ratio(name: str, metric: str, ratio: str, pairs: list[tuple[float, float]],
     gate = stats.gate([p[0] for p in pairs], [p[1] for p in pairs], BOUND)
     verdict = "inconclusive" if lost and gate["verdict"] == "pass" else gate["verdict"]
     actual = f"{gate['ratio']:.3f} over {_pairs(len(pairs))}" + (
-        f", 95 % interval {gate['low']:.3f}–{gate['high']:.3f}" if len(pairs) > 1 else ""
+        "" if gate["low"] is None else f", 95 % interval {gate['low']:.3f}–{gate['high']:.3f}"
     )
     numbers = {k: gate[k] for k in ("ratio", "low", "high", "p", "pairs")}
     return _row(name, metric, verdict, expected, actual + gap, **numbers)

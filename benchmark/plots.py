@@ -253,8 +253,8 @@ VERDICT_STYLES = {"pass": 2, "fail": 4, "inconclusive": 3}
 class Interval:
     label: str
     middle: float
-    low: float
-    high: float
+    low: float | None  # no ends: too few pairs to know them
+    high: float | None
     style: int = 1
     note: str = ""
 
@@ -265,8 +265,8 @@ def intervals(title: str, rows: Sequence[Interval], bound: Level) -> str:
         return '<p class="empty">No pairs were measured.</p>'
     line, top = 34, 16
     base = top + len(rows) * line
-    low = min(bound.value, 1.0, *(r.low for r in rows)) / 1.03
-    high = max(bound.value, 1.0, *(r.high for r in rows)) * 1.03
+    shown = [v for r in rows for v in (r.low, r.middle, r.high) if v is not None]
+    low, high = min(bound.value, 1.0, *shown) / 1.03, max(bound.value, 1.0, *shown) * 1.03
 
     def x_of(value: float) -> float:
         return 8 + _place(value, low, high, True) * (WIDTH - 16)
@@ -292,8 +292,12 @@ def intervals(title: str, rows: Sequence[Interval], bound: Level) -> str:
         parts.append(
             f'<text class="tick clear" x="{WIDTH}" y="{y - 9}" text-anchor="end">{escape(row.note)}</text>'
         )
-        parts.append(f'<path class="line s{row.style}" d="M{x_of(row.low):.1f} {y}H{x_of(row.high):.1f}"/>')
-        title = f"<title>{escape(row.label)}: {row.low:.3f} to {row.high:.3f}</title>"
+        ends = "too few pairs for an interval"
+        if row.low is not None and row.high is not None:
+            ends = f"{row.low:.3f} to {row.high:.3f}"
+            line_of = f"M{x_of(row.low):.1f} {y}H{x_of(row.high):.1f}"
+            parts.append(f'<path class="line s{row.style}" d="{line_of}"/>')
+        title = f"<title>{escape(row.label)}: {ends}</title>"
         x = x_of(row.middle)
         parts.append(f'<circle class="mark s{row.style}" cx="{x:.1f}" cy="{y}" r="3.6">{title}</circle>')
     return "".join([*parts, "</svg>"])

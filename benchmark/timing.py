@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +21,20 @@ def warmup_of(steps: int, every: int = 1) -> int:
     least = max(5, steps // 50)
     warmup = -(-least // every) * every
     return warmup if steps >= 2 * warmup else 0
+
+
+COMPUTING = ("forward", "backward", "optimiser")
+
+
+def compute_share(run: Mapping[str, Any]) -> float | None:
+    """Share of a step in which this rank computes: not for data, checkpoints, nor waiting for other ranks.
+
+    From the run's breakdown, where `backward` is without the part of all-reduce that it does not hide. None
+    without a breakdown.
+    """
+    phases = run.get("breakdown_s") or {}
+    total = sum(phases.values())
+    return sum(phases.get(name, 0.0) for name in COMPUTING) / total if total else None
 
 
 class StepTimer:
@@ -69,8 +83,9 @@ class StepTimer:
     def summary(self, batch_size: int, load_s: float = 0.0) -> dict[str, Any]:
         """Over the steps after warm-up, see `warmup_of`.
 
-        Accelerator utilisation is compute time ÷ running time. `utilisation` counts the steps alone, as
-        once the data are in memory; `utilisation_cold` adds the seconds of reading them from the store.
+        `utilisation` is the share of the time that is not spent on data or checkpoints, waiting for
+        other ranks within `backward` included: what computing is, `compute_share` says. It counts the steps
+        alone, as once the data are in memory; `utilisation_cold` adds the seconds of reading them.
         """
         warmup = warmup_of(len(self.rows), self.every)
         rows = self.rows[warmup:]
@@ -84,7 +99,7 @@ class StepTimer:
         phases = {name: float(np.mean([row[name] for row in sampled])) for name in PHASES}
         # Of every step: the queue is empty before a checkpoint, and few of these steps wait by themselves.
         phases["checkpoint"] = float(np.mean([row["checkpoint"] for row in rows]))
-        busy = sum(phases[name] for name in ("forward", "backward", "optimiser"))
+        busy = sum(phases[name] for name in COMPUTING)
         utilisation = busy / sum(phases.values())
         stepping_s = float(every_total.sum())
         stride = -(-len(totals) // RAW_LIMIT)

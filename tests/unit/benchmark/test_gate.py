@@ -126,6 +126,13 @@ def test_a_loss_of_quality_is_found_in_three_seeds(three: Result) -> None:
     assert gate.compare(three, worse)["verdict"] == "fail"
 
 
+def test_a_single_seed_a_little_below_the_target_is_open(three: Result) -> None:
+    now = [copy.deepcopy(three) for _ in range(2)]
+    for result, value in zip(now, (2.999, 3.001), strict=True):  # the target is 3, the margin 0.03
+        next(r for r in result["training"] if r["workload"] == "bytelm")["quality"]["value"] = value
+    assert verdicts(gate.compare(*now))["quality of bytelm"] == "inconclusive"
+
+
 def test_a_single_seed_that_misses_the_target_fails(three: Result) -> None:
     worse = copy.deepcopy(three)
     next(r for r in worse["training"] if r["workload"] == "bytelm")["quality"]["value"] = 9.0

@@ -188,7 +188,7 @@ def test_a_device_that_waits_for_data_fails(
             accelerator_utilisation=0.96, accelerator_utilisation_cold=value, breakdown_s={"forward": step_s}
         )
     complete["training"] = runs
-    (row,) = (v for v in verdicts.judge(complete) if v["name"].startswith("device kept busy"))
+    (row,) = (v for v in verdicts.judge(complete) if v["name"].startswith("not waiting for data"))
     assert row["verdict"] == expected
 
 
@@ -209,10 +209,31 @@ def test_missing_seeds_leave_quality_open(complete: dict[str, Any]) -> None:
 
 def test_latency_without_a_p99_is_open_and_above_the_bound_fails(complete: dict[str, Any]) -> None:
     rows = copy.deepcopy(complete["serving"]["latency"][:1])
-    rows[0]["p99_ms"] = None
+    rows[0].update(p99_ms=None, samples=100)
     assert verdicts._latency(rows)[0]["verdict"] == "inconclusive"
-    rows[0]["p99_ms"] = 1e6
+    rows[0].update(p99_ms=1e6, samples=800, over_bound=80)
     assert verdicts._latency(rows)[0]["verdict"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("changes", "busy", "verdict"),
+    [
+        ({"over_bound": 80}, False, "fail"),
+        ({"over_bound": 80}, True, "inconclusive"),
+        ({"over_bound": 0}, True, "pass"),
+        ({"errors": 3}, False, "fail"),
+        ({"errors": 3}, True, "inconclusive"),
+        ({"errors": 800, "samples": 0}, True, "fail"),
+    ],
+)
+def test_latency_on_a_busy_host_proves_no_fault(
+    complete: dict[str, Any], changes: dict[str, Any], busy: bool, verdict: str
+) -> None:
+    row = complete["serving"]["latency"][0]
+    row.update(changes, host_load={"seconds": 16.0, "others_share": 0.4 if busy else 0.02})
+    (found,) = verdicts._latency([row])
+    assert found["verdict"] == verdict
+    assert ("other programs took 40 % of the processors" in found["actual"]) == (verdict == "inconclusive")
 
 
 def test_a_slower_stack_is_not_failed_on_few_pairs(complete: dict[str, Any]) -> None:
