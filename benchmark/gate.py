@@ -137,7 +137,8 @@ def _throughput(result: Result) -> dict[Key, float]:
 
 
 def _speed_to_target(result: Result) -> dict[Key, float]:
-    rows = (r for r in result["training"] if r["time_to_train_s"])
+    """Without seeds that were restarted: what a fault has cost says nothing of the code."""
+    rows = (r for r in result["training"] if r["time_to_train_s"] and not r.get("earlier_attempts_s"))
     return {(r["workload"], r["seed"]): 1 / r["time_to_train_s"] for r in rows}
 
 
@@ -175,7 +176,7 @@ def _ratios(
 def _ratio(name: str, metric: str, ratio: str, pairs: list[tuple[float, float]], lost: int) -> dict[str, Any]:
     """A pair that the candidate has lost cannot make a row pass, only leave it open."""
     expected = f"{ratio} ≥ {BOUND}"
-    gap = f"; {lost} measured only in the baseline" if lost else ""
+    gap = f"; {lost} measured only in the baseline, or disturbed" if lost else ""
     if not pairs:
         return _row(name, metric, "inconclusive", expected, f"no pairs{gap}", pairs=0)
     gate = stats.gate([p[0] for p in pairs], [p[1] for p in pairs], BOUND)

@@ -1,4 +1,4 @@
-"""Simulations with fixed seeds: intervals hold the true value as often as they say, verdicts err as seldom."""
+"""Simulations with fixed seeds: intervals hold the true value and verdicts err as often as they say."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def paired(ratio: float, pairs: int, seed: int, spread: float = 0.03) -> list[tu
 
 @pytest.mark.parametrize("pairs", [6, 8, 10, 16])
 def test_a_95_percent_interval_holds_the_true_ratio_95_times_of_100(pairs: int) -> None:
-    """Resampled means hold it 88, 90, 91 and 93 times."""
+    """Resampled means hold it 85, 88, 90 and 92 times."""
     held = 0
     for seed in range(RUNS):
         runs = paired(1.1, pairs, seed)
@@ -41,7 +41,8 @@ def test_the_interval_of_a_difference_of_medians_holds_it(pairs: int) -> None:
     rng, held, runs = np.random.default_rng(2), 0, 200
     for _ in range(runs):
         shared = rng.lognormal(1, 0.3, pairs)  # a slow moment is slow for both
-        row = direct.compare(shared + rng.normal(0.4, 0.2, pairs), shared + rng.normal(0, 0.2, pairs))
+        balanced, straight = (shared + rng.normal(added, 0.2, pairs) for added in (0.4, 0.0))
+        row = direct.compare(balanced.tolist(), straight.tolist())
         held += row["low_ms"] <= 0.4 <= row["high_ms"]
     assert held / runs >= 0.92
 
@@ -52,7 +53,7 @@ def words(outcomes: list[Any]) -> dict[Any, float]:
 
 @pytest.mark.parametrize("pairs", [8, 10])
 def test_a_ratio_at_its_bound_passes_and_fails_in_one_of_forty_at_most(pairs: int) -> None:
-    """Resampled means let 5.8 % of eight pairs pass."""
+    """Resampled means of eight pairs let 6.5 % pass."""
     found = []
     for seed in range(RUNS):
         runs = paired(1.3, pairs, seed)
@@ -99,15 +100,16 @@ def served(late_share: float, seed: int, count: int = 800, counted: bool = True)
 
 @pytest.mark.parametrize("counted", [True, False])
 def test_a_service_that_answers_too_late_too_often_hardly_ever_passes(counted: bool) -> None:
-    """By the estimate of a p99 one with 1.25 % late answers passed in 33 of 100 measurements."""
+    """By the estimate of a p99 one with 1.25 % late answers passed in 31 of 100 measurements."""
     found = [latency.judge(served(0.0125, seed, counted=counted), 100)[0] for seed in range(400)]
     assert words(found).get(True, 0) <= 0.02
 
 
 def test_a_service_at_the_bound_passes_and_fails_in_one_of_forty_at_most() -> None:
     late = np.random.default_rng(3).binomial(800, 0.01, RUNS).tolist()
-    rows = [{"samples": 800, "errors": 0, "over_bound": n} for n in late]
-    found = words([latency.judge(row, 100)[0] for row in rows])
+    rows = {n: {"samples": 800, "errors": 0, "over_bound": n} for n in set(late)}
+    outcomes = {n: latency.judge(row, 100)[0] for n, row in rows.items()}
+    found = words([outcomes[n] for n in late])
     assert found.get(True, 0) <= 0.035
     assert found.get(False, 0) <= 0.035
 

@@ -260,6 +260,17 @@ def test_the_command_exits_with_one_only_on_fail(
     assert "absent.json: cannot be read" in capsys.readouterr().err
 
 
+def test_a_seed_that_was_restarted_is_no_slowdown_of_the_code(ten: Result) -> None:
+    restarted = copy.deepcopy(ten)
+    for run in restarted["training"][:2]:
+        run.update(time_to_train_s=1000.0, earlier_attempts_s=950.0)
+    rows = {row["name"]: row for row in gate.compare(ten, restarted)["rows"]}
+    row = rows["time to train of mlp"]
+    assert (row["pairs"], row["verdict"]) == (8, "inconclusive")
+    assert row["ratio"] == pytest.approx(1.0)
+    assert "2 measured only in the baseline, or disturbed" in row["actual"]
+
+
 @pytest.mark.parametrize(("factor", "code", "verdict"), [(1.0, 0, "inconclusive"), (0.9, 1, "fail")])
 def test_a_run_keeps_the_comparison_in_its_result(
     ten: Result, tmp_path: Path, factor: float, code: int, verdict: str

@@ -100,7 +100,8 @@ def load(**changes: Any) -> dict[str, Any]:
         {"sha256": OLD, "answers": 5, "first_s": 0.1, "last_s": 9.0},
         {"sha256": NEW, "answers": 5, "first_s": 8.0, "last_s": 20.0},
     ]
-    return {"samples": 400, "errors": 0, "resent": 0, "replaced_s": 3.0, "marks": [{"name": "x", "at_s": 5.0}],
+    return {"samples": 400, "errors": 0, "resent": 0, "replaced_s": 3.0,
+            "marks": [{"name": "x", "at_s": 5.0}],
             "timeline": [[0.25, 4.0, 9.0], [0.75, 4.0, 80.0]], "failures": [], "versions": versions,
             **changes}  # fmt: skip
 
