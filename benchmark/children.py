@@ -56,11 +56,11 @@ def deferred() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in came[:1]:
-            signal.raise_signal(number)
+        if came:
+            signal.raise_signal(came[0])
 
 
-def end(process: subprocess.Popen[str], grace_s: float) -> None:
+def end(process: subprocess.Popen[str], grace_s: float = GRACE_S) -> None:
     """SIGTERM to the program, time to end, and SIGKILL to all that is left of it after `grace_s` at most."""
     family = descendants(process.pid)
     with suppress(ProcessLookupError):

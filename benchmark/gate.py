@@ -61,9 +61,12 @@ def lines(found: dict[str, Any]) -> list[str]:
 def _identity(result: Result) -> dict[str, Any]:
     """What names a result in words: enough to find it again."""
     environment = result["environment"]
-    return {**{k: result.get(k) for k in ("stack", "tier", "run_id", "started")},
-            "git_commit": environment.get("git_commit"), "git_dirty": environment.get("git_dirty"),
-            "torch": environment.get("host", {}).get("torch")}  # fmt: skip
+    of_tree = ("git_commit", "git_dirty", "source_sha256")
+    return {
+        **{k: result.get(k) for k in ("stack", "tier", "run_id", "started")},
+        **{k: environment.get(k) for k in of_tree},
+        "torch": environment.get("host", {}).get("torch"),
+    }
 
 
 def _row(name: str, metric: str, verdict: str, expected: str, actual: str, **numbers: Any) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def line_chart(chart: Chart) -> str:
         return '<p class="empty">No points were measured.</p>'
     x_low, x_high = chart.x_range or _range([p[0] for p in points], chart.log_x, zero=not chart.log_x)
     shown = [p[1] for p in points] + [level.value for level in chart.levels]
-    y_low, y_high = chart.y_range or _range(shown, chart.log_y, pad=0.08)
+    y_low, y_high = chart.y_range or _range(shown, chart.log_y, pad=0.12)
 
     def x_of(value: float) -> float:
         return LEFT + _place(value, x_low, x_high, chart.log_x) * (WIDTH - LEFT - RIGHT)
@@ -174,6 +174,7 @@ def _level_labels(levels: Sequence[Level], y_of: Scale, curves: Sequence[Point])
             right, base = left + width, y + dy
             cost = 1000 * sum(a < right and left < b and abs(c - base) < LABEL_GAP for a, b, c in taken)
             cost += 10 * sum(base - LABEL_RISE < line < base + 2 for line in others) + 50 * (dy > 11)
+            cost += 100 * (base > HEIGHT - BOTTOM - 2)  # on the axis
             cost += sum(left < px < right and base - LABEL_RISE - 1 < py < base + 2 for px, py in curves)
             if cost < best[0]:
                 best = (cost, anchor, WIDTH - RIGHT if anchor == "end" else LEFT + 4, base)

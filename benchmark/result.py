@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ def new(stack: str, tier: str, run_id: str) -> dict[str, Any]:
         "run_id": run_id,
         "started": now(),
         "finished": None,
+        "command": command(),
         "schedule": None,
         "environment": {"host": machine.facts(), "nodes": [], "images": {}, **git()},
         "configuration": {"workloads": {}},
@@ -43,6 +46,13 @@ def new(stack: str, tier: str, run_id: str) -> dict[str, Any]:
         "errors": [],
         "verdicts": [],
     }
+
+
+def command() -> str | None:
+    """The command line of this program, as one types it; None where something else runs this code."""
+    if sys.argv[:1] != [str(Path(__file__).with_name("__main__.py"))]:
+        return None
+    return shlex.join(["python", "-m", "benchmark", *sys.argv[1:]])
 
 
 def new_run_id(prefix: str = "") -> str:

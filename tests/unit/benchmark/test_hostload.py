@@ -22,7 +22,8 @@ def proc(root: Path, busy_s: float, own_s: float, others_s: float = 0.0, forward
     user, system, steal = (round(share * busy_s * TICKS) for share in (0.5, 0.25, 0.25))
     (root / "stat").write_text(f"cpu  {user} 0 {system} 999 5 77 88 {steal} 0 0\ncpu0 1 2 3\n")
     rows = [(1, 0, "init", 0.0), (os.getpid(), 1, "py (th) on", own_s / 2),
-            (77, os.getpid(), "rank", own_s / 2), (88, 1, "stranger", others_s), (99, 1, "docker-proxy", forwarder_s)]  # fmt: skip
+            (77, os.getpid(), "rank", own_s / 2), (88, 1, "stranger", others_s),
+            (99, 1, "docker-proxy", forwarder_s)]  # fmt: skip
     for pid, parent, name, seconds in rows:
         (root / str(pid)).mkdir(exist_ok=True)
         ticks = round(seconds * TICKS)
