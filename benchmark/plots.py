@@ -1,7 +1,7 @@
 """Plots as inline SVG: no script, no fonts, no colours of their own.
 
-Colours come from CSS classes (`s1` … `s6` for series, `target`, `grid`, …), so that one
-drawing serves light, dark and print. Drawings are 360 units wide, a phone's width, and grow
+Colours come from CSS classes (`s1` … `s6` for series, `s7` … `s9` for verdicts, `target`, `grid`, …), so
+that one drawing serves light, dark and print. Drawings are 360 units wide, a phone's width, and grow
 little: text stays readable everywhere.
 """
 
@@ -247,7 +247,8 @@ def stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], styles: Ma
     return "".join([*parts, "</svg>"])
 
 
-VERDICT_STYLES = {"pass": 2, "fail": 4, "inconclusive": 3}
+# Colours of their own, those of the words: a series of the same colour would look like a verdict.
+VERDICT_STYLES = {"pass": 7, "fail": 8, "inconclusive": 9}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from benchmark.verdict import OUTCOMES, verdict
 
 RATIO_BOUND = 0.97
 # Share of the time that is not spent on waiting for data, which are in memory or yet to be read. Waiting for
-# other ranks is not in it: how much of the time is computing, `compute_share` says.
+# other ranks counts as if it were work: how much of the time is computing, `compute_share` says.
 FED_WARM, FED_COLD = 0.95, 0.90
 FED_LEAST_S = 2
 RECOVERY_BOUND_S = 120  # beyond the time that what was lost stayed away
