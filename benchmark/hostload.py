@@ -36,14 +36,19 @@ class HostLoad:
             self.counters = [counter(pid, self.proc) for pid in containers.pids(self.names)]
         except (StackError, OSError) as error:
             self.reason = f"the work of the containers is not known: {error}"
-        self.began, self.before = time.monotonic(), self._others_s()
+        self.began, self.before = time.monotonic(), self._sample()
         return self
 
     def __exit__(self, *_: object) -> None:
-        seconds, after, cores = time.monotonic() - self.began, self._others_s(), os.cpu_count() or 1
+        seconds, after, cores = time.monotonic() - self.began, self._sample(), os.cpu_count() or 1
         share = None
-        if self.before is not None and after is not None:
-            share = round(min(1.0, max(0.0, (after - self.before) / max(seconds, TICK_S) / cores)), 4)
+        if self.before and after:
+            passed = [now - then for now, then in zip(after, self.before, strict=True)]
+            if min(passed[2:], default=0) < 0:
+                self.reason = "a container was started again meanwhile, and its counter with it"
+            else:
+                others_s = passed[0] - sum(passed[1:])
+                share = round(min(1.0, max(0.0, others_s / max(seconds, TICK_S) / cores)), 4)
         self.record = {
             "seconds": round(seconds, 3),
             "cores": cores,
@@ -52,12 +57,12 @@ class HostLoad:
             "not_measured": {"others_share": self.reason} if share is None else {},
         }
 
-    def _others_s(self) -> float | None:
-        """Seconds of all processors that others have had until now; None, and the reason, if not known."""
+    def _sample(self) -> list[float] | None:
+        """Seconds until now of all processors, of this program, and of each container; None if not known."""
         if not self.reason:
             try:
-                own_s = processes_s(self.proc) + sum(used_s(path) for path in self.counters)
-                return busy_s((self.proc / "stat").read_text()) - own_s
+                own = [processes_s(self.proc), *map(used_s, self.counters)]
+                return [busy_s((self.proc / "stat").read_text()), *own]
             except (OSError, ValueError, IndexError) as error:
                 self.reason = f"processor times cannot be read: {error}"
         return None

@@ -73,8 +73,11 @@ def _scaled(scaled: dict[str, Any]) -> Row:
         )
     failed, all_ = scaled["failed"], scaled["answered"] + scaled["failed"]
     expected = f"from {least} to {most} with {scaled['clients']} requests under way, 0 failed"
-    good = within and rose and not failed
-    outcome, actual = excused(good, f"{actual}; {failed} of {all_} failed", scaled.get("host_load"))
+    actual += f"; {failed} of {all_} failed"
+    good: bool | None = within and rose and not failed
+    if good and all_ < LEAST_ANSWERS:
+        good, actual = None, f"{actual}; a verdict needs {LEAST_ANSWERS} answers"
+    outcome, actual = excused(good, actual, scaled.get("host_load"))
     return verdict("replicas follow the load", outcome, expected, actual)
 
 

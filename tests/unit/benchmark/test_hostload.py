@@ -71,6 +71,20 @@ def test_containers_that_cannot_be_asked_leave_the_load_unknown(monkeypatch: pyt
     assert disturbance.busy(load.record) == ""
 
 
+def test_a_container_that_was_started_again_leaves_the_load_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its counter begins anew, and what it did before would count as others' work."""
+    path = tmp_path / "cpu.stat"
+    path.write_text("usage_usec 9000000\n")
+    monkeypatch.setattr(containers, "pids", lambda names: [1])
+    monkeypatch.setattr(hostload, "counter", lambda pid, proc: path)
+    with hostload.HostLoad(["node1"]) as load:
+        path.write_text("usage_usec 1000\n")
+    assert load.record["others_share"] is None
+    assert "was started again" in load.record["not_measured"]["others_share"]
+
+
 @pytest.mark.parametrize(
     ("groups", "file"),
     [

@@ -8,8 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmark import client, direct, replicas, resilience, serving_figures, serving_verdicts
+from benchmark import client, direct, examine, replicas, resilience, serving_figures, serving_verdicts
+from benchmark.config import Workload
+from benchmark.data import dataset
 from benchmark.errors import StackError
+from benchmark.store import DirectoryStore
+from tests.unit.benchmark.conftest import changed
 
 OLD, NEW = "a" * 64, "b" * 64
 
@@ -61,6 +65,18 @@ def test_a_request_that_is_sent_again_is_counted(server: Any, endpoint: client.E
     row = client.poisson_load(endpoint, workload="mlp", bodies=[b"{}"], rate=100, seconds=0.2, seed=1)
     assert row["samples"] == 0
     assert row["resent"] == row["errors"] > 0
+
+
+def test_a_load_keeps_its_late_answers_and_what_else_the_host_did(
+    tiny: Workload, store: DirectoryStore, endpoint: client.Endpoint
+) -> None:
+    manifest = dataset.prepare(tiny, store)
+    one = changed(tiny, serving={"rates": [200], "requests": 60, "p99_bound_ms": 0.001})
+    found = examine.load(one, dataset.load(manifest, store, "heldout"), endpoint, lambda text: None)
+    (row,) = found["latency"]
+    assert row["over_bound"] == row["samples"] > 0  # nothing answers within a microsecond
+    for measured in (row, found["offline"]):
+        assert 0 <= measured["host_load"]["others_share"] <= 1
 
 
 def test_versions_keep_the_order_of_their_first_answers() -> None:
