@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark import stats
-from benchmark.disturbance import busy, excused, together
+from benchmark.disturbance import busy, together
 from benchmark.verdict import OUTCOMES, text_of, verdict, word
 
 Run = dict[str, Any]
@@ -24,16 +24,16 @@ def summarise(found: dict[str, Any]) -> None:
     speed, scaling = found["speed"], found["scaling"]
     apart = paired(scaling["runs"], "one, share", "apart")
     if apart:
-        scaling["apart"] = judged(apart, 1.0 / scaling["ranks"], scaling["bound"])
+        scaling["apart"] = judged(apart, 1.0 / scaling["ranks"], scaling["bound"], scaling["runs"])
     found["no_scaling"] = no_scaling(found)
     for key, kind in (("own", "ours"), ("adamw", "ours, adamw")):
         pairs = paired(speed["runs"], "plain", kind)
         if pairs:
-            speed["ratios"][key] = judged(pairs, 1.0, speed["bound"])
+            speed["ratios"][key] = judged(pairs, 1.0, speed["bound"], speed["runs"])
     for key, kind in (("weak", "one, share"), ("strong", "one, whole")):
         pairs = paired(scaling["runs"], kind, "two")
         if pairs:
-            row = judged(pairs, 1.0 / scaling["ranks"], scaling["bound"])
+            row = judged(pairs, 1.0 / scaling["ranks"], scaling["bound"], scaling["runs"])
             word = "inconclusive" if found["no_scaling"] else row["verdict"]
             scaling["efficiencies"][key] = {**row, "verdict": word}
 
@@ -58,8 +58,6 @@ def no_scaling(found: dict[str, Any]) -> str:
             f"the cores slow each other down, {ranks} copies that exchange nothing reach {apart['ratio']:.3f}"
         )
     # One rank meets other programs on its own core, two meet them on both.
-    if reason := busy(together(run.get("host_load") for run in found["scaling"]["runs"])):
-        return reason
     if loads and statistics.median(loads) > ranks * found["threads"] + 1:
         return f"other programs took the cores, load average {statistics.median(loads):.1f}"
     return ""
@@ -73,14 +71,21 @@ def paired(runs: Sequence[Run], baseline: str, candidate: str) -> list[tuple[flo
     return [(r[baseline], r[candidate]) for r in rates.values() if baseline in r and candidate in r]
 
 
-def judged(pairs: Sequence[tuple[float, float]], factor: float, bound: float) -> dict[str, Any]:
-    """factor * candidate / baseline: pass if the whole interval reaches `bound`, fail if none of it does."""
+def judged(
+    pairs: Sequence[tuple[float, float]], factor: float, bound: float, runs: Sequence[Run] = ()
+) -> dict[str, Any]:
+    """factor * candidate / baseline: pass if the whole interval reaches `bound`, fail if none of it does.
+
+    `runs`: all that were measured for it; a failure amid other programs is none.
+    """
     interval = stats.ratio_interval([a for a, _ in pairs], [b for _, b in pairs])
     for key in ("ratio", "low", "high"):
         interval[key] = None if interval[key] is None else factor * interval[key]
     outcome = stats.judged(interval, bound)
     rounded = {k: None if interval[k] is None else round(interval[k], 4) for k in ("ratio", "low", "high")}
-    return {**rounded, "pairs": len(pairs), "verdict": word(outcome)}
+    reason = busy(together(run.get("host_load") for run in runs)) if outcome is False else ""
+    verdict = "inconclusive" if reason else word(outcome)
+    return {**rounded, "pairs": len(pairs), "verdict": verdict, "disturbed": reason}
 
 
 def rows(found: dict[str, Any] | None) -> list[dict[str, str]]:
@@ -90,9 +95,6 @@ def rows(found: dict[str, Any] | None) -> list[dict[str, str]]:
     tables = [(found["speed"]["ratios"], found["speed"]["bound"], "tokens/s : plain"),
               (found["scaling"]["efficiencies"], found["scaling"]["bound"],
                f"X_{found['scaling']['ranks']} / ({found['scaling']['ranks']} X_1)")]  # fmt: skip
-    loads = {
-        part: together(run.get("host_load") for run in found[part]["runs"]) for part in ("speed", "scaling")
-    }
     verdicts = []
     for table, bound, what in tables:
         for key, row in table.items():
@@ -100,11 +102,11 @@ def rows(found: dict[str, Any] | None) -> list[dict[str, str]]:
             if row["low"] is not None:
                 actual += f", 95 % interval {row['low']:.3f}–{row['high']:.3f}"
             actual += f", {row['pairs']} pairs, on {machine_of(found)}"
-            scaling = key in ("weak", "strong")
-            if scaling and found["no_scaling"]:
+            if key in ("weak", "strong") and found["no_scaling"]:
                 actual += f", {found['no_scaling']}"
-            load = loads["scaling" if scaling else "speed"]
-            outcome, actual = excused(OUTCOMES[row["verdict"]], actual, load)
+            if row.get("disturbed"):
+                actual += f", {row['disturbed']}"
+            outcome = OUTCOMES[row["verdict"]]
             name = f"{NAMES[key]}, {found['workload']['name']}"
             verdicts.append(verdict(name, outcome, f"{what} ≥ {bound:g}", actual))
     return verdicts

@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmark import stats
 from benchmark.comparable import differences
+from benchmark.disturbance import busy, together
 from benchmark.errors import ComparisonError
 from benchmark.verdict import text_of
 
@@ -39,7 +40,8 @@ def compare(baseline: Result, candidate: Result) -> dict[str, Any]:
     rows = [_quality(name, baseline, candidate) for name in names]
     rows += _checks(baseline, candidate)
     for metric, ratio, measure in MEASURES:
-        rows += _ratios(metric, ratio, measure(baseline), measure(candidate), names)
+        found = _ratios(metric, ratio, measure(baseline), measure(candidate), names)
+        rows += [_excused(row, baseline, candidate) for row in found]
     words = {row["verdict"] for row in rows}
     verdict = "fail" if "fail" in words else "inconclusive" if "inconclusive" in words or not rows else "pass"
     return {
@@ -150,6 +152,12 @@ def _promptness(result: Result) -> dict[Key, float]:
     return {(r["workload"], r["rate_rps"]): 1 / r["p99_ms"] for r in rows}
 
 
+def _loads(result: Result, metric: str, name: str) -> list[dict[str, Any] | None]:
+    """The load of the host during what is compared; of all workloads for `all workloads`."""
+    rows = result["training"] if metric != "latency" else (result.get("serving") or {}).get("latency", [])
+    return [row.get("host_load") for row in rows if name in (row["workload"], "all workloads")]
+
+
 Measure = Callable[[Result], dict[Key, float]]
 # Each as a speed: more is better, so one bound serves all. The second word is what people read.
 MEASURES: Sequence[tuple[str, str, Measure]] = (
@@ -189,6 +197,15 @@ def _ratio(name: str, metric: str, ratio: str, pairs: list[tuple[float, float]],
     )
     numbers = {k: gate[k] for k in ("ratio", "low", "high", "p", "pairs")}
     return _row(name, metric, verdict, expected, actual + gap, **numbers)
+
+
+def _excused(row: dict[str, Any], *results: Result) -> dict[str, Any]:
+    """A failure is none where other programs took the machine, on either side."""
+    name = row["name"].split(" of ", 1)[1]
+    reasons = {busy(together(_loads(result, row["metric"], name))) for result in results} - {""}
+    if row["verdict"] != "fail" or not reasons:
+        return row
+    return {**row, "verdict": "inconclusive", "actual": "; ".join([row["actual"], *sorted(reasons)])}
 
 
 def _usable(value: float) -> bool:

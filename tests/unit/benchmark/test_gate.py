@@ -260,6 +260,17 @@ def test_the_command_exits_with_one_only_on_fail(
     assert "absent.json: cannot be read" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_slowdown_on_a_busy_host_is_open(ten: Result, side: int) -> None:
+    pair = [ten, slower(ten, 0.8)]
+    assert verdicts(gate.compare(*pair))["throughput of mlp"] == "fail"
+    for run in pair[side]["training"]:
+        run["host_load"] = {"seconds": 40.0, "others_share": 0.4}
+    (row,) = (r for r in gate.compare(*pair)["rows"] if r["name"] == "throughput of mlp")
+    assert row["verdict"] == "inconclusive"
+    assert "other programs took 40 % of the processors" in row["actual"]
+
+
 def test_a_seed_that_was_restarted_is_no_slowdown_of_the_code(ten: Result) -> None:
     restarted = copy.deepcopy(ten)
     for run in restarted["training"][:2]:
