@@ -104,7 +104,7 @@ def fitting(label: str, width: float) -> list[str]:
     hyphens = [i for i, letter in enumerate(label) if letter == "-"]
     if len(label) * LETTER_W + 8 <= width or not hyphens:
         return [label]
-    at = min(hyphens, key=lambda i: abs(i - len(label) / 2)) + 1
+    at = min(reversed(hyphens), key=lambda i: abs(i - len(label) / 2)) + 1
     return [label[:at], label[at:]]
 
 

@@ -52,7 +52,9 @@ def settings(result: Result) -> dict[str, Any]:
     """Every setting of every workload: a row each, a column a workload."""
     workloads = result["configuration"]["workloads"]
     flat = {name: dict(_flat(workload)) for name, workload in workloads.items()}
-    keys = dict.fromkeys(key for of in flat.values() for key in of if key not in WORDS)
+    keys = list(dict.fromkeys(key for of in flat.values() for key in of if key not in WORDS))
+    groups = list(dict.fromkeys(key.split(".")[0] for key in keys))
+    keys.sort(key=lambda key: groups.index(key.split(".")[0]))  # what only one workload has, beside its like
     rows = [(key, [_shown(of.get(key)) for of in flat.values()]) for key in keys]
     return {"names": list(workloads), "rows": rows}
 
