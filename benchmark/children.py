@@ -20,6 +20,8 @@ from pathlib import Path
 
 GRACE_S = 40.0  # torchrun gives its ranks 30 s
 POLL_S = 0.05
+KILLED_S = 5.0  # a process that was killed is gone when the kernel comes to it
+HALTS = 40  # looks of 5 ms at whether a program has halted
 
 
 def run(
@@ -62,19 +64,28 @@ def deferred() -> Iterator[None]:
 
 def end(process: subprocess.Popen[str], grace_s: float = GRACE_S) -> None:
     """SIGTERM to the program, time to end, and SIGKILL to all that is left of it after `grace_s` at most."""
+    # Halted while it is looked at: nobody would find a child that it starts later and leaves behind.
+    process.send_signal(signal.SIGSTOP)
+    for _ in range(HALTS):
+        if process.poll() is not None or (_fields(process.pid) or "T")[0] in "TZ":
+            break
+        time.sleep(0.005)
     family = descendants(process.pid)
-    with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
     last = time.monotonic() + grace_s
     while time.monotonic() < last and (process.poll() is None or any(map(_runs, family))):
         family |= descendants(process.pid)
         time.sleep(POLL_S)
-    for pid, started in family | descendants(process.pid):
-        if _runs((pid, started)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    left = {one for one in family | descendants(process.pid) if _runs(one)}
+    for pid, _ in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.kill()
     process.wait()
+    last = time.monotonic() + KILLED_S
+    while time.monotonic() < last and any(map(_runs, left)):
+        time.sleep(POLL_S / 10)
 
 
 Process = tuple[int, int]  # its number and the moment of its start, as numbers are used again

@@ -11,8 +11,8 @@ Result = dict[str, Any]
 COLUMNS = {
     "workload": "Workload",
     "seeds": "Seeds",
-    "quality": "Quality",
-    "heldout": "Held-out samples",
+    "quality": "Quality over seeds",
+    "heldout": "Same test set for all",
     "target": "Target",
     "time": "Time to target",
     "throughput": "Throughput",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -95,11 +96,24 @@ def test_a_signal_amid_a_start_is_heard_after_it() -> None:
     assert heard == ["started", "signal"]
 
 
-def test_a_program_that_hangs_is_ended_after_its_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("timeout_s", [0.05, 0.1, 0.2, 2])
+def test_a_program_that_hangs_is_ended_after_its_time(tmp_path: Path, timeout_s: float) -> None:
+    """However early: amid its start, before or after its child's."""
+    marked = {**os.environ, "MARK": str(tmp_path)}
     with pytest.raises(subprocess.TimeoutExpired):
-        children.run(command("deaf", tmp_path), cwd=tmp_path, env=dict(os.environ), timeout_s=3, grace_s=0.5)
-    if (tmp_path / "pids").exists():
-        assert not alive(int((tmp_path / "pids").read_text()))
+        children.run(command("deaf", tmp_path), cwd=tmp_path, env=marked, timeout_s=timeout_s, grace_s=0.3)
+    assert not [pid for pid in marked_by(tmp_path) if alive(pid)]
+
+
+def marked_by(folder: Path) -> list[int]:
+    """Processes that have the folder in their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if f"MARK={folder}".encode() in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+    return found
 
 
 def test_a_grandchild_that_holds_the_output_open_is_not_waited_for(tmp_path: Path) -> None:
