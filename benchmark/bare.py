@@ -13,8 +13,9 @@ from benchmark import stack as stacks
 from benchmark.config import Workload, load_all
 from benchmark.console import finish, say, show, stopped
 from benchmark.data import dataset
+from benchmark.hostload import HostLoad
 from benchmark.job import Spec
-from benchmark.run import Common, carried_out
+from benchmark.run import Common, attach, carried_out
 from benchmark.store import DirectoryStore, Store
 
 RANKS = 2  # without a stack, and unless one says otherwise
@@ -64,7 +65,10 @@ def train_all(result: dict[str, Any], workloads: list[Workload], host: Host, pat
     run_id = results.new_run_id("bare-")
     for workload in workloads:
         say(f"{workload.name}: training on the host, {host.ranks} ranks")
-        train(result, workload, host, run_id)
+        before = len(result["bare"])
+        with HostLoad() as load:
+            train(result, workload, host, run_id)
+        attach(load, result["bare"][before:])
         results.save(result, path)
 
 

@@ -55,4 +55,4 @@ def finish(result: dict[str, Any], path: Path, *pages: Path) -> None:
         say(text_of(row))
     for error in result["errors"]:
         say(f"       error  {error['where']}: {error['message'].splitlines()[0]}")
-    say(f"{'complete' if result['complete'] else 'incomplete'}: {path}, {', '.join(map(str, pages))}")
+    say(f"{'complete' if result['complete'] else 'incomplete'}: {', '.join(map(str, [path, *pages]))}")

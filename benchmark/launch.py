@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from benchmark import events
+from benchmark import children, events
 from benchmark.errors import BenchmarkError, StoreError
 from benchmark.job import Spec
 from benchmark.rayjobs import LOST, PATIENCE_S, RayClient, message_of
@@ -61,17 +61,22 @@ def on_host(spec: Spec, on_message: OnMessage) -> str | None:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone",
                    f"--nproc-per-node={spec.world_size}", "-m", "benchmark.job", str(path)]  # fmt: skip
         environment = {**os.environ, "OMP_NUM_THREADS": str(spec.threads), "GLOO_SOCKET_IFNAME": "lo"}
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
-        )
+        with children.deferred():
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                bufsize=1,
+            )
         assert process.stdout is not None
         try:
             for line in process.stdout:
                 listener.line(line.rstrip("\n"))
             code = process.wait()
         except BaseException:
-            process.terminate()  # torchrun passes it on to its ranks
-            process.wait()
+            children.end(process)  # torchrun passes it on to its ranks
             raise
     return None if code == 0 else listener.explain(f"torchrun ended with {code}")
 
