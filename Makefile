@@ -91,17 +91,30 @@ bench-lifecycle: ## time up, second up, drift check and destroy, and training ag
 	@$(RUN) python -m operations bench-lifecycle
 
 .PHONY: lint
-lint: ## ruff, mypy, shellcheck
+lint: ## ruff, mypy strict, shellcheck
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 	@if command -v shellcheck >/dev/null; then shellcheck -x toolchain/*.sh .ci/run; fi
 
+.PHONY: format
+format: ## format the Python code and sort its imports
+	@$(RUN) ruff check --fix --select I .
+	@$(RUN) ruff format .
+
+.PHONY: test-unit
+test-unit: ## unit and policy tests: no Docker, no stack
+	@$(RUN) pytest -n auto tests/unit tests/policy
+
 .PHONY: test
 test: setup ## unit and policy tests, then the acceptance tests on a stack of their own
-	@$(RUN) pytest tests/unit tests/policy
+	@$(MAKE) test-unit
 	@STACK=test toolchain/run.sh toolchain/acceptance.sh
 
 .PHONY: lock
 lock: ## resolve every requirements.in into a hash-locked requirements.txt
 	@toolchain/run.sh toolchain/lock.sh
+
+# A target that does not exist: the nearest one.
+.DEFAULT:
+	@toolchain/unknown-target '$@' $(MAKEFILE_LIST)

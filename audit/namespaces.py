@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ SCRIPT = Path(__file__).parent / "prober.py"
 # Isolated and without site packages: 60 ms instead of 300.
 PROBER = (sys.executable, "-I", "-S", str(SCRIPT))
 PREFIX = "aidc-audit-"
+# Seconds for one order. Probes take 3 s at most, on a busy machine a few more.
+LIMIT = 120.0
 
 
 class NamespaceError(Exception):
@@ -48,6 +51,10 @@ class Prober:
 
     def receive(self) -> dict[str, Any]:
         assert self.process.stdout is not None
+        # One line an order: nothing of the next one can wait in the buffer.
+        if not select.select([self.process.stdout], [], [], LIMIT)[0]:
+            self.process.kill()
+            raise NamespaceError(f"prober: no answer within {LIMIT:g} s")
         line = self.process.stdout.readline()
         if not line:
             raise NamespaceError(self._why())

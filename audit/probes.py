@@ -6,9 +6,10 @@ one role), the host, another host, the link-local metadata address, the internet
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Literal
 
 from components.inventory import FlowEntry, Inventory, ServiceEntry
@@ -26,8 +27,10 @@ PLACES = (HOST, METADATA, INTERNET, OUTSIDE, IPV6)
 SPARE_PORT = 39871
 ANYWHERE = "0.0.0.0"
 METADATA_ADDRESS = "169.254.169.254:80"
-# A public resolver: always up, so a way out would show.
-INTERNET_ADDRESS = "1.1.1.1:53"
+# A public resolver: always up, so a way out would show. Who would rather ask a host of their own names it,
+# as address:port.
+INTERNET_VARIABLE = "AIDC_AUDIT_INTERNET"
+INTERNET_ADDRESS = os.environ.get(INTERNET_VARIABLE) or "1.1.1.1:53"
 # TEST-NET-2 of RFC 5737 and the documentation prefix of RFC 3849: nobody's addresses.
 OUTSIDE_ADDRESS, GATE_ADDRESS = "198.51.100.2", "198.51.100.1"
 OUTSIDE_IPV6, GATE_IPV6 = "2001:db8:a1dc::2", "2001:db8:a1dc::1"
@@ -53,6 +56,16 @@ class Probe:
     def what(self) -> str:
         where = f" in {self.segment}" if self.segment else ""
         return f"{self.source} to {self.destination} {self.protocol}/{self.port}{where}"
+
+
+def is_target(text: str) -> bool:
+    """Whether `text` is an IPv4 address and a port."""
+    address, _, port = text.rpartition(":")
+    try:
+        IPv4Address(address)
+    except ValueError:
+        return False
+    return port.isascii() and port.isdecimal() and 0 < int(port) < 65536
 
 
 def reachable(inventory: Inventory, running: frozenset[str]) -> list[ServiceEntry]:

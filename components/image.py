@@ -1,6 +1,8 @@
 """Images named by what is in them: the digest of the build context is the tag. Standard library only.
 
-A literal name lets a preview show a replacement, and the same content never gets a second name.
+A literal name lets a preview show a replacement, and the same sources never get a second name. What their
+build fetches, the base image and Debian's packages, is that day's: `make audit` compares it with the security
+tracker, and says which image to build anew.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ def context_digest(context: Path) -> str:
 
 def reference(name: str, build: Path) -> str:
     """`aidc-<name>:<digest>` for the context `build/<name>`; raises ImageError when it is missing."""
-    context = build / name
+    # Resolved once: the context may be exchanged for a newer one while this one is read.
+    context = (build / name).resolve()
     if not (context / "Dockerfile").is_file():
         raise ImageError(f"image {name}: no build context; fix: run `make images` first")
     return f"aidc-{name}:{context_digest(context)}"

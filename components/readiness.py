@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,10 @@ def _end_with_engine() -> None:
         return
 
     def watch() -> None:
-        while _ancestors() == born_of:
-            time.sleep(1)
+        # A parent that ends between two looks has no entry any more: gone is gone.
+        with suppress(OSError):
+            while _ancestors() == born_of:
+                time.sleep(1)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

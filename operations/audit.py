@@ -7,14 +7,10 @@ bad input; 130 interrupted.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +18,30 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
-from audit import declared, locks, packages, page, snapshot
+from audit import declared, locks, packages, page, probes, snapshot
 from audit.parts import Context
 from audit.run import background, run
 from audit.verdicts import VERDICTS
 from components.inventory import load
 from operations.engine import Engine, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
+from operations.exclusive import auditing
 from operations.output import console
 from operations.process import Interrupts, say
 from operations.pulumi_cli import Pulumi
 from operations.stack_file import ROOT
 from policies.sources import SourceError
 
-LOCK = Path(tempfile.gettempdir()) / "aidc-audit.lock"
 COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "not checked": "yellow"}
 
 
 def main(stack: str, out: Path | None = None) -> int:
     """Audit `stack` and write the two files into `out` (default: out/<stack>)."""
     folder = out or ROOT / "out" / stack
-    with Interrupts(), alone():
+    if not probes.is_target(probes.INTERNET_ADDRESS):
+        fault = f"{probes.INTERNET_ADDRESS!r} is not an IPv4 address and a port"
+        raise RefusedError(f"{probes.INTERNET_VARIABLE}: {fault}\n    fix: write for example 192.0.2.7:443")
+    with Interrupts(), auditing():
         say("reading plan, state and engine …")
         begun = time.monotonic()
         context, environment = gather(stack)
@@ -106,19 +105,6 @@ def _environment(engine: Engine) -> dict[str, str]:
         "system": str(facts.get("OperatingSystem", "")),
         "commit": commit.stdout.strip(),
     }
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """One audit at a time: two would probe each other's listeners. Raises RefusedError."""
-    with LOCK.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RefusedError(
-                "another audit runs on this machine\n    fix: wait until it has ended"
-            ) from None
-        yield
 
 
 def table(document: dict[str, Any]) -> Table:

@@ -8,6 +8,7 @@ from datetime import date
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from components.addressing import SEGMENTS, subnets
 from components.config import ROOT as DATACENTER
@@ -194,7 +195,7 @@ def passphrase(file: StackFile, backend: str | None, environment: Mapping[str, s
     if backend is None:
         fix = 'run `eval "$(make -s env)"`, or pulumi login'
         return Check("secrets", (Issue("PULUMI_BACKEND_URL", "Pulumi is not logged in to any backend", fix),))
-    folder = backend.removeprefix("file://")
+    folder = unquote(urlsplit(backend).path)
     if backend.startswith("file:///") and not Path(folder).is_dir():
         return Check(
             "secrets", (Issue("PULUMI_BACKEND_URL", f"{folder}: no such folder", "run `make setup`"),)

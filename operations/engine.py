@@ -139,6 +139,10 @@ class Engine:
             return None
         return text if code == 0 else None
 
+    def wake(self, container: str) -> None:
+        """Let a paused container go on."""
+        self.client.api.unpause(container)
+
     def restart(self, container: str) -> None:
         """Stop and start a container, gracefully."""
         self.client.api.restart(container, timeout=STOP_SECONDS)

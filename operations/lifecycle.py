@@ -18,10 +18,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -35,9 +34,10 @@ from benchmark.verdicts import RATIO_BOUND, bare_pairs
 from components.config import ROOT as DATACENTER
 from operations import checks, machine
 from operations.engine import connect
-from operations.errors import FAILED, OK, OperationError, RefusedError
+from operations.errors import FAILED, OK, InterruptionError, OperationError, RefusedError
 from operations.output import console
-from operations.process import say
+from operations.process import Interrupts, attached, say
+from operations.pulumi_cli import Pulumi
 from operations.stack_file import ROOT, path_of, read
 
 STACK = "bench"
@@ -86,23 +86,47 @@ def main(stack: str, *, out: Path, no_training: bool) -> int:
     _room()
     path = path_of(STACK)
     path.write_text(copy_of(stack), encoding="utf-8")
-    figures: list[Figure] = []
     try:
-        figures.append(_timed("up, cold", "up", "--stack", STACK))
-        figures.append(_timed("up, nothing to do", "up", "--stack", STACK))
-        figures.append(_pulumi("pulumi up, nothing to do"))
-        figures.append(_pulumi("pulumi up --refresh --expect-no-changes", "--refresh", "--expect-no-changes"))
-        if not no_training:
-            figures.append(_training(out.parent / STACK))
-        figures.append(_timed("destroy", "destroy", "--stack", STACK))
+        figures = _measure(out, no_training)
     finally:
-        say(f"\nremoving the stack {STACK} and its data")
-        _operations("destroy", "--purge", "--yes", "--stack", STACK)
-        path.unlink(missing_ok=True)
+        _remove(path)
     _write(out, stack, figures)
     console().print(_table(figures))
     say(f"written: {out}")
     return OK if all(figure.verdict in ("passed", "-") for figure in figures) else FAILED
+
+
+def _measure(out: Path, no_training: bool) -> list[Figure]:
+    """Each step is waited for, also after an interrupt: the next begins only when nobody asked to stop."""
+    figures: list[Figure] = []
+    drift = "pulumi up --refresh --expect-no-changes"
+    with Interrupts("the step that runs") as interrupts:
+        steps: list[Callable[[], Figure]] = [
+            lambda: _timed(interrupts, "up, cold", "up", "--stack", STACK),
+            lambda: _timed(interrupts, "up, nothing to do", "up", "--stack", STACK),
+            lambda: _pulumi(interrupts, "pulumi up, nothing to do"),
+            lambda: _pulumi(interrupts, drift, "--refresh", "--expect-no-changes"),
+            *([] if no_training else [lambda: _training(interrupts, out.parent / STACK)]),
+            lambda: _timed(interrupts, "destroy", "destroy", "--stack", STACK),
+        ]
+        for step in steps:
+            figures.append(step())
+    return figures
+
+
+def _remove(path: Path) -> None:
+    """Purge the stack. Its file goes only when nothing of it is left: the seed in it opens the data."""
+    say(f"\nremoving the stack {STACK} and its data")
+    with Interrupts("the removal") as interrupts:
+        code = attached(
+            _command("destroy", "--purge", "--yes", "--stack", STACK), interrupts=interrupts, cwd=ROOT
+        )
+    if code:
+        raise OperationError(
+            f"the stack {STACK} could not be removed (exit code {code}); {path.name} is kept\n"
+            f"    fix: make destroy STACK={STACK} PURGE=1, then remove {path.name}"
+        )
+    path.unlink(missing_ok=True)
 
 
 def _room() -> None:
@@ -140,37 +164,47 @@ def moved(raw: dict[str, Any], taken: Sequence[IPv4Network]) -> dict[str, Any]:
     return {"config": {DATACENTER: changed}}
 
 
-def _operations(*arguments: str) -> int:
+def _command(*arguments: str) -> list[str]:
     """One of our own commands, as a user runs it."""
-    return subprocess.run([sys.executable, "-m", "operations", *arguments], cwd=ROOT, check=False).returncode
+    return [sys.executable, "-m", "operations", *arguments]
 
 
-def _timed(name: str, *arguments: str) -> Figure:
+def _run(interrupts: Interrupts, command: Sequence[str]) -> int:
+    """Its exit code. Raises InterruptionError when somebody asked to stop meanwhile."""
+    code = attached(command, interrupts=interrupts, cwd=ROOT)
+    if interrupts.any():
+        raise InterruptionError("interrupted; nothing was written")
+    return code
+
+
+def _timed(interrupts: Interrupts, name: str, *arguments: str) -> Figure:
     say(f"\n== {name}")
     started = time.monotonic()
-    code = _operations(*arguments)
+    code = _run(interrupts, _command(*arguments))
     if code:
         raise OperationError(f"{name}: failed with exit code {code}, nothing more was measured")
     return Figure(name, round(time.monotonic() - started, 2), TARGETS[name])
 
 
-def _pulumi(name: str, *flags: str) -> Figure:
+def _pulumi(interrupts: Interrupts, name: str, *flags: str) -> Figure:
     """Pulumi's own command on the stack that is up: it must succeed and change nothing."""
     say(f"\n== {name}")
-    command = ["pulumi", "up", "--yes", *flags, "--stack", STACK, "--non-interactive"]
+    lines: list[str] = []
     started = time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise OperationError(f"{name}: failed, or would change something\n{done.stdout}{done.stderr}")
+    code = Pulumi(STACK).run("up", "--yes", *flags, interrupts=interrupts, on_line=lines.append)
+    if interrupts.any():
+        raise InterruptionError("interrupted; nothing was written")
+    if code:
+        text = "\n".join(lines)
+        raise OperationError(f"{name}: failed, or would change something\n{text}")
     return Figure(name, round(time.monotonic() - started, 2), TARGETS[name])
 
 
-def _training(out: Path) -> Figure:
+def _training(interrupts: Interrupts, out: Path) -> Figure:
     """The throughput of one workload in the stack over that of the same code bare, seed by seed."""
     say(f"\n== {RATIO}")
     flags = ["--stack", STACK, "--tier", "ci", "--workloads", WORKLOAD, "--out", str(out)]
-    command = [sys.executable, "-m", "benchmark", "overhead", *flags]
-    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    code = _run(interrupts, [sys.executable, "-m", "benchmark", "overhead", *flags])
     return ratio(out / "result.json", f"the benchmark ended with exit code {code} and no pair of runs")
 
 

@@ -1,4 +1,9 @@
-"""Child processes that survive our Ctrl-C: the signal reaches each once, from us, and we wait for it."""
+"""Child processes that survive our Ctrl-C: a signal reaches each once, from us, and we wait for it.
+
+Every child leads a process group of its own, so that the terminal's Ctrl-C does not reach it beside ours.
+`stream` is for long work whose output is shown line by line, `attached` for a command that owns the
+terminal's output, `capture` for a short one that must not be cut off in the middle of what it writes.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +13,39 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-FIRST = "\ninterrupted: waiting for Pulumi to finish what it has begun (once more: stop at once)\n"
+FIRST = "\ninterrupted: waiting for {} to finish what it has begun (once more: stop at once)\n"
 SECOND = "\ninterrupted again: stopping at once\n"
+# Seconds that a short command may take. Pulumi's short ones take seconds, on a busy machine a minute.
+LONGEST = 600.0
+# Seconds in which a child that nobody waits for any more may still finish what it has begun.
+PATIENCE = 60.0
+# Signals after which a child that does not end is killed: it was asked twice before.
+KILLED_AT = 3
 
 
 class Interrupts:
     """While entered, a signal is passed on to the running child and noted, instead of raising.
 
     Without a child it raises KeyboardInterrupt as usual. TERM and HUP (a cancelled CI job, a closed terminal)
-    count as Ctrl-C, because Pulumi would die of them without writing its state.
+    count as Ctrl-C, because Pulumi would die of them without writing its state. The first two reach the child
+    as SIGINT, which Pulumi takes as "finish" and "stop at once"; the third kills its process group.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, who: str = "Pulumi") -> None:
         self.count = 0
+        self.who = who
         # Appears with the first signal: those who wait on our behalf look for it.
         self.file = Path(tempfile.gettempdir()) / f"aidc-interrupt-{secrets.token_hex(8)}"
-        self.child: subprocess.Popen[str] | None = None
+        self.child: subprocess.Popen[Any] | None = None
+        self._starting = False
         self._before: dict[signal.Signals, Any] = {}
 
     def any(self) -> bool:
@@ -47,14 +63,44 @@ class Interrupts:
             signal.signal(number, handler)
         self.file.unlink(missing_ok=True)
 
+    @contextmanager
+    def guarding(self, start: Callable[[], subprocess.Popen[Any]]) -> Iterator[subprocess.Popen[Any]]:
+        """The child that `start` starts, guarded from before its first moment until it has ended.
+
+        A signal that comes between the fork and our knowing the child is kept, and passed on then. Whatever
+        ends the block early, an error in what reads its output too, the child does not outlive it.
+        """
+        self._starting = True
+        seen = self.count
+        try:
+            self.child = start()
+        finally:
+            self._starting = False
+        for _ in range(min(self.count - seen, KILLED_AT)):
+            self._pass_on()
+        try:
+            yield self.child
+        finally:
+            _end(self.child)
+            self.child = None
+
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1
-        if self.child is None:
+        if self.child is None and not self._starting:
             raise KeyboardInterrupt
         if self.count <= 2:
             # A handler may run within a print: os.write is the one that cannot collide with it.
-            os.write(2, (FIRST if self.count == 1 else SECOND).encode())
+            os.write(2, (FIRST.format(self.who) if self.count == 1 else SECOND).encode())
             self.file.touch()
+        if not self._starting:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self.child is None or self.child.poll() is not None:
+            return
+        if self.count >= KILLED_AT:
+            _kill(self.child)
+        else:
             self.child.send_signal(signal.SIGINT)
 
 
@@ -70,43 +116,134 @@ def stream(
 
     Raises FileNotFoundError when the command does not exist.
     """
-    # An own process group: the terminal's Ctrl-C must not reach it a second time beside ours.
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        cwd=cwd,
-        env=dict(environment),
-        process_group=0,
-    )
-    interrupts.child = child
-    try:
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            cwd=cwd,
+            env=dict(environment),
+            process_group=0,
+        )
+
+    with interrupts.guarding(start) as child:
         assert child.stdout is not None
         for line in child.stdout:
             on_line(line.rstrip("\n"))
         return child.wait()
-    finally:
-        interrupts.child = None
+
+
+def attached(
+    command: Sequence[str],
+    *,
+    interrupts: Interrupts,
+    cwd: Path,
+    environment: Mapping[str, str] | None = None,
+    output: int | None = None,
+) -> int:
+    """Run `command` with our own output, or into the descriptor `output`; return its exit code."""
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=cwd,
+            env=dict(os.environ if environment is None else environment),
+            process_group=0,
+        )
+
+    with interrupts.guarding(start) as child:
+        return child.wait()
 
 
 def capture(
-    command: Sequence[str], *, environment: Mapping[str, str], cwd: Path, stdin: str | None = None
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    cwd: Path,
+    stdin: str | None = None,
+    limit: float = LONGEST,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a short command to its end, out of Ctrl-C's reach, and return what it said."""
-    return subprocess.run(
-        command,
-        input=stdin if stdin is not None else "",
-        capture_output=True,
-        text=True,
-        errors="replace",
-        cwd=cwd,
-        env=dict(environment),
-        process_group=0,
-        check=False,
-    )
+    """Run a short command to its end, out of Ctrl-C's reach, and return what it said.
+
+    A signal that comes meanwhile counts when the command has ended; asked a third time, or after `limit`
+    seconds, it is killed. Raises FileNotFoundError when the command does not exist, and
+    subprocess.TimeoutExpired.
+    """
+    with _deferred() as interrupts:
+
+        def start() -> subprocess.Popen[str]:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                cwd=cwd,
+                env=dict(environment),
+                process_group=0,
+            )
+
+        with interrupts.guarding(start) as child:
+            said, complained = child.communicate(stdin or "", timeout=limit)
+    return subprocess.CompletedProcess(command, child.returncode, said, complained)
+
+
+class _Deferring(Interrupts):
+    """Notes signals and passes none on, until somebody insists."""
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        self.count += 1
+        self.last = number
+        if not self._starting:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self.child is not None and self.count >= KILLED_AT:
+            _kill(self.child)
+
+
+@contextmanager
+def _deferred() -> Iterator[Interrupts]:
+    """Signals are noted within, and given to whoever handled them before at the end."""
+    deferring = _Deferring()
+    # Only the main thread gets signals, and only it may say what handles them.
+    if threading.current_thread() is not threading.main_thread():
+        yield deferring
+        return
+    try:
+        with deferring:
+            yield deferring
+    finally:
+        if deferring.any():
+            signal.raise_signal(deferring.last)
+
+
+def _end(child: subprocess.Popen[Any]) -> None:
+    """Ask a child that nobody reads any more to stop; kill it, with what it started, if it does not."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGINT)
+        try:
+            # Its output is read on: who writes into a full or closed pipe cannot finish what it has begun.
+            child.communicate(timeout=PATIENCE)
+        except (subprocess.TimeoutExpired, ValueError):
+            _kill(child)
+            child.wait()
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _kill(child: subprocess.Popen[Any]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def say(text: str = "") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,9 @@ class Pulumi:
             done = capture(command, environment=self.environment, cwd=self.root, stdin=stdin)
         except FileNotFoundError:
             raise PulumiError(MISSING) from None
+        except subprocess.TimeoutExpired as error:
+            what, seconds = " ".join(arguments[:2]), f"{error.timeout:g} s"
+            raise PulumiError(f"pulumi {what}: did not end within {seconds}; fix: try again") from None
         if done.returncode != 0:
             raise PulumiError(explain(" ".join(arguments[:2]), done.stderr or done.stdout))
         return done.stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from docker.errors import NotFound
+
 from components.labels import DIGEST, FILES, SEED_DIR
 from components.secrets import fingerprint, joined
 from operations import state
@@ -38,6 +40,29 @@ def remove_unfilled(stack: str, engine: Engine, seed: str) -> None:
         if len(found) < len(wanted) or (digest and digest != fingerprint(seed, joined(found))):
             say(f"files of {thing.name} are missing or are not the wanted ones; making it again")
             engine.remove(thing)
+
+
+def repair_attachments(pulumi: Pulumi, engine: Engine) -> None:
+    """Remove containers that somebody took off a network, and wake those that somebody paused.
+
+    A refresh sees neither: Pulumi would wait for a service that cannot be reached. The removed ones are made
+    again with all their networks; what they keep lies in volumes.
+    """
+    wanted = state.attachments(pulumi.export())
+    for thing in engine.containers(pulumi.stack):
+        if thing.identifier not in wanted:
+            continue
+        try:
+            found = engine.inspect(thing.identifier)
+        except NotFound:
+            continue
+        lost = state.detached(wanted[thing.identifier], found["NetworkSettings"].get("Networks") or {})
+        if lost:
+            say(f"{thing.name} is not on {', '.join(lost)} as it was made; making it again")
+            engine.remove(thing)
+        elif found["State"].get("Paused"):
+            say(f"{thing.name} is paused; waking it")
+            engine.wake(thing.identifier)
 
 
 def remove_half_made(pulumi: Pulumi, engine: Engine, interrupts: Interrupts) -> None:

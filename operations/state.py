@@ -19,6 +19,7 @@ PROJECT = "aidc"
 # Kinds of containers that only Pulumi makes: `run` and `FileVolume` give them.
 PULUMI_KINDS = frozenset({"service", "job", "seed"})
 NAME_INPUT = "name"
+CONTAINER = "docker:index/container:Container"
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,46 @@ def recorded(exported: Mapping[str, Any] | None) -> frozenset[str]:
     """Identifiers of everything that the state knows."""
     resources = (exported or {}).get("deployment", {}).get("resources") or ()
     return frozenset(str(r["id"]) for r in resources if r.get("id"))
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """How a container was put on a network: its address there, if fixed, and the names it answers to."""
+
+    address: str
+    aliases: frozenset[str]
+
+
+def attachments(exported: Mapping[str, Any] | None) -> dict[str, dict[str, Attachment]]:
+    """Identifier of each container that the state knows → network → how it was put on it."""
+    resources = (exported or {}).get("deployment", {}).get("resources") or ()
+    return {
+        str(resource["id"]): {
+            str(n["name"]): Attachment(str(n.get("ipv4Address") or ""), frozenset(n.get("aliases") or ()))
+            for n in (resource.get("inputs") or {}).get("networksAdvanced") or ()
+        }
+        for resource in resources
+        if resource.get("type") == CONTAINER and resource.get("id")
+    }
+
+
+def detached(wanted: Mapping[str, Attachment], networks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Of the networks a container was made with, those on which it is not any more as it was made.
+
+    `networks` is the engine's description of the container. One that does not run has no address at present,
+    and one that it is to get again.
+    """
+
+    def intact(attachment: Attachment, found: Mapping[str, Any]) -> bool:
+        configured = (found.get("IPAMConfig") or {}).get("IPv4Address") or ""
+        address = found.get("IPAddress") or configured
+        return attachment.address in ("", address) and attachment.aliases <= set(found.get("Aliases") or ())
+
+    return [
+        name
+        for name, attachment in wanted.items()
+        if name not in networks or not intact(attachment, networks[name])
+    ]
 
 
 def pending(exported: Mapping[str, Any] | None) -> frozenset[str]:

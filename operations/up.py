@@ -47,6 +47,7 @@ def main(stack: str) -> int:
     with Interrupts() as interrupts:
         prepare(pulumi, report.file)
         recovery.remove_half_made(pulumi, report.engine, interrupts)
+        recovery.repair_attachments(pulumi, report.engine)
         recovery.remove_unfilled(stack, report.engine, pulumi.seed())
         apply(pulumi, interrupts)
     verify(report.engine, plan)

@@ -5,6 +5,11 @@
 # Sourcing it twice changes nothing, and nothing in it fails before `make setup` has run.
 
 AIDC_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Services and cron jobs run without it; Pulumi and the Docker CLI look there for their settings.
+if [ -z "${HOME:-}" ]; then
+  HOME=$(getent passwd "$(id -u)" | cut -d : -f 6)
+  export HOME=${HOME:-/}
+fi
 AIDC_CACHE=${AIDC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aidc}
 STACK=${STACK:-dev}
 PULUMI_SKIP_UPDATE_CHECK=${PULUMI_SKIP_UPDATE_CHECK:-1}
@@ -28,7 +33,11 @@ fi
 
 # State lies in the clone unless the user has a backend.
 if [ -z "${PULUMI_BACKEND_URL:-}" ] && [ -z "${PULUMI_ACCESS_TOKEN:-}" ]; then
-  PULUMI_BACKEND_URL=file://$AIDC_ROOT/.aidc/state
+  # A URL: what a path may hold and a URL means otherwise is encoded, the percent sign first.
+  aidc_path=${AIDC_ROOT//%/%25}
+  aidc_path=${aidc_path//\#/%23}
+  PULUMI_BACKEND_URL=file://${aidc_path//\?/%3F}/.aidc/state
+  unset aidc_path
 fi
 if [ -z "${PULUMI_CONFIG_PASSPHRASE:-}" ] && [ -z "${PULUMI_CONFIG_PASSPHRASE_FILE:-}" ]; then
   PULUMI_CONFIG_PASSPHRASE_FILE=$AIDC_ROOT/.aidc/passphrase

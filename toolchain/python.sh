@@ -5,7 +5,7 @@ setup_python() {
   step "Python environment .venv"
   local lock=$AIDC_ROOT/requirements.txt venv=$AIDC_ROOT/.venv marker wanted
   marker=$venv/.aidc-lock # written last: an interrupted installation is taken up again
-  wanted="$(sha256sum <"$lock") $("$HOST_PYTHON" -c 'import sys; print(sys.version_info[:2])')"
+  wanted="$(sha256sum <"$lock") $(sha256sum <"$AIDC_ROOT/pyproject.toml") $("$HOST_PYTHON" -c 'import sys; print(sys.version_info[:2])')"
   if [ "$(cat "$marker" 2>/dev/null)" = "$wanted" ] && "$venv/bin/python" -c '' 2>/dev/null; then
     done_step "as locked"
     return
@@ -32,6 +32,8 @@ sync_packages() {
   # Without --compile-bytecode: compiling all of torch takes most of a minute, while Python compiles
   # what is really imported as it goes; uv's cache makes the rest hard links.
   UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-180} "$1/bin/uv" pip sync --python "$1/bin/python" --require-hashes "$2"
+  # This clone in place, for the command `aidc`: what builds it is locked above.
+  "$1/bin/uv" pip install --python "$1/bin/python" --no-deps --no-build-isolation --editable "$AIDC_ROOT"
 }
 
 # use_pip_index VENV: tells uv of the index in pip's configuration, which uv does not read: a

@@ -15,6 +15,12 @@ for part in lib packages engine tools python; do
   source "$AIDC_ROOT/toolchain/$part.sh"
 done
 cd "$AIDC_ROOT"
+case $AIDC_ROOT in
+  *:*) fail "the folder of this clone, $AIDC_ROOT, holds a colon, which separates folders in PATH." \
+    "Move the clone to another folder." ;;
+esac
+# What is built and installed here serves other users and containers too, whatever this shell keeps private.
+umask 022
 # Once .venv is there, env.sh puts its Python first; steps that make it need the one below.
 # shellcheck disable=SC2034 # read by packages.sh and python.sh
 HOST_PYTHON=$(PATH=$(path_without "$AIDC_ROOT/.venv/bin") command -v python3 || true)

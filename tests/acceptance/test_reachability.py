@@ -11,7 +11,8 @@ import pytest
 from audit import matrix, parts
 from audit.verdicts import Part, Row
 from components.inventory import Inventory
-from operations.audit import alone, gather
+from operations.audit import gather
+from operations.exclusive import auditing
 from tests.acceptance.conftest import STACK
 
 ROWS = (
@@ -27,7 +28,7 @@ ROWS = (
 
 @pytest.fixture(scope="module")
 def part() -> Part:
-    with alone():
+    with auditing():
         context, _ = gather(STACK)
         return parts.reach(context)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from operations import __main__ as commands
-from operations import audit
+from operations import audit, exclusive
 from operations.engine import EngineError
 from operations.pulumi_cli import PulumiError
 
@@ -19,7 +19,7 @@ from operations.pulumi_cli import PulumiError
 @pytest.fixture(autouse=True)
 def apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Another audit on this machine is none of these tests' business."""
-    monkeypatch.setattr(audit, "LOCK", tmp_path / "lock")
+    monkeypatch.setattr(exclusive, "AUDIT", f"aidc-audit-of-{tmp_path.name}")
 
 
 def outputs(monkeypatch: pytest.MonkeyPatch, **found: Any) -> None:
@@ -83,7 +83,7 @@ def test_a_second_audit_on_the_same_machine_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     outputs(monkeypatch)
-    with audit.alone():
+    with exclusive.auditing():
         assert command(tmp_path) == 2
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from audit import prober
+from audit import namespaces, prober
 from audit.namespaces import NamespaceError, Prober
 
 ORDER = {"do": "probe", "token": "t", "seconds": 0.5}
@@ -77,3 +77,9 @@ def test_every_datagram_that_came_in_is_told(probing: Prober, target: str) -> No
         for number in range(200):
             sender.sendto(str(number).encode(), prober.split(target))
     assert len(probing.ask(do="received")["udp"]) == 200
+
+
+def test_a_prober_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch, probing: Prober) -> None:
+    monkeypatch.setattr(namespaces, "LIMIT", 0.1)
+    with pytest.raises(NamespaceError, match="no answer"):
+        probing.receive()

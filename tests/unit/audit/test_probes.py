@@ -120,3 +120,17 @@ def test_what_cannot_be_probed_says_why(inventory: Inventory, running: frozenset
 def test_the_address_of_the_endpoints_is_read_from_the_inventory(inventory: Inventory) -> None:
     assert probes.bind_address(inventory) == "127.0.0.1"
     assert probes.published(inventory) == {"inference": 8443, "s3": 9443, "ray": 8265}
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("1.1.1.1:53", True),
+        ("1.1.1.1", False),
+        ("resolver:53", False),
+        ("1.1.1.1:0", False),
+        ("::1:53", False),
+    ],
+)
+def test_a_target_is_an_address_and_a_port(text: str, right: bool) -> None:
+    assert probes.is_target(text) is right

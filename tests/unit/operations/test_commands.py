@@ -37,14 +37,6 @@ def test_every_end_has_its_exit_code_and_no_traceback(
     assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [c for c in commands.COMMANDS if c not in commands.OWN_ARGUMENTS])
-def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        commands.run([command, "--help"])
-    assert ended.value.code == 0
-    assert command in capsys.readouterr().out
-
-
 def test_the_policy_command_reads_its_own_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
@@ -56,12 +48,6 @@ def test_the_policy_command_reads_its_own_arguments(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(importlib, "import_module", lambda _name: module)
     assert commands.run(["policy", "--rules"]) == 0
     assert seen == [["--rules"]]
-
-
-def test_an_unknown_command_is_a_usage_error() -> None:
-    with pytest.raises(SystemExit) as ended:
-        commands.run(["upp"])
-    assert ended.value.code == 2
 
 
 @pytest.mark.parametrize(

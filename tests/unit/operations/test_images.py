@@ -1,13 +1,13 @@
 """The compute image holds what its programs import, and no module that only a workstation runs."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from operations import images
-from operations.images import PROGRAMS, ROOT, copy_package
+from components.image import reference
+from operations import contexts, images
+from operations.contexts import PROGRAMS, ROOT, copy_package
 from operations.modules import needed
 
 
@@ -36,45 +36,92 @@ def test_data_that_come_with_the_package_are_there(package: Path) -> None:
 
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The images built by `refresh`, whose contexts are `.build/<name>/Dockerfile` with the text "old"."""
+    """The images that were built; two have a context, whose Dockerfile says "old"."""
     made: list[str] = []
-    monkeypatch.setattr(images, "BUILD", tmp_path)
+    monkeypatch.setattr(contexts, "BUILD", tmp_path)
     monkeypatch.setattr(images, "exists", lambda image: False)
 
-    def build(name: str, image: str) -> float:
+    def build(name: str, image: str, context: Path) -> float:
         made.append(name)
         return 1.0
 
     monkeypatch.setattr(images, "build", build)
-    for name in ("compute", "vault"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "Dockerfile").write_text("old")
     return made
 
 
-def assembling(texts: dict[str, str], into: Path) -> Callable[[str], None]:
-    def assemble(name: str) -> None:
+def sources(texts: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, contexts are one Dockerfile with this text; an image that is not named lacks a part."""
+
+    def fill(name: str, fresh: Path) -> None:
         if name not in texts:
-            raise images.BuildError(f"image {name}: a program is missing")
-        (into / name / "Dockerfile").write_text(texts[name])
+            raise contexts.IncompleteError(f"image {name}: a program is missing")
+        (fresh / "Dockerfile").write_text(texts[name])
 
-    return assemble
+    monkeypatch.setattr(contexts, "_fill", fill)
 
 
-def test_only_what_was_edited_is_built(
-    built: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(images, "assemble", assembling({"compute": "new", "vault": "old"}, tmp_path))
+def test_only_what_was_edited_is_built(built: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    sources({"compute": "old", "vault": "old"}, monkeypatch)
+    for name in ("compute", "vault"):
+        images.bring(name, told=False)
+    known = {reference(name, contexts.BUILD) for name in ("compute", "vault")}
+    monkeypatch.setattr(images, "exists", known.__contains__)
+    built.clear()
+    sources({"compute": "new", "vault": "old"}, monkeypatch)
     images.refresh()
     assert built == ["compute"]
 
 
-def test_what_cannot_be_assembled_is_left_alone(
-    built: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_cannot_be_assembled_keeps_its_context(
+    built: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "assemble", assembling({"vault": "new"}, tmp_path))
+    sources({"compute": "old", "vault": "old"}, monkeypatch)
+    for name in ("compute", "vault"):
+        images.bring(name, told=False)
+    before = reference("compute", contexts.BUILD)
+    sources({"vault": "new"}, monkeypatch)
     images.refresh()
-    assert built == ["vault"]
+    assert reference("compute", contexts.BUILD) == before
+
+
+def test_plans_see_a_context_only_when_its_image_is_there(
+    built: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources({"vault": "old"}, monkeypatch)
+    images.bring("vault", told=False)
+    before = reference("vault", contexts.BUILD)
+    seen: list[str] = []
+
+    def build(name: str, image: str, context: Path) -> float:
+        seen.append(reference(name, contexts.BUILD))
+        return 1.0
+
+    monkeypatch.setattr(images, "build", build)
+    sources({"vault": "new"}, monkeypatch)
+    images.bring("vault", told=False)
+    assert seen == [before]
+    assert reference("vault", contexts.BUILD) != before
+
+
+def test_a_failed_build_leaves_no_context_behind(built: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(name: str, image: str, context: Path) -> float:
+        raise contexts.BuildError("image vault: the build failed")
+
+    monkeypatch.setattr(images, "build", build)
+    sources({"vault": "new"}, monkeypatch)
+    with pytest.raises(contexts.BuildError):
+        images.bring("vault", told=False)
+    assert not list((contexts.BUILD / "contexts").iterdir())
+
+
+def test_a_machine_without_the_docker_cli_is_told_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(contexts, "BUILD", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    sources({"files": "old"}, monkeypatch)
+    assert images.main() == 1
+    assert "`docker` is missing; fix: run `make setup`" in capsys.readouterr().err
 
 
 def test_imports_are_followed_through_packages_and_functions(tmp_path: Path) -> None:

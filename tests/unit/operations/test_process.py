@@ -2,13 +2,17 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from operations.process import Interrupts, capture, stream
+from operations import process
+from operations.process import Interrupts, attached, capture, stream
 
 # Says "ready", then "cleaned up" after an interrupt, as Pulumi writes its state.
 POLITE = """
@@ -84,3 +88,134 @@ def test_a_secret_goes_in_by_stdin() -> None:
     echo = [sys.executable, "-c", "import sys; print(sys.stdin.read())"]
     done = capture(echo, environment=os.environ, cwd=Path.cwd(), stdin="secret")
     assert done.stdout.strip() == "secret"
+
+
+# Writes its file in two halves, as `pulumi config set` rewrites the stack's file.
+TWO_HALVES = """
+import pathlib, sys, time
+path = pathlib.Path(sys.argv[1])
+path.write_text("half")
+time.sleep(0.6)
+path.write_text("whole")
+"""
+
+
+def signalled_when(condition: Callable[[], bool], times: int = 1) -> threading.Thread:
+    def send() -> None:
+        deadline = time.monotonic() + 20
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for _ in range(times):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return thread
+
+
+def half_written(path: Path) -> Callable[[], bool]:
+    return lambda: path.exists() and path.read_text() == "half"
+
+
+def short(path: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", TWO_HALVES, str(path)]
+    return capture(command, environment=os.environ, cwd=Path.cwd())
+
+
+def test_a_short_command_is_not_cut_off_in_the_middle(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    thread = signalled_when(half_written(path))
+    with pytest.raises(KeyboardInterrupt), Interrupts():
+        short(path)
+    thread.join()
+    assert path.read_text() == "whole"
+
+
+def test_without_interrupts_around_it_a_short_command_is_not_cut_off_either(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    thread = signalled_when(half_written(path))
+    with pytest.raises(KeyboardInterrupt):
+        short(path)
+    thread.join()
+    assert path.read_text() == "whole"
+
+
+def test_who_insists_ends_a_short_command_that_hangs(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    script = TWO_HALVES.replace("0.6", "60")
+    thread = signalled_when(half_written(path), times=3)
+    with pytest.raises(KeyboardInterrupt):
+        capture([sys.executable, "-c", script, str(path)], environment=os.environ, cwd=Path.cwd())
+    thread.join()
+    assert path.read_text() == "half"
+
+
+def test_a_short_command_that_hangs_is_ended_at_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "PATIENCE", 0.1)
+    with pytest.raises(subprocess.TimeoutExpired):
+        capture(["sleep", "60"], environment=os.environ, cwd=Path.cwd(), limit=0.2)
+
+
+def test_a_signal_before_the_child_is_known_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    children = []
+
+    class Slow(subprocess.Popen[str]):
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **options)  # type: ignore[call-overload]
+            children.append(self)
+            time.sleep(0.5)  # until it handles signals itself
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+
+    monkeypatch.setattr(subprocess, "Popen", Slow)
+    lines: list[str] = []
+    with Interrupts() as interrupts:
+        assert run(POLITE, lines.append, interrupts) == 3
+    assert interrupts.count == 1
+    assert lines[-1] == "cleaned up"
+    assert children[0].returncode == 3
+
+
+def test_a_reader_that_fails_leaves_no_child_behind() -> None:
+    seen: list[int] = []
+
+    def on_line(line: str) -> None:
+        if line.isdigit():
+            seen.append(int(line))
+            raise BrokenPipeError
+
+    script = "import os; print(os.getpid(), flush=True)" + POLITE
+    with pytest.raises(BrokenPipeError), Interrupts() as interrupts:
+        run(script, on_line, interrupts)
+    with pytest.raises(ProcessLookupError):
+        os.kill(seen[0], 0)
+
+
+def test_the_third_signal_ends_a_child_that_takes_none() -> None:
+    ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    stubborn = f"{ignore}\nimport time\nprint('ready', flush=True)\ntime.sleep(60)"
+
+    def on_line(line: str) -> None:
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+
+    with Interrupts() as interrupts:
+        assert run(stubborn, on_line, interrupts) == -signal.SIGKILL
+
+
+def test_an_attached_child_is_waited_for_after_an_interrupt(tmp_path: Path) -> None:
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    script = f"""
+import pathlib, signal, sys, time
+def stop(*_): time.sleep(0.5); pathlib.Path({str(ended)!r}).touch(); sys.exit(5)
+signal.signal(signal.SIGINT, stop)
+pathlib.Path({str(begun)!r}).touch()
+time.sleep(20)
+"""
+    thread = signalled_when(begun.exists)
+    with Interrupts() as interrupts:
+        assert attached([sys.executable, "-c", script], interrupts=interrupts, cwd=Path.cwd()) == 5
+    thread.join()
+    assert ended.exists()

@@ -1,0 +1,166 @@
+"""The commands of `aidc`, grouped, each with a line, an example and the arguments it takes.
+
+A command's help is the docstring of its module, which says what it does and its exit codes; only the wanted
+module is imported, because some take seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from operations.errors import RefusedError
+
+GROUPS = ("Run a stack", "Prove that it is safe", "Train, serve, measure")
+
+
+@dataclass(frozen=True)
+class Command:
+    """`module` is ours unless `benchmark` names the command of `python -m benchmark` that it stands for."""
+
+    group: str
+    summary: str
+    example: str
+    module: str = ""
+    benchmark: str = ""
+    own_arguments: bool = False
+    changes: bool = False
+
+
+_RUN, _PROVE, _MEASURE = GROUPS
+COMMANDS: Mapping[str, Command] = {
+    "doctor": Command(_RUN, "check that this machine can hold the stack", "aidc doctor", "doctor"),
+    "up": Command(
+        _RUN, "bring the stack up and wait until it is healthy", "aidc up --stack dev", "up", changes=True
+    ),
+    "status": Command(
+        _RUN, "show the health of every service and the endpoints", "aidc status --json", "status"
+    ),
+    "access": Command(_RUN, "write the CA certificate, show how to call the stack", "aidc access", "access"),
+    "rotate": Command(
+        _RUN,
+        "replace certificates, keys or passwords in the running stack",
+        "aidc rotate --what s3/client,vault/writer",
+        "rotate",
+        changes=True,
+    ),
+    "destroy": Command(
+        _RUN, "remove the stack; data stays unless purged", "aidc destroy --purge", "destroy", changes=True
+    ),
+    "images": Command(_RUN, "build the images that are missing", "aidc images", "images"),
+    "policy": Command(
+        _PROVE, "check every rule on the planned stack", "aidc policy --live", "policy", own_arguments=True
+    ),
+    "audit": Command(
+        _PROVE, "test the running stack against its declaration", "aidc audit --out out/dev", "audit"
+    ),
+    "bench": Command(
+        _MEASURE, "train and serve on the stack, and write a report", "aidc bench --tier ci", benchmark="run"
+    ),
+    "report": Command(
+        _MEASURE, "make the report of a result again", "aidc report out/dev/result.json", benchmark="report"
+    ),
+    "compare": Command(
+        _MEASURE, "judge one result against an earlier one", "aidc compare A.json B.json", benchmark="compare"
+    ),
+    "abba": Command(
+        _MEASURE, "train two commits in turns: is one slower or worse?", "aidc abba main", benchmark="abba"
+    ),
+    "faults": Command(
+        _MEASURE, "kill parts of the stack during training", "aidc faults --case node", benchmark="faults"
+    ),
+    "bench-lifecycle": Command(
+        _MEASURE, "time up, second up and destroy on a stack of its own", "aidc bench-lifecycle", "lifecycle"
+    ),
+}  # fmt: skip
+
+
+def parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands that are ours; `command` is the one whose help will be complete."""
+    top = argparse.ArgumentParser(
+        prog="aidc",
+        description=overview(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="aidc COMMAND [OPTIONS]",
+        epilog="`aidc COMMAND --help` says what a command does, its exit codes, and an example.",
+    )
+    top.add_argument("--version", action="version", version=f"aidc {own_version()}")
+    commands = top.add_subparsers(dest="command", required=True, help=argparse.SUPPRESS)
+    made = {
+        name: commands.add_parser(
+            name,
+            description=_about(name) if name == command else None,
+            epilog=f"example:\n  {known.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        for name, known in COMMANDS.items()
+        if known.module and not known.own_arguments
+    }
+    _arguments(made)
+    return top
+
+
+def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
+    for name, found in made.items():
+        if name != "images":
+            found.add_argument(
+                "--stack", default=os.environ.get("STACK", "dev"), help="default: $STACK, else dev"
+            )
+    for name in ("status", "doctor"):
+        made[name].add_argument("--json", action="store_true", dest="as_json", help="for programs")
+    made["destroy"].add_argument("--purge", action="store_true", help="delete data, seed and stack too")
+    what = "names separated by commas, or all (default: certificates)"
+    made["rotate"].add_argument("--what", default="certificates", metavar="NAMES", help=what)
+    for name in ("rotate", "destroy"):
+        made[name].add_argument("--yes", action="store_true", help="do not ask")
+    made["access"].add_argument("--out", type=Path, help="folder of ca.pem (default: out/<stack>)")
+    made["audit"].add_argument("--out", type=Path, help="folder of audit.json and audit.html")
+    made["bench-lifecycle"].add_argument("--out", type=Path, default=Path("out/lifecycle.json"))
+    made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="lifecycle only")
+
+
+def overview() -> str:
+    """Every command with its line, by group."""
+    width = max(map(len, COMMANDS))
+    parts = ["An AI data centre as code: one YAML file, one command.\n"]
+    for group in GROUPS:
+        parts.append(f"{group}:")
+        parts += [f"  {n:<{width}}  {c.summary}" for n, c in COMMANDS.items() if c.group == group]
+        parts.append("")
+    return "\n".join(parts).rstrip()
+
+
+def check_name(name: str) -> None:
+    """Raises RefusedError with the nearest name for a command that does not exist."""
+    if name.startswith("-") or name in COMMANDS:
+        return
+    close = difflib.get_close_matches(name, COMMANDS, n=1)
+    fix = f"did you mean {close[0]!r}?" if close else "`aidc --help` lists the commands"
+    raise RefusedError(f"{name!r} is not a command\n    fix: {fix}")
+
+
+def for_benchmark(name: str, arguments: Sequence[str]) -> list[str]:
+    """The arguments of `python -m benchmark` for one of our commands: $STACK counts there too."""
+    command = COMMANDS[name].benchmark
+    stack = os.environ.get("STACK")
+    takes_stack = command in ("run", "faults")
+    given = any(argument.split("=")[0] == "--stack" for argument in arguments)
+    return [command, *(["--stack", stack] if stack and takes_stack and not given else []), *arguments]
+
+
+def own_version() -> str:
+    """Of the installed package; a clone that was never set up has none."""
+    try:
+        return version("aidc")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _about(name: str) -> str:
+    return (importlib.import_module(f"operations.{COMMANDS[name].module}").__doc__ or "").strip()
