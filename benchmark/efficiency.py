@@ -19,7 +19,6 @@ Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 in
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -30,7 +29,7 @@ from typing import Any
 
 import torch
 
-from benchmark import launch, machine, report
+from benchmark import files, launch, machine, report
 from benchmark import result as results
 from benchmark.config import GptConfig, Workload, load
 from benchmark.console import say
@@ -187,7 +186,6 @@ def scaling_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
 
 
 def write(found: dict[str, Any], path: Path, into: Path | None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    files.write_json(path, found)
     if into and any(found[part]["runs"] for part in PARTS):
         report.take_up(into, found, "efficiency")

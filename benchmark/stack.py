@@ -83,11 +83,13 @@ def _output(name: str, output: str, secret: bool) -> dict[str, Any]:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        value: dict[str, Any] = json.loads(path.read_text())
+        value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise StackError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StackError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise StackError(f"{path}: must be a JSON object")
     return value
 
 

@@ -86,6 +86,13 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     parts = {part: {k: v.to(place.device) for k, v in tensors.items()} for part, tensors in parts.items()}
     share = batches.for_rank(workload, parts["train"], seed, place.rank, place.world_size)
     load_s = time.perf_counter() - loading
+    if share.samples() < settings.batch_size:
+        raise everywhere(
+            TrainingError(
+                f"{workload.name}: training.batch_size: {settings.batch_size} exceeds the {share.samples()} "
+                "samples of an epoch"
+            )
+        )
 
     prefix = f"checkpoints/{run_id}/{name}"
     checkpointer = Checkpointer(
