@@ -87,8 +87,8 @@ def test_all_that_yaml_says_is_told_at_once(tmp_path: Path) -> None:
     assert len(problems(path)) == 3
 
 
-JUNK = ("[", "{", "0x_", "2026-02-30", ".inf", "- ", ": ", "!!int ", "&a ", "*a", "1:30", "true", "<<: ", "\t", "'", "#",
-        "\u00a0", "9" * 5000)  # fmt: skip
+JUNK = ("[", "{", "0x_", "2026-02-30", ".inf", "- ", ": ", "!!int ", "&a ", "*a", "1:30", "true", "<<: ",
+        "\t", "'", "#", "\u00a0", "9" * 5000)  # fmt: skip
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
