@@ -35,7 +35,7 @@ from benchmark.config import GptConfig, Workload, load
 from benchmark.console import say
 from benchmark.data import dataset
 from benchmark.efficiency_verdicts import lines, rows, summarise, too_few_gpus
-from benchmark.errors import ConfigError
+from benchmark.errors import ConfigError, DataError
 from benchmark.segments import BYTES, Segment, Setting, Team, team
 from benchmark.stats import LEAST_PAIRS, alternating
 from benchmark.store import DirectoryStore
@@ -125,7 +125,7 @@ def available_cores() -> int:
 def measure_all(found: dict[str, Any], workload: Workload, options: Options) -> None:
     data = DirectoryStore(options.out / "bare")  # where `bare` keeps its data too
     say(f"{workload.name}: data")
-    manifest = dataset.prepare(workload, data, not options.unfrozen_data)
+    manifest = prepared(workload, data, options)
     found["data_sha256"] = manifest["sha256"]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -138,6 +138,17 @@ def measure_all(found: dict[str, Any], workload: Workload, options: Options) -> 
                 say(f"scaling: not measured: {reason}")
             elif options.only in (None, part):
                 _measure(found[part], part, plan(workload), setting, options)
+
+
+def prepared(workload: Workload, data: DirectoryStore, options: Options) -> dict[str, Any]:
+    """The data; of this host's own library where it is not the frozen one: both sides take the same."""
+    try:
+        return dataset.prepare(workload, data, not options.unfrozen_data)
+    except DataError as error:
+        if options.unfrozen_data:
+            raise
+        say(f"{workload.name}: this host's own library is taken as data, which ratios allow: {error}")
+        return dataset.prepare(workload, data, frozen=False)
 
 
 def _measure(
