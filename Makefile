@@ -10,7 +10,9 @@ TIER ?= ci
 WHAT ?= certificates
 CASE ?= all
 OUT := out/$(STACK)
-RUN := STACK=$(STACK) toolchain/run.sh
+# `make report RUN=<id>` names a run; the recipes' own $(RUN) is how they run a command.
+ONE := $(if $(filter command,$(origin RUN)),$(RUN))
+override RUN := STACK=$(STACK) toolchain/run.sh
 
 # Lists every target that carries a `##` comment.
 .PHONY: help
@@ -58,8 +60,12 @@ faults: ## kill a worker, a node and the head during training; CASE=worker|node|
 	@$(RUN) python -m benchmark faults --stack $(STACK) --tier $(TIER) --case $(CASE) --out $(OUT)
 
 .PHONY: report
-report: ## make report.html from the last bench
-	@$(RUN) python -m benchmark report $(OUT)/result.json
+report: ## make report.html of the newest complete run, or of RUN=<id>
+	@$(RUN) python -m benchmark report --stack $(STACK) $(if $(ONE),--run "$(ONE)")
+
+.PHONY: runs
+runs: ## list the runs of the stack, newest first
+	@$(RUN) python -m benchmark runs --stack $(STACK)
 
 .PHONY: policy
 policy: ## check the stack against the policies; writes out/policy.sarif and out/policy.junit.xml

@@ -8,7 +8,9 @@ python -m benchmark run --window 22:00-06:00 --series prices.csv   …when it is
 python -m benchmark schedule --series prices.csv     print when that would be
 python -m benchmark compare A.json B.json            is B worse than A? pass, fail or inconclusive
 python -m benchmark abba COMMIT [COMMIT]     the same of two commits, trained on this host in turns
-python -m benchmark report out/dev/result.json       make report.html from a result
+python -m benchmark runs --stack dev                 list the runs, newest first
+python -m benchmark report --stack dev               make report.html from the newest result
+python -m benchmark report --run 20261128-043000     …of one run
 python -m benchmark report A.json B.json             make comparison.html beside B
 python -m benchmark report --markdown A.json [B.json]  print a short summary for a pull request
 python -m benchmark resilience --stack dev           kill a replica and roll out a model, under load
@@ -46,13 +48,17 @@ T = TypeVar("T")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = parser(__doc__ or "").parse_args(arguments)
+    known = parser(__doc__ or "")
+    options = known.parse_args(arguments)
+    if not options.command:
+        known.print_help()
+        return 2
     try:
         commands = {
             "run": _run, "bare": _bare, "schedule": _schedule, "faults": _faults, "resilience": _resilience,
             "autoscale": _autoscale, "direct": _direct, "overhead": _overhead, "efficiency": _efficiency,
             "abba": _abba,
-            "compare": _compare, "report": _report, "prepare": _prepare, "freeze": _freeze,
+            "compare": _compare, "report": _report, "runs": _runs, "prepare": _prepare, "freeze": _freeze,
         }  # fmt: skip
         return commands[options.command](options)
     except ConfigError as error:
@@ -192,18 +198,18 @@ def _serving_probe(
     options: argparse.Namespace, key: str, examine: Callable[[Stack, dict[str, Any]], dict[str, Any]]
 ) -> int:
     """Write `<key>.json`, and with --into the same under `serving.<key>` of a result and its report."""
-    from benchmark import report, serving_verdicts, stack
+    from benchmark import files, report, runs, serving_verdicts, stack
     from benchmark import result as results
     from benchmark.verdict import text_of
 
     out = _folder(options)
-    path = options.into or out / "result.json"
+    files.check_folder(out)
+    path = options.into or runs.newest(out)
     result = results.load(path)
     if not result.get("serving"):
         raise StackError(f"{path}: serving: nothing was served in this run; run the benchmark first")
     found = examine(stack.read(options.stack, options.inventory, options.access), result)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{key}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    files.write_json(out / f"{key}.json", found)
     if options.into:
         report.take_up(options.into, found, "serving", key)
     rows = serving_verdicts.rows({key: found})
@@ -235,19 +241,37 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from benchmark import comparison, report
+    from benchmark import comparison, report, runs
     from benchmark import result as results
 
+    if options.run and options.result:
+        raise ConfigError([f"--run: {options.run}: give a run or a result.json, not both"])
+    out = _folder(options)
+    path: Path = options.result or (runs.find(out, options.run) if options.run else runs.newest(out))
     if options.candidate:
-        baseline, candidate = _earlier(options.result), _earlier(options.candidate)
+        baseline, candidate = _earlier(path), _earlier(options.candidate)
         if options.markdown:
             print(comparison.markdown(baseline, candidate), end="")
         else:
             print(comparison.write(baseline, candidate, options.candidate.with_name("comparison.html")))
     elif options.markdown:
-        print(comparison.markdown_of_one(results.load(options.result)), end="")
+        print(comparison.markdown_of_one(results.load(path)), end="")
     else:
-        print(report.write(options.result))
+        print(report.write(path))
+    return 0
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from benchmark import runs
+
+    out = _folder(options)
+    found = list(runs.rows(out))
+    if options.as_json:
+        print(json.dumps(found, indent=1))
+    elif found:
+        print("\n".join(runs.table(found)))
+    else:
+        print(f"{out}: no run yet; `make bench` makes one", file=sys.stderr)
     return 0
 
 
@@ -288,5 +312,7 @@ def _end(number: int, frame: object) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _end)
     sys.exit(main())

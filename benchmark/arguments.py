@@ -11,9 +11,15 @@ from benchmark.injector import CASES
 
 
 def parser(about: str) -> argparse.ArgumentParser:
-    """`about`: the first line is the description."""
-    found = argparse.ArgumentParser(prog="benchmark", description=about.splitlines()[0] if about else None)
-    commands = found.add_subparsers(dest="command", required=True)
+    """`about`: the first line is the description, the others are examples."""
+    title, _, examples = about.partition("\n")
+    found = argparse.ArgumentParser(
+        prog="python -m benchmark",
+        description=title or None,
+        epilog="examples:\n" + examples.strip("\n") if examples else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = found.add_subparsers(dest="command", metavar="COMMAND")
     _runs(commands)
     _experiments(commands)
     _files(commands)
@@ -103,9 +109,15 @@ def _files(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     compare.add_argument("baseline", type=Path, help="the earlier result.json")
     compare.add_argument("candidate", type=Path, help="the result.json to judge")
     report = commands.add_parser("report", help="make report.html from result.json, or compare two")
-    report.add_argument("result", type=Path)
+    report.add_argument("result", type=Path, nargs="?", help="default: the newest complete one of the stack")
     report.add_argument("candidate", type=Path, nargs="?", help="compare: make comparison.html beside it")
+    report.add_argument("--run", metavar="ID", help="a run of the stack instead; `runs` lists them")
     report.add_argument("--markdown", action="store_true", help="print a short summary, write no page")
+    listed = commands.add_parser("runs", help="list the runs of a stack, newest first")
+    listed.add_argument("--json", action="store_true", dest="as_json", help="for programs")
+    for one in (report, listed):
+        one.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
+        one.add_argument("--out", type=Path, help="folder of its results (default: out/<stack>)")
     prepare = commands.add_parser("prepare", parents=[_several()], help="prepare data in a directory")
     prepare.add_argument("--store", required=True, help="directory, or s3:// with the AWS_* variables")
     freeze = commands.add_parser("freeze", help="print the frozen list of files for bytelm")

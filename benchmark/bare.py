@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark import launch
+from benchmark import files, launch, report, runs
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.config import Workload, load_all
-from benchmark.console import finish, say, show, stopped
+from benchmark.console import ended, finish, refused, say, show, stopped
 from benchmark.data import dataset
+from benchmark.errors import BenchmarkError
 from benchmark.hostload import HostLoad
 from benchmark.job import Spec
 from benchmark.run import Common, attach, carried_out
@@ -27,26 +28,35 @@ class Options(Common):
 
 
 def main(options: Options) -> int:
-    """Adds to the result of a run in the stack when there is one, so that the ratio appears.
+    """A run of its own. Complete, it is taken up by the newest run in the stack, so that the ratio appears.
 
     Exit codes: 0; 1 a training failed; 2 bad input; 130 interrupted, what was finished until then is kept.
     """
-    workloads = load_all(options.workload_files, options.tier)
-    stack = None if options.no_stack else stacks.read(options.stack, options.inventory, options.access)
+    try:
+        workloads = load_all(options.workload_files, options.tier)
+        files.check_folder(options.out)
+        stack = None if options.no_stack else stacks.read(options.stack, options.inventory, options.access)
+        place = runs.begin(options.out, results.new_run_id("bare-"))
+    except BenchmarkError as error:
+        return refused(error)
     ranks = options.ranks(stack) if stack else options.world_size or RANKS
     remote, frozen = stack.store() if stack else None, not options.unfrozen_data
     host = Host(DirectoryStore(options.out / "bare"), remote, ranks, options.threads, frozen)
-    path, code = options.out / "result.json", 0
-    result = results.load(path) if path.exists() else results.new(options.stack, options.tier, "bare")
-    result["errors"] = [e for e in result["errors"] if not e["where"].startswith("bare")]
-    result["bare"] = []
+    result, code = results.new(options.stack, options.tier, place.run_id), 0
     try:
-        train_all(result, workloads, host, path)
+        train_all(result, workloads, host, place.path)
+        result["complete"] = not result["errors"]
     except KeyboardInterrupt as error:
         code = stopped(result, "bare", error)
-        results.save(result, path)
-    finish(result, path)
-    return code or int(any(e["where"].startswith("bare") for e in result["errors"]))
+    result["finished"] = results.now()
+    results.save(result, place.path)
+    newest = runs.read(place.copy)
+    if result["complete"] and newest and newest.get("training"):
+        page = report.take_up(place.copy, result["bare"], "bare")
+        finish(results.load(place.copy), place.copy, page)
+    else:
+        ended(result, place, report.write(place.path))
+    return code or int(bool(result["errors"]))
 
 
 @dataclass(frozen=True)
@@ -62,14 +72,17 @@ class Host:
 
 def train_all(result: dict[str, Any], workloads: list[Workload], host: Host, path: Path) -> None:
     """Train each workload; its runs, and what went wrong, are in the result, saved at `path`."""
-    run_id = results.new_run_id("bare-")
     for workload in workloads:
         say(f"{workload.name}: training on the host, {host.ranks} ranks")
         before = len(result["bare"])
         with HostLoad() as load:
-            train(result, workload, host, run_id)
+            train(result, workload, host, result["run_id"])
         attach(load, result["bare"][before:])
         results.save(result, path)
+        for run in (r for r in result["bare"] if r["workload"] == workload.name):
+            quality = run["quality"]
+            say(f"{workload.name}: seed {run['seed']}: {quality['metric'].replace('_', ' ')} "
+                f"{quality['value']:.4g}, target {quality['target']:g}")  # fmt: skip
 
 
 def train(

@@ -92,7 +92,7 @@ def snapshot(value: Any) -> Any:
 class Checkpointer:
     """Saves in a background thread, one at a time; the caller pays only for the snapshot.
 
-    An error of the background shows at the next `save` or at `close`, never silently.
+    An error of the background shows at the next `save` or at `close`, never silently; `failed` tells before.
     """
 
     def __init__(
@@ -113,6 +113,12 @@ class Checkpointer:
         if self.on_written:
             self.on_written(pointer)
         return pointer
+
+    @property
+    def failed(self) -> bool:
+        """Whether the next `wait` raises; does not wait itself."""
+        pending = self.pending
+        return pending is not None and pending.done() and pending.exception() is not None
 
     def wait(self) -> None:
         if self.pending is not None:

@@ -103,7 +103,10 @@ def predict(connection: Connection, workload: str, instances: Sequence[Any]) -> 
         raise StackError(f"{path}: the load balancer cannot be asked: {error}") from error
     if status != 200:
         raise StackError(f"{path}: status {status}: {body[:300].decode(errors='replace')}")
-    answer: dict[str, Any] = json.loads(body)
+    try:
+        answer: dict[str, Any] = json.loads(body)
+    except ValueError as error:
+        raise StackError(f"{path}: the answer is not JSON: {error}") from error
     return answer
 
 
@@ -158,6 +161,7 @@ def run_schedule(
     """
     jobs: queue.SimpleQueue[int | None] = queue.SimpleQueue()
     outcome: list[Answer] = []
+    faults: list[BaseException] = []  # of ours: what a network does is an answer
     ready = threading.Barrier(senders + 1)
     origin = [0.0]
 
@@ -166,12 +170,18 @@ def run_schedule(
             send = connect()
         except (http.client.HTTPException, OSError):
             send = _refuse
+        except BaseException as error:  # else all the others would wait for this one for ever
+            faults.append(error)
+            send = _refuse
         ready.wait()
         while (i := jobs.get()) is not None:
             begin = time.perf_counter() - origin[0]
             try:
                 ok, resent = send(i)
             except (http.client.HTTPException, OSError):
+                ok, resent = False, 0
+            except BaseException as error:
+                faults.append(error)
                 ok, resent = False, 0
             end = time.perf_counter() - origin[0]
             outcome.append(Answer(end - schedule[i], begin - schedule[i], ok, resent, i))
@@ -187,13 +197,15 @@ def run_schedule(
         pause = due - (time.perf_counter() - origin[0])
         if pause > 0:
             time.sleep(pause)
-        if stop and stop.is_set():
+        if faults or (stop and stop.is_set()):
             break
         jobs.put(i)
     for _ in threads:
         jobs.put(None)
     for thread in threads:
         thread.join()
+    if faults:
+        raise faults[0]
     return outcome
 
 

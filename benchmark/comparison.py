@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchmark import gate, record, report, summary
+from benchmark import files, gate, record, report, summary
 from benchmark.plots import VERDICT_STYLES, Chart, Interval, Level, Series, intervals, line_chart
 
 Result = dict[str, Any]
@@ -21,8 +21,7 @@ BY = (("samples", "samples seen"), ("seconds", "seconds on the clock"))
 def write(baseline: Result, candidate: Result, path: Path) -> Path:
     """Make the page at `path`; ComparisonError when the two must not be compared."""
     page = render(baseline, candidate)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    files.write(path, page)
     return path
 
 

@@ -8,24 +8,49 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
+from benchmark import yaml_files
 from benchmark.errors import ConfigError
+from benchmark.suggest import near
 
 TIERS = ("smoke", "ci", "release", "gpu")
 WORKLOADS_DIR = Path(__file__).parent / "workloads"
 
-Positive = Annotated[int, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+DIGITS = 1797  # images that scikit-learn has
+
+
+def _no_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth)]
+Real = Annotated[float, BeforeValidator(_no_truth)]
+Positive = Annotated[Whole, Field(gt=0)]
+PositiveReal = Annotated[Real, Field(gt=0)]
+Fraction = Annotated[Real, Field(ge=0, le=1)]
+BelowOne = Annotated[Real, Field(ge=0, lt=1)]
+Seed = Annotated[Whole, Field(ge=0, lt=2**63)]  # what NumPy and PyTorch both take
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class GaussianData(Strict):
@@ -34,8 +59,8 @@ class GaussianData(Strict):
     source: Literal["gaussians"]
     train: Positive
     heldout: Positive
-    noise: Annotated[int, Field(ge=0)] = 8
-    seed: int = 0
+    noise: Annotated[Whole, Field(ge=0)] = 8
+    seed: Seed = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -47,9 +72,9 @@ class DigitsData(Strict):
     """scikit-learn's 1,797 images of 8x8, a fixed stratified sample held out."""
 
     source: Literal["digits"]
-    heldout: Positive = 360
-    augment_shift: Annotated[int, Field(ge=0, le=2)] = 0
-    seed: int = 0
+    heldout: Annotated[Whole, Field(ge=10, le=DIGITS - 10)] = 360
+    augment_shift: Annotated[Whole, Field(ge=0, le=2)] = 0
+    seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0  # what scikit-learn takes
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -61,7 +86,7 @@ class SourceCodeData(Strict):
 
     source: Literal["stdlib"]
     files: str
-    heldout_per_mille: Annotated[int, Field(gt=0, lt=1000)] = 107
+    heldout_per_mille: Annotated[Whole, Field(gt=0, lt=1000)] = 107
     tolerance: Fraction = 0.02
 
 
@@ -111,10 +136,10 @@ ModelConfig = Annotated[MlpConfig | GptConfig, Field(discriminator="kind")]
 
 class OptimiserConfig(Strict):
     kind: Literal["adamw", "muon"]
-    learning_rate: Annotated[float, Field(gt=0)]
-    muon_learning_rate: Annotated[float, Field(gt=0)] = 0.02
-    betas: tuple[Fraction, Fraction] = (0.9, 0.95)
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    learning_rate: PositiveReal
+    muon_learning_rate: PositiveReal = 0.02
+    betas: tuple[BelowOne, BelowOne] = (0.9, 0.95)
+    weight_decay: Annotated[Real, Field(ge=0)] = 0.0
     warmup: Fraction = 0.05
     final: Fraction = 0.05
 
@@ -132,13 +157,21 @@ class TrainingConfig(Strict):
     heldout_bytes: Positive | None = None
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: Literal["cpu", "cuda"] = "cpu"
-    clip_gradient: Annotated[float, Field(gt=0)] | None = None
-    power_limit_w: Annotated[float, Field(gt=0)] | None = None
+    clip_gradient: PositiveReal | None = None
+    power_limit_w: PositiveReal | None = None
 
 
 class Target(Strict):
     metric: Literal["accuracy", "bits_per_byte"]
-    value: Annotated[float, Field(gt=0)]
+    value: PositiveReal
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Target:
+        if self.metric == "accuracy" and self.value > 1:
+            raise ValueError(f"value {self.value:g}: an accuracy is a fraction: write 0.95 for 95 %")
+        if self.metric == "bits_per_byte" and self.value > 8:
+            raise ValueError(f"value {self.value:g}: a byte has 8 bits")
+        return self
 
     @property
     def higher_is_better(self) -> bool:
@@ -153,10 +186,10 @@ class ServingConfig(Strict):
     model, then Poisson arrivals at each of `rates` (requests/s), `requests` of them on average."""
 
     samples: Positive
-    rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    rates: Annotated[list[Annotated[Real, Field(ge=0.01, le=1e5)]], Field(min_length=1)]
     requests: Positive = 800
-    p99_bound_ms: Annotated[float, Field(gt=0)]
-    tolerance: Annotated[float, Field(gt=0)] = 1e-3
+    p99_bound_ms: PositiveReal
+    tolerance: Annotated[Real, Field(gt=0, le=1)] = 1e-3  # between two probabilities
 
 
 class Workload(Strict):
@@ -171,29 +204,12 @@ class Workload(Strict):
     training: TrainingConfig
     target: Target
     serving: ServingConfig
-    seeds: Annotated[list[int], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     tier: Literal["smoke", "ci", "release", "gpu"]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Workload:
-        problems = []
-        if isinstance(self.model, GptConfig) != isinstance(self.data, SourceCodeData):
-            problems.append(f"model.kind {self.model.kind!r} cannot learn data.source {self.data.source!r}")
-        if isinstance(self.model, MlpConfig) and not isinstance(self.data, SourceCodeData):
-            inputs, outputs = self.data.shape
-            if (self.model.inputs, self.model.outputs) != (inputs, outputs):
-                problems.append(
-                    f"model.inputs and model.outputs must be {inputs} and {outputs} for this data"
-                )
-        if (self.target.metric == "bits_per_byte") != isinstance(self.model, GptConfig):
-            problems.append(
-                f"target.metric {self.target.metric!r} does not belong to a {self.model.kind} model"
-            )
-        if len(set(self.seeds)) != len(self.seeds):
-            problems.append("seeds must differ from each other")
-        if self.training.evaluate_every > self.training.steps:
-            problems.append("training.evaluate_every must not exceed training.steps")
-        if problems:
+        if problems := misfits({name: getattr(self, name) for name in type(self).model_fields}):
             raise ValueError("; ".join(problems))
         return self
 
@@ -203,6 +219,44 @@ class Workload(Strict):
 
     def digest(self) -> str:
         return digest(self.model_dump())
+
+
+def misfits(parts: Mapping[str, Any]) -> list[str]:
+    """What does not fit together among those parts of a workload that are right by themselves."""
+    data, model, target = (parts.get(name) for name in ("data", "model", "target"))
+    training, serving, seeds = (parts.get(name) for name in ("training", "serving", "seeds"))
+    problems = []
+    if data and model and isinstance(model, GptConfig) != isinstance(data, SourceCodeData):
+        problems.append(f"model.kind {model.kind!r} cannot learn data.source {data.source!r}")
+    if isinstance(model, MlpConfig) and data and not isinstance(data, SourceCodeData):
+        inputs, outputs = data.shape
+        if (model.inputs, model.outputs) != (inputs, outputs):
+            problems.append(f"model.inputs and model.outputs must be {inputs} and {outputs} for this data")
+    if target and model and (target.metric == "bits_per_byte") != isinstance(model, GptConfig):
+        problems.append(f"target.metric {target.metric!r} does not belong to a {model.kind} model")
+    if seeds and len(set(seeds)) != len(seeds):
+        problems.append("seeds must differ from each other")
+    if training and training.evaluate_every > training.steps:
+        problems.append("training.evaluate_every must not exceed training.steps")
+    train, heldout = sizes(data)
+    if training and train and training.batch_size > train:
+        problems.append(
+            f"training.batch_size {training.batch_size} exceeds the {train} samples to train with"
+        )
+    if serving and heldout and serving.samples > heldout:
+        problems.append(f"serving.samples {serving.samples} exceeds the {heldout} samples held out")
+    return problems
+
+
+def sizes(data: Any) -> tuple[int | None, int | None]:
+    """(samples to train with, samples held out) as far as the description tells."""
+    if isinstance(data, GaussianData):
+        return data.train, data.heldout
+    if isinstance(data, DigitsData):
+        return (DIGITS - data.heldout) * (1 + 4 * data.augment_shift), data.heldout
+    if isinstance(data, ModuleData) and type(heldout := data.options.get("heldout")) is int:
+        return None, heldout
+    return None, None
 
 
 def digest(value: Any) -> str:
@@ -218,21 +272,35 @@ def load_all(paths: Iterable[Path], tier: str) -> list[Workload]:
             workloads.append(load(path, tier))
         except ConfigError as error:
             problems.extend(error.problems)
+    names = [w.name for w in workloads]
+    twice = dict.fromkeys(name for name in names if names.count(name) > 1)
+    problems += [f"--workloads: {name!r} is named twice; each is trained once" for name in twice]
+    if not names and not problems:
+        problems.append(f"--workloads: name one at least: {', '.join(known_names())}, or a file")
     if problems:
         raise ConfigError(problems)
     return workloads
 
 
+def known_names() -> list[str]:
+    """Of the workloads that come with the benchmark."""
+    return sorted(path.stem for path in WORKLOADS_DIR.glob("*.yaml"))
+
+
 def load(path: Path, tier: str) -> Workload:
     """Read one workload file at `tier`, having checked every tier of it."""
-    content = _read(path)
+    if path.parent == WORKLOADS_DIR and not path.exists():
+        known = known_names()
+        there = f"(there are {', '.join(known)}; a file needs a dot or a slash in its name)"
+        raise ConfigError([f"--workloads: {path.stem!r}: no such workload{near(path.stem, known)} {there}"])
+    content = yaml_files.read(path)
     tiers = content.pop("tiers", None)
     if not isinstance(tiers, dict) or not tiers:
         raise ConfigError(
             [f"{path}: tiers: must map tier names ({', '.join(TIERS)}) to what differs in them"]
         )
     problems = [
-        f"{path}: tiers.{name}: unknown tier; known are {', '.join(TIERS)}"
+        f"{path}: tiers.{name}: unknown tier{near(str(name), TIERS)}; known are {', '.join(TIERS)}"
         for name in tiers
         if name not in TIERS
     ]
@@ -242,10 +310,14 @@ def load(path: Path, tier: str) -> Workload:
         if not isinstance(override, dict):
             problems.append(f"{path}: tiers.{name}: must be a mapping")
             continue
+        whole = {**merge(content, override), "tier": name}
         try:
-            checked[name] = Workload.model_validate({**merge(content, override), "tier": name})
+            checked[name] = Workload.model_validate(whole)
         except ValidationError as error:
             problems.extend(_explain(path, name, override, error))
+            problems.extend(
+                f"{path}: (file): {p}" for p in misfits(_right_parts(whole)) if p not in str(error)
+            )
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     if tier not in checked:
@@ -264,20 +336,15 @@ def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}"]) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise ConfigError([f"{path}: {where}is not YAML: {getattr(error, 'problem', error)}"]) from error
-    if not isinstance(content, dict):
-        raise ConfigError([f"{path}: must be a mapping with name, data, model, …"])
-    return content
+def _right_parts(content: Mapping[Any, Any]) -> dict[str, Any]:
+    """Those fields that are right by themselves: one mistake must not hide what does not fit together."""
+    found = {}
+    for name, field in Workload.model_fields.items():
+        kind: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+        kind = Annotated[kind, Field(discriminator=field.discriminator)] if field.discriminator else kind
+        with suppress(ValidationError):
+            found[name] = TypeAdapter(kind).validate_python(content.get(name))
+    return found
 
 
 def _explain(path: Path, tier: str, override: Mapping[str, Any], error: ValidationError) -> list[str]:
@@ -285,13 +352,35 @@ def _explain(path: Path, tier: str, override: Mapping[str, Any], error: Validati
     lines = []
     for item in error.errors():
         # Pydantic puts the discriminator's value into the path of a union: not a field of the file.
-        parts = [str(p) for p in item["loc"] if p not in {"gaussians", "digits", "stdlib", "mlp", "gpt"}]
+        parts = [
+            str(p)
+            for i, p in enumerate(item["loc"])
+            if not (i == 1 and item["loc"][0] in UNIONS and p in KINDS)
+        ]
         field = ".".join(parts)
         if _contains(override, parts):
             field = f"tiers.{tier}.{field}"
         message = item["msg"].removeprefix("Value error, ")
-        lines.append(f"{path}: {field or '(file)'}: {message}")
+        lines.append(f"{path}: {field or '(file)'}: {message}{_hint(parts, item)}")
     return lines
+
+
+UNIONS = ("data", "model")
+KINDS = ("gaussians", "digits", "stdlib", "module", "mlp", "gpt")
+
+
+def _hint(parts: list[str], item: Any) -> str:
+    """What was meant, perhaps, by a key that there is not, or by a value out of a few."""
+    if item["type"] == "extra_forbidden" and parts:
+        keys = {name for part in _all_parts(Strict) for name in part.model_fields}
+        return near(parts[-1], {*keys, "tiers"} - set(parts[:-1]))
+    allowed = item.get("ctx", {}).get("expected") or item.get("ctx", {}).get("expected_tags") or ""
+    given = item.get("ctx", {}).get("tag") or item.get("input")
+    return near(given, re.findall(r"'([^']*)'", str(allowed))) if isinstance(given, str) else ""
+
+
+def _all_parts(kind: type[Strict]) -> list[type[Strict]]:
+    return [part for sub in kind.__subclasses__() for part in (sub, *_all_parts(sub))]
 
 
 def _contains(tree: Any, parts: list[str]) -> bool:

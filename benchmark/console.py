@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import result as results
-from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
+from benchmark.errors import BenchmarkError, ConfigError
+from benchmark.runs import Run
 from benchmark.verdict import text_of
 
 
@@ -17,14 +18,16 @@ def note(result: dict[str, Any], where: str, error: BenchmarkError) -> None:
     say(f"{where}: {error}")
 
 
-def show(kind: str, content: dict[str, Any]) -> None:
-    """Progress as a line: where a terminal looks on, the same line is overwritten."""
+def show(kind: str, content: dict[str, Any], where: str | None = None) -> None:
+    """Progress as a line, after `where` the run is; a terminal overwrites the line before."""
     if kind == "error":
         say(f"{content.get('type')}: {content.get('message')}")
         return
     text = " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in content.items())
+    if where:
+        text = f"{where}: {text}"
     if sys.stderr.isatty():
-        print(f"\r\033[K{text[:110]}", end="", file=sys.stderr, flush=True)
+        print(f"\r\033[K{text[:140]}", end="", file=sys.stderr, flush=True)
     elif re.search("stage|seconds", text):
         print(text, file=sys.stderr, flush=True)
 
@@ -33,12 +36,18 @@ def say(text: str) -> None:
     print(("\r\033[K" if sys.stderr.isatty() else "") + text, file=sys.stderr, flush=True)
 
 
+def refused(error: BenchmarkError) -> int:
+    """Say why nothing was started, and that nothing was written; the exit code: 2 bad input, else 1."""
+    say(str(error))
+    say("nothing was started, and no earlier result was touched")
+    return 2 if isinstance(error, ConfigError) else 1
+
+
 def stopped(result: dict[str, Any], where: str, error: BenchmarkError | KeyboardInterrupt) -> int:
     """Keep in the result what ended the run; the exit code: 2 bad input, 130 interrupted, else 1."""
     if isinstance(error, ConfigError):
-        source = "gate" if isinstance(error, ComparisonError) else "workload files"
         for problem in error.problems:
-            results.add_error(result, source, problem)
+            results.add_error(result, where, problem)
             say(problem)
         return 2
     if isinstance(error, BenchmarkError):
@@ -47,6 +56,16 @@ def stopped(result: dict[str, Any], where: str, error: BenchmarkError | Keyboard
     results.add_error(result, where, "interrupted by the user; what was measured until then is kept")
     say("interrupted; what ran was stopped, what was measured until then is kept")
     return 130
+
+
+def ended(result: dict[str, Any], run: Run, *pages: Path) -> None:
+    """Print verdicts and errors. A complete run becomes the newest one, another says where it is."""
+    if result["complete"]:
+        finish(result, run.path, *run.publish(), *pages)
+        return
+    finish(result, run.path, *pages)
+    if run.copy.exists():
+        say(f"{run.copy} is still that of an earlier run")
 
 
 def finish(result: dict[str, Any], path: Path, *pages: Path) -> None:

@@ -20,7 +20,6 @@ Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 in
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -31,13 +30,13 @@ from typing import Any
 
 import torch
 
-from benchmark import launch, machine, report
+from benchmark import files, launch, machine, report
 from benchmark import result as results
 from benchmark.config import GptConfig, Workload, load
 from benchmark.console import say
 from benchmark.data import dataset
 from benchmark.efficiency_verdicts import lines, rows, summarise, too_few_gpus
-from benchmark.errors import ConfigError
+from benchmark.errors import ConfigError, DataError
 from benchmark.hostload import HostLoad
 from benchmark.segments import BYTES, Segment, Setting, Team, team
 from benchmark.stats import LEAST_PAIRS, alternating
@@ -128,7 +127,7 @@ def available_cores() -> int:
 def measure_all(found: dict[str, Any], workload: Workload, options: Options) -> None:
     data = DirectoryStore(options.out / "bare")  # where `bare` keeps its data too
     say(f"{workload.name}: data")
-    manifest = dataset.prepare(workload, data, not options.unfrozen_data)
+    manifest = prepared(workload, data, options)
     found["data_sha256"] = manifest["sha256"]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -141,6 +140,17 @@ def measure_all(found: dict[str, Any], workload: Workload, options: Options) -> 
                 say(f"scaling: not measured: {reason}")
             elif options.only in (None, part):
                 _measure(found[part], part, plan(workload), setting, options)
+
+
+def prepared(workload: Workload, data: DirectoryStore, options: Options) -> dict[str, Any]:
+    """The data; of this host's own library where it is not the frozen one: both sides take the same."""
+    try:
+        return dataset.prepare(workload, data, not options.unfrozen_data)
+    except DataError as error:
+        if options.unfrozen_data:
+            raise
+        say(f"{workload.name}: this host's own library is taken as data, which ratios allow: {error}")
+        return dataset.prepare(workload, data, frozen=False)
 
 
 def _measure(
@@ -190,7 +200,6 @@ def scaling_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
 
 
 def write(found: dict[str, Any], path: Path, into: Path | None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    files.write_json(path, found)
     if into and any(found[part]["runs"] for part in PARTS):
         report.take_up(into, found, "efficiency")

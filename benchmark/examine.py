@@ -17,6 +17,7 @@ from benchmark.config import GptConfig, Workload
 from benchmark.data import dataset
 from benchmark.errors import StackError
 from benchmark.hostload import HostLoad
+from benchmark.serve_work import full_length
 from benchmark.store import Store
 
 CHUNK = 100
@@ -37,7 +38,9 @@ def samples(workload: Workload, heldout: dict[str, Tensor]) -> tuple[list[Any], 
 def _texts(data: Tensor, context: int, count: int) -> tuple[list[Any], list[int]]:
     """Windows of plain ASCII, which JSON carries byte for byte, and the byte that follows each."""
     texts: list[Any] = []
-    labels = []
+    labels: list[int] = []
+    if len(data) <= context:
+        return texts, labels
     for start in torch.linspace(0, len(data) - context - 1, 2 * count).long().tolist():
         window = bytes(data[start : start + context].tolist())
         if window.isascii() and len(texts) < count:
@@ -59,11 +62,14 @@ def correctness(
 ) -> dict[str, Any]:
     """Ask for held-out samples one chunk after the other and compare with the model computed here."""
     instances, labels = samples(workload, dataset.load(manifest, store, "heldout"))
+    if not instances:
+        raise StackError(f"{workload.name}: no held-out sample can be sent as JSON: nothing was compared")
     here = Loaded(store, card_key(card), card["sha256"])
     served, trained = [], []
     hashes = set()
-    for first in range(0, len(instances), CHUNK):
-        chunk = instances[first : first + CHUNK]
+    size = min(CHUNK, full_length(here))
+    for first in range(0, len(instances), size):
+        chunk = instances[first : first + size]
         answer = predict(connection, workload.name, chunk)
         hashes.add(answer["model_sha256"])
         served += answer["predictions"]

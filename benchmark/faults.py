@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark import containers, injector, journal, launch, recovery, report
+from benchmark import containers, files, injector, journal, launch, recovery, report, runs
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.config import Workload, load
-from benchmark.console import finish, say, show, stopped
+from benchmark.console import ended, refused, say, show, stopped
 from benchmark.errors import BenchmarkError, ConfigError, StackError
 from benchmark.hostload import HostLoad
 from benchmark.injector import Injector
@@ -49,15 +49,23 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """0: training survived every fault; 1: it did not, or something is missing; 2: bad input."""
-    run_id = results.new_run_id("faults-")
-    result, path = results.new(options.stack, options.tier, run_id), options.out / "faults.json"
-    code = 1
+    """0: training survived every fault; 1: it did not, or something is missing; 2: bad input.
+
+    What is wrong with what was asked is known before the hour is spent, and before anything is written.
+    """
     try:
         if options.into:
-            results.load(options.into)  # known before the hour is spent
+            results.load(options.into)
         workload = prepared(load(options.workload_file, options.tier), options)
+        files.check_folder(options.out)
         stack = stacks.read(options.stack, options.inventory, options.access)
+        place = runs.begin(options.out, results.new_run_id("faults-"), "faults")
+    except BenchmarkError as error:
+        return refused(error)
+    run_id, path = place.run_id, place.path
+    result = results.new(options.stack, options.tier, run_id)
+    code = 1
+    try:
         describe_stack(result, stack)
         ranks = options.world_size or max(1, stack.compute_nodes)
         spec = Spec(run_id=run_id, workload=workload, world_size=ranks, threads=options.threads,
@@ -80,10 +88,10 @@ def run(options: Options) -> int:
         code = stopped(result, "faults", error)
     result["finished"] = results.now()
     results.save(result, path)
-    pages = [report.write(path, "faults.html")]
+    pages = [report.write(path)]
     if options.into and result.get("recovery"):
         pages.append(report.take_up(options.into, result["recovery"], "recovery"))
-    finish(result, path, *pages)
+    ended(result, place, *pages)
     failed = any(v["verdict"] == "fail" for v in result["verdicts"])
     return 0 if code == 1 and result["complete"] and not failed else code
 

@@ -63,24 +63,31 @@ def run(spec: Spec, where: Place) -> None:
     """Prepare data, probe, train every seed that has no result yet; write results as they come."""
     torch.set_num_threads(spec.threads)
     memory.keep_freed()
-    store = open_store(spec.store)
+    store: Store | None = None
     try:
+        store = where.together(lambda: open_store(spec.store))
         _run(spec, where, store)
     except BenchmarkError as error:
         problem = {"type": type(error).__name__, "workload": spec.workload.name, "message": str(error)}
         say("error", problem)
-        if where.is_first:
+        if where.is_first and store:
             with suppress(BenchmarkError):  # the store itself may be the problem; the line above has told it
                 put_json(store, f"{spec.prefix}/error.json", problem)
         raise
+
+
+def has_failed(spec: Spec, store: Store) -> bool:
+    """Whether the job of `spec` has left an error, and not all results: an attempt before may have failed."""
+    if not store.exists(f"{spec.prefix}/error.json"):
+        return False
+    return not all(store.exists(f"{spec.prefix}/seed-{seed}.json") for seed in spec.workload.seeds)
 
 
 def _run(spec: Spec, where: Place, store: Store) -> None:
     workload = spec.workload
 
     def keep(name: str, value: Any) -> None:
-        if where.is_first:
-            put_json(store, f"{spec.prefix}/{name}.json", value)
+        where.once(lambda: put_json(store, f"{spec.prefix}/{name}.json", value))
 
     if where.is_first:
         say("progress", {"workload": workload.name, "stage": "data"})
@@ -130,13 +137,20 @@ def _seed(
             progress=_reporter(where),
             meter=meter,
         )
-    finally:
+    except BaseException:
         if where.is_first:
-            store.put(f"{key}.events.jsonl", events.text().encode())
+            with suppress(BenchmarkError):  # that which is raised tells more
+                store.put(f"{key}.events.jsonl", events.text().encode())
+        raise
+    finally:
         if journal:
             journal.close()
-    if where.is_first:
+
+    def keep() -> None:
+        store.put(f"{key}.events.jsonl", events.text().encode())
         put_json(store, f"{key}.json", {**record, "power_limit": limit})
+
+    where.once(keep)
 
 
 def _reporter(where: Place) -> Any:

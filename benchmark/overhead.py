@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark import bare, containers, launch, report
+from benchmark import bare, containers, files, launch, report, runs
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.abba import in_words
 from benchmark.config import Workload, load_all
-from benchmark.console import finish, say, show, stopped
+from benchmark.console import ended, refused, say, show, stopped
 from benchmark.errors import BenchmarkError
 from benchmark.hostload import HostLoad
 from benchmark.job import Spec
@@ -39,16 +39,20 @@ class Options(Common):
 
 
 def main(options: Options) -> int:
-    run_id = results.new_run_id("overhead-")
-    result, path = results.new(options.stack, options.tier, run_id), options.out / "result.json"
+    seeds = list(range(1, options.pairs + 1))
+    try:
+        loaded = load_all(options.workload_files, options.tier)
+        files.check_folder(options.out)
+        stack = stacks.read(options.stack, options.inventory, options.access)
+        place = runs.begin(options.out, results.new_run_id("overhead-"))
+    except BenchmarkError as error:
+        return refused(error)
+    result, path = results.new(options.stack, options.tier, place.run_id), place.path
     result["turns"] = {"rounds": options.pairs}
+    workloads = [w.model_copy(update={"seeds": seeds}) for w in loaded]
+    result["configuration"]["workloads"] = {w.name: w.model_dump(mode="json") for w in workloads}
     code = 0
     try:
-        seeds = list(range(1, options.pairs + 1))
-        loaded = load_all(options.workload_files, options.tier)
-        workloads = [w.model_copy(update={"seeds": seeds}) for w in loaded]
-        result["configuration"]["workloads"] = {w.name: w.model_dump(mode="json") for w in workloads}
-        stack = stacks.read(options.stack, options.inventory, options.access)
         describe_stack(result, stack)
         for workload in workloads:
             measure(result, workload, stack, options, path)
@@ -57,7 +61,7 @@ def main(options: Options) -> int:
         code = stopped(result, "overhead", error)
     result["finished"] = results.now()
     results.save(result, path)
-    finish(result, path, report.write(path))
+    ended(result, place, report.write(path))
     failed = not result["complete"] or any(v["verdict"] == "fail" for v in result["verdicts"])
     return code or int(failed)
 

@@ -53,7 +53,7 @@ class Place:
                 box[1] = error
         dist.broadcast_object_list(box, src=0)
         if box[1] is not None:
-            raise box[1]
+            raise everywhere(box[1])
         result: T = box[0]
         return result
 
@@ -69,8 +69,12 @@ class Place:
             dist.all_gather_object(problems, problem)
             problem = next((p for p in problems if p is not None), None)
         if problem is not None:
-            raise problem
+            raise everywhere(problem)
         return result  # type: ignore[return-value]
+
+    def knows(self, error: BenchmarkError) -> bool:
+        """Whether every rank has this error; else the others wait for this one, until its process ends."""
+        return self.world_size == 1 or getattr(error, "on_every_rank", False)
 
     def gather(self, value: T) -> list[T]:
         if self.world_size == 1:
@@ -91,6 +95,12 @@ class Place:
     def synchronise(self) -> None:
         if self.kind == "cuda":
             torch.cuda.synchronize()
+
+
+def everywhere(error: BenchmarkError) -> BenchmarkError:
+    """An error that every rank raises at the same place: none waits for another."""
+    error.on_every_rank = True  # type: ignore[attr-defined]
+    return error
 
 
 def from_environment(device: str) -> Place:

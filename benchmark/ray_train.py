@@ -12,11 +12,14 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchmarkError
-from benchmark.job import Spec, read_spec, run, say
+from benchmark.job import Spec, has_failed, read_spec, run, say
 from benchmark.store import get_json, open_store
+
+if TYPE_CHECKING:
+    from benchmark.place import Place
 
 MAX_FAILURES = 2
 # Ray waits a minute for the nodes that a start of the ranks needs: a node may take that long to come back.
@@ -29,26 +32,33 @@ CPU_SHARE = 0.7  # of the smallest node: the driver and a serving replica live t
 
 
 def work(config: dict[str, Any]) -> None:
-    """One rank. A mistake in the input ends the job without a restart: trying again cannot help."""
+    """One rank, as Ray Train starts it."""
     import ray.train.torch
-    import torch
 
     from benchmark.place import Place, require
 
     context = ray.train.get_context()
     spec = Spec.model_validate(config)
     device = "cpu"
+    if spec.workload.training.device == "cuda":
+        require("cuda")
+        device = str(ray.train.torch.get_device())
+    rank(spec, Place(context.get_world_rank(), context.get_world_size(), device, "ray"))
+
+
+def rank(spec: Spec, where: Place) -> None:
+    """A mistake that all ranks know of ends the job without a restart: trying again cannot help.
+
+    What one rank alone knows is raised, so that Ray ends the others, which wait for it. No rank waits for
+    another after an error: that one may wait for something else.
+    """
     try:
-        if spec.workload.training.device == "cuda":
-            require("cuda")
-            device = str(ray.train.torch.get_device())
-        where = Place(context.get_world_rank(), context.get_world_size(), device, "ray")
         run(spec, where)
-    except BenchmarkError:
+    except BenchmarkError as error:
+        if not where.knows(error):
+            raise
         return
-    finally:
-        if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
-            torch.distributed.barrier()
+    where.barrier()
 
 
 def reason(text: str, names: Mapping[str, str]) -> str:
@@ -111,8 +121,11 @@ def main(arguments: list[str]) -> int:
         }
         say("error", problem)
         return 1
-    failed = [k for k in store.list(spec.prefix) if k.endswith("/error.json")]
-    return 1 if failed else 0
+    try:
+        return int(has_failed(spec, store))
+    except BenchmarkError as error:
+        say("error", {"type": type(error).__name__, "message": str(error)})
+        return 1
 
 
 if __name__ == "__main__":

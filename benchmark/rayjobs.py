@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ JOB_VARIABLES = {"RAY_DEDUP_LOGS": "0", "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S"
 # How long the API may be away before a job is given up: a killed head is back within a minute or two.
 PATIENCE_S = 240.0
 TRIES = 3
+LOG_RATE = 2e6  # characters a second that following a log may take
 # A job that ended without its driver's own word: the node that held the driver is gone, or the head's memory.
 LOST = "LOST"
 LOST_BY = frozenset({f"JOB_SUPERVISOR_ACTOR_{w}" for w in ("DIED", "UNKNOWN_FAILURE", "START_FAILURE")})
@@ -79,7 +81,8 @@ class RayClient:
         Ctrl-C and a timeout stop the job before they go on. Failed polls are forgiven for a while:
         the head node may be restarting.
         """
-        seen = unknown = silent = 0
+        lines = LogLines()
+        unknown, silent, asked = 0, 0, -math.inf
         answered = time.monotonic()
         deadline = answered + timeout_s
         try:
@@ -96,13 +99,13 @@ class RayClient:
                 except StackError:
                     if time.monotonic() - answered > PATIENCE_S:
                         raise
-                text = self._log_or_none(identifier) if state else None
                 ended = state is not None and state["status"] in ENDED
-                for line in (text or "").splitlines(keepends=True)[seen:]:
-                    if line.endswith("\n") or ended:
-                        on_line(line.rstrip("\n"))
-                        seen += 1
-                silent = silent + 1 if text is None else 0
+                text = None
+                if state and (ended or time.monotonic() - asked >= lines.rest_s):
+                    text, asked = self._log_or_none(identifier), time.monotonic()
+                    silent = silent + 1 if text is None else 0
+                for line in lines.new(text or "", ended):
+                    on_line(line)
                 if state is not None and ended and (text is not None or silent > TRIES):
                     return final(state)
                 if time.monotonic() > deadline:
@@ -192,6 +195,33 @@ class RayClient:
         except ValueError:
             return {"text": response.text}
         return content if isinstance(content, dict) else {"text": content}
+
+
+class LogLines:
+    """The new lines of a log that is fetched whole each time, as Ray's API has no part of one."""
+
+    def __init__(self) -> None:
+        self.seen = 0  # characters
+
+    @property
+    def rest_s(self) -> float:
+        """Until it is fetched again: to follow a log costs the same traffic however long it is."""
+        return self.seen / LOG_RATE
+
+    def new(self, text: str, ended: bool = False) -> list[str]:
+        """Whole lines that were not there before; the last one too, once the job has ended.
+
+        Only a line feed ends one. What a carriage return has overwritten is not of the line.
+        """
+        if len(text) < self.seen:  # another attempt's, or none could be had
+            return []
+        end = len(text) if ended else text.rfind("\n") + 1
+        part, self.seen = text[self.seen : end], max(end, self.seen)
+        return (
+            [line.rstrip("\r").rpartition("\r")[2] for line in part.removesuffix("\n").split("\n")]
+            if part
+            else []
+        )
 
 
 def final(state: Mapping[str, Any]) -> str:

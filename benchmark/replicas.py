@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 from typing import Any
@@ -50,8 +51,8 @@ def await_models(connection: Connection, hashes: dict[str, str], timeout_s: floa
             last = f"status {status}: {body[:200].decode(errors='replace')}"
             served = {m["workload"]: m["sha256"] for m in json.loads(body)["models"]} if status == 200 else {}
             good = good + 1 if served == hashes else 0
-        except (OSError, ValueError, KeyError) as error:
-            last, good = str(error), 0
+        except (http.client.HTTPException, OSError, ValueError, KeyError, TypeError) as error:
+            last, good = f"{type(error).__name__}: {error}", 0
         if time.monotonic() > deadline:
             raise BenchmarkError(
                 f"GET /v1/models: not the models just deployed, after {timeout_s:.0f} s: {last}"

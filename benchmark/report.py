@@ -15,8 +15,10 @@ from benchmark import (
     diagram,
     efficiency_figures,
     figures,
+    files,
     probe_figures,
     record,
+    runs,
     serving_figures,
     stats,
     summary,
@@ -33,19 +35,21 @@ Result = dict[str, Any]
 def write(path: Path, name: str = "report.html") -> Path:
     """Make the page beside the result file; its path."""
     page = path.with_name(name)
-    page.write_text(render(results.load(path), path.name), encoding="utf-8")
+    files.write(page, render(results.load(path), path.name))
     return page
 
 
 def take_up(path: Path, found: Any, *keys: str) -> Path:
-    """Put `found` under `keys` of the result in `path`, judge and draw it anew; its page."""
+    """Put `found` under `keys` of the result in `path` and its copies, judge and draw it anew; its page."""
     result = results.load(path)
     part = result
     for key in keys[:-1]:
         part = part[key]
     part[keys[-1]] = found
-    results.save(result, path)
-    return write(path)
+    for copy in reversed(runs.copies(path, result["run_id"])):
+        results.save(result, copy)
+        page = write(copy)
+    return page
 
 
 def render(result: Result, file: str = "result.json") -> str:

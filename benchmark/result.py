@@ -1,4 +1,4 @@
-"""The result file: `out/<stack>/result.json`, schema `aidc.result/1`, written after every stage.
+"""The result file of a run, schema `aidc.result/1`, written after every stage. Where: see `benchmark.runs`.
 
 A run that is cut short leaves a valid result with `complete: false` and all that was measured.
 """
@@ -15,12 +15,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmark import machine
+from benchmark import files, machine
 from benchmark.errors import BenchmarkError
 from benchmark.verdicts import judge
 
 SCHEMA = "aidc.result/1"
 STACK_FILES = (":(top,exclude,glob)Pulumi.*.yaml",)
+# Every result has had these from the beginning on.
+NEEDED: dict[str, type] = {
+    "complete": bool,
+    "stack": str,
+    "tier": str,
+    "run_id": str,
+    "started": str,
+    "environment": dict,
+    "configuration": dict,
+    "data": dict,
+    "training": list,
+    "bare": list,
+    "topology": dict,
+    "errors": list,
+    "verdicts": list,
+}
 
 
 def new(stack: str, tier: str, run_id: str) -> dict[str, Any]:
@@ -114,10 +130,7 @@ def run_git(*arguments: str, root: Path = Path(), timeout_s: float = 20) -> str 
 def save(result: dict[str, Any], path: Path) -> None:
     """Judge and write, atomically."""
     result["verdicts"] = judge(result)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    files.write_json(path, result)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -125,10 +138,15 @@ def load(path: Path) -> dict[str, Any]:
         result = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BenchmarkError(f"{path}: cannot be read: {error.strerror}; run the benchmark first") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BenchmarkError(f"{path}: is not JSON: {error}") from error
     if not isinstance(result, dict) or result.get("schema") != SCHEMA:
         raise BenchmarkError(f"{path}: schema: expected {SCHEMA!r}")
+    wrong = [name for name, kind in NEEDED.items() if not isinstance(result.get(name), kind)]
+    if wrong:
+        raise BenchmarkError(
+            f"{path}: is no result of this benchmark: {', '.join(wrong)}: missing, or of another type"
+        )
     return result
 
 

@@ -13,16 +13,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark import comparable, comparison, containers, events, examine, gate, launch, replicas, report
+from benchmark import (
+    comparable,
+    comparison,
+    containers,
+    events,
+    examine,
+    files,
+    gate,
+    launch,
+    replicas,
+    report,
+    runs,
+)
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.client import Connection
 from benchmark.config import Workload, load_all
-from benchmark.console import finish, note, say, show, stopped
+from benchmark.console import ended, note, refused, say, show, stopped
 from benchmark.data import dataset
 from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
 from benchmark.hostload import HostLoad
 from benchmark.job import Spec
+from benchmark.progress import Progress
 from benchmark.stack import Stack
 from benchmark.store import Store
 
@@ -57,24 +70,23 @@ class Options(Common):
 def run(options: Options) -> int:
     """0: complete and nothing failed; 1: a verdict or the gate failed, or something is missing; 2: bad input.
 
-    The earlier result of a gate is read first: this run may be about to overwrite it.
+    All that can be known beforehand is: until then nothing is written, and no earlier result is touched.
     """
-    run_id = results.new_run_id()
-    result = results.new(options.stack, options.tier, run_id)
-    result["schedule"] = options.schedule
-    path = options.out / "result.json"
-    code, baseline = 1, None
     try:
-        if problems := replicas.limit_problems(options.min_replicas, options.max_replicas):
-            raise ConfigError(problems)
-        workloads = load_all(options.workload_files, options.tier)
-        result["configuration"]["workloads"] = {w.name: w.model_dump(mode="json") for w in workloads}
-        baseline = _baseline(options, result) if options.gate else None
+        workloads, baseline = checked(options)
         stack = stacks.read(options.stack, options.inventory, options.access)
+        place = runs.begin(options.out, results.new_run_id())
+    except BenchmarkError as error:
+        return refused(error)
+    result = results.new(options.stack, options.tier, place.run_id)
+    result["schedule"] = options.schedule
+    result["configuration"]["workloads"] = _described(workloads)
+    code, path = 1, place.path
+    try:
         describe_stack(result, stack)
         results.save(result, path)
         cards = train_all(
-            result=result, stack=stack, workloads=workloads, options=options, run_id=run_id, path=path
+            result=result, stack=stack, workloads=workloads, options=options, run_id=place.run_id, path=path
         )
         serve_all(result=result, stack=stack, workloads=workloads, cards=cards, options=options, path=path)
         result["complete"] = not result["errors"]
@@ -82,25 +94,54 @@ def run(options: Options) -> int:
         code = stopped(result, "run", error)
     result["finished"] = results.now()
     results.save(result, path)
-    finish(result, path, report.write(path))
     if code == 1 and result["complete"] and not any(v["verdict"] == "fail" for v in result["verdicts"]):
         code = 0
+    pages = [report.write(path)]
     if baseline and result["complete"]:
         code = max(code, judge(result, baseline, path))
     elif baseline:
         say("gate: not compared, as the run is incomplete")
+    ended(result, place, *pages)
     return code
 
 
-def _baseline(options: Options, result: dict[str, Any]) -> dict[str, Any]:
-    """The earlier result of the gate; ComparisonError where it is known before training not to compare."""
+def checked(options: Options) -> tuple[list[Workload], dict[str, Any] | None]:
+    """The workloads and the gate's earlier result; ConfigError with all that is wrong with what was asked."""
+    problems = replicas.limit_problems(options.min_replicas, options.max_replicas)
+    problems += files.folder_problems(options.out)
+    workloads: list[Workload] = []
+    baseline = None
+    try:
+        workloads = load_all(options.workload_files, options.tier)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        baseline = _baseline(options, workloads) if options.gate else None
+    except ConfigError as error:
+        problems += [f"gate: {problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError(problems)
+    return workloads, baseline
+
+
+def _described(workloads: list[Workload]) -> dict[str, Any]:
+    return {w.name: w.model_dump(mode="json") for w in workloads}
+
+
+def _baseline(options: Options, workloads: list[Workload]) -> dict[str, Any]:
+    """The earlier result of the gate; ComparisonError where it is known before training not to compare.
+
+    Without `workloads`, which have mistakes of their own, only whether there is one.
+    """
     assert options.gate is not None
     try:
         baseline = results.load(options.gate)
     except BenchmarkError as error:
         raise ComparisonError([str(error)]) from error
-    problems = comparable.planned_differences(
-        baseline, options.tier, result["configuration"]["workloads"], complete=True
+    problems = (
+        comparable.planned_differences(baseline, options.tier, _described(workloads), complete=True)
+        if workloads
+        else []
     )
     if problems:
         raise ComparisonError([f"{options.gate}: {problem}" for problem in problems])
@@ -138,12 +179,20 @@ def train_all(
     ray, store = stack.ray(), stack.store()
     ranks = options.ranks(stack)
     cards = {}
+    progress = Progress(workloads, ranks)
+
+    def on_message(kind: str, content: dict[str, Any]) -> None:
+        show(kind, content, progress.line(content))
+
     for number, workload in enumerate(workloads):
-        say(f"{workload.name}: training, {len(workload.seeds)} seeds on {ranks} compute nodes")
+        say(
+            f"{workload.name}: training, workload {number + 1} of {len(workloads)}, "
+            f"{len(workload.seeds)} seeds on {ranks} compute nodes"
+        )
         spec = Spec(run_id=run_id, workload=workload, world_size=ranks, threads=options.threads,
                     frozen_data=not options.unfrozen_data, with_probes=number == 0)  # fmt: skip
-        start = partial(launch.in_stack, spec, ray, store, show)
-        log = partial(events.append, options.out / "events.jsonl", fresh=number == 0)
+        start = partial(launch.in_stack, spec, ray, store, on_message)
+        log = partial(events.append, path.with_name("events.jsonl"), fresh=number == 0)
         keep = partial(absorb, result, workload.name, log=log)
         before = len(result["training"])
         with HostLoad(containers.names(stack.inventory)) as host:

@@ -114,17 +114,19 @@ def _csv(text: str, problems: list[str]) -> tuple[str, list[Row]]:
 
 
 def _json(text: str, problems: list[str]) -> tuple[str, list[Row]]:
+    # JSON is YAML as well, whose parser tells the line of every node. Raw tabs are space in JSON only.
+    problem = ""
     try:
         content = json.loads(text)
-    except ValueError as error:
-        line = getattr(error, "lineno", 1)
-        problems.append(f"{line}: is not JSON: {getattr(error, 'msg', error)}")
-        return "", []
-    # JSON is YAML as well, whose parser tells the line of every node. Raw tabs are space in JSON only.
-    try:
         root: Any = yaml.compose(text.replace("\t", " "), Loader=yaml.SafeLoader)
+    except RecursionError:
+        problem = "1: is nested too deeply"
+    except ValueError as error:
+        problem = f"{getattr(error, 'lineno', 1)}: is not JSON: {getattr(error, 'msg', error)}"
     except yaml.YAMLError as error:
-        problems.append(f"1: cannot be read: {error}".replace("\n", " "))
+        problem = f"1: cannot be read: {error}".replace("\n", " ")
+    if problem:
+        problems.append(problem)
         return "", []
     if not isinstance(content, dict):
         problems.append(f'{_line(root)}: must be {{"unit": …, "slots": […]}}')
@@ -140,8 +142,10 @@ def _json(text: str, problems: list[str]) -> tuple[str, list[Row]]:
     rows = []
     for node in slots.value:
         fields = {k.value: v for k, v in node.value} if isinstance(node, yaml.MappingNode) else {}
-        if set(fields) != {"start", "value"} or not all(
-            isinstance(v, yaml.ScalarNode) for v in fields.values()
+        if (
+            set(fields) != {"start", "value"}
+            or len(node.value) != 2
+            or not all(isinstance(v, yaml.ScalarNode) for v in fields.values())
         ):
             problems.append(f"{_line(node)}: a slot has a start and a value, and nothing else")
         else:

@@ -1,14 +1,14 @@
 """The trained models behind HTTP, as a Ray Serve application.
 
-    GET  /v1/models                       {"models": [{"workload", "sha256", "quality", …}]}
+    GET  /v1/models                       {"models": [{"workload", "sha256", "quality", "limits", …}]}
     GET  /v1/health                       {"status": "ok", "replica", "models": {workload: sha256}}
     GET  /v1/metrics                      what the replica that answers has counted, for Prometheus
     POST /v1/models/<workload>:predict    {"instances": […]} -> {"predictions": […], "model_sha256"}
 
 An instance is a list of features (mlp, digits) or text (bytelm: its bytes are the context). A
 prediction is `{"label", "probabilities"}`, or for text the distribution of the next byte.
-Requests that wait together are computed together. A model is loaded only if its weights have
-the hash that the deployment names.
+Requests that wait together are computed together, in a thread of their own. A model is loaded only if
+its weights have the hash that the deployment names. What a request may ask for: `benchmark.serve_work`.
 """
 
 # ruff: noqa: PLC0415  (Ray exists in the stack only)
@@ -16,17 +16,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.artefact import Loaded
-from benchmark.errors import BenchmarkError
+from benchmark.serve_batches import JSON, Answer
 from benchmark.serve_metrics import CONTENT_TYPE, Metrics
-from benchmark.serve_requests import RequestError, parse
+from benchmark.serve_requests import RequestError, parse, read, shown
+from benchmark.serve_service import Service
+from benchmark.serve_work import ONGOING, QUEUED, Call, call, limits
 from benchmark.store import open_store
 
 # A node has 21 ports for replicas, of which one that has ended keeps its own for a while.
@@ -100,28 +101,31 @@ class Router:
         if path not in pages and path != "/v1/metrics":
             return None
         if method != "GET":
-            raise RequestError(405, f"{path}: only GET is allowed here")
+            raise RequestError(405, f"{path}: only GET is allowed here", {"Allow": "GET"})
         if path == "/v1/metrics":
             return CONTENT_TYPE, self.metrics.text(self.hashes())
-        return "application/json", json.dumps(pages[path]())
+        return JSON, json.dumps(pages[path]())
 
-    def route(self, method: str, path: str, body: bytes) -> tuple[Loaded, list[Any]]:
-        """(model, instances) of a prediction: replaced or removed meanwhile, this model still answers."""
+    def find(self, method: str, path: str) -> Loaded:
+        """The model of a prediction, before anything of the body is read."""
         name, colon, action = path.removeprefix("/v1/models/").partition(":")
         if not path.startswith("/v1/models/") or not colon or action != "predict":
             raise RequestError(
                 404,
-                f"{path}: not found; try POST /v1/models/<workload>:predict, "
+                f"{shown(path)}: not found; try POST /v1/models/<workload>:predict, "
                 "or GET /v1/models, /v1/health, /v1/metrics",
             )
         if name not in self.models:
-            raise RequestError(
-                404, f"{name}: no such model; serving {', '.join(sorted(self.models)) or 'none'}"
-            )
+            served = ", ".join(sorted(self.models)) or "none"
+            raise RequestError(404, f"{shown(name)}: no such model; serving {served}")
         if method != "POST":
-            raise RequestError(405, f"{path}: only POST is allowed here")
-        model = self.models[name]
-        return model, parse(body, model.config)
+            raise RequestError(405, f"{path}: only POST is allowed here", {"Allow": "POST"})
+        return self.models[name]
+
+    def route(self, method: str, path: str, body: bytes) -> Call:
+        """A prediction: its model, replaced or removed meanwhile, still answers."""
+        model = self.find(method, path)
+        return call(model, parse(body, model.config))
 
     def known(self, path: str) -> str | None:
         """The model that `path` names if it is served: a client's inventions become no label."""
@@ -136,38 +140,23 @@ class Router:
         return {"status": "ok", "replica": self.metrics.replica, "models": self.hashes()}
 
     def overview(self) -> dict[str, Any]:
-        return {"models": [m.describe() for _, m in sorted(self.models.items())]}
-
-    def predict_batch(self, requests: Sequence[tuple[Loaded, list[Any]]]) -> list[dict[str, Any]]:
-        """Answer several requests with one forward pass a model."""
-        answers: list[dict[str, Any]] = [{} for _ in requests]
-        for model in {id(m): m for m, _ in requests}.values():
-            mine = [i for i, (m, _) in enumerate(requests) if m is model]
-            self.metrics.computed(model.card["workload"], len(mine))
-            predictions = model.predict([x for i in mine for x in requests[i][1]])
-            first = 0
-            for i in mine:
-                count = len(requests[i][1])
-                answers[i] = {
-                    "predictions": predictions[first : first + count],
-                    "model_sha256": model.card["sha256"],
-                }
-                first += count
-        return answers
+        models = [{**m.describe(), "limits": limits(m)} for _, m in sorted(self.models.items())]
+        return {"models": models}
 
 
 def build(arguments: dict[str, Any]) -> Any:
     """The application builder that Ray Serve calls: `import_path: benchmark.serve:build`."""
     from ray import serve
     from starlette.requests import Request  # type: ignore[import-not-found]
-    from starlette.responses import JSONResponse, Response  # type: ignore[import-not-found]
+    from starlette.responses import Response  # type: ignore[import-not-found]
 
     settings = Arguments.model_validate(arguments)
 
     @serve.deployment(
         name="models",
         autoscaling_config=settings.autoscaling(),
-        max_ongoing_requests=64,
+        max_ongoing_requests=ONGOING,
+        max_queued_requests=QUEUED,
         health_check_period_s=5,
         graceful_shutdown_timeout_s=20,
         ray_actor_options={"num_cpus": settings.cpus_per_replica},
@@ -176,6 +165,7 @@ def build(arguments: dict[str, Any]) -> Any:
         def __init__(self) -> None:
             # Ray calls `reconfigure` before the first request.
             self.router = Router(settings, serve.get_replica_context().replica_tag)
+            self.service = Service(self.router, settings.threads)
 
         async def reconfigure(self, chosen: dict[str, dict[str, str]]) -> None:
             """Other models, in place: requests are answered by the old ones until the new ones are loaded."""
@@ -185,26 +175,14 @@ def build(arguments: dict[str, Any]) -> Any:
         @serve.batch(  # type: ignore[untyped-decorator]
             max_batch_size=settings.max_batch_size, batch_wait_timeout_s=settings.batch_wait_s
         )
-        async def predict(self, requests: list[tuple[Loaded, list[Any]]]) -> list[dict[str, Any]]:
-            return self.router.predict_batch(requests)
+        async def predict(self, calls: list[Call]) -> list[Answer]:
+            return await self.service.batch(calls)
 
         async def __call__(self, request: Request) -> Response:
-            begin, method, path = time.perf_counter(), request.method, request.url.path
-            answer = await self.answer(request, method, path)
-            self.router.metrics.answered(
-                self.router.known(path), answer.status_code, time.perf_counter() - begin
-            )
-            return answer
+            def body() -> Awaitable[bytes]:
+                return read(request.stream(), request.headers.get("content-length"))
 
-        async def answer(self, request: Request, method: str, path: str) -> Response:
-            try:
-                if page := self.router.page(method, path):
-                    return Response(page[1], media_type=page[0])
-                called = self.router.route(method, path, await request.body())
-                return JSONResponse(await self.predict(called))
-            except RequestError as error:
-                return JSONResponse({"error": str(error)}, status_code=error.status)
-            except BenchmarkError as error:
-                return JSONResponse({"error": str(error)}, status_code=500)
+            found = await self.service.answer(request.method, request.url.path, body, self.predict)
+            return Response(found.body, found.status, found.headers, found.media_type)
 
     return Models.bind()  # type: ignore[attr-defined]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import hashlib
 import json
-import os
+import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +86,13 @@ def _output(name: str, output: str, secret: bool) -> dict[str, Any]:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        value: dict[str, Any] = json.loads(path.read_text())
+        value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise StackError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StackError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise StackError(f"{path}: must be a JSON object")
     return value
 
 
@@ -95,7 +100,14 @@ def _write_ca(pem: str | None) -> str | None:
     """TLS libraries want a file; a certificate authority's certificate is no secret."""
     if not pem:
         return None
-    handle, path = tempfile.mkstemp(prefix="aidc-ca-", suffix=".pem")
-    with os.fdopen(handle, "w") as file:
-        file.write(pem)
-    return path
+    path = _folder() / f"ca-{hashlib.sha256(pem.encode()).hexdigest()[:16]}.pem"
+    path.write_text(pem, encoding="utf-8")
+    return str(path)
+
+
+@cache
+def _folder() -> Path:
+    """A folder that only this user can enter, for this process; a signal ends it by way of `atexit` too."""
+    path = tempfile.mkdtemp(prefix="aidc-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return Path(path)

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from benchmark.errors import StoreError
 
+TEMPORARY = ".put-"
 BUCKETS = ("datasets", "checkpoints", "models", "results")
 
 
@@ -37,7 +38,9 @@ class Store(Protocol):
 
     def exists(self, key: str) -> bool: ...
 
-    def list(self, prefix: str) -> list[str]: ...
+    def list(self, prefix: str) -> list[str]:
+        """Keys that begin with `prefix`, bucket included, sorted."""
+        ...
 
     def delete(self, key: str) -> None: ...
 
@@ -54,7 +57,7 @@ class DirectoryStore:
         path = self.root / key
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".put-")
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
         try:
@@ -76,7 +79,7 @@ class DirectoryStore:
         try:
             with (self.root / key).open("rb") as file:
                 yield file
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise StoreError(f"{key}: no such object in {self.describe()}") from None
         except OSError as error:
             raise StoreError(f"{key}: cannot be read from {self.describe()}: {error.strerror}") from error
@@ -85,14 +88,18 @@ class DirectoryStore:
         return (self.root / key).is_file()
 
     def list(self, prefix: str) -> list[str]:
-        base = self.root / prefix
-        files = base.rglob("*") if base.is_dir() else base.parent.glob(base.name + "*")
-        return sorted(
-            str(f.relative_to(self.root)) for f in files if f.is_file() and not f.name.startswith(".")
-        )
+        """As in S3 a prefix is the beginning of a name, not a folder: `a/mlp` is one of `a/mlp-wide/x`."""
+        folder = self.root / prefix.rpartition("/")[0]
+        files = (f for f in folder.rglob("*") if f.is_file() and not f.name.startswith(TEMPORARY))
+        return sorted(key for f in files if (key := f.relative_to(self.root).as_posix()).startswith(prefix))
 
     def delete(self, key: str) -> None:
-        (self.root / key).unlink(missing_ok=True)
+        try:
+            (self.root / key).unlink(missing_ok=True)
+        except (IsADirectoryError, NotADirectoryError):
+            pass  # there is no such object
+        except OSError as error:
+            raise StoreError(f"{key}: cannot be deleted: {error.strerror}") from error
 
     def describe(self) -> str:
         return f"directory {self.root}"
@@ -125,6 +132,8 @@ class S3Store:
                 verify=ca_bundle,
                 config=Config(
                     s3={"addressing_style": "path"},
+                    # The stack is reached directly, whatever *_proxy variable the shell has.
+                    proxies={},
                     # Newer defaults send checksums that some S3 services refuse.
                     request_checksum_calculation="when_required",
                     response_checksum_validation="when_required",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ from benchmark.evaluate import quality
 from benchmark.events import END, POINT, START, EventLog
 from benchmark.machine import gpu_peak
 from benchmark.optimiser import OptimiserSet
-from benchmark.place import Place
+from benchmark.place import Place, everywhere
 from benchmark.probes import gemm
 from benchmark.store import Store
 from benchmark.timing import EVERY, LastGradient, StepTimer, compute_share
@@ -53,9 +54,11 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     """Train one seed; the record of this run on every rank (model and events are kept by rank 0)."""
     clock, settings = time.perf_counter(), workload.training
     if settings.batch_size < place.world_size:
-        raise TrainingError(
-            f"{workload.name}: training.batch_size: {settings.batch_size} is less than one sample "
-            f"for each of {place.world_size} ranks"
+        raise everywhere(
+            TrainingError(
+                f"{workload.name}: training.batch_size: {settings.batch_size} is less than one sample "
+                f"for each of {place.world_size} ranks"
+            )
         )
     name, meter = f"{workload.name}/seed-{seed}", meter or Meter()
     events.add(POINT, "seed", seed)
@@ -83,6 +86,13 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     parts = {part: {k: v.to(place.device) for k, v in tensors.items()} for part, tensors in parts.items()}
     share = batches.for_rank(workload, parts["train"], seed, place.rank, place.world_size)
     load_s = time.perf_counter() - loading
+    if share.samples() < settings.batch_size:
+        raise everywhere(
+            TrainingError(
+                f"{workload.name}: training.batch_size: {settings.batch_size} exceeds the {share.samples()} "
+                "samples of an epoch"
+            )
+        )
 
     prefix = f"checkpoints/{run_id}/{name}"
     checkpointer = Checkpointer(
@@ -94,7 +104,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     earlier_s = max(0.0, started - place.once(lambda: begun(store, prefix, started)))
     first, curve, losses = 0, [], []
     if state is not None:
-        _restore(state, model, optimisers, prefix)
+        place.together(partial(_restore, state, model, optimisers, prefix))
         first, curve, losses = state["step"], state["curve"], state["losses"]
         events.add(POINT, "resumed", first)
 
@@ -136,22 +146,31 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         done = step + 1
         logs = done % log_every == 0 or done == settings.steps
         evaluates = done % settings.evaluate_every == 0 or done == settings.steps
-        if place.is_first and done % settings.checkpoint_every == 0:
+        if done % settings.checkpoint_every == 0:
             timer.settle()
             now = {"curve": curve, "losses": losses}
-            checkpointer.save(done, _state(done, model, optimisers, now))
+            # Only rank 0 writes; that it could not is for all to know.
+            place.once(partial(checkpointer.save, done, _state(done, model, optimisers, now)))
             timer.end("checkpoint")
         timer.finish(settle=logs or evaluates)
         events.step(done)
 
         if logs:
-            mean = float(place.sum(loss.detach().clone())) / place.world_size
+            # One exchange tells the mean loss, and whether the checkpoint of the background has failed.
+            failed = torch.tensor(float(checkpointer.failed), device=loss.device)
+            total, failures = place.sum(torch.stack([loss.detach().float(), failed])).tolist()
+            if failures:
+                place.together(checkpointer.wait)
+            mean = total / place.world_size
             if not math.isfinite(mean):  # the same number on every rank: all stop here together
                 events.add(END, "run", status="aborted")
-                raise TrainingError(
-                    f"{name}: loss is {mean} at step {done} of {settings.steps}: "
-                    f"training diverged. Lower optimiser.learning_rate ({workload.optimiser.learning_rate}), "
-                    "or set training.clip_gradient."
+                raise everywhere(
+                    TrainingError(
+                        f"{name}: loss is {mean} at step {done} of {settings.steps}: "
+                        "training diverged. Lower optimiser.learning_rate "
+                        f"({workload.optimiser.learning_rate}), "
+                        "or set training.clip_gradient."
+                    )
                 )
             losses.append({"step": done, "loss": round(mean, 5)})
             progress(
@@ -175,8 +194,8 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     reached = next((point for point in curve if workload.target.reached(point["value"])), None)
     passed = workload.target.reached(curve[-1]["value"])
     events.add(END, "run", status="success" if passed else "quality below target")
-    deployable = (
-        artefact.export(
+    deployable = place.once(
+        lambda: artefact.export(
             store=store,
             run_id=run_id,
             workload=workload,
@@ -185,8 +204,6 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
             manifest=manifest,
             value=curve[-1]["value"],
         )
-        if place.is_first
-        else None
     )
     alone_s = None
     if timing and not last_gradient:

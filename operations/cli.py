@@ -63,6 +63,7 @@ COMMANDS: Mapping[str, Command] = {
     "bench": Command(
         _MEASURE, "train and serve on the stack, and write a report", "aidc bench --tier ci", benchmark="run"
     ),
+    "runs": Command(_MEASURE, "list the runs of a stack, newest first", "aidc runs", benchmark="runs"),
     "report": Command(
         _MEASURE, "make the report of a result again", "aidc report out/dev/result.json", benchmark="report"
     ),
@@ -149,7 +150,7 @@ def for_benchmark(name: str, arguments: Sequence[str]) -> list[str]:
     """The arguments of `python -m benchmark` for one of our commands: $STACK counts there too."""
     command = COMMANDS[name].benchmark
     stack = os.environ.get("STACK")
-    takes_stack = command in ("run", "faults")
+    takes_stack = command in ("run", "faults", "runs", "report")
     given = any(argument.split("=")[0] == "--stack" for argument in arguments)
     return [command, *(["--stack", stack] if stack and takes_stack and not given else []), *arguments]
 

@@ -52,6 +52,10 @@ def prepare(workload: Workload, store: Store, frozen: bool = True) -> dict[str, 
         return {**read_manifest(store, prefix), "reused": True}
     pipeline = stages.run(workload.data, frozen)
     parts = {"train": pipeline.train, "heldout": pipeline.heldout}
+    # Before anything is written: data that no baseline can be computed on are no data set.
+    rows = stages.guarded(
+        workload.data, "baselines", lambda: baselines.compute(workload.data, pipeline.train, pipeline.heldout)
+    )
     start = time.perf_counter()
     splits = {name: _upload(store, f"{prefix}/{name}", part) for name, part in parts.items()}
     upload_s = time.perf_counter() - start
@@ -66,7 +70,7 @@ def prepare(workload: Workload, store: Store, frozen: bool = True) -> dict[str, 
         "splits": splits,
         "stages": pipeline.stages,
         "provenance": pipeline.provenance,
-        "baselines": baselines.compute(workload.data, pipeline.train, pipeline.heldout),
+        "baselines": rows,
         "upload": {"bytes": sum(s["bytes"] for s in splits.values()), "seconds": round(upload_s, 3)},
     }
     put_json(store, f"{prefix}/manifest.json", manifest)

@@ -50,6 +50,10 @@ def check(config: ModuleData, train: Split, heldout: Split) -> None:
             problems.append(f"{name}: arrays {', '.join(sorted(part.arrays))}: must be x and y")
             continue
         x, y = part.arrays["x"], part.arrays["y"]
+        if x.dtype.kind == "f" and not np.isfinite(x).all():
+            problems.append(
+                f"{name}: x is not finite after normalise: a constant column, perhaps, divided by 0"
+            )
         if x.dtype != np.float32 or x.ndim != 2 or x.shape[1:] != (config.inputs,):
             problems.append(
                 f"{name}: x is {x.dtype} {x.shape}: must be float32 (n, {config.inputs}): data.inputs"
@@ -59,6 +63,8 @@ def check(config: ModuleData, train: Split, heldout: Split) -> None:
             problems.append(f"{name}: y is {y.dtype} {y.shape}: must be int64 ({len(x)},)")
         elif not len(y) or y.min() < 0 or y.max() > most:
             problems.append(f"{name}: y: must be classes 0 to {most}, of one sample at least: data.outputs")
+        elif name == "train" and y.min() == y.max():
+            problems.append(f"{name}: y: is of one class only, {y[0]}: there is nothing to learn")
     if not problems and (shared := len(rows(train) & rows(heldout))):
         problems.append(f"{shared} samples are in train and in heldout: that is leakage")
     if problems:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmark.config import DataConfig, DigitsData, GaussianData, ModuleData, SourceCodeData, digest
 from benchmark.data import own, sources
 from benchmark.data.records import Records, Split
 from benchmark.errors import BenchmarkError, DataError
 
+T = TypeVar("T")
 STAGES = ("collect", "clean", "normalise", "split", "augment")
 
 
@@ -38,14 +39,7 @@ def run(config: DataConfig, frozen: bool = True) -> Pipeline:
 
     def stage(name: str, function: Callable[[], Any], describe: Callable[[Any], dict[str, Any]]) -> Any:
         start = time.perf_counter()
-        try:
-            result = function()
-        except BenchmarkError:
-            raise
-        except Exception as error:  # data, and modules that users add, fail in their own ways
-            raise DataError(
-                f"data.source {config.source}: stage {name}: {type(error).__name__}: {error}"
-            ) from error
+        result = guarded(config, name, function)
         rows.append({"stage": name, "seconds": round(time.perf_counter() - start, 4), **describe(result)})
         return result
 
@@ -56,7 +50,19 @@ def run(config: DataConfig, frozen: bool = True) -> Pipeline:
     parts = stage("augment", lambda: (source.augment(parts[0]), parts[1]), _count_parts)
     if isinstance(config, ModuleData):
         own.check(config, *parts)
-    return Pipeline(parts[0], parts[1], rows, source.provenance())
+    return Pipeline(parts[0], parts[1], rows, guarded(config, "provenance", source.provenance))
+
+
+def guarded(config: DataConfig, name: str, function: Callable[[], T]) -> T:
+    """What a stage returns; DataError for whatever data, and modules that users add, fail with."""
+    try:
+        return function()
+    except BenchmarkError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"data.source {config.source}: stage {name}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _source(config: DataConfig, frozen: bool) -> sources.Source:

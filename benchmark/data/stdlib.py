@@ -85,7 +85,7 @@ class SourceCode:
             raise DataError(
                 f"{self.list_path}: {fraction:.1%} of the frozen bytes are not in {self.root} (Python "
                 f"{platform.python_version()}), {self.config.tolerance:.0%} are tolerated: {shown}. "
-                "Use the data that the stack has prepared (--stack), or --unfrozen-data for a result that "
+                "Train in a stack, whose image has that Python, or give --unfrozen-data for a result that "
                 "compares with no other."
             )
         return Records({}, tuple(good), tuple(good.values()))

@@ -90,6 +90,7 @@ def s3(inventory: Inventory, access: dict[str, Any], ca_file: str) -> Any:
 def s3_client(inventory: Inventory, access_key: str, secret_key: str, ca_file: str, attempts: int = 2) -> Any:
     settings = Config(
         s3={"addressing_style": "path"},
+        proxies={},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         retries={"total_max_attempts": attempts},

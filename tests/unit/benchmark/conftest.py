@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark import client
+from benchmark import client, serve
 from benchmark.config import Workload, load
 from benchmark.store import DirectoryStore
+from tests.unit.benchmark import served
 from tests.unit.benchmark.fakes import Service
 
 TESTDATA = Path(__file__).parents[2] / "testdata"
@@ -45,6 +46,12 @@ def store(tmp_path: Path) -> DirectoryStore:
 @pytest.fixture
 def tiny() -> Workload:
     return load(TESTDATA / "valid-workload.yaml", "smoke")
+
+
+@pytest.fixture
+def arguments(store: DirectoryStore) -> serve.Arguments:
+    """Three small models in the store, and what it takes to serve them."""
+    return served.saved(store)
 
 
 def changed(workload: Workload, **parts: dict[str, Any]) -> Workload:

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark import checkpoint, evaluate, job, launch, run, train
+from benchmark import checkpoint, evaluate, job, launch, run, runs, train
 from benchmark import result as results
 from benchmark import stack as stacks
-from benchmark.config import Workload, load
+from benchmark.config import WORKLOADS_DIR, Workload, load
 from benchmark.data import dataset
-from benchmark.errors import StoreError
+from benchmark.errors import StackError, StoreError
 from benchmark.store import DirectoryStore, S3Store, put_json
 from tests.unit.benchmark.conftest import changed
 from tests.unit.benchmark.fakes import FakeStack, in_this_process
@@ -40,9 +40,13 @@ def bench(
         path = testdata / "valid-workload.yaml"
         if fault:
             fault(store, load(path, "ci"))
+        seen = len(runs.folders(tmp_path / "out"))
         options = run.Options("fake", "ci", files or [path], tmp_path / "out", **more)
         code = run.run(options)
-        return {**results.load(tmp_path / "out" / "result.json"), "code": code}
+        folders = runs.folders(tmp_path / "out")
+        if len(folders) == seen:
+            return {"code": code, "folders": folders}
+        return {**results.load(folders[0] / "result.json"), "code": code, "folders": folders}
 
     return go
 
@@ -187,10 +191,11 @@ def test_an_unreachable_store_is_named_with_key_and_address() -> None:
         store.get("datasets/x")
 
 
-def test_a_workload_file_with_errors_is_bad_input(bench: Bench, testdata: Path) -> None:
-    result = bench(files=[testdata / "invalid-workload.yaml"])
-    assert (result["code"], result["complete"]) == (2, False)
-    assert "invalid-workload.yaml: data.train: " in messages(result)
+def test_a_workload_file_with_errors_is_bad_input(
+    bench: Bench, testdata: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(files=[testdata / "invalid-workload.yaml"]) == {"code": 2, "folders": []}
+    assert "invalid-workload.yaml: data.train: " in capsys.readouterr().err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
@@ -217,21 +222,102 @@ def test_a_broken_job_description_is_an_error_without_traceback(
     assert f"{path}: {field}" in capsys.readouterr().err
 
 
-def test_a_gate_file_that_cannot_be_used_stops_before_training(bench: Bench, tmp_path: Path) -> None:
-    result = bench(gate=tmp_path / "absent.json")
-    assert (result["code"], result["training"]) == (2, [])
-    assert "gate: " in messages(result)
-    assert "absent.json: cannot be read" in messages(result)
+def test_a_gate_file_that_cannot_be_used_stops_before_training(
+    bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(gate=tmp_path / "absent.json") == {"code": 2, "folders": []}
+    told = capsys.readouterr().err
+    assert "gate: " in told
+    assert "absent.json: cannot be read" in told
 
 
-def test_a_gate_on_other_workloads_stops_before_training(bench: Bench, testdata: Path) -> None:
-    result = bench(gate=testdata / "result-complete.json")
-    assert (result["code"], result["training"]) == (2, [])
-    assert "tier: smoke in the baseline, ci in the candidate" in messages(result)
-    assert "configuration.workloads.tiny: is not in the baseline" in messages(result)
+def test_a_gate_on_other_workloads_stops_before_training(
+    bench: Bench, testdata: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(gate=testdata / "result-complete.json") == {"code": 2, "folders": []}
+    told = capsys.readouterr().err
+    assert "tier: smoke in the baseline, ci in the candidate" in told
+    assert "configuration.workloads.tiny: is not in the baseline" in told
 
 
-def test_a_run_is_compared_with_the_result_that_it_overwrites(
+def test_all_mistakes_are_told_before_the_stack_is_asked(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stacks, "read", lambda *_: pytest.fail("the stack was asked"))
+    (tmp_path / "out").write_text("a file")
+    result = bench(files=[WORKLOADS_DIR / "mpl.yaml"], gate=tmp_path / "absent.json", max_replicas=1)
+    assert result["code"] == 2
+    told = capsys.readouterr().err
+    for words in (
+        "did you mean 'mlp'?",
+        "absent.json: cannot be read",
+        "--max-replicas: 1",
+        "is a file; give a",
+    ):
+        assert words in told
+
+
+@pytest.mark.parametrize("fault", ["workload", "gate", "out", "stack"])
+def test_no_mistake_touches_an_earlier_result(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "serve_all", lambda **_: None)
+        assert bench()["complete"]
+    before = everything(tmp_path / "out")
+    more: dict[str, Any] = {}
+    if fault == "workload":
+        more["files"] = [WORKLOADS_DIR / "mpl.yaml"]
+    elif fault == "gate":
+        more["gate"] = tmp_path / "absent.json"
+    elif fault == "out":
+        more["max_replicas"] = 99
+    else:
+        monkeypatch.setattr(stacks, "read", refuse)
+    assert bench(**more)["code"] in (1, 2)
+    assert everything(tmp_path / "out") == before
+
+
+def refuse(*_: Any) -> Any:
+    raise StackError("stack fake: no output 'inventory'")
+
+
+def everything(folder: Path) -> dict[str, str]:
+    return {str(f.relative_to(folder)): f.read_text() for f in folder.rglob("*") if f.is_file()}
+
+
+def test_a_run_that_fails_leaves_the_newest_complete_result_in_its_place(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "serve_all", lambda **_: None)
+        first = bench()
+    report = (tmp_path / "out" / "report.html").read_text()
+    second = bench()  # this time serving fails
+    assert not second["complete"]
+    assert results.load(tmp_path / "out" / "result.json")["run_id"] == first["run_id"] != second["run_id"]
+    assert (tmp_path / "out" / "report.html").read_text() == report
+    assert (second["folders"][0] / "report.html").exists()
+    told = capsys.readouterr().err
+    assert f"incomplete: {second['folders'][0] / 'result.json'}" in told
+    assert "result.json is still that of an earlier run" in told
+
+
+def test_an_interrupted_run_keeps_what_was_finished_in_its_own_folder(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "serve_all", interrupted)
+    result = bench()
+    assert (result["code"], result["complete"]) == (130, False)
+    assert [r["seed"] for r in result["training"]] == [1, 2, 3]
+    assert (result["folders"][0] / "report.html").exists()
+    assert not (tmp_path / "out" / "result.json").exists()
+
+
+def test_a_run_is_compared_with_the_result_that_it_replaces(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "serve_all", lambda **_: None)
@@ -239,7 +325,7 @@ def test_a_run_is_compared_with_the_result_that_it_overwrites(
     result = bench(gate=tmp_path / "out" / "result.json")
     assert result["code"] == 0
     assert {row["verdict"] for row in result["gate"]["rows"]} <= {"pass", "inconclusive"}
-    assert "<h2>Verdicts</h2>" in (tmp_path / "out" / "comparison.html").read_text()
+    assert "<h2>Verdicts</h2>" in (result["folders"][0] / "comparison.html").read_text()
 
 
 def test_an_incomplete_run_is_not_compared(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmark import bare, job, launch
+from benchmark import bare, job, launch, runs
 from benchmark import result as results
 from benchmark.store import DirectoryStore
 from tests.unit.benchmark.conftest import TESTDATA
@@ -32,6 +32,8 @@ def test_finished_seeds_are_kept(
     files = [TESTDATA / "valid-workload.yaml"]
     options = bare.Options("none", "ci", files, tmp_path, world_size=1, no_stack=True)
     assert bare.main(options) == code
-    found = results.load(tmp_path / "result.json")
+    (folder,) = runs.folders(tmp_path)
+    found = results.load(folder / "result.json")
+    assert found["complete"] == (tmp_path / "result.json").exists() == (code == 0)
     assert [run["seed"] for run in found["bare"]] == [1]
     assert [error["where"] for error in found["errors"]] == where

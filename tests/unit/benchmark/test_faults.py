@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmark import faults, injector, job, journal, launch, machine, rayjobs, recovery, verdicts
+from benchmark import faults, injector, job, journal, launch, machine, rayjobs, recovery, runs, verdicts
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.checkpoint import Checkpointer
@@ -297,8 +297,9 @@ def drill(tmp_path: Path, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(injector.Injector, "cause", cause)
         chosen = options(cases=cases, checkpoint_every=20, steps=80, into=into, outage_s=0)
         code = faults.run(replace(chosen, out=tmp_path / "out"))
-        page = (tmp_path / "out" / "faults.html").read_text()
-        return {**results.load(tmp_path / "out" / "faults.json"), "code": code, "page": page}
+        (folder,) = runs.folders(tmp_path / "out")
+        page = (folder / "report.html").read_text()
+        return {**results.load(folder / "result.json"), "code": code, "page": page}
 
     return go
 
@@ -366,16 +367,16 @@ def test_another_result_takes_the_outcome_up(drill: Drill, tmp_path: Path, compl
     assert "Faults during training" in path.with_name("report.html").read_text()
 
 
-def test_a_stack_that_is_not_there_is_an_error_in_the_result(
-    drill: Drill, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_stack_that_is_not_there_leaves_nothing(
+    drill: Drill, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def read(*_: Any) -> None:
         raise StackError("stack fake: no output 'inventory'")
 
     monkeypatch.setattr(stacks, "read", read)
-    assert faults.run(replace(options(cases=("head",)), out=tmp_path)) == 1
-    result = results.load(tmp_path / "faults.json")
-    assert result["errors"][0]["message"] == "stack fake: no output 'inventory'"
+    assert faults.run(replace(options(cases=("head",)), out=tmp_path / "out")) == 1
+    assert not (tmp_path / "out").exists()
+    assert "stack fake: no output 'inventory'" in capsys.readouterr().err
 
 
 class TestJournal:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmark import job, launch, overhead
+from benchmark import job, launch, overhead, runs
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.errors import StackError
@@ -50,7 +50,7 @@ def measured(
         monkeypatch.setattr(stacks, "read", lambda *_: FakeStack(store))
         files = [testdata / "valid-workload.yaml"]
         code = overhead.main(overhead.Options("fake", "smoke", files, tmp_path / "out", pairs=3))
-        return {**results.load(tmp_path / "out" / "result.json"), "code": code}
+        return {**results.load(runs.folders(tmp_path / "out")[0] / "result.json"), "code": code}
 
     return go
 

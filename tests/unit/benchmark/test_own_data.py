@@ -150,3 +150,21 @@ def test_a_model_must_fit_the_declared_table(example: Workload, folder: Path) ->
     (folder / "wine.yaml").write_text(text)
     with pytest.raises(ConfigError, match="must be 12 and 3 for this data"):
         load(folder / "wine.yaml", "smoke")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("y[:] = 0", "train: y: is of one class only, 0"),
+        ("Data.normalise = lambda s, r: Records({**r.arrays, 'x': r.arrays['x'] * np.float32('inf')})",
+         "x is not finite after normalise"),
+        ("Data.provenance = lambda s: 1 / 0", "stage provenance: ZeroDivisionError"),
+    ],
+)  # fmt: skip
+def test_data_that_nothing_can_be_learnt_from_are_refused_before_they_are_written(
+    module: Module, tiny: Workload, store: DirectoryStore, change: str, words: str
+) -> None:
+    workload = tiny.model_copy(update={"data": module(change)})
+    with pytest.raises(DataError, match=words):
+        dataset.prepare(workload, store)
+    assert store.list("datasets/") == []

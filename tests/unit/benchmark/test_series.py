@@ -123,3 +123,20 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"start,\xa3/MWh\n")
     with pytest.raises(ConfigError, match="is not UTF-8"):
         series.load(tmp_path / "latin")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 200_000, "is nested too deeply"),
+        ('{"unit": "x", "slots": ' + "[" * 3000 + "]" * 3000 + "}", "is nested too deeply"),
+        ('{"unit": "x", "slots": [{"start": "2026-01-01T00:00Z", "value": 1, "value": 2}]}', "a start and"),
+    ],
+)  # fmt: skip
+def test_json_that_is_too_deep_or_says_a_thing_twice_is_refused(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    path = tmp_path / "series.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        series.load(path)

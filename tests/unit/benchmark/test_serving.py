@@ -7,45 +7,14 @@ import json
 from typing import Any
 
 import pytest
-import torch
 from pydantic import ValidationError
 from safetensors.torch import save as save_tensors
 
-from benchmark import checkpoint, examine, models, serve, serve_requests
-from benchmark.config import GptConfig, MlpConfig
+from benchmark import checkpoint, examine, models, serve, serve_requests, serve_work
 from benchmark.errors import CheckpointError
 from benchmark.rayjobs import RayClient, message_of
 from benchmark.store import DirectoryStore, put_json
-
-CONFIGS: dict[str, MlpConfig | GptConfig] = {
-    "mlp": MlpConfig(kind="mlp", inputs=3, hidden=[4], outputs=1),
-    "digits": MlpConfig(kind="mlp", inputs=4, hidden=[8], outputs=10),
-    "bytelm": GptConfig(kind="gpt", depth=1, width=8, heads=2, context=8),
-}
-
-
-@pytest.fixture
-def arguments(store: DirectoryStore) -> serve.Arguments:
-    """Three small models in the store, and what it takes to serve them."""
-    served = {}
-    for name, config in CONFIGS.items():
-        torch.manual_seed(0)
-        data = save_tensors({k: torch.randn_like(v) for k, v in models.build(config).state_dict().items()})
-        sha = hashlib.sha256(data).hexdigest()
-        prefix = f"models/{name}/r/seed-1"
-        store.put(f"{prefix}/model.safetensors", data)
-        card = {"workload": name, "key": f"{prefix}/model.safetensors", "sha256": sha, "bytes": len(data),
-                "model": config.model_dump(), "metric": "accuracy", "quality": 0.9, "seed": 1}  # fmt: skip
-        put_json(store, f"{prefix}/model.json", card)
-        served[name] = {"card": f"{prefix}/model.json", "sha256": sha}
-    return serve.Arguments(models=served, store=str(store.root))
-
-
-def ask(router: serve.Router, name: str, instances: list[Any]) -> list[dict[str, Any]]:
-    body = json.dumps({"instances": instances}).encode()
-    called = router.route("POST", f"/v1/models/{name}:predict", body)
-    predictions: list[dict[str, Any]] = router.predict_batch([called])[0]["predictions"]
-    return predictions
+from tests.unit.benchmark.served import CONFIGS, ask, computed
 
 
 def test_models_are_listed_with_their_hash(arguments: serve.Arguments) -> None:
@@ -76,8 +45,8 @@ def test_a_batch_answers_like_single_requests(arguments: serve.Arguments) -> Non
         ("bytelm", ["abc", "a longer text"]),
         ("mlp", [[0, 0, 1]]),
     ]
-    together = router.predict_batch([(router.models[name], x) for name, x in requests])
-    for (name, instances), answer in zip(requests, together, strict=True):
+    calls = [serve_work.call(router.models[name], x) for name, x in requests]
+    for (name, instances), answer in zip(requests, computed(router, calls), strict=True):
         alone = ask(router, name, instances)
         assert [p["label"] for p in answer["predictions"]] == [p["label"] for p in alone]
         assert len(answer["predictions"]) == len(instances)
@@ -94,7 +63,7 @@ def test_a_batch_answers_like_single_requests(arguments: serve.Arguments) -> Non
             400,
             r"instances\[0\]: must be a list of 3",
         ),
-        ("POST /v1/models/mlp:predict", b'{"instances": [[1, 2, "x"]]}', 400, r"instances\[0\]: \[2\]"),
+        ("POST /v1/models/mlp:predict", b'{"instances": [[1, 2, "x"]]}', 400, r"instances\[0\]\[2\]: "),
         ("POST /v1/models/mlp:predict", b'{"instances": [[1, 2, NaN]]}', 400, "finite"),
         ("POST /v1/models/bytelm:predict", b'{"instances": [""]}', 400, "text"),
         ("POST /v1/models/other:predict", b"{}", 404, "serving bytelm, digits, mlp"),
@@ -133,7 +102,12 @@ def test_only_models_that_are_served_become_labels(arguments: serve.Arguments) -
 def test_batches_are_counted_by_model(arguments: serve.Arguments) -> None:
     router = serve.Router(arguments, "one")
     mlp, bytelm = router.models["mlp"], router.models["bytelm"]
-    router.predict_batch([(mlp, [[1, 2, 3]]), (mlp, [[3, 2, 1]]), (bytelm, ["abc"])])
+    calls: list[tuple[Any, list[Any]]] = [
+        (mlp, [[1.0, 2.0, 3.0]]),
+        (mlp, [[3.0, 2.0, 1.0]]),
+        (bytelm, ["abc"]),
+    ]
+    computed(router, [serve_work.call(model, instances) for model, instances in calls])
     kind, text = router.page("GET", "/v1/metrics") or ("", "")
     assert kind.startswith("text/plain")
     assert 'aidc_serve_batch_requests_sum{replica="one",model="mlp"} 2' in text
@@ -217,7 +191,7 @@ def test_a_model_that_is_removed_meanwhile_still_answers(arguments: serve.Argume
     router = serve.Router(arguments)
     called = router.route("POST", "/v1/models/mlp:predict", b'{"instances": [[1, 2, 3]]}')
     served = router.models.pop("mlp")
-    (answer,) = router.predict_batch([called])
+    (answer,) = computed(router, [called])
     assert answer["model_sha256"] == served.card["sha256"]
 
 
