@@ -45,6 +45,7 @@ CONNECTIONS = 500
 SILENCE = 4
 # Bytes of an S3 form that are looked at; HAProxy's buffer (16 KiB) holds the request's headers beside them.
 FORM = 8192
+HSTS = "max-age=31536000"
 # In the image: what the S3 frontend refuses.
 S3_EDGE = "/usr/local/share/aidc/s3-edge.lua"
 
@@ -64,6 +65,7 @@ def configuration(plan: Plan) -> str:
         connections=CONNECTIONS,
         silence=SILENCE,
         form=FORM,
+        hsts=HSTS,
         s3_edge=S3_EDGE,
         compute=servers(plan.by_role("compute"), "service"),
         object_store=servers(plan.by_role("object-store"), "storage"),
