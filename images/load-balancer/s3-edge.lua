@@ -10,10 +10,19 @@ local SIGNATURE_PARTS = {
   ["x-amz-signedheaders"] = "X-Amz-SignedHeaders",
   ["x-amz-signature"] = "X-Amz-Signature",
 }
--- Signature version 2, S3 Select, object lambda, and the token service.
+-- Version 2, in which boto3 and awscli still presign by default. It covers all x-amz- headers, but of the query only
+-- some keys, of which these are let through.
+local OLD_SIGNATURE_PARTS = {
+  ["awsaccesskeyid"] = "AWSAccessKeyId",
+  ["expires"] = "Expires",
+  ["signature"] = "Signature",
+}
+local OLD_COVERED = {
+  "partNumber", "uploadId", "uploads", "versionId", "response-cache-control", "response-content-disposition",
+  "response-content-encoding", "response-content-language", "response-content-type", "response-expires",
+}
+-- S3 Select, object lambda, and the token service.
 local REFUSED_KEYS = {
-  ["awsaccesskeyid"] = "signature version 2",
-  ["signature"] = "signature version 2",
   ["select"] = "S3 Select",
   ["select-type"] = "S3 Select",
   ["lambdaarn"] = "object lambda",
@@ -85,22 +94,36 @@ local function signed_by_header(authorization)
   return list and names(list)
 end
 
--- The parts of a presigned query by their lower-case names; or why it is none.
-local function presigned(query)
+-- The parts of a presigned query by their lower-case names; or why it is none. `wanted`: those of its version.
+local function presigned(query, wanted)
   local parts, count = {}, 0
   for key, values in pairs(query) do
-    local name = SIGNATURE_PARTS[key:lower()]
+    local name = wanted[key:lower()]
     if name then
       if name ~= key or #values > 1 then return nil, "a part of the signature in another spelling or twice" end
       parts[key:lower()] = values[1]
       count = count + 1
     end
   end
-  if count == 0 then return nil, "a request without a signature" end
-  for part in pairs(SIGNATURE_PARTS) do
+  if count == 0 then return nil, nil end
+  for part in pairs(wanted) do
     if not parts[part] then return nil, "a presigned query that is not whole" end
   end
   return parts
+end
+
+-- Why a query that version 2 presigns is refused: the store must read nothing that the signature does not cover.
+local function old_fault(query, headers)
+  for key, values in pairs(query) do
+    local name, value = key:lower(), values[1]
+    if not OLD_SIGNATURE_PARTS[name] then
+      local covered = begins(name, "x-amz-") and headers[name] and headers[name][1] == value
+      for _, known in ipairs(OLD_COVERED) do covered = covered or key == known end
+      if not covered or #values > 1 or value:find("[&\r\n]") then
+        return "a query that its signature does not cover; presign with version 4"
+      end
+    end
+  end
 end
 
 -- Why the form's fields are refused; nil when they may pass. The fields stand before the file, which the store takes
@@ -152,6 +175,16 @@ local function without_credentials(method, content_type, query_text, segments, b
   return form_fault(content_type, body)
 end
 
+-- Whether the body comes in chunks that have signatures or checksums of their own.
+local function streams(headers, query)
+  for _, values in ipairs({ headers["x-amz-content-sha256"] or {}, query["X-Amz-Content-Sha256"] or {} }) do
+    for _, value in ipairs(values) do
+      if begins(value:upper(), "STREAMING-") then return true end
+    end
+  end
+  return false
+end
+
 -- Why the request is refused; nil when it may pass. `headers`: lower-case name → list of values.
 local function fault(method, path, query_text, headers, body)
   local query = parameters(query_text)
@@ -169,7 +202,7 @@ local function fault(method, path, query_text, headers, body)
     local alive = path == "/minio/health/live" and query_text == "" and (method == "GET" or method == "HEAD")
     return not (alive and not headers["authorization"]) and "the store's own pages" or nil
   end
-  for _, single in ipairs({ "authorization", "content-type", "x-amz-content-sha256" }) do
+  for _, single in ipairs({ "authorization", "content-type", "x-amz-content-sha256", "x-amz-decoded-content-length" }) do
     if headers[single] and #headers[single] > 1 then return single .. " twice" end
   end
   local authorization = (headers["authorization"] or {})[1]
@@ -182,24 +215,24 @@ local function fault(method, path, query_text, headers, body)
     if not known then return "the token service" end
   end
 
-  local parts, why = presigned(query)
-  local signed
+  local parts, why = presigned(query, SIGNATURE_PARTS)
+  local old, old_why = presigned(query, OLD_SIGNATURE_PARTS)
+  if why or old_why then return why or old_why end
+  local ways = (authorization and 1 or 0) + (parts and 1 or 0) + (old and 1 or 0)
+  if ways > 1 or (ways == 1 and form and method == "POST") then return "two signatures" end
+
+  if (parts or old) and streams(headers, query) then return "a stream with a presigned query" end
+  if old then return old_fault(query, headers) end
+  local signed = {}
   if authorization then
-    if parts or why ~= "a request without a signature" then return "two signatures" end
     signed = signed_by_header(authorization)
     if not signed then return "an Authorization header that is no signature version 4" end
   elseif parts then
-    local payload = (headers["x-amz-content-sha256"] or query["X-Amz-Content-Sha256"] or {})[1] or ""
-    if begins(payload:upper(), "STREAMING-") then return "a stream with a presigned query" end
     signed = names(parts["x-amz-signedheaders"])
-  elseif why ~= "a request without a signature" then
-    return why
   else
-    why = without_credentials(method, content_type, query_text, segments, body)
-    if why then return why end
-    signed = {}
+    local reason = without_credentials(method, content_type, query_text, segments, body)
+    if reason then return reason end
   end
-  if form and method == "POST" and (authorization or parts) then return "two signatures" end
   for name in pairs(headers) do
     if begins(name, "x-amz-") and not signed[name] then return "a header that the signature does not name" end
   end

@@ -24,7 +24,7 @@ def tls(endpoint: str, ca_file: str, protocol: str | None = None) -> ssl.SSLSock
 
 
 def everything(endpoint: str, ca_file: str, sent: bytes, pause: float = 1) -> bytes:
-    """Send raw bytes, and return what comes back until the end, or until nothing more comes for `pause` seconds."""
+    """Send raw bytes, and return what comes back until the end, or a pause of `pause` seconds."""
     answer = b""
     with tls(endpoint, ca_file) as connection:
         try:

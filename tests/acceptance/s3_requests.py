@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
+from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -81,6 +81,12 @@ class Store:
         """A right presigned target; `headers` are named by its signature and must be sent with it."""
         request = self._request(method, target, headers, b"")
         S3SigV4QueryAuth(self._credentials(), "s3", "us-east-1", expires=600).add_auth(request)
+        return str(request.url)[len(self.endpoint) :]
+
+    def presigned_old(self, method: str, target: str) -> str:
+        """The same with a signature of version 2."""
+        request = self._request(method, target, NONE, b"")
+        HmacV1QueryAuth(self._credentials(), expires=600).add_auth(request)
         return str(request.url)[len(self.endpoint) :]
 
     def _credentials(self) -> Credentials:
