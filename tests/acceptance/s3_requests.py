@@ -74,6 +74,8 @@ class Store:
         """Headers with a right signature of version 4 that names all of them."""
         request = self._request(method, target, headers, body)
         request.context["payload_signing_enabled"] = True
+        if headers.get("x-amz-content-sha256", "").startswith("STREAMING-UNSIGNED"):
+            request.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
         S3SigV4Auth(self._credentials(), "s3", "us-east-1").add_auth(request)
         return {name: str(value) for name, value in request.headers.items()}
 

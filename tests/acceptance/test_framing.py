@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from itertools import repeat
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from components.inventory import Inventory
 from tests.acceptance.http_by_hand import PIECE, everything, http2, status, swallowed
+from tests.acceptance.s3_requests import BUCKET, Store, forged_header, unsigned_stream
 
 MIB = 2**20
+ENDLESS = f"/{BUCKET}/edge/endless"
 METHODS = ("POST", "PUT", "PATCH", "DELETE", "GET", "HEAD", "OPTIONS", "FOO")
 SECOND = b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -132,3 +135,42 @@ def test_two_authorization_headers_are_refused(endpoint: str, access: dict[str, 
     for other in (right, "Authorization: Bearer wrong", "authorization: Basic YTpi"):
         sent = head(access, "GET", other, "Connection: close")
         assert status(everything(endpoint, ca_file, sent.encode())) == 400
+
+
+def endless(store: Store, headers: dict[str, str]) -> tuple[int, bytes]:
+    """How much of a stream that never ends is taken, and the answer."""
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    host = urlsplit(store.endpoint).netloc
+    head = f"PUT {ENDLESS} HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n{''.join(lines)}\r\n"
+    part = b"%x\r\n%s\r\n" % (len(PIECE), PIECE)
+    return swallowed(
+        store.endpoint, store.ca_file, head, repeat(b"%x\r\n%s\r\n" % (len(part), part), 8 * MIB // len(part))
+    )
+
+
+def test_a_stream_with_a_made_up_signature_is_refused_early(store: Store) -> None:
+    headers, _ = unsigned_stream(b"x")
+    names = ";".join(sorted(["host", *headers]))
+    sent, answer = endless(store, {**headers, "Authorization": forged_header("root", names)})
+    assert sent < 4 * MIB
+    assert status(answer) == 403
+
+
+def test_a_stream_goes_no_further_than_it_declared(store: Store) -> None:
+    headers, _ = unsigned_stream(b"x")
+    sent, answer = endless(store, store.signed("PUT", ENDLESS, headers))
+    assert sent < 8 * MIB
+    assert status(answer) in (0, 400, 403)
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"), [(6 * 2**30, 413), (2**64, 411), ("+5", 411), ("", 411), (None, 411)]
+)
+def test_a_stream_declares_a_length_within_the_limit(store: Store, declared: object, expected: int) -> None:
+    headers, _ = unsigned_stream(b"x")
+    headers.pop("x-amz-decoded-content-length")
+    if declared is not None:
+        headers["x-amz-decoded-content-length"] = f"{declared}"
+    sent, answer = endless(store, store.signed("PUT", ENDLESS, headers))
+    assert sent < MIB
+    assert status(answer) == expected
