@@ -16,17 +16,38 @@ from components.rendering import render
 
 USER = "10010"
 MIB = 2**20
-# Port in the container; largest body in bytes.
+# Port in the container; largest body in bytes; methods that may bring one.
 # pure: no request has side effects (a prediction has none), so each may be sent again to another server.
 # token: checked here; S3 and Ray check their clients themselves.
 FRONTENDS: tuple[dict[str, Any], ...] = (
-    {"name": "inference", "port": INFERENCE, "max_body": 2 * MIB, "pure": True, "token": True},
-    {"name": "s3", "port": S3, "max_body": 5 * 2**30, "pure": False, "token": False},
-    {"name": "ray", "port": RAY_API, "max_body": 512 * MIB, "pure": False, "token": False},
+    {
+        "name": "inference",
+        "port": INFERENCE,
+        "max_body": 2 * MIB,
+        "body": "POST",
+        "pure": True,
+        "token": True,
+    },
+    {"name": "s3", "port": S3, "max_body": 5 * 2**30, "body": "POST PUT", "pure": False, "token": False},
+    {
+        "name": "ray",
+        "port": RAY_API,
+        "max_body": 512 * MIB,
+        "body": "PATCH POST PUT",
+        "pure": False,
+        "token": False,
+    },
 )
 
 # Open connections that one client address may hold.
 CONNECTIONS = 500
+# Seconds that a connection may take for its TLS handshake, and then for the headers of its first request.
+SILENCE = 4
+# Bytes of an S3 form that are looked at; HAProxy's buffer (16 KiB) holds the request's headers beside them.
+FORM = 8192
+HSTS = "max-age=31536000"
+# In the image: what the S3 frontend refuses.
+S3_EDGE = "/usr/local/share/aidc/s3-edge.lua"
 
 
 def configuration(plan: Plan) -> str:
@@ -42,6 +63,10 @@ def configuration(plan: Plan) -> str:
         frontends=FRONTENDS,
         rates=plan.config.load_balancer.requests_per_second.model_dump(),
         connections=CONNECTIONS,
+        silence=SILENCE,
+        form=FORM,
+        hsts=HSTS,
+        s3_edge=S3_EDGE,
         compute=servers(plan.by_role("compute"), "service"),
         object_store=servers(plan.by_role("object-store"), "storage"),
         ray_head=plan.service("ray-head").addresses["service"],

@@ -27,5 +27,6 @@ remove() {
 trap remove EXIT
 trap 'exit 130' INT TERM
 
+toolchain/clients.sh
 python -m operations up --stack "$STACK"
 pytest tests/acceptance "$@"

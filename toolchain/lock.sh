@@ -15,6 +15,9 @@ compile --python-version 3.11 --output-file requirements.txt requirements.in
 compile --python-version 3.11 --constraints requirements.txt \
   --output-file policies/requirements.txt policies/requirements.in
 compile --python-version 3.11 --output-file toolchain/go/requirements.txt toolchain/go/requirements.in
+for clients in tests/clients/*.in; do
+  compile --python-version 3.11 --output-file "${clients%.in}.txt" "$clients"
+done
 cd images/compute
 compile --python-version 3.13 --constraints ../../requirements.txt \
   --output-file requirements.txt requirements.in

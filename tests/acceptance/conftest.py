@@ -20,6 +20,7 @@ import testinfra
 from botocore.config import Config
 
 from components.inventory import Inventory, ServiceEntry, load
+from tests.acceptance.s3_requests import Store
 
 ROOT = Path(__file__).parents[2]
 STACK = os.environ.get("STACK", "test")
@@ -85,6 +86,14 @@ def local() -> Any:
 def s3(inventory: Inventory, access: dict[str, Any], ca_file: str) -> Any:
     """S3 as the outside user `client`, through the load balancer."""
     return s3_client(inventory, access["s3"]["access_key"], access["s3"]["secret_key"], ca_file)
+
+
+@pytest.fixture(scope="module")
+def store(inventory: Inventory, access: dict[str, Any], ca_file: str) -> Store:
+    """The same user's requests by hand."""
+    keys, endpoint = access["s3"], inventory.endpoints["s3"]
+    assert endpoint is not None
+    return Store(endpoint, ca_file, keys["access_key"], keys["secret_key"])
 
 
 def s3_client(inventory: Inventory, access_key: str, secret_key: str, ca_file: str, attempts: int = 2) -> Any:
