@@ -62,7 +62,7 @@ report: ## make report.html from the last bench
 	@$(RUN) python -m benchmark report $(OUT)/result.json
 
 .PHONY: policy
-policy: ## check the stack against the policies; writes out/policy.sarif and out/policy.junit.xml
+policy: ## check the stack against the policies; writes out/policy.sarif (waived faults as notes) and out/policy.junit.xml
 	@$(RUN) python -m operations policy --stack $(STACK)
 
 .PHONY: rotate

@@ -51,6 +51,17 @@ def located(report: Report, stack: str, root: Path) -> Located:
     return Located(found, report.waiver_faults)
 
 
+def counting(found: Located) -> str:
+    """Why the SARIF file holds fewer results than there are faults; empty where it does not."""
+    faults = sum(len(outcomes) for _, outcomes in found.groups)
+    if faults == len(found.groups):
+        return ""
+    return (
+        f"{faults} faults at {len(found.groups)} places: the SARIF file has one result for each rule "
+        "and line, with all of its resources"
+    )
+
+
 def place_of(fault: str) -> Place:
     """The file and line with which a fault of the settings begins; the project's where there is none."""
     match = re.match(r"(?P<file>[^:]+):(?P<line>\d+): ", fault)
