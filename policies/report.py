@@ -53,11 +53,12 @@ def located(report: Report, stack: str, root: Path) -> Located:
 
 def counting(found: Located) -> str:
     """Why the SARIF file holds fewer results than there are faults; empty where it does not."""
-    faults = sum(len(outcomes) for _, outcomes in found.groups)
-    if faults == len(found.groups):
+    faults, places = sum(len(outcomes) for _, outcomes in found.groups), len(found.groups)
+    if faults == places:
         return ""
+    at = "one place" if places == 1 else f"{places} places"
     return (
-        f"{faults} faults at {len(found.groups)} places: the SARIF file has one result for each rule "
+        f"{faults} faults, waived ones too, at {at}: the SARIF file has one result for each rule "
         "and line, with all of its resources"
     )
 
