@@ -68,7 +68,7 @@ runs: ## list the runs of the stack, newest first
 	@$(RUN) python -m benchmark runs --stack $(STACK)
 
 .PHONY: policy
-policy: ## check the stack against the policies; writes out/policy.sarif and out/policy.junit.xml
+policy: ## check the stack against the policies; writes out/policy.sarif (waived faults as notes) and out/policy.junit.xml
 	@$(RUN) python -m operations policy --stack $(STACK)
 
 .PHONY: rotate

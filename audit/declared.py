@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from audit.drift import Thing, stem
-from audit.fields import planned
+from audit.fields import number, planned
 from components.image import IMAGES, ImageError, reference
 from components.labels import DIGEST, SEED_DIR
 from policies import sources
@@ -34,13 +34,19 @@ def programs(stack: str) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
 def things(first: Sequence[Resource], second: Sequence[Resource]) -> list[Thing]:
     """The planned resources. A file whose content comes from the seed is known by owner and mode alone."""
     other = {(r.kind, stem(r.name)): r for r in second}
+    limits = {r.text("container"): number(r.get("processes")) for r in first if r.kind == "limit"}
     made = []
     for resource in first:
         if resource.kind in KINDS:
             files = _files(resource, other[resource.kind, stem(resource.name)])
             # Of all of a seed's files, keyed with the stack's own: no plan knows it.
             digest = {DIGEST_FIELD: f" {SECRET}"} if resource.label(DIGEST) else {}
-            made.append(Thing(resource.kind, resource.name, {**planned(resource), **files, **digest}))
+            # A network may have a container's name.
+            limited = resource.kind == "container" and resource.name in limits
+            limit = {"processes at most": limits[resource.name]} if limited else {}
+            made.append(
+                Thing(resource.kind, resource.name, {**planned(resource), **limit, **files, **digest})
+            )
     return made
 
 

@@ -60,6 +60,7 @@ def container(inspected: Inspected) -> Fields:
             "memory and swap MiB": number((host.get("MemorySwap") or 0) / MIB),
             "shared memory MiB": number((host.get("ShmSize") or 0) / MIB),
             "cpus": number((host.get("NanoCpus") or 0) / NANO),
+            "processes at most": number(max(0, host.get("PidsLimit") or 0)),
             "restart": restart.get("Name") or "no",
             "restarts at most": number(restart.get("MaximumRetryCount")),
             "stop timeout s": number(config.get("StopTimeout")),

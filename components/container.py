@@ -15,6 +15,7 @@ import pulumi_docker as docker
 from components.context import Context
 from components.files import FILES_DIR, FileVolume
 from components.labels import labels
+from components.limits import ProcessLimit
 from components.plan import Service
 
 MIB = 2**20
@@ -33,7 +34,10 @@ class Health:
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """What a service runs, as which numeric user, and within which limits (memory and shm in bytes)."""
+    """What a service runs, as which numeric user, and within which limits.
+
+    `memory` and `shm` in bytes; `processes` counts threads, too, of this container alone.
+    """
 
     image: str
     command: Sequence[str]
@@ -68,7 +72,7 @@ def run(
     """Declare the container of `service`. A job runs once and is not restarted."""
     plan = context.plan
     waits = [*context.behind, *depends_on, *([process.files] if process.files else [])]
-    return docker.Container(
+    container = docker.Container(
         service.name,
         name=service.container,
         hostname=service.name if not process.host_network else None,
@@ -86,7 +90,6 @@ def run(
         shm_size=process.shm // MIB,
         ulimits=[
             docker.ContainerUlimitArgs(name="nofile", soft=16384, hard=16384),
-            docker.ContainerUlimitArgs(name="nproc", soft=process.processes, hard=process.processes),
         ],
         sysctls=None if process.host_network else {"net.ipv4.ip_forward": "0", **process.sysctls},
         envs=[f"{key}={value}" for key, value in process.environment.items()],
@@ -128,6 +131,14 @@ def run(
             delete_before_replace=True,
         ),
     )
+    ProcessLimit(
+        f"{service.name}-processes",
+        container,
+        service.container,
+        process.processes,
+        pulumi.ResourceOptions(parent=parent),
+    )
+    return container
 
 
 def _mounts(process: Process) -> list[docker.ContainerMountArgs]:

@@ -31,7 +31,7 @@ class _ReadyProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        _end_with_engine()
+        end_with_engine()
         return CheckResult(news, [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -67,7 +67,7 @@ def _wait_or_raise(props: Mapping[str, Any]) -> None:
 
 
 @cache
-def _end_with_engine() -> None:
+def end_with_engine() -> None:
     """End this provider's process when Pulumi is gone: killed, it would leave it running for ever."""
     try:
         born_of = _ancestors()

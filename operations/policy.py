@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--without-waived",
         action="store_true",
-        help="leave waived faults out of the SARIF file: GitHub would show them as open alerts",
+        help="leave waived faults out of the SARIF file: GitHub would show those notes as alerts",
     )
     source = made.add_mutually_exclusive_group()
     source.add_argument("--state", type=Path, metavar="FILE", help="check what `pulumi stack export` wrote")
@@ -107,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(report.github(located)))
     summary = report.summary(result, len(RULES), len(found), chosen.stack, name)
     print(f"{summary}, in {seconds:.1f} s ({sarif_file}, {junit_file})")
+    if note := report.counting(located):
+        print(note)
     return 0 if result.passed else 1
 
 

@@ -1,63 +1,160 @@
 """Build files of images (`images/*/Dockerfile`) as resources for the rules. Parsing is pure.
 
-Enough of the format for rules on instructions: comments, continued lines, here-documents. Variables are not
-filled in.
+Read as every version of the engine reads them: what some of them read otherwise (here-documents, another
+escape sign, two backslashes at the end of a line) is a fault of its instruction, and hides nothing that
+follows. Variables are not filled in.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from policies import shell
 from policies.model import Resource
+from policies.shell import Command
 
-HEREDOC = re.compile(r"<<-?\s*[\"']?(\w+)[\"']?")
-SEPARATOR = re.compile(r"&&|\|\||[;|\n]")
-ASSIGNMENT = re.compile(r"\w+=\S*")
+NAMES = frozenset(
+    {
+        "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL",
+        "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
+    }
+)  # fmt: skip
+DIRECTIVE = re.compile(r"#\s*(syntax|escape)\s*=", re.IGNORECASE)
+OPTIONS = re.compile(r"(?:--[A-Za-z][\w-]*(?:=(?:\"[^\"]*\"|'[^']*'|\\.|[^\s\\\"'])*)?(?:[ \t]+|$))*")
+CONTINUED = re.compile(r"\\[ \t]*$")
+DOUBTFUL_END = re.compile(r"\\\\[ \t]*$")
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction; `name` in upper case, `line` its first line, counted from 1."""
+    """One instruction; `name` in upper case, `line` its first line, counted from 1.
+
+    `faults` say what engines may read otherwise than it is read here.
+    """
 
     name: str
     arguments: str
     line: int
+    faults: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of the instruction itself, such as `--from=stage`, without quotes."""
+        match = OPTIONS.match(self.arguments)
+        return tuple(re.sub(r"[\"'\\]", "", option) for option in match[0].split()) if match else ()
+
+    @property
+    def rest(self) -> str:
+        """The arguments after the options."""
+        match = OPTIONS.match(self.arguments)
+        return self.arguments[match.end() :] if match else self.arguments
+
+    @property
+    def listed(self) -> tuple[str, ...] | None:
+        """The arguments in exec form, `["program", "argument"]`; None in shell form."""
+        if not self.rest.startswith("["):
+            return None
+        try:
+            found = json.loads(self.rest)
+        except ValueError:
+            return None
+        plain = isinstance(found, list) and all(isinstance(item, str) for item in found)
+        return tuple(found) if plain else None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The arguments after the options as words, in both forms."""
+        listed = self.listed
+        return listed if listed is not None else shell.words(self.rest)
+
+    @property
+    def script(self) -> tuple[Command, ...]:
+        """The simple commands of a RUN, CMD, ENTRYPOINT or HEALTHCHECK, in both forms."""
+        if self.listed is None:
+            return shell.commands(self.rest)
+        return shell.commands(" ".join(_quoted(word) for word in self.listed))
 
     @property
     def commands(self) -> Iterator[tuple[str, ...]]:
-        """The simple commands of a RUN, as words, without leading variables and options of RUN itself."""
-        for part in SEPARATOR.split(self.arguments):
-            words = part.split()
-            while words and (ASSIGNMENT.fullmatch(words[0]) or words[0].startswith("--")):
-                words = words[1:]
-            if words:
-                yield tuple(words)
+        """The same as words, without leading variables."""
+        return (command.words for command in self.script if command.words)
+
+    @property
+    def deferred(self) -> Instruction | None:
+        """What an ONBUILD does in the images that are built on this one."""
+        return _instruction(self.arguments, self.line) if self.name == "ONBUILD" else None
+
+
+def _quoted(word: str) -> str:
+    return "'" + word.replace("'", "'\\''") + "'"
 
 
 def parse(text: str) -> tuple[Instruction, ...]:
-    """The instructions of a build file, in order."""
+    """The instructions of a build file, in order. Raises nothing: what is no instruction has `faults`."""
     found: list[Instruction] = []
-    lines = iter(enumerate(text.splitlines(), start=1))
-    for number, line in lines:
-        if not line.strip() or line.lstrip().startswith("#"):
+    # At line feeds only: Python would also cut at signs that an engine takes for text.
+    lines = iter(enumerate(text.removeprefix("\ufeff").split("\n"), start=1))
+    for number, whole in lines:
+        line = whole.removesuffix("\r")
+        if not line.strip(" \t"):
             continue
-        parts = [line]
-        while parts[-1].rstrip().endswith("\\"):
-            parts[-1] = parts[-1].rstrip()[:-1]
+        if line.lstrip(" \t").startswith("#"):
+            if DIRECTIVE.match(line.strip(" \t")):
+                found.append(Instruction("#", line.strip(), number, ("a directive changes how it is read",)))
+            continue
+        parts, doubtful = [line], False
+        while CONTINUED.search(parts[-1]):
+            doubtful = doubtful or DOUBTFUL_END.search(parts[-1]) is not None
+            if doubtful:  # Read as ended: then nothing that follows is hidden.
+                break
+            parts[-1] = CONTINUED.sub("", parts[-1])
             # A comment between continued lines, and an empty line, do not end the instruction.
             following = (part for _, part in lines if part.strip() and not part.lstrip().startswith("#"))
-            parts.append(next(following, ""))
-        for end in HEREDOC.findall(" ".join(parts)):
-            for _, part in lines:
-                if part.strip() == end:
-                    break
-                parts.append(f"\n{part}")
-        name, _, arguments = " ".join(parts).strip().partition(" ")
-        found.append(Instruction(name.upper(), arguments.strip(), number))
+            parts.append(next(following, "").removesuffix("\r"))
+        made = _instruction("".join(parts), number)  # As an engine joins them: with nothing between.
+        if doubtful:
+            more = (*made.faults, "two backslashes end a line")
+            made = Instruction(made.name, made.arguments, number, more)
+        found.append(made)
     return tuple(found)
+
+
+def _instruction(text: str, number: int) -> Instruction:
+    name, _, arguments = text.strip(" \t").replace("\t", " ").partition(" ")
+    made = Instruction(name.upper(), arguments.strip(" "), number)
+    return Instruction(made.name, made.arguments, number, tuple(_faults(made, text)))
+
+
+def _faults(instruction: Instruction, text: str) -> Iterator[str]:
+    if instruction.name not in NAMES or not instruction.name.isascii():
+        yield f"{instruction.name[:20]!r} is no instruction"
+    elif not instruction.arguments:
+        yield f"{instruction.name} has no arguments"
+    if any(not sign.isprintable() and sign != "\t" for sign in text):
+        yield "it holds a sign that cannot be seen"
+    runs = instruction.name in ("RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK", "ONBUILD")
+    if runs and instruction.listed is None and not shell.balanced(instruction.rest):
+        yield "a quote does not end"
+    elif instruction.listed is None and shell.here_documents(instruction.rest):
+        yield "a here-document is opened"
+    if instruction.name == "SHELL" and not _is_shell(instruction.listed):
+        yield "SHELL is no plain shell"
+    if instruction.name == "ONBUILD":
+        yield "ONBUILD acts in images that are not known here"
+        inner = instruction.deferred
+        yield from inner.faults if inner else ()
+
+
+def _is_shell(listed: tuple[str, ...] | None) -> bool:
+    """Whether commands are read by a shell of the usual syntax, with options that change no meaning."""
+    program, *options = listed or ("",)
+    known = program.rpartition("/")[2] in ("sh", "bash", "dash")
+    plain = {"-c", "-e", "-u", "-x", "-o", "pipefail", "-ec", "-eu", "-eux", "-euxo", "-euo", "-exc", "-euxc"}
+    return known and bool(options) and set(options) <= plain
 
 
 def resource(name: str, text: str) -> Resource:

@@ -1,4 +1,4 @@
-"""CIS Docker Benchmark 1.6.0, sections 4 (images, build files) and 5 (container runtime): what covers what.
+"""CIS Docker Benchmark 1.6.0, sections 1, 2 (host, engine), 4 (images) and 5 (containers).
 
 Titles are our own short words. Which rule checks a recommendation is said by the rules alone (`cis` in
 `policies/rules`); here stands why one has no rule, or how far its rules go.
@@ -12,7 +12,7 @@ from typing import Literal
 
 from policies.rule import Rule
 
-Gap = Literal["not applicable", "open"]
+Gap = Literal["not applicable", "open", "the host's"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,117 @@ class Recommendation:
 
 NA: Gap = "not applicable"
 OPEN: Gap = "open"
+# Of the machine and its engine, which may serve others: this project changes neither.
+HOST: Gap = "the host's"
+AUDIT = (
+    "a rule of auditd on the host (docker-bench warns): who changes the engine's files is root there anyway"
+)
 
 RECOMMENDATIONS: tuple[Recommendation, ...] = (
+    Recommendation(
+        "1.1.1", "a partition of its own for the engine", HOST, "no limit on a volume's size; watch the disk"
+    ),
+    Recommendation(
+        "1.1.2",
+        "only trusted users control the engine",
+        HOST,
+        "who is in its group is root; rights are the host's",
+    ),
+    *(
+        Recommendation(f"1.1.{number}", f"auditing: {what}", HOST, AUDIT if number == 3 else "as 1.1.3")
+        for number, what in enumerate(
+            (
+                "the engine",
+                "/run/containerd",
+                "/var/lib/docker",
+                "/etc/docker",
+                "docker.service",
+                "containerd.sock",
+                "docker.sock",
+                "/etc/default/docker",
+                "/etc/docker/daemon.json",
+                "/etc/containerd/config.toml",
+                "/etc/sysconfig/docker",
+                "containerd",
+                "containerd-shim",
+                "containerd-shim-runc-v1",
+                "containerd-shim-runc-v2",
+                "runc",
+            ),
+            start=3,
+        )
+    ),
+    Recommendation(
+        "1.2.1", "a hardened host", HOST, "`make doctor` looks at what the stack needs, and no further"
+    ),
+    Recommendation(
+        "1.2.2", "a current engine", HOST, "the distribution's package; its updates are the host's"
+    ),
+    Recommendation(
+        "2.1",
+        "the engine without root",
+        HOST,
+        "the firewall filters in the host's network namespace, which a rootless engine has no part in",
+    ),
+    Recommendation(
+        "2.2",
+        "no traffic between containers on the default bridge",
+        note="the setting is the host's (docker-bench warns); no container of ours is on that bridge",
+    ),
+    Recommendation("2.3", "logging at the level info", HOST, "the engine's default"),
+    Recommendation(
+        "2.4",
+        "the engine may set up iptables",
+        HOST,
+        "its default, which published ports need; `make doctor` looks",
+    ),
+    Recommendation(
+        "2.5", "no insecure registries", note="by `--live`; the loopback is the engine's own default"
+    ),
+    Recommendation("2.6", "not the storage driver aufs", note="by `--live`"),
+    Recommendation("2.7", "TLS for the engine's API", HOST, "setup starts it on its local socket only"),
+    Recommendation("2.8", "default ulimits", HOST, "containers set their own: 5.19"),
+    Recommendation(
+        "2.9",
+        "user namespaces",
+        HOST,
+        "it moves the whole image store, and a firewall in the host's network needs an exception "
+        "(docker-bench warns); containers are no root, and raise no privileges",
+    ),
+    Recommendation("2.10", "the default control group", HOST, "for the engine; for containers 5.25"),
+    Recommendation("2.11", "the size of a container's root", HOST, "roots are read-only: 5.13"),
+    Recommendation(
+        "2.12",
+        "authorization of client commands",
+        HOST,
+        "takes a plug-in (docker-bench warns); its socket is in no container: 5.32",
+    ),
+    Recommendation(
+        "2.13",
+        "central logging",
+        OPEN,
+        "logs are on the host, capped for each container by `log-cap` (docker-bench warns)",
+    ),
+    Recommendation(
+        "2.14",
+        "no new privileges by default",
+        note="the engine's default is the host's (docker-bench warns); each container sets it",
+    ),
+    Recommendation(
+        "2.15",
+        "live restore",
+        HOST,
+        "it would keep containers while the engine restarts (docker-bench warns); the firewall is then "
+        "watched by nobody: not tried, so not set",
+    ),
+    Recommendation(
+        "2.16",
+        "no userland proxy",
+        HOST,
+        "published ports go through it on the loopback, where bind is by default (docker-bench warns)",
+    ),
+    Recommendation("2.17", "the engine's own seccomp profile", note="that no container has another"),
+    Recommendation("2.18", "no experimental features", note="by `--live`"),
     Recommendation("4.1", "a user of its own in the image"),
     Recommendation("4.2", "trusted base images", note="by name: the base has no digest yet"),
     Recommendation(
@@ -98,7 +207,9 @@ RECOMMENDATIONS: tuple[Recommendation, ...] = (
         "5.28", "the intended version of an image", note="a content-hash tag is never a stale copy"
     ),
     Recommendation(
-        "5.29", "processes limited", note="by the ulimit nproc: the provider has no limit for a container"
+        "5.29",
+        "processes limited",
+        note="set through the engine once the container is there: the provider has no input for it",
     ),
     Recommendation("5.30", "not the default bridge"),
     Recommendation("5.31", "not the host's user namespace"),

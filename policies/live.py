@@ -45,7 +45,18 @@ def running(stack: str) -> tuple[Resource, ...]:
 def engine(about: Mapping[str, Any]) -> Resource:
     """The engine itself, as `docker info` describes it."""
     swarm = (about.get("Swarm") or {}).get("LocalNodeState") or ""
-    return Resource("engine", "engine", {"swarm": swarm}, source="live")
+    registries = (about.get("RegistryConfig") or {}).get("InsecureRegistryCIDRs") or ()
+    named = (about.get("RegistryConfig") or {}).get("IndexConfigs") or {}
+    props = {
+        "swarm": swarm,
+        "insecureRegistries": [
+            *registries,
+            *(name for name, of in named.items() if not of.get("Secure", True)),
+        ],
+        "storageDriver": about.get("Driver") or "",
+        "experimental": bool(about.get("ExperimentalBuild")),
+    }
+    return Resource("engine", "engine", props, source="live")
 
 
 def container(inspected: Mapping[str, Any]) -> Resource:
@@ -56,6 +67,7 @@ def container(inspected: Mapping[str, Any]) -> Resource:
     logs = host.get("LogConfig") or {}
     attached = inspected["NetworkSettings"].get("Networks") or {}
     mode = host.get("NetworkMode") or ""
+    asked = {m.get("Target"): m.get("VolumeOptions") or {} for m in host.get("Mounts") or ()}
     props = {
         "image": config["Image"],
         "user": config.get("User") or "",
@@ -69,6 +81,7 @@ def container(inspected: Mapping[str, Any]) -> Resource:
         "memory": (host.get("Memory") or 0) / MIB,
         "memorySwap": (host.get("MemorySwap") or 0) / MIB,
         "cpus": (host.get("NanoCpus") or 0) / NANO,
+        "pidsLimit": host.get("PidsLimit") or 0,
         "cpuQuota": host.get("CpuQuota"),
         "cpuSet": host.get("CpusetCpus"),
         "tmpfs": host.get("Tmpfs") or {},
@@ -87,7 +100,9 @@ def container(inspected: Mapping[str, Any]) -> Resource:
         ],
         "ports": _ports(host.get("PortBindings") or {}),
         "publishAllPorts": host.get("PublishAllPorts"),
-        "mounts": [_mount(m) for m in inspected.get("Mounts") or ()],
+        "mounts": [_mount(m, asked) for m in inspected.get("Mounts") or ()],
+        "volumes": [{"fromContainer": name} for name in host.get("VolumesFrom") or ()],
+        "volumeDriver": host.get("VolumeDriver") or "",
         "pidMode": host.get("PidMode") or "",
         "ipcMode": host.get("IpcMode") or "",
         "usernsMode": host.get("UsernsMode") or "",
@@ -120,7 +135,11 @@ def network(inspected: Mapping[str, Any]) -> Resource:
 
 def volume(inspected: Mapping[str, Any]) -> Resource:
     """A volume as `docker volume inspect` describes it."""
-    props = {"driverOpts": inspected.get("Options") or {}, "labels": _labels(inspected.get("Labels"))}
+    props = {
+        "driver": inspected.get("Driver") or "",
+        "driverOpts": inspected.get("Options") or {},
+        "labels": _labels(inspected.get("Labels")),
+    }
     return Resource("volume", inspected["Name"], props, inspected["Name"], "live")
 
 
@@ -147,11 +166,17 @@ def _ports(bindings: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _mount(mount: Mapping[str, Any]) -> dict[str, Any]:
+def _mount(mount: Mapping[str, Any], asked: Mapping[Any, Any]) -> dict[str, Any]:
+    """A mount; `asked` are the options of volumes that were made for a container, by target."""
+    driver = (asked.get(mount.get("Destination")) or {}).get("DriverConfig") or {}
     return {
         "type": mount.get("Type"),
         "source": mount.get("Name") if mount.get("Type") == "volume" else mount.get("Source"),
         "target": mount.get("Destination"),
         "readOnly": not mount.get("RW"),
         "bindOptions": {"propagation": mount.get("Propagation") or ""},
+        "volumeOptions": {
+            "driverName": driver.get("Name") or mount.get("Driver") or "",
+            "driverOptions": driver.get("Options") or {},
+        },
     }

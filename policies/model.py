@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from components.flows import Flow, Listen
 
-Kind = Literal["container", "network", "volume", "image", "other", "buildfile", "engine"]
+Kind = Literal["container", "network", "volume", "image", "limit", "other", "buildfile", "engine"]
 Source = Literal["plan", "state", "live"]
 
 KINDS: Mapping[str, Kind] = {
@@ -23,6 +23,8 @@ KINDS: Mapping[str, Kind] = {
     "docker:index/volume:Volume": "volume",
     "docker:index/remoteImage:RemoteImage": "image",
     "docker:index/image:Image": "image",
+    # Ours: the provider has no input for it (components/limits.py).
+    "pulumi-python:dynamic/limits:ProcessLimit": "limit",
 }
 # Kinds that Pulumi registers; the others are files of the repository and the engine itself.
 REGISTERED: frozenset[Kind] = frozenset((*KINDS.values(), "other"))
@@ -115,15 +117,26 @@ class Resource:
             name, _, value = str(item).partition("=")
             yield name, value
 
+    def variable(self, name: str) -> str:
+        """The value of a variable; empty where it is not set, or set twice to different values.
+
+        Which of the two a program sees is for its own language to say.
+        """
+        values = {value for given, value in self.environment if given == name}
+        return values.pop() if len(values) == 1 else ""
+
     @property
     def binds(self) -> Iterator[tuple[str, str]]:
         """Host paths mounted into the container, as (host path, path inside)."""
         for mount in self.each("mounts"):
-            if mount.get("type") == "bind":
+            if str(mount.get("type")).lower() == "bind":
                 yield str(mount.get("source") or ""), str(mount.get("target"))
         for volume in self.each("volumes"):
-            if volume.get("hostPath"):
-                yield str(volume.get("hostPath")), str(volume.get("containerPath"))
+            # The engine takes a volume's name that holds a slash for a path of the host.
+            name = str(volume.get("volumeName") or "")
+            path = str(volume.get("hostPath") or (name if "/" in name else ""))
+            if path:
+                yield path, str(volume.get("containerPath"))
 
     @property
     def writable_volumes(self) -> tuple[str, ...]:

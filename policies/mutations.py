@@ -17,78 +17,31 @@ from components.flows import FLOWS, LISTENS
 from policies import buildfile, settings, sources
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import evaluate
-from policies.model import Kind, Resource, Stack
+from policies.holes import (
+    BUILD_FLAGS,
+    BUILD_MORE,
+    DEFAULTS,
+    ENTRIES,
+    ENVIRONMENT,
+    FLAGS,
+    HARDENING,
+    HOLES,
+    MORE,
+    OVERRULED,
+    SHADED,
+    SHADES,
+    WHILE_RUNNING,
+    Props,
+)
+from policies.model import Resource, Stack
 from policies.rule import ResourceRule, Rule, StackRule
 from policies.waivers import Waiver
 
-Props = dict[str, Any]
 Change = Callable[[Props], object]
 
 STACK = "test"
 # Waivers are in force on every day that is not after their end: the figures do not change with the calendar.
 DAY = date.min
-
-HARDENING: dict[str, list[str]] = {
-    "container": [
-        "user", "readOnly", "capabilities", "securityOpts", "memory", "memorySwap", "cpus", "ulimits",
-        "sysctls", "healthcheck", "restart", "destroyGraceSeconds", "logOpts", "networksAdvanced", "labels",
-        "dns",
-    ],
-    "seed": ["capabilities", "securityOpts", "networkMode", "start", "labels"],
-    "network": ["internal", "ipamConfigs", "options"],
-    "volume": ["labels"],
-}  # fmt: skip
-# Values that take nothing away: root is the default user, "no" the default restart.
-DEFAULTS = {"user": "0", "restart": "no"}
-ENVIRONMENT = ("MINIO_KMS_", "RAY_AUTH_")
-FLAGS = ("--append-only", "--private-repos", "--htpasswd-file", "--tls", "--certs-dir")
-
-# Single properties that open a hole, and items that open one in a list.
-HOLES: dict[Kind, list[Props]] = {
-    "container": [
-        {"privileged": True},
-        {"publishAllPorts": True},
-        {"pidMode": "host"},
-        {"ipcMode": "host"},
-        {"utsMode": "host"},
-        {"usernsMode": "host"},
-        {"networkMode": "host"},
-        {"networkMode": "container:other"},
-        {"cgroupParent": "/"},
-        {"memorySwap": -1},
-        {"restart": "always"},
-        {"capabilities": {"drops": ["ALL"], "adds": ["SYS_ADMIN"]}},
-    ],
-    "network": [{"ipv6": True}, {"driver": "macvlan"}],
-    "volume": [{"driverOpts": {"type": "none", "o": "bind", "device": "/"}}],
-}
-MORE: dict[str, tuple[Any, ...]] = {
-    "securityOpts": ("seccomp=unconfined", "apparmor=unconfined", "label=disable"),
-    "mounts": tuple(
-        {"type": "bind", "source": source, "target": "/host", "readOnly": True}
-        for source in ("/var/run/docker.sock", "/", "/etc")
-    ),
-    "devices": ({"hostPath": "/dev/sda"},),
-    "deviceCgroupRules": ("a *:* rwm",),
-    "groupAdds": ("0",),
-    "envs": ("ADMIN_PASSWORD=mutant", "LD_PRELOAD=/mutant.so"),
-    "command": ("--password=mutant", "/usr/sbin/sshd"),
-    "ports": ({"internal": 1, "external": 10001, "ip": "0.0.0.0"},),
-    "networksAdvanced": ({"name": "bridge"},),
-}
-WHILE_RUNNING = frozenset({"memorySwap", "restart", "groupAdds"})
-BUILD_FLAGS = ("--no-install-recommends", "--require-hashes", "/var/lib/apt/lists/*")
-BUILD_MORE = (
-    "FROM mutant:latest",
-    "USER 0",
-    "ADD archive.tar /",
-    "ENV ADMIN_PASSWORD=mutant",
-    "COPY server.key /",
-    "RUN apt-get update",
-    "RUN pip install mutant",
-    "RUN curl -O https://mutant",
-    "EXPOSE sshd",
-)
 
 
 @dataclass(frozen=True)
@@ -119,6 +72,11 @@ def mutants(resources: tuple[Resource, ...]) -> Iterator[Mutant]:
         if resource.kind == "buildfile":
             for what, instructions in _build_changes(resource):
                 yield Mutant(index, what, replace(resource, props={"instructions": instructions}))
+            continue
+        if resource.kind == "other":
+            if resource.type.startswith("pulumi-python:"):  # One is enough: only its type is looked at.
+                for values in HOLES["other"]:
+                    yield Mutant(index, f"type {values['type']}", replace(resource, **values))
             continue
         for what, change in (*_options(resource), *_parts(resource), *_settings(resource), *_holes(resource)):
             props = deepcopy(dict(resource.props))
@@ -177,10 +135,28 @@ def _settings(resource: Resource) -> Iterator[tuple[str, Change]]:
     for flag in FLAGS:
         if flag in resource.each("command"):
             yield f"no {flag}", partial(_remove, "command", flag)
+    if "--append-only" in resource.each("command"):
+        for word in OVERRULED:
+            yield f"command, then {word}", partial(_add, "command", word)
+        yield "command behind --", partial(_behind, "--append-only")
+    for variable in resource.each("envs"):
+        if variable.startswith(ENVIRONMENT):
+            twice = f"{variable.partition('=')[0]}=mutant"
+            yield f"variable {variable}, then {twice}", partial(_add, "envs", twice)
     if resource.kind == "container":
         repository = resource.text("image").partition(":")[0]
         for image in (repository, f"{repository}:latest", f"mutant/{resource.text('image')}"):
             yield f"image {image}", partial(_set, {"image": image})
+
+
+def _behind(word: str, props: Props) -> None:
+    """A flag behind the end of the flags."""
+    at = props["command"].index(word)
+    props["command"] = [*props["command"][:at], "--", *props["command"][at:]]
+
+
+def _enter(name: str, key: str, value: str, props: Props) -> None:
+    props[name] = {**props.get(name, {}), key: value}
 
 
 def _remove(name: str, item: str, props: Props) -> None:
@@ -197,6 +173,9 @@ def _holes(resource: Resource) -> Iterator[tuple[str, Change]]:
         for name, items in MORE.items():
             for item in items if name not in none else ():
                 yield f"{name} + {item}", partial(_add, name, item)
+        for name, entries in ENTRIES.items():
+            for key, value in entries if name not in none else ():
+                yield f"{name} + {key}={value}", partial(_enter, name, key, value)
         yield (
             "capability SYS_ADMIN",
             partial(_set, {"capabilities": {"drops": ["ALL"], "adds": ["SYS_ADMIN"]}}),
@@ -217,8 +196,14 @@ def _build_changes(resource: Resource) -> Iterator[tuple[str, tuple[buildfile.In
             less = (replace(line, arguments=line.arguments.replace(flag, "")) for line in lines)
             yield f"no {flag}", tuple(less)
     for text in BUILD_MORE:
-        (more,) = buildfile.parse(text)
-        yield f"+ {text}", (*lines, replace(more, line=lines[-1].line + 1))
+        yield f"+ {text}", (*lines, *_below(lines, text))
+    for shade in SHADES:
+        yield f"+ {shade}, then {SHADED}", (*lines, *_below(lines, f"{shade}\n{SHADED}"))
+
+
+def _below(lines: tuple[buildfile.Instruction, ...], text: str) -> Iterator[buildfile.Instruction]:
+    """More instructions at the end, with the lines that they are then on."""
+    return (replace(more, line=lines[-1].line + more.line) for more in buildfile.parse(text))
 
 
 def _failed(

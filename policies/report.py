@@ -51,6 +51,18 @@ def located(report: Report, stack: str, root: Path) -> Located:
     return Located(found, report.waiver_faults)
 
 
+def counting(found: Located) -> str:
+    """Why the SARIF file holds fewer results than there are faults; empty where it does not."""
+    faults, places = sum(len(outcomes) for _, outcomes in found.groups), len(found.groups)
+    if faults == places:
+        return ""
+    at = "one place" if places == 1 else f"{places} places"
+    return (
+        f"{faults} faults, waived ones too, at {at}: the SARIF file has one result for each rule "
+        "and line, with all of its resources"
+    )
+
+
 def place_of(fault: str) -> Place:
     """The file and line with which a fault of the settings begins; the project's where there is none."""
     match = re.match(r"(?P<file>[^:]+):(?P<line>\d+): ", fault)

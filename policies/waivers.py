@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from policies.documents import Node, problem, read, suggest
 from policies.model import stack_of
@@ -64,7 +65,8 @@ def load(
         found = list(_problems(entry, rules, stacks))
         problems += found
         if not found and entry.fields is not None:
-            values = {field: node.value for field, node in entry.fields.items()}
+            # Without blanks around, as they were checked: a quoted text may have some.
+            values = {field: _stripped(node.value) for field, node in entry.fields.items()}
             waivers.append(Waiver(**values, place=entry.place))
     first: dict[tuple[str, ...], str] = {}
     for waiver in waivers:
@@ -73,6 +75,10 @@ def load(
             fault = f"the same is waived at {place}"
             problems.append(problem(waiver.place, "resource", fault, "remove one of the two"))
     return tuple(waivers)
+
+
+def _stripped(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
 
 
 def _problems(entry: Node, rules: Collection[str], stacks: Collection[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""How images are built: base images, users, packages and secrets in the build files."""
+"""How images are built: base images, users and secrets in the build files."""
 
 from __future__ import annotations
 
@@ -8,28 +8,48 @@ from collections.abc import Iterator
 from policies.buildfile import Instruction
 from policies.model import Resource
 from policies.rule import resource_rule
-from policies.rules.images import PLACE_NAME, SECRET_NAME, SECRET_VALUE
+from policies.secret_names import SECRET_VALUE, in_words, is_secret
 
 # Base images that are trusted: the distribution that the host's own packages come from, and nothing at all.
 ALLOWED_BASES = frozenset({"debian:trixie-slim", "scratch"})
-INSTALLERS = frozenset({"apt", "apt-get"})
-UNVERIFIED = frozenset({"--allow-unauthenticated", "--force-yes", "--allow-insecure-repositories"})
-PIP_VERBS = frozenset({"pip", "install", "sync"})
-FETCHERS = frozenset({"curl", "wget"})
-VERIFIERS = frozenset({"sha256sum", "sha512sum", "gpg", "gpgv", "cosign"})
-KEY_FILE = re.compile(r"(^|/)(id_(rsa|ecdsa|ed25519)|\.env|\.netrc|\.npmrc|[^/]*\.(key|p12|pfx|jks))$")
+HIGHEST_ID = 2**31 - 1  # What the engine takes for a user.
+FROM_OPTION = re.compile(r"(?:^--|[,=])from\s*=\s*([^,\s]*)", re.IGNORECASE)
+KEY_FILE = re.compile(
+    r"(^|/)(id_(rsa|dsa|ecdsa|ed25519)(_sk)?|\.env(\.(?!example|sample|template)[^/]*)?|[^/]*\.env|\.netrc|_netrc|\.npmrc|\.pypirc"
+    r"|\.pgpass|\.my\.cnf|\.git-credentials|\.htpasswd|htpasswd|\.vault-token|\.dockercfg|\.ssh|\.gnupg|\.aws|\.kube"
+    r"|\.aws/credentials|aws-credentials|credentials(\.[^/]*)?|\.docker/config\.json|\.kube/config|kubeconfig|passphrase"
+    r"|secrets?(\.[^/]*)?|service[_-]account[^/]*\.json|(priv|private|server|client|tls|ca|host)?[_-]?key\.pem|privkey[^/]*"
+    r"|[^/]*\.(key|p12|p8|pfx|jks|ppk|kdbx|keystore))$",
+    re.IGNORECASE,
+)
 
 
-def _instructions(buildfile: Resource, *names: str) -> Iterator[Instruction]:
-    return (i for i in buildfile.get("instructions") or () if not names or i.name in names)
+def instructions(buildfile: Resource, *names: str) -> Iterator[Instruction]:
+    """The instructions of these names, or all; what an ONBUILD defers counts as if it were done here."""
+    for instruction in buildfile.get("instructions") or ():
+        if not names or instruction.name in names:
+            yield instruction
+        deferred = instruction.deferred
+        if deferred and deferred.name in names:
+            yield deferred
 
 
-def _at(instruction: Instruction, text: str) -> str:
+def at(instruction: Instruction, text: str) -> str:
+    """A fault with the line by which it can be shown at its place."""
     return f"line {instruction.line}: {text}"
 
 
-def _installs(words: tuple[str, ...]) -> bool:
-    return words[0] in INSTALLERS and "install" in words
+@resource_rule(
+    "buildfile",
+    severity="high",
+    level="mandatory",
+    fix="write plain instructions: a script of its own and COPY instead of a here-document, no directives",
+)
+def plain_build_file(buildfile: Resource) -> Iterator[str]:
+    """Checks whether a build file is read here as every engine reads it, so that nothing hides from rules."""
+    for instruction in buildfile.get("instructions") or ():
+        for fault in instruction.faults:
+            yield at(instruction, fault)
 
 
 @resource_rule(
@@ -38,23 +58,28 @@ def _installs(words: tuple[str, ...]) -> bool:
     level="mandatory",
     cis=("4.1",),
     also=("DS-0002",),
-    fix="end the build file with USER and a number other than 0",
+    fix="end the build file with USER and a number other than 0, for the group, too",
 )
 def image_user(buildfile: Resource) -> Iterator[str]:
     """Checks whether an image's own user is a number other than root's, should a container name none."""
-    base, user = "", None
-    for instruction in _instructions(buildfile, "FROM", "USER"):
+    base, user, runs = "", None, False
+    for instruction in buildfile.get("instructions") or ():
         if instruction.name == "FROM":
-            base, user = instruction.arguments, None  # A new stage begins as root.
-        else:
+            base, user, runs = instruction.rest, None, False  # A new stage begins as root.
+        elif instruction.name == "USER":
             user = instruction
+        elif instruction.name in ("RUN", "CMD", "ENTRYPOINT"):
+            runs = runs or instruction.arguments != "[]"
     if user is None:
         # An image that only carries files has nothing that could be run.
-        runs = any(i.arguments != "[]" for i in _instructions(buildfile, "RUN", "CMD", "ENTRYPOINT"))
         if base != "scratch" or runs:
             yield "no USER, so it runs as root"
-    elif not re.fullmatch(r"[1-9]\d*(:\d+)?", user.arguments):
-        yield _at(user, f"USER {user.arguments} is root or a name")
+    elif not all(_is_number(part) for part in user.arguments.split(":", 1)):
+        yield at(user, f"USER {user.arguments} is root, a name or no number that the engine takes")
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[1-9][0-9]*", text) is not None and int(text) <= HIGHEST_ID
 
 
 @resource_rule(
@@ -65,47 +90,30 @@ def image_user(buildfile: Resource) -> Iterator[str]:
     fix="build on a base of the list in policies/rules/build.py, or extend the list",
 )
 def base_allowlist(buildfile: Resource) -> Iterator[str]:
-    """Checks whether an image is built on a base that is trusted."""
-    stages: set[str] = set()
-    for instruction in _instructions(buildfile, "FROM"):
-        words = [word for word in instruction.arguments.split() if not word.startswith("--")]
-        if words[0] not in ALLOWED_BASES | stages:
-            yield _at(instruction, f"the base {words[0]} is not on the list")
-        if len(words) == 3:  # FROM base AS stage
-            stages.add(words[2])
+    """Checks whether an image is built on a base that is trusted, and files are taken from no other image."""
+    stages: list[str] = []
+    for instruction in instructions(buildfile, "FROM", "COPY", "ADD", "RUN"):
+        if instruction.name == "FROM":
+            words = instruction.rest.split()
+            if words and not _is_trusted(words[0], stages):
+                yield at(instruction, f"the base {words[0]} is not on the list")
+            # FROM base AS stage; without a name a stage has its number.
+            stages.append(words[2].lower() if len(words) == 3 else "")
+            continue
+        for option in instruction.options:
+            for source in FROM_OPTION.findall(option):
+                if not _is_trusted(source, stages) and not (source.isdecimal() and int(source) < len(stages)):
+                    yield at(instruction, f"{instruction.name} takes from {source}, which is not on the list")
+        if instruction.name == "RUN":
+            for option in instruction.options:
+                if re.match(r"--(security|network)=(?!none|default|sandbox)", option, re.IGNORECASE):
+                    yield at(instruction, f"{option} opens the host to the build")
 
 
-@resource_rule(
-    "buildfile",
-    severity="low",
-    level="mandatory",
-    cis=("4.3",),
-    fix="install with --no-install-recommends and remove /var/lib/apt/lists in the same RUN",
-)
-def minimal_packages(buildfile: Resource) -> Iterator[str]:
-    """Checks whether only named packages are installed, and package lists do not stay in the image."""
-    for instruction in _instructions(buildfile, "RUN"):
-        installs = [words for words in instruction.commands if _installs(words)]
-        if any("--no-install-recommends" not in words for words in installs):
-            yield _at(instruction, "packages bring others that nobody named")
-        if installs and "/var/lib/apt/lists" not in instruction.arguments:
-            yield _at(instruction, "package lists stay in the image")
-
-
-@resource_rule(
-    "buildfile",
-    severity="medium",
-    level="mandatory",
-    cis=("4.7",),
-    fix="join update and install with && in one RUN",
-)
-def update_with_install(buildfile: Resource) -> Iterator[str]:
-    """Checks whether package lists are fetched where packages are installed, not in a cached layer before."""
-    for instruction in _instructions(buildfile, "RUN"):
-        commands = list(instruction.commands)
-        updates = any(words[0] in INSTALLERS and "update" in words for words in commands)
-        if updates != any(_installs(words) for words in commands):
-            yield _at(instruction, "update and install are not in one RUN")
+def _is_trusted(image: str, stages: list[str]) -> bool:
+    """An image of the list, whether or not it has a digest as well, or a stage: their names know no case."""
+    name = re.sub(r"(?<=.)@sha256:[0-9a-f]{64}$", "", image)
+    return name in ALLOWED_BASES or (image != "" and image.lower() in stages)
 
 
 @resource_rule(
@@ -118,8 +126,8 @@ def update_with_install(buildfile: Resource) -> Iterator[str]:
 )
 def copy_not_add(buildfile: Resource) -> Iterator[str]:
     """Checks whether files come in by COPY: ADD also fetches addresses and unpacks archives."""
-    for instruction in _instructions(buildfile, "ADD"):
-        yield _at(instruction, "ADD is used")
+    for instruction in instructions(buildfile, "ADD"):
+        yield at(instruction, "ADD is used")
 
 
 @resource_rule(
@@ -132,40 +140,31 @@ def copy_not_add(buildfile: Resource) -> Iterator[str]:
 )
 def no_build_secret(buildfile: Resource) -> Iterator[str]:
     """Checks whether no secret is written into an image."""
-    for instruction in _instructions(buildfile, "ENV", "ARG"):
-        # NAME=value …, or one NAME alone, or the old form NAME value.
-        names = re.findall(r"(?:^|\s)(\w+)=", instruction.arguments) or instruction.arguments.split()[:1]
-        for name in names:
-            if SECRET_NAME.search(name.upper()) and not PLACE_NAME.search(name.upper()):
-                yield _at(instruction, f"{instruction.name} {name} looks like a secret")
-    for instruction in _instructions(buildfile, "COPY", "ADD"):
-        for source in instruction.arguments.split()[:-1]:
-            if KEY_FILE.search(source):
-                yield _at(instruction, f"the file {source} looks like a secret")
-    for instruction in _instructions(buildfile):
+    for instruction in instructions(buildfile, "ENV", "ARG", "LABEL"):
+        for name, value in _pairs(instruction):
+            if is_secret(name, value):
+                yield at(instruction, f"{instruction.name} {name} looks like a secret")
+    for instruction in instructions(buildfile, "COPY", "ADD"):
+        for source in instruction.words[:-1]:
+            if KEY_FILE.search(source.rstrip("/")):
+                yield at(instruction, f"the file {source} looks like a secret")
+    for instruction in instructions(buildfile, "RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK"):
+        for command in instruction.script:
+            set_ = [assigned.partition("=") for assigned in command.assignments]
+            if any(is_secret(name, value) for name, _, value in set_) or any(in_words(command.words)):
+                yield at(instruction, f"{instruction.name} holds what looks like a secret")
+                break
+    for instruction in instructions(buildfile):
         if SECRET_VALUE.search(instruction.arguments):
-            yield _at(instruction, f"{instruction.name} holds a key or a password in a URL")
+            yield at(instruction, f"{instruction.name} holds a key, a token or a password in a URL")
 
 
-@resource_rule(
-    "buildfile",
-    severity="high",
-    level="mandatory",
-    cis=("4.11", "4.12"),
-    fix="install by a hash-locked list (--require-hashes), and check a download's hash in the same RUN",
-)
-def verified_packages(buildfile: Resource) -> Iterator[str]:
-    """Checks whether packages and downloads are verified: signed by the distribution, or known by hash."""
-    for instruction in _instructions(buildfile, "RUN"):
-        commands = list(instruction.commands)
-        verified = any(VERIFIERS.intersection(words) for words in commands)
-        for words in commands:
-            program = words[0].rpartition("/")[2]
-            if _installs(words) and UNVERIFIED.intersection(words):
-                yield _at(instruction, "unsigned packages are taken")
-            elif program in ("pip", "pip3", "uv") and PIP_VERBS.intersection(words):
-                if "--require-hashes" not in words:
-                    what = " ".join(w for w in words[1:] if not w.startswith("-") and w not in PIP_VERBS)
-                    yield _at(instruction, f"{program} installs {what}, of which no hash is known")
-            elif program in FETCHERS and not verified:
-                yield _at(instruction, f"what {program} fetches is not verified")
+def _pairs(instruction: Instruction) -> Iterator[tuple[str, str | None]]:
+    """NAME=value …, or one NAME alone (ARG), or the old form NAME value."""
+    words = instruction.words
+    if words and "=" not in words[0]:
+        yield words[0], " ".join(words[1:]) or None
+        return
+    for word in words:
+        name, _, value = word.partition("=")
+        yield name, value

@@ -7,19 +7,11 @@ from collections.abc import Iterator
 
 from policies.model import Resource
 from policies.rule import resource_rule
+from policies.secret_names import SECRET_VALUE, in_words, is_secret
 
 # Repositories that a container may come from: ours are built here. A dot or a slash would name a registry.
 ALLOWED_REPOSITORIES = re.compile(r"aidc-[a-z0-9-]+")
 SSH_SERVERS = frozenset({"sshd", "openssh-server", "dropbear", "dropbear-bin", "dropbear-run", "tinysshd"})
-SECRET_NAME = re.compile(
-    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|ROOT_USER|CREDENTIAL|CONNECTION_STRING"
-)
-# Names of a place where the secret lies, or of how to use it, not of the secret.
-PLACE_NAME = re.compile(r"_(FILE|PATH|DIR|MODE|TTL)$")
-SECRET_VALUE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/\s:@]*:[^/\s@]+@")
-SECRET_FLAG = re.compile(
-    r"^--?[\w-]*(password|passwd|secret|token|api-?key|access-?key)(-key)?(=\S|$)", re.IGNORECASE
-)
 
 
 def _reference(resource: Resource) -> str:
@@ -121,19 +113,22 @@ def no_sshd(resource: Resource) -> Iterator[str]:
     fix="deliver it as a file of mode 0400 in a seeded volume and pass the path (NAME_FILE)",
 )
 def no_secret_env(container: Resource) -> Iterator[str]:
-    """Checks whether no secret is in a container's environment, command line or files of its own layer."""
+    """Checks whether no secret is in a container's environment, command line, labels or own files."""
     for name, value in container.environment:
-        upper = name.upper()
-        if SECRET_NAME.search(upper) and not PLACE_NAME.search(upper) and value:
+        if is_secret(name, value):
             yield f"environment variable {name} looks like a secret"
         elif SECRET_VALUE.search(value):
-            yield f"environment variable {name} holds a key or a password in a URL"
-    words = {key: tuple(container.each(key)) for key in ("command", "entrypoints")}
-    words["healthcheck.tests"] = tuple(container.mapping("healthcheck").get("tests") or ())
+            yield f"environment variable {name} holds a key, a token or a password in a URL"
+    words = {key: tuple(map(str, container.each(key))) for key in ("entrypoints", "command")}
+    words["healthcheck.tests"] = tuple(map(str, container.mapping("healthcheck").get("tests") or ()))
     for key, arguments in words.items():
-        for position, argument in enumerate(arguments):
-            if SECRET_VALUE.search(str(argument)) or SECRET_FLAG.search(str(argument)):
-                yield f"{key}[{position}] looks like a secret"
+        for position in in_words(arguments):
+            yield f"{key}[{position}] looks like a secret"
+    shown = {str(item.get("label")): str(item.get("value") or "") for item in container.each("labels")}
+    for key, pairs in (("label", shown), ("log option", container.mapping("logOpts"))):
+        for name, value in pairs.items():
+            if is_secret(name, str(value)) or SECRET_VALUE.search(str(value)):
+                yield f"{key} {name} looks like a secret"
     if container.is_seed:  # Its upload lands in a volume; that is how secrets are delivered.
         return
     for upload in container.each("uploads"):

@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from posixpath import normpath
 from typing import Any
 
 from policies.model import KINDS, Resource
 from policies.rule import resource_rule
+from policies.rules.build import at, instructions
 
 SOCKETS = tuple(
     f"{run}/{socket}"
     for run in ("/run", "/var/run")
     for socket in ("docker.sock", "containerd/containerd.sock", "podman/podman.sock", "crio/crio.sock")
 )
-HOST_PATHS = (
-    "/boot",
-    "/dev",
-    "/etc",
-    "/lib",
-    "/proc",
-    "/run",
-    "/root",
-    "/sys",
-    "/usr",
-    "/var/lib",
-    "/var/run",
+# Rootless engines have theirs in a folder of the user.
+USER_SOCKETS = re.compile(
+    r"/(docker|dockerd|containerd|podman|crio|cri-dockerd|buildkitd)\.sock$|/\.docker(/|$)"
 )
+USER_FOLDERS = ("/run/user", "/var/run/user")
+HOST_PATHS = (
+    "/bin", "/boot", "/dev", "/efi", "/etc", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/proc",
+    "/root", "/run", "/sbin", "/snap", "/sys", "/usr", "/var/backups", "/var/cache", "/var/db", "/var/lib",
+    "/var/lock", "/var/log", "/var/mail", "/var/run", "/var/snap", "/var/spool",
+)  # fmt: skip
+# What the engine itself holds and places; anything else comes from outside it.
+MOUNT_TYPES = frozenset({"volume", "tmpfs", "bind"})
 GPU_ROLES = frozenset({"compute"})
+# With the NVIDIA runtime as the engine's default, these alone open devices; a mount below the folder, too.
+GPU_VARIABLE = re.compile(r"NVIDIA_(VISIBLE_DEVICES|MIG_\w+|IMEX_CHANNELS)")
+GPU_FOLDER = "nvidia-container-devices"
+NO_GPUS = frozenset({"", "void", "none"})
+# The way in of CVE-2025-23266: the NVIDIA hook ran with the container's environment.
+LOADERS = frozenset({"LD_PRELOAD", "LD_AUDIT"})
+# Types that hold no container, network or volume: the engine's own, this program's components and waiting.
+OTHER_TYPES = re.compile(
+    r"pulumi:pulumi:Stack|pulumi:providers:(pulumi|docker|pulumi-python)|aidc:[a-z_]+:[A-Za-z]+"
+    r"|pulumi-python:dynamic/readiness:Ready"
+)
 
 
 def _clean(path: str) -> str:
@@ -41,16 +52,26 @@ def _within(path: str, parent: str) -> bool:
 
 def _exposes_socket(path: str) -> bool:
     """A socket itself or a folder above one. Read-only does not help: connecting is no write."""
-    named = re.search(r"/(docker|containerd|podman|crio)\.sock$", path) is not None
-    return named or any(_within(socket, path) for socket in SOCKETS)
+    named = USER_SOCKETS.search(path) is not None
+    return (
+        named
+        or any(_within(socket, path) for socket in SOCKETS)
+        or any(_within(path, folder) for folder in USER_FOLDERS)
+    )
 
 
-def _bind_device(options: Mapping[str, Any]) -> str:
-    """The host path behind a volume of the `local` driver that is a bind mount in disguise; else empty."""
-    flags = str(options.get("o") or "").split(",")
-    if "bind" in flags or "rbind" in flags:
-        return str(options.get("device") or "unnamed")
-    return ""
+def _volume_fault(driver: object, options: Mapping[str, Any]) -> str:
+    """What of a volume comes from outside the engine's own folder; else empty.
+
+    The `local` driver mounts whatever it is told, as `mount` would: a bind mount is only one of the ways.
+    """
+    if str(driver or "local") != "local":
+        return f"driver {driver}"
+    given = {str(key).lower(): str(value or "") for key, value in options.items()}
+    if given.get("type") == "tmpfs" and given.get("device") in (None, "tmpfs"):
+        return ""
+    named = [key for key in ("type", "device", "o") if given.get(key)]
+    return f"the driver's option {' and '.join(named)}" if named else ""
 
 
 @resource_rule(
@@ -82,6 +103,9 @@ def no_host_paths(container: Resource) -> Iterator[str]:
         path = _clean(source)
         if any(_within(path, parent) or _within(parent, path) for parent in HOST_PATHS):
             yield f"host path {source} is mounted at {target}"
+    for upload in container.each("uploads"):
+        if upload.get("source"):
+            yield f"host file {upload.get('source')} is copied to {upload.get('file')}"
 
 
 @resource_rule(
@@ -90,20 +114,28 @@ def no_host_paths(container: Resource) -> Iterator[str]:
     severity="high",
     level="mandatory",
     cis=("5.6",),
-    fix="remove the bind option and the device: let the engine place the volume",
+    fix="remove the driver and its options: let the engine place a volume of the container's own",
 )
 def no_bind_volume(resource: Resource) -> Iterator[str]:
-    """Checks whether no volume is a bind mount in disguise, which would pass the rules on host paths."""
+    """Checks whether no volume is another mount in disguise, which would pass the rules on host paths."""
     if resource.kind == "volume":
-        device = _bind_device(resource.mapping("driverOpts"))
-        if device:
-            yield f"driverOpts bind the host path {device}"
+        fault = _volume_fault(resource.get("driver"), resource.mapping("driverOpts"))
+        if fault:
+            yield f"{fault} lets the volume be a place of the host or the network"
         return
     for mount in resource.each("mounts"):
-        options = (mount.get("volumeOptions") or {}).get("driverOptions") or {}
-        device = _bind_device(options)
-        if device:
-            yield f"the volume at {mount.get('target')} binds the host path {device}"
+        options = mount.get("volumeOptions") or {}
+        fault = _volume_fault(options.get("driverName"), options.get("driverOptions") or {})
+        kind = str(mount.get("type")).lower()
+        if kind not in MOUNT_TYPES:
+            fault = f"type {kind}"
+        if fault:
+            yield f"{fault} lets the mount at {mount.get('target')} be a place of the host or the network"
+    for volume in resource.each("volumes"):
+        if volume.get("fromContainer"):
+            yield f"the volumes of {volume.get('fromContainer')} are mounted, whatever they are"
+    if resource.text("volumeDriver") not in ("", "local"):
+        yield f"driver {resource.text('volumeDriver')} places its volumes"
 
 
 @resource_rule(
@@ -219,6 +251,7 @@ def no_shared_propagation(container: Resource) -> Iterator[str]:
 
 @resource_rule(
     "container",
+    "buildfile",
     severity="high",
     level="mandatory",
     cis=("5.18",),
@@ -226,25 +259,45 @@ def no_shared_propagation(container: Resource) -> Iterator[str]:
 )
 def gpu_scope(container: Resource) -> Iterator[str]:
     """Checks whether host devices stay with the host and GPUs with the compute nodes."""
+    if container.kind == "buildfile":
+        for instruction in instructions(container, "ENV", "ARG"):
+            words = instruction.words
+            pairs = [word.partition("=")[::2] for word in words]
+            if words and "=" not in words[0]:
+                pairs = [(words[0], " ".join(words[1:]) or "(later)")]
+            for fault in _loads(pairs):
+                yield at(instruction, fault)
+        return
     for device in container.each("devices"):
         yield f"host device {device.get('hostPath')} is passed in"
     for rule in container.each("deviceCgroupRules"):
         yield f"the device rule {rule} opens devices of the host"
-    gpu = container.text("gpus") or any(True for _ in container.each("deviceRequests"))
+    if container.text("gpus"):
+        yield "gpus is set, which is for all of them"
+    gpu = any(True for _ in container.each("deviceRequests"))
     if (gpu or container.text("runtime") == "nvidia") and container.role not in GPU_ROLES:
         yield f"role {container.role or '(none)'} asks for GPUs"
-    if any(name == "LD_PRELOAD" for name, _ in container.environment):
-        # The way in of CVE-2025-23266: the NVIDIA hook ran with the container's environment.
-        yield "LD_PRELOAD is set"
+    yield from _loads(container.environment)
+    targets = [str(m.get("target")) for m in container.each("mounts")]
+    targets += [str(v.get("containerPath")) for v in container.each("volumes")]
+    if any(GPU_FOLDER in target for target in targets):
+        yield "a mount names GPUs"
+
+
+def _loads(variables: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Variables that open GPUs, or put code into the program that does."""
+    for name, value in variables:
+        if name in LOADERS or (GPU_VARIABLE.fullmatch(name) and value.strip() not in NO_GPUS):
+            yield f"{name} is set"
 
 
 @resource_rule(
     "other",
     severity="high",
     level="mandatory",
-    fix="declare it as a container, network or volume, or teach the rules its type (policies/model.py)",
+    fix="declare it as a container, network or volume, or teach the rules its type (isolation.py)",
 )
 def known_type(resource: Resource) -> Iterator[str]:
     """Checks whether no resource escapes the rules by being of a type that none of them looks at."""
-    if resource.type.startswith("docker:") and resource.type not in KINDS:
+    if resource.type not in KINDS and OTHER_TYPES.fullmatch(resource.type) is None:
         yield f"no rule looks at the type {resource.type}"

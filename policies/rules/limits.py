@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from policies.model import Resource
-from policies.rule import resource_rule
+from policies.model import Resource, Stack
+from policies.rule import Fault, resource_rule, stack_rule
 
 CAPPED_DRIVERS = frozenset({"local"})  # 5 files of 20 MB unless told otherwise.
+MOST_PROCESSES = 2**15  # The kernel's own limit on small machines.
 
 
 @resource_rule(
@@ -79,20 +80,41 @@ def cpu_limit(container: Resource) -> Iterator[str]:
         yield "none of cpus, cpuQuota and cpuSet is set"
 
 
+@stack_rule(
+    severity="medium",
+    level="mandatory",
+    cis=("5.29",),
+    fix="set processes of the Process, and no ulimit nproc (components/container.py)",
+)
+def process_limit(stack: Stack) -> Iterator[Fault]:
+    """Checks whether the number of a container's processes is limited, for itself and not by its user."""
+    limits = {item.text("container"): item.number("processes") for item in stack.of("limit")}
+    for container in stack.of("container"):
+        if container.is_seed:
+            continue
+        live = container.source == "live"
+        limit = container.number("pidsLimit") if live else limits.get(container.name, 0)
+        if limit <= 0:
+            yield Fault.at(container, "its processes are not limited")
+        elif limit > MOST_PROCESSES:
+            yield Fault.at(container, f"{limit:.0f} processes are as many as a host has room for")
+        if any(item.get("name") == "nproc" for item in container.each("ulimits")):
+            # It counts over the whole host: containers of one user would take processes from one another.
+            yield Fault.at(container, "the ulimit nproc counts its user's processes in all containers")
+
+
 @resource_rule(
     "container",
-    severity="medium",
+    severity="low",
     level="advisory",
-    cis=("5.19", "5.29"),
-    fix="add an ulimit nproc with a hard limit",
+    cis=("5.19",),
+    fix="add an ulimit nofile with a hard limit",
 )
-def process_limit(container: Resource) -> Iterator[str]:
-    """Checks whether the number of a container's processes is limited (the provider has no pids limit)."""
-    if container.is_seed:
-        return
+def file_limit(container: Resource) -> Iterator[str]:
+    """Checks whether the number of files that a process may open is limited."""
     limits = {str(item.get("name")): float(item.get("hard") or 0) for item in container.each("ulimits")}
-    if limits.get("nproc", 0) <= 0:
-        yield "no ulimit nproc"
+    if not container.is_seed and limits.get("nofile", 0) <= 0:
+        yield "no ulimit nofile"
 
 
 @resource_rule(
@@ -159,5 +181,6 @@ def log_cap(container: Resource) -> Iterator[str]:
     if container.is_seed or container.text("logDriver") in CAPPED_DRIVERS:
         return
     size = str(container.mapping("logOpts").get("max-size") or "")
-    if not re.fullmatch(r"[1-9]\d*[kmg]?", size.lower()):
+    # As the engine reads a size: "10m", "10MB", "0.5 GiB"; "-1" would be unlimited.
+    if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)? ?([kmgtp]i?)?b?", size, re.IGNORECASE):
         yield "logOpts has no max-size"

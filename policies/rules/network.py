@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Address, ip_address, ip_network
 
 from policies.model import Resource, segment_of, stack_of
 from policies.rule import resource_rule
 
 EDGE_ROLES = frozenset({"load-balancer"})
 EDGE_SEGMENT = "edge"
-WILDCARDS = frozenset({"", "0.0.0.0", "::", "[::]"})
+# RFC 1918: loopback, link-local and reserved addresses count as private elsewhere, and are none to lay out.
+PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 DEFAULT_BRIDGES = frozenset({"", "default", "bridge"})
 BRIDGE_NAME = "com.docker.network.bridge.name"
 
@@ -26,8 +27,9 @@ BRIDGE_NAME = "com.docker.network.bridge.name"
 def publish_explicit_ip(container: Resource) -> Iterator[str]:
     """Checks whether published ports name the host's address, rather than all of them."""
     for port in container.each("ports"):
-        if str(port.get("ip") or "") in WILDCARDS:
-            yield f"port {_port(port, 'internal')} is published on every address of the host"
+        fault = _address_fault(str(port.get("ip") or ""))
+        if fault:
+            yield f"port {_port(port, 'internal')} is published on {fault}"
     if container.get("publishAllPorts"):
         yield "publishAllPorts is set"
 
@@ -67,7 +69,7 @@ def no_low_host_port(container: Resource) -> Iterator[str]:
     "container",
     severity="high",
     level="mandatory",
-    cis=("5.30",),
+    cis=("5.30", "2.2"),
     fix="attach the container to its segments by networksAdvanced, or set networkMode to none",
 )
 def own_network(container: Resource) -> Iterator[str]:
@@ -169,19 +171,6 @@ def fixed_address(container: Resource) -> Iterator[str]:
             yield f"it has no fixed address in {network}"
 
 
-@resource_rule(
-    "engine",
-    severity="medium",
-    level="advisory",
-    cis=("5.1",),
-    fix="docker swarm leave, unless something else on this host needs it",
-)
-def no_swarm(engine: Resource) -> Iterator[str]:
-    """Checks whether the engine is in no swarm, which would open ports of the host (seen live)."""
-    if engine.text("swarm") not in ("", "inactive"):
-        yield f"swarm mode is {engine.text('swarm')}"
-
-
 def _port(port: object, key: str) -> str:
     value = port.get(key) if hasattr(port, "get") else None
     return f"{float(value):.0f}" if value is not None else "(any)"
@@ -189,6 +178,22 @@ def _port(port: object, key: str) -> str:
 
 def _is_private(subnet: str) -> bool:
     try:
-        return ip_network(subnet).is_private
+        found = ip_network(subnet)
     except ValueError:
         return False
+    return isinstance(found, IPv4Network) and any(found.subnet_of(private) for private in PRIVATE)
+
+
+def _address_fault(given: str) -> str:
+    """What is wrong with an address to publish on; the unspecified one has many spellings."""
+    if not given:
+        return "every address of the host"
+    try:
+        address = ip_address(re.sub(r"^\[(.*)\]$", r"\1", given).partition("%")[0])
+    except ValueError:
+        return f"{given!r}, which is no address"
+    plain = (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+    if plain.is_unspecified:
+        return "every address of the host"
+    several = plain.is_multicast or (plain.version == 4 and plain.is_reserved)
+    return f"{given}, which is no address of one host" if several else ""

@@ -13,6 +13,15 @@ ALLOWED_CAPABILITIES: Mapping[str, frozenset[str]] = {
     # Loads nftables rules into the host's network namespace.
     "firewall": frozenset({"NET_ADMIN"}),
 }
+# The engine's own profiles, by name. Another one may be none at all.
+DEFAULT_SECCOMP = frozenset({"builtin", "default"})
+LSM_DEFAULTS: Mapping[str, frozenset[str]] = {
+    "apparmor": frozenset({"docker-default"}),
+    "label": frozenset({"type:container_t"}),
+    "systempaths": frozenset(),
+}
+TRUE = frozenset({"1", "t", "T", "true", "True", "TRUE"})
+HIGHEST_ID = 2**31 - 1  # What the engine takes for a user or a group.
 # Each of these alone is a known way out of a container, or into its neighbours' traffic.
 DEADLY_CAPABILITIES = frozenset(
     {
@@ -36,11 +45,11 @@ def _capabilities(container: Resource, which: str) -> Iterator[str]:
     return (str(item).upper().removeprefix("CAP_") for item in items)
 
 
-def _security_options(container: Resource) -> frozenset[str]:
-    """Options as `key=value`: the engine also takes the old spelling with a colon."""
-    return frozenset(
-        re.sub(r"^([\w-]+):", r"\1=", str(o).strip().lower()) for o in container.each("securityOpts")
-    )
+def _security_options(container: Resource) -> tuple[tuple[str, str], ...]:
+    """Options as (key, value), in their order: the engine also takes the old spelling with a colon."""
+    options = (str(option).strip() for option in container.each("securityOpts"))
+    parted = (re.fullmatch(r"([\w-]+)(?:[=:](.*))?", option, re.DOTALL) for option in options)
+    return tuple((match[1].lower(), (match[2] or "").strip()) for match in parted if match)
 
 
 @resource_rule(
@@ -106,13 +115,15 @@ def no_deadly_caps(container: Resource) -> Iterator[str]:
     "container",
     severity="high",
     level="mandatory",
-    cis=("4.8", "5.26"),
+    cis=("4.8", "5.26", "2.14"),
     also=("KSV-0001",),
     fix='set securityOpts to ["no-new-privileges:true"]',
 )
 def no_new_privileges(container: Resource) -> Iterator[str]:
     """Checks whether set-uid programs cannot raise a container's privileges."""
-    if not _security_options(container) & {"no-new-privileges", "no-new-privileges=true"}:
+    given = [value for key, value in _security_options(container) if key == "no-new-privileges"]
+    # Of several the engine takes the last; a bare one is true.
+    if not given or given[-1] not in ("", *TRUE):
         yield "no-new-privileges is not set"
 
 
@@ -120,14 +131,16 @@ def no_new_privileges(container: Resource) -> Iterator[str]:
     "container",
     severity="high",
     level="mandatory",
-    cis=("5.22",),
+    cis=("5.22", "2.17"),
     also=("KSV-0030",),
     fix="remove the seccomp option: Docker's default profile then applies",
 )
 def seccomp_on(container: Resource) -> Iterator[str]:
-    """Checks whether a container keeps a seccomp filter of its system calls."""
-    if "seccomp=unconfined" in _security_options(container):
-        yield "seccomp is unconfined"
+    """Checks whether a container keeps the engine's seccomp filter of its system calls."""
+    for key, value in _security_options(container):
+        if key == "seccomp" and value not in DEFAULT_SECCOMP:
+            # An inline profile may allow everything: what it allows is not looked into.
+            yield f"seccomp is {value if value.isalnum() else 'a profile of its own'}"
 
 
 @resource_rule(
@@ -139,9 +152,9 @@ def seccomp_on(container: Resource) -> Iterator[str]:
 )
 def lsm_on(container: Resource) -> Iterator[str]:
     """Checks whether a container keeps the host's AppArmor or SELinux confinement and masked system paths."""
-    off = {"apparmor=unconfined", "label=disable", "systempaths=unconfined"}
-    for option in sorted(_security_options(container) & off):
-        yield f"security option {option} is set"
+    for key, value in _security_options(container):
+        if key in LSM_DEFAULTS and value not in LSM_DEFAULTS[key]:
+            yield f"security option {key}={value} is set"
 
 
 @resource_rule(
@@ -157,13 +170,28 @@ def non_root(container: Resource) -> Iterator[str]:
     if container.is_seed:  # No process ever runs in it.
         return
     user = container.text("user")
-    uid = user.partition(":")[0]
+    uid, colon, gid = user.partition(":")
     if not user:
         yield "user is not set, so the image decides"
-    elif not uid.isdecimal():
-        yield f"user {user!r} is a name, which the image may map to root"
-    elif int(uid) == 0:
-        yield "user is root"
+    else:
+        yield from _identity("user", uid, user)
+    if colon:
+        yield from _identity("group", gid, gid)
     for group in container.each("groupAdds"):
-        if str(group) in ("0", "root", "docker"):
-            yield f"group {group} is added"
+        for fault in _identity("group", _whole(group), _whole(group)):
+            yield f"{fault}, and is added"
+
+
+def _whole(number: object) -> str:
+    """The engine sends every number as a float."""
+    return f"{number:.0f}" if isinstance(number, float) else str(number)
+
+
+def _identity(what: str, given: str, shown: str) -> Iterator[str]:
+    """Faults of a user's or a group's number."""
+    if re.fullmatch(r"[0-9]+", given) is None:
+        yield f"{what} {shown!r} is a name, which the image may map to root"
+    elif int(given) == 0:
+        yield f"{what} is root"
+    elif int(given) > HIGHEST_ID:
+        yield f"{what} {shown} is beyond what the engine takes"

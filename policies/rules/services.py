@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from policies.model import Resource
 from policies.rule import resource_rule
@@ -18,9 +19,39 @@ VAULT_FLAGS = {
 }
 
 
-def _flags(container: Resource) -> set[str]:
-    """Long options of the command, without their values."""
-    return {str(argument).partition("=")[0] for argument in container.each("command")}
+FALSE = frozenset({"0", "f", "F", "false", "False", "FALSE"})
+# Options of the two servers that take the next word as their value, whatever it looks like.
+VALUED = frozenset(
+    {
+        "--htpasswd-file", "--certs-dir", "--path", "--listen", "--log", "--max-size", "--tls-cert",
+        "--tls-key",
+        "--tls-min-ver", "--cpu-profile", "--proxy-auth-username", "--address", "--console-address",
+        "--config",
+    }
+)  # fmt: skip
+FORWARDING = re.compile(r"net\.ipv[46]\.(ip_forward\w*|conf\..+\.(mc_)?forwarding|ip_forward_use_pmtu)")
+
+
+def _flags(container: Resource) -> Mapping[str, str]:
+    """Long options that are in force, with their values; of an option that is there twice, the last.
+
+    One that is switched off (`--tls=false`), or has no value where it needs one, is none.
+    """
+    words = [str(argument) for argument in container.each("command")]
+    if words[:1] and words[0].rpartition("/")[2] == "follow" and "--" in words:
+        words = words[words.index("--") + 1 :]  # It runs what comes then.
+    found: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        if word == "--":  # What follows is no option.
+            break
+        name, sign, value = word.partition("=")
+        if name.startswith("-"):
+            name = f"--{name.lstrip('-')}"
+            if name in VALUED and not sign:
+                value = next(rest, "")
+            found[name] = value if name in VALUED or sign else "true"
+    return {name: value for name, value in found.items() if value and value not in FALSE}
 
 
 @resource_rule(
@@ -33,11 +64,10 @@ def encryption_at_rest(container: Resource) -> Iterator[str]:
     """Checks whether the object store encrypts every object, whatever the client asks for."""
     if container.role != "object-store" or container.is_seed:
         return
-    environment = dict(container.environment)
     for name, value in ENCRYPTION.items():
-        if environment.get(name) != value:
+        if container.variable(name) != value:
             yield f"environment variable {name} is not {value}"
-    if not environment.get(ENCRYPTION_KEY):
+    if not container.variable(ENCRYPTION_KEY):
         yield f"environment variable {ENCRYPTION_KEY} names no key file"
 
 
@@ -67,6 +97,8 @@ def vault_append_only(container: Resource) -> Iterator[str]:
     for flag, otherwise in VAULT_FLAGS.items():
         if flag not in given:
             yield f"the command has no {flag}: {otherwise}"
+    if "--no-auth" in given:
+        yield "the command has --no-auth: anybody could write"
 
 
 @resource_rule(
@@ -79,10 +111,9 @@ def ray_token(container: Resource) -> Iterator[str]:
     """Checks whether Ray asks for a token: who may submit a job runs code on every node."""
     if container.role not in RAY_ROLES or container.is_seed:
         return
-    environment = dict(container.environment)
-    if environment.get("RAY_AUTH_MODE") != "token":
+    if container.variable("RAY_AUTH_MODE") != "token":
         yield "environment variable RAY_AUTH_MODE is not token"
-    if not environment.get("RAY_AUTH_TOKEN_PATH"):
+    if not container.variable("RAY_AUTH_TOKEN_PATH"):
         yield "environment variable RAY_AUTH_TOKEN_PATH names no file"
 
 
@@ -94,6 +125,10 @@ def ray_token(container: Resource) -> Iterator[str]:
 )
 def no_forwarding(container: Resource) -> Iterator[str]:
     """Checks whether a container does not route between its segments, past the firewall."""
-    forwarding = str(container.mapping("sysctls").get("net.ipv4.ip_forward") or "")
-    if container.networks and forwarding != "0":
-        yield "net.ipv4.ip_forward is not 0"
+    # The kernel takes a slash for a dot, and each interface has a switch of its own.
+    given = {str(k).replace("/", "."): str(v) for k, v in container.mapping("sysctls").items()}
+    if container.networks and "net.ipv4.ip_forward" not in given:
+        yield "net.ipv4.ip_forward is not set, so the engine's is in force"
+    for name, value in given.items():
+        if FORWARDING.fullmatch(name) and value != "0":
+            yield f"{name} is not 0"

@@ -47,7 +47,7 @@ def service(name: str, role: str, **extra: Any) -> Props:
         "memory": 256.0,
         "memorySwap": 256.0,
         "cpus": "1.0",
-        "ulimits": [{"name": "nproc", "soft": 512.0, "hard": 512.0}],
+        "ulimits": [{"name": "nofile", "soft": 16384.0, "hard": 16384.0}],
         "sysctls": {"net.ipv4.ip_forward": "0"},
         "dns": ["127.0.0.1"],
         "tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=16m"},
@@ -179,6 +179,10 @@ def make_plant() -> Plant:
     plant = Plant({}, {})
     for key, props in containers.items():
         plant.add(key, "container", props)
+    for key, props in containers.items():
+        if "uploads" not in props:
+            limit = {"container": props["name"], "identifier": "0a1b", "processes": 512.0}
+            plant.add(f"{key}-limit", "limit", limit)
     for segment in SUBNETS:
         plant.add(f"{segment}-network", "network", _network(segment))
     for key, props in volumes.items():
@@ -188,7 +192,9 @@ def make_plant() -> Plant:
     plant.types["component"] = "aidc:backup:Vault"
     instructions = buildfile.parse(BUILD_FILE)
     plant.add("build-file", "buildfile", {"name": "images/vault/Dockerfile", "instructions": instructions})
-    plant.add("engine", "engine", {"name": "engine", "swarm": "inactive"})
+    plant.add(
+        "engine", "engine", {"name": "engine", "swarm": "inactive", "insecureRegistries": ["127.0.0.0/8"]}
+    )
     # Some listeners of the product have no TLS, and waivers that say why; a clean stack needs none.
     plant.listens = {
         role: tuple(replace(listen, purpose="TLS") for listen in listens) for role, listens in LISTENS.items()

@@ -12,7 +12,13 @@ from policies.catalogue import RULES
 from policies.cis import RECOMMENDATIONS, Recommendation
 from policies.settings import ROOT
 
-SECTIONS = [*(f"4.{n}" for n in range(1, 13)), *(f"5.{n}" for n in range(1, 33))]
+SECTIONS = [
+    *(f"1.1.{n}" for n in range(1, 19)),
+    *("1.2.1", "1.2.2"),
+    *(f"2.{n}" for n in range(1, 19)),
+    *(f"4.{n}" for n in range(1, 13)),
+    *(f"5.{n}" for n in range(1, 33)),
+]
 NO_PRIVILEGED = next(rule for rule in RULES if rule.name == "no-privileged")
 
 
@@ -20,7 +26,7 @@ def test_every_recommendation_has_a_rule_or_a_reason() -> None:
     assert cis.faults(RULES) == []
 
 
-def test_the_table_holds_sections_4_and_5() -> None:
+def test_the_table_holds_sections_1_2_4_and_5() -> None:
     assert [recommendation.section for recommendation in RECOMMENDATIONS] == SECTIONS
 
 

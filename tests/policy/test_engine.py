@@ -80,6 +80,7 @@ def guarded(plant: Any) -> Any:
         ],
     }
     plant.add("firewall", "container", firewall)
+    plant.add("firewall-limit", "limit", {**plant["backup-limit"], "container": firewall["name"]})
     return plant
 
 

@@ -38,7 +38,8 @@ INSPECTED: dict[str, Any] = {
         "MemorySwap": 268435456,
         "NanoCpus": 500000000,
         "Tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=4m"},
-        "Ulimits": [{"Name": "nproc", "Hard": 512, "Soft": 512}],
+        "PidsLimit": 512,
+        "Ulimits": [{"Name": "nofile", "Hard": 16384, "Soft": 16384}],
         "Sysctls": {"net.ipv4.ip_forward": "0"},
         "Dns": ["127.0.0.1"],
         "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 5},
@@ -86,7 +87,7 @@ def test_a_hardened_container_passes() -> None:
         ("memory-limit", ("HostConfig", "Memory"), 0),
         ("memory-limit", ("HostConfig", "MemorySwap"), -1),
         ("cpu-limit", ("HostConfig", "NanoCpus"), 0),
-        ("process-limit", ("HostConfig", "Ulimits"), None),
+        ("file-limit", ("HostConfig", "Ulimits"), None),
         ("restart-bounded", ("HostConfig", "RestartPolicy"), {"Name": "always", "MaximumRetryCount": 0}),
         ("healthcheck", ("Config", "Healthcheck"), None),
         ("log-cap", ("HostConfig", "LogConfig"), {"Type": "json-file", "Config": {}}),
@@ -119,6 +120,30 @@ def test_a_swarm_is_found(state: str, violations: int) -> None:
     stack = Stack((live.engine({"Swarm": {"LocalNodeState": state}}),))
     (rule,) = (rule for rule in RULES if rule.name == "no-swarm")
     assert len([fault for fault, clean in faults(rule, stack) if not clean]) == violations
+
+
+def test_the_engines_settings_are_read_from_its_own_description() -> None:
+    about = {
+        "Driver": "aufs",
+        "ExperimentalBuild": True,
+        "RegistryConfig": {
+            "InsecureRegistryCIDRs": ["127.0.0.0/8"],
+            "IndexConfigs": {"registry:5000": {"Secure": False}, "other": {"Secure": True}},
+        },
+    }
+    stack = Stack((live.engine(about),))
+    found = {
+        fault.text
+        for rule in RULES
+        if isinstance(rule, ResourceRule)
+        for fault, clean in faults(rule, stack)
+        if not clean
+    }
+    assert found == {
+        "registry registry:5000 is asked without TLS",
+        "the storage driver is aufs",
+        "experimental features are on",
+    }
 
 
 class _Engine:
@@ -159,6 +184,39 @@ def test_only_a_container_that_never_ran_is_a_seed() -> None:
     assert not live.container(inspected).is_seed
     inspected["State"]["Status"] = "created"
     assert live.container(inspected).is_seed
+
+
+@pytest.mark.parametrize("limit", [None, 0, -1])
+def test_a_container_without_a_limit_on_its_processes_is_found(limit: int | None) -> None:
+    inspected = deepcopy(INSPECTED)
+    inspected["HostConfig"]["PidsLimit"] = limit
+    (rule,) = (rule for rule in RULES if rule.name == "process-limit")
+    (fault,) = (fault for fault, clean in faults(rule, Stack((live.container(inspected),))) if not clean)
+    assert fault.text == "its processes are not limited"
+
+
+def test_a_limit_on_processes_is_read() -> None:
+    (rule,) = (rule for rule in RULES if rule.name == "process-limit")
+    assert [clean for _, clean in faults(rule, Stack((live.container(INSPECTED),)))] == [True]
+
+
+def test_volumes_of_another_container_are_found() -> None:
+    inspected = deepcopy(INSPECTED)
+    inspected["HostConfig"]["VolumesFrom"] = ["aidc-test-vault"]
+    assert found(inspected) == {"no-bind-volume"}
+
+
+def test_the_options_of_a_volume_that_was_made_for_a_container_are_found() -> None:
+    inspected = deepcopy(INSPECTED)
+    options = {"DriverConfig": {"Name": "local", "Options": {"type": "ext4", "device": "/dev/vda1"}}}
+    inspected["HostConfig"]["Mounts"] = [{"Target": "/etc/aidc", "VolumeOptions": options}]
+    assert found(inspected) == {"no-bind-volume"}
+
+
+def test_a_volume_of_a_foreign_driver_is_found() -> None:
+    (rule,) = (rule for rule in RULES if rule.name == "no-bind-volume")
+    volume = live.volume({"Name": "aidc-test-x", "Driver": "sshfs", "Options": None, "Labels": None})
+    assert [clean for _, clean in faults(rule, Stack((volume,)))] == [False]
 
 
 def test_an_open_network_is_found() -> None:

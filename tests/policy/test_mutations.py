@@ -14,13 +14,19 @@ def test_without_its_rule_a_mutant_survives() -> None:
     rules = [rule for rule in RULES if rule.name not in ("readonly-root", "minimal-packages")]
     found = mutations.judge(sources.plan(mutations.STACK), rules, settings.load("test", NAMES).waivers)
     survivors = {name.partition(": ")[2] for one in found for name in one.survivors}
-    assert survivors == {"no readOnly", "no --no-install-recommends", "no /var/lib/apt/lists/*"}
+    installs = "RUN apt-get update && /usr/bin/apt-get install x && rm -rf /var/lib/apt/lists/*"
+    assert survivors == {
+        "no readOnly",
+        "no --no-install-recommends",
+        "no /var/lib/apt/lists/*",
+        f"+ {installs}",
+    }
 
 
 def test_the_mutations_fit_the_program() -> None:
     made = {found.kind: found.mutants for found in mutations.figures()}
-    assert made.keys() == {"container", "network", "volume", "buildfile"}
-    assert sum(made.values()) > 800
+    assert made.keys() == {"container", "network", "volume", "buildfile", "limit", "other"}
+    assert sum(made.values()) > 2500
 
 
 def test_a_mutant_is_one_change_of_one_resource() -> None:
@@ -28,7 +34,7 @@ def test_a_mutant_is_one_change_of_one_resource() -> None:
     for mutant in mutations.mutants(resources):
         original = resources[mutant.index]
         assert mutant.resource.name == original.name
-        assert mutant.resource.props != original.props, mutant.name
+        assert (mutant.resource.props, mutant.resource.type) != (original.props, original.type), mutant.name
 
 
 def test_no_mutant_is_made_twice() -> None:

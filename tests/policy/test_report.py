@@ -91,3 +91,12 @@ def test_resources_that_share_their_faults_are_named_together(plant: Any) -> Non
     assert ray.startswith("aidc-test-ray-head, aidc-test-compute-node1: environment variable RAY_AUTH_MODE")
     assert ray.count("aidc-test-ray-head") == vault.count("aidc-test-vault") == 1
     assert vault.count("the command has no") == 3
+
+
+def test_fewer_results_than_faults_are_explained(faulty: Report) -> None:
+    failed = faulty.having("failed")[0]
+    where = ("components/vault.py", 1)
+    assert reports.counting(Located(((where, (failed, failed)),), ())).startswith(
+        "2 faults, waived ones too, at one place: "
+    )
+    assert reports.counting(Located(((where, (failed,)),), ())) == ""

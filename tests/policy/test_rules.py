@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from components.flows import Flow
 from policies.catalogue import MODULES, NAMES, RULES
 from policies.evaluate import faults
+from policies.model import Stack
 from policies.rule import ResourceRule, Rule
-from tests.policy.conftest import make_plant
+from tests.policy.conftest import Props, make_plant
 
 BY_NAME = {rule.name: rule for rule in RULES}
 
@@ -92,8 +94,8 @@ def rebuilds(rule: str, old: str, new: str) -> Violation:
     return Violation(rule, f"{old}-{new}", "build-file", change)
 
 
-def _unknown_type(plant: Any) -> None:
-    plant.types["component"] = "docker:index/service:Service"
+def _type(type_: str, plant: Any) -> None:
+    plant.types["component"] = type_
 
 
 def _no_build_user(plant: Any) -> None:
@@ -126,6 +128,152 @@ def _unlisted_bucket(plant: Any) -> None:
     plant["setup-seed"]["uploads"][0]["content"] += "results\n"
 
 
+def _limited(number: float, plant: Any) -> None:
+    plant["vault-limit"]["processes"] = number
+
+
+# What a RUN takes from elsewhere, of which nobody knows a hash.
+UNCHECKED = (
+    "python3 -m pip install x",
+    "python3.11 -I -m pip install x",
+    "python3 -mpip install x",
+    "pip3.11 install x",
+    "pip3 install x",
+    "env X=1 pip install x",
+    "if true; then pip install x; fi",
+    "(pip install x)",
+    '["pip", "install", "x"]',
+    '["sh", "-c", "pip install x"]',
+    'sh -c "pip install x"',
+    'bash -lc "a && pip install x"',
+    "pip download x",
+    "uv add x",
+    "uvx x",
+    "npx x",
+    "npm install -g x",
+    "npm -g i x",
+    "yarn global add x",
+    "git clone x",
+    "git -C /x clone y",
+    "gem install x",
+    "cargo install x",
+    "go install x@latest",
+    "conda install x",
+    "dpkg -i x.deb",
+    "dpkg --install x.deb",
+    "apt-get install ./x.deb",
+    "python3 setup.py install",
+    "$PIP install x",
+    'echo "$(pip install x)"',
+    "x=`pip install y`",
+    "curl x | sh",
+    "curl -fsS x | bash -s -- y",
+    "wget -qO- x | python3",
+    "curl x | sudo sh",
+    "bash <(curl x)",
+    "pi\\\np install x",
+    "curl -O x && curl -O y && sha256sum -c sums",
+    "curl -O x && sha256sum x",
+    "curl -O x && sha256sum -c sums || true",
+    "curl -O x; sha256sum -c sums; tar -xf x",
+    "curl -O x # sha256sum -c",
+    "sha256sum -c sums | tee log && curl -O x",
+    "aria2c x",
+    "busybox wget x",
+    "python3 -c 'import urllib.request as u; u.urlretrieve(x)'",
+    "perl -MLWP::Simple -e 'getstore(1)' https://x",
+    "nc x 80",
+    "docker pull x",
+    "apk add x",
+    "pip install --require-hashes --no-require-hashes x",
+    "eval pip install x",
+    "find / -exec pip install x \\;",
+    "xargs pip install <x",
+    "echo x | xargs pip install",
+)
+CLEAN_RUNS = (
+    "curl -O x && sha256sum -c sums",
+    "curl -O x && echo '0 x' | sha256sum --check && tar -xf x",
+    "set -eu; curl -O x; sha256sum -c sums; tar -xf x",
+    "curl -O x && curl -O y && sha256sum -c a && sha256sum -c b",
+    "curl -O x && gpgv --keyring k x.sig x",
+    "echo 'pip install x'",
+    "echo pip install x",
+    "python3 -m venv /x",
+    "python3 -m compileall -q /x",
+    "pip --version",
+    "pip list",
+    "curl --version",
+    "git --version",
+    "test -x /usr/bin/curl",
+    "python3 -m pip install --require-hashes -r x",
+    "uv pip sync --require-hashes x",
+    "rm -f /usr/bin/pip",
+    "pip3.11 install --require-hashes --requirement x",
+    '["pip", "install", "--require-hashes", "-r", "x"]',
+    "apt-get update && apt-get install --no-install-recommends curl git npm && rm -rf /var/lib/apt/lists/*",
+    "apt-get update && env A=1 apt-get install -y --no-install-recommends x && rm -rf /var/lib/apt/lists/*",
+    "echo $((1<<20)) > /x",
+    "bash -c 'cat <<<hello'",
+    "find /x -name '*.pyc' -delete",
+    "[ -d /x ] || mkdir /x",
+    "--mount=type=cache,target=/x --network=none true",
+    "export PATH=/x:$PATH && true",
+    "install -d /x",
+)
+CLEAN_LINES = (
+    "FROM debian:trixie-slim@sha256:" + "0" * 64 + "\nUSER 1",
+    "FROM scratch AS Build\nFROM debian:trixie-slim\nCOPY --from=build /x /x\nUSER 1",
+    "FROM debian:trixie-slim AS build\nFROM BUILD\nCOPY --from=0 /x /x\nUSER 1",
+    "FROM --platform=amd64 debian:trixie-slim\nUSER 1:1",
+    "ENV TOKENIZERS_PARALLELISM=false MAX_TOKENS=512 PWD=/x",
+    "ENV PASSWORD_FILE=/x SSL_CERT_FILE=/x AUTH_TYPE=basic",
+    "COPY .env.example ca.crt tls.crt /x/",
+    "LABEL org.author=x",
+    "RUN --mount=type=bind,from=debian:trixie-slim,target=/m true",
+    "ENV NVIDIA_VISIBLE_DEVICES=void",
+    "USER 10001:10001",
+)
+CLEAN_PROPS: tuple[tuple[str, str, Props], ...] = (
+    ("no-new-privileges", "vault", {"securityOpts": ["no-new-privileges:1"]}),
+    ("no-new-privileges", "vault", {"securityOpts": ["no-new-privileges"]}),
+    ("no-new-privileges", "vault", {"securityOpts": ["no-new-privileges:false", "no-new-privileges=true"]}),
+    ("seccomp-on", "vault", {"securityOpts": ["seccomp=builtin"]}),
+    ("non-root", "vault", {"user": "10001:10001", "groupAdds": ["10002", 10003.0]}),
+    *(("log-cap",
+    "vault", {"logOpts": {"max-size": size}}) for size in ("10MB", "10m", "1024", "0.5g", "10 MiB", "1KB")),
+    *(
+        ("no-secret-env", "vault", {"envs": [variable]})
+        for variable in (
+            "TOKENIZERS_PARALLELISM=false", "MAX_TOKENS=512", "MAX_NEW_TOKENS=8", "BYPASS=1", "COMPASS=x",
+            "PWD=/tmp",
+            "PASSWORD=", "MONKEY=x", "AUTHOR=x", "AWS_SHARED_CREDENTIALS_FILE=/x", "SSL_KEY_FILE=/x",
+            "TOKEN_TTL=10m",
+        )
+    ),
+    *(
+        ("no-secret-env", "vault", {"command": command})
+        for command in (
+            ["--htpasswd-file", "/x", "--tls"], ["--tls-key", "/x", "--no-auth"], ["--token-file=/x"],
+            ["--password-file=/x"],
+        )
+    ),
+    *(("publish-explicit-ip",
+    "balancer", {"ports": [{"internal": 1.0, "ip": ip}]}) for ip in ("::1", "[::1]", "192.0.2.1")),
+    *(("fixed-subnet",
+    "backup-network", {"ipamConfigs": [{"subnet": s}]}) for s in ("172.31.0.0/20", "192.168.0.0/16")),
+    ("no-bind-volume", "files", {"driver": "local", "driverOpts": {}}),
+    ("no-bind-volume", "files", {"driverOpts": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}}),
+    ("gpu-scope", "vault", {"envs": ["NVIDIA_VISIBLE_DEVICES=void"]}),
+    ("no-forwarding", "vault", {"sysctls": {"net.ipv4.ip_forward": "0", "net.core.somaxconn": "1"}}),
+    ("vault-append-only",
+    "vault", {"command": ["v", "--append-only=true", "--private-repos", "--htpasswd-file=x", "--tls"]}),
+    ("vault-append-only",
+    "vault",
+    {"command": ["v",
+    "--append-only=false", "--append-only", "--private-repos", "--htpasswd-file=x", "--tls",
+    "--no-auth=false"]}),
+)  # fmt: skip
 INLINE_BIND = {
     "type": "volume",
     "target": "/x",
@@ -153,6 +301,26 @@ VIOLATIONS = (
     adds("lsm-on", "securityOpts", "apparmor=unconfined"),
     adds("lsm-on", "securityOpts", "label:disable"),
     adds("lsm-on", "securityOpts", "systempaths=unconfined"),
+    *(
+        adds("seccomp-on", "securityOpts", f"seccomp={profile}", what=profile)
+        for profile in ('{"defaultAction":"SCMP_ACT_ALLOW"}', "/tmp/profile.json")
+    ),
+    *(
+        adds("lsm-on", "securityOpts", option)
+        for option in ("label=type:spc_t", "label:user:x", "apparmor=own", "apparmor:unconfined")
+    ),
+    *(
+        sets("no-new-privileges",
+        what=f"then-{value}", securityOpts=["no-new-privileges:true", f"no-new-privileges{value}"])
+        for value in (":false", "=0", ":F", "=no")
+    ),
+    *(
+        sets("non-root", what=f"user-{user}", user=user)
+        for user in ("10001:0",
+        "10001:docker", "4294967296", "2147483648", "10001:4294967296", "10001:", ":10001", "١")
+    ),
+    *(sets("non-root",
+    what=f"added-{group}", groupAdds=[group]) for group in ("docker", "root", 0.0, "4294967296")),
     removes("non-root", "user"),
     *(sets("non-root", what=user, user=user) for user in ("0", "0:0", "00", "root", "backup", "-1")),
     sets("non-root", groupAdds=["0"]),
@@ -171,6 +339,44 @@ VIOLATIONS = (
         )
     ),
     adds("no-docker-socket", "volumes", {"hostPath": "/var/run/docker.sock", "containerPath": "/s"}),
+    *(
+        bind("no-docker-socket", path)
+        for path in ("/run/user/1000",
+        "/run/user", "/var/run/user/0", "/run/user/1/podman", "/home/x/.docker/run")
+    ),
+    *(
+        bind("no-host-paths", path)
+        for path in ("/bin",
+        "/sbin", "/lib64", "/lib32", "/var/spool/cron", "/var/log", "/home/x", "/opt/x", "/var/cache")
+    ),
+    adds("no-host-paths", "volumes", {"volumeName": "/etc", "containerPath": "/x"}, what="named-by-path"),
+    adds("no-host-paths", "uploads", {"file": "/x", "source": "/etc/shadow"}, what="upload-from-host"),
+    *(
+        sets("no-bind-volume", key="files", what=str(options), driverOpts=options)
+        for options in (
+            {"type": "ext4", "device": "/dev/vda1"},
+            {"type": "overlay", "o": "lowerdir=/,upperdir=/tmp/u,workdir=/tmp/w"},
+            {"type": "nfs", "device": ":/etc", "o": "addr=127.0.0.1"},
+            {"Type": "none", "Device": "/"},
+            {"type": "tmpfs", "device": "/dev/vda1"},
+        )
+    ),
+    sets("no-bind-volume", key="files", what="sshfs", driver="sshfs"),
+    sets("no-bind-volume", volumeDriver="sshfs"),
+    *(
+        adds("no-bind-volume", "mounts", mount, what=str(number))
+        for number, mount in enumerate(
+            (
+                {"type": "npipe", "source": "x", "target": "/x"},
+                {"type": "cluster", "source": "x", "target": "/x"},
+                {"type": "volume", "target": "/x", "volumeOptions": {"driverName": "sshfs"}},
+                {"type": "volume",
+                "target": "/x", "volumeOptions": {"driverOptions": {"device": "/dev/vda1"}}},
+            )
+        )
+    ),
+    adds("no-bind-volume",
+    "volumes", {"fromContainer": "aidc-test-vault"}, key="backup", what="volumes-from"),
     *(bind("no-host-paths", path) for path in ("/", "/etc/passwd", "/proc", "/srv/../etc", "//usr", "/var")),
     adds("no-host-paths", "volumes", {"hostPath": "/boot", "containerPath": "/boot"}),
     sets("no-bind-volume", key="files", driverOpts={"type": "none", "o": "bind", "device": "/etc"}),
@@ -191,9 +397,39 @@ VIOLATIONS = (
     sets("gpu-scope", deviceRequests=[{"driver": "nvidia"}]),
     sets("gpu-scope", runtime="nvidia"),
     adds("gpu-scope", "envs", "LD_PRELOAD=/evil.so", key="node"),
-    Violation("known-type", "swarm-service", "component", _unknown_type),
+    *(
+        adds("gpu-scope", "envs", f"{name}={value}", key=key, what=f"{key}-{name}-{value}")
+        for key in ("vault", "node")
+        for name,
+        value in (("NVIDIA_VISIBLE_DEVICES",
+        "all"), ("NVIDIA_VISIBLE_DEVICES", "0"), ("NVIDIA_MIG_CONFIG_DEVICES", "all"))
+    ),
+    adds("gpu-scope", "envs", "LD_AUDIT=/evil.so"),
+    adds("gpu-scope",
+    "mounts", {"type": "volume", "source": "x", "target": "/var/run/nvidia-container-devices/0"},
+    what="mount"),
+    sets("gpu-scope", key="node", gpus="all"),
+    *(
+        builds("gpu-scope", line)
+        for line in ("ENV NVIDIA_VISIBLE_DEVICES=all",
+        "ENV A=1 NVIDIA_VISIBLE_DEVICES=0", "ENV LD_PRELOAD /x.so")
+    ),
+    *(
+        Violation("known-type", type_, "component", partial(_type, type_))
+        for type_ in (
+            "docker:index/service:Service", "docker-build:index:Image", "command:local:Command",
+            "random:index:Id",
+            "kubernetes:core/v1:Pod", "pulumi:providers:command", "pulumi-python:dynamic:Resource",
+            "aidcx:a:B",
+            "pulumi-python:dynamic/other:Ready",
+        )
+    ),
     sets("no-host-uts", utsMode="host"),
     sets("no-swarm", key="engine", what="active", swarm="active"),
+    sets("no-insecure-registry", key="engine", insecureRegistries=["127.0.0.0/8", "10.0.0.0/8"]),
+    sets("no-insecure-registry", key="engine", what="named", insecureRegistries=["registry:5000"]),
+    sets("current-storage-driver", key="engine", storageDriver="aufs"),
+    sets("no-experimental-engine", key="engine", experimental=True),
     adds("no-sshd", "command", "/usr/sbin/sshd", what="command"),
     adds("no-sshd", "entrypoints", "dropbear", what="entrypoint"),
     sets("no-sshd", healthcheck={"tests": ["CMD-SHELL", "pidof sshd"]}),
@@ -201,7 +437,30 @@ VIOLATIONS = (
     builds("no-sshd", 'CMD ["/usr/sbin/sshd","-D"]'),
     Violation("image-user", "no-USER", "build-file", _no_build_user),
     Violation("image-user", "new-stage", "build-file", _new_stage),
-    *(builds("image-user", f"USER {user}") for user in ("root", "0", "0:10001", "server", "00")),
+    *(
+        builds("image-user", f"USER {user}")
+        for user in ("root", "0", "0:10001", "server", "00", "10001:0", "10001:docker", "4294967296", "$USER")
+    ),
+    builds("image-user", "ONBUILD RUN true\nUSER 0"),
+    *(
+        builds("plain-build-file", line)
+        for line in ("RUN cat <<EOF",
+        "COPY <<E /x", "RUNS x", "FROM", "RUN a \\\\", "RUN echo it's", "ONBUILD USER 1",
+                     'SHELL ["python3", "-c"]', "# escape=`", "# syntax=x/y", "RUN a\u2028b")
+    ),
+    *(
+        builds("base-allowlist", line)
+        for line in (
+            "FROM\tevil:1", "\ufeffFROM evil:1", "COPY --from=evil/uv:latest /uv /bin/uv",
+            "ADD --from=evil /x /x",
+            "COPY --chown=1 --from=evil:1 /x /x", "RUN --mount=type=bind,from=evil,target=/m true",
+            "COPY --from=$X /x /x",
+            'RUN --mount="type=bind,from=evil" true', "RUN --mount=type=bind,FROM=evil true",
+            "COPY --from=7 /x /x",
+            "RUN --security=insecure true", "RUN --network=host true", "ONBUILD COPY --from=evil:1 /x /x",
+            "FROM debian:trixie-slim@sha256:0", "FROM $BASE", "FROM @sha256:" + "0" * 64,
+        )
+    ),
     *(
         builds("base-allowlist", f"FROM {base}")
         for base in ("debian", "debian:latest", "evil/debian:trixie-slim", "--platform=amd64 alpine AS build")
@@ -211,7 +470,20 @@ VIOLATIONS = (
     rebuilds("update-with-install", "apt-get update", "true"),
     builds("update-with-install", "RUN apt-get update"),
     builds("update-with-install", "RUN --mount=type=cache,target=/x apt-get -q update"),
+    *(
+        builds("minimal-packages", f"RUN {run}")
+        for run in (
+            "env DEBIAN_FRONTEND=x apt-get install x", "/usr/bin/apt-get install x",
+            'sh -c "apt-get install x"',
+            "apt-get install --no-install-recommends x # rm -rf /var/lib/apt/lists", "apt -y install x",
+            "dpkg -i x.deb", '["apt-get", "install", "x"]', "(apt-get install x)", "apt-get dist-upgrade",
+            "apt-get install --no-install-recommends --install-recommends x && rm -rf /var/lib/apt/lists/*",
+        )
+    ),
     builds("copy-not-add", "ADD archive.tar /"),
+    builds("copy-not-add", "ADD\thttps://x /"),
+    builds("copy-not-add", "add x /"),
+    builds("copy-not-add", "ONBUILD ADD x /"),
     *(
         builds("no-build-secret", line)
         for line in (
@@ -222,6 +494,17 @@ VIOLATIONS = (
             "COPY server.key /etc/aidc/",
             "COPY --chown=0 .env id_ed25519 /",
             "RUN git clone https://user:hunter2@host/x",
+            "ENV MYSQL_PWD=hunter2", "ENV SMTP_PASS=hunter2", "ENV REDISCLI_AUTH=hunter2",
+            "ENV GITHUB_PAT=ghp_hunter2",
+            "ENV X=ghp_hunter2", "ENV A='b c' DB_PASS=hunter2", "LABEL password=hunter2",
+            "ONBUILD ENV TOKEN=hunter2",
+            'COPY ["server.key", "/"]', "COPY .aws/credentials /", "COPY .docker/config.json /",
+            "COPY .env.production /",
+            "COPY a/.ssh/ /", "COPY --chown=1 .kube/config /", "RUN login --password=hunter2",
+            "RUN TOKEN=hunter2 get",
+            'RUN ["login", "--pass", "hunter2"]', "RUN export API_KEY=hunter2",
+            "CMD serve --requirepass hunter2",
+            "RUN curl -H 'Authorization: Bearer hunter2hunter2'",
         )
     ),
     rebuilds("verified-packages", "--require-hashes ", ""),
@@ -230,6 +513,8 @@ VIOLATIONS = (
         for line in (
             "RUN uv pip install ray",
             "RUN CI=1 /opt/venv/bin/pip install --upgrade pip",
+            *(f"RUN {run}" for run in UNCHECKED),
+            "ONBUILD RUN pip install x",
             "RUN curl -fsSLO host/x && tar -xf x",
             "RUN apt-get update && apt-get install --allow-unauthenticated x",
         )
@@ -247,8 +532,14 @@ VIOLATIONS = (
     removes("memory-limit", "memorySwap"),
     sets("memory-limit", what="unlimited-swap", memorySwap=-1.0),
     removes("cpu-limit", "cpus"),
-    removes("process-limit", "ulimits"),
-    sets("process-limit", what="unlimited", ulimits=[{"name": "nproc", "hard": -1.0}]),
+    Violation("process-limit", "no-limit", "vault", lambda plant: plant.props.pop("vault-limit")),
+    *(
+        Violation("process-limit", f"{number}", "vault", partial(_limited, number))
+        for number in (0.0, -1.0, 4194304.0)
+    ),
+    adds("process-limit", "ulimits", {"name": "nproc", "hard": 512.0}, what="nproc"),
+    removes("file-limit", "ulimits"),
+    sets("file-limit", what="unlimited", ulimits=[{"name": "nofile", "hard": -1.0}]),
     *(sets("restart-bounded", what=word, restart=word) for word in ("always", "unless-stopped", "no")),
     removes("restart-bounded", "maxRetryCount"),
     sets("restart-bounded", key="setup", what="job", restart="always"),
@@ -257,7 +548,8 @@ VIOLATIONS = (
     sets("healthcheck", what="empty", healthcheck={"tests": ["CMD"]}),
     removes("graceful-stop", "destroyGraceSeconds"),
     removes("log-cap", "logOpts"),
-    sets("log-cap", what="unlimited", logOpts={"max-size": "-1"}),
+    *(sets("log-cap",
+    what=size, logOpts={"max-size": size}) for size in ("-1", "0", "0m", "10x", "m", "ten")),
     *(
         sets("image-pinned", what=image, image=image)
         for image in ("aidc-vault", "aidc-vault:1.2", "aidc-vault:latest", "host:5000/aidc-vault")
@@ -283,8 +575,21 @@ VIOLATIONS = (
             "AWS_SECRET_ACCESS_KEY=hunter2",
             "RESTIC_REPOSITORY=rest:https://user:hunter2@vault:8000/",
             "CERT=-----BEGIN EC PRIVATE KEY-----hunter2",
+            "MYSQL_PWD=hunter2", "SMTP_PASS=hunter2", "REDISCLI_AUTH=hunter2", "GITHUB_PAT=ghp_hunter2",
+            "X=ghp_hunter2",
+            "dbPassword=hunter2", "PASSWORD_FILE=hunter2", "PASSWORD_MODE=hunter2", "SSHPASS=hunter2",
         )
     ),
+    *(
+        sets("no-secret-env", what=" ".join(command), command=command)
+        for command in (
+            ["--requirepass", "hunter2"], ["--pass=hunter2"], ["sh", "-c", "serve --password=hunter2"],
+            ["sh", "-c", "PASSWORD=hunter2 serve"], ["-e", "TOKEN=hunter2"],
+            ["--header", "Authorization: Bearer hunter2"],
+        )
+    ),
+    adds("no-secret-env", "labels", {"label": "db.password", "value": "hunter2"}, what="label"),
+    sets("no-secret-env", what="log-option", logOpts={"max-size": "1m", "splunk-token": "hunter2"}),
     adds("no-secret-env", "command", "--password=hunter2", what="command"),
     adds("no-secret-env", "command", "--secret-key", what="command-two-words"),
     adds("no-secret-env", "entrypoints", "https://user:hunter2@vault", what="entrypoint"),
@@ -294,7 +599,11 @@ VIOLATIONS = (
     sets("secret-file-mode", "backup-seed", "default", uploads=[{"file": "/files/key"}]),
     *(
         sets("publish-explicit-ip", key="balancer", what=ip or "empty", ports=[{**PORT, "ip": ip}])
-        for ip in ("", "0.0.0.0", "::")
+        for ip in (
+            "", "0.0.0.0", "::", "::0", "0:0:0:0:0:0:0:0", "[::]", "0000::", "::%lo", "::ffff:0.0.0.0",
+            "::0.0.0.0", "0",
+            "*", "localhost", "224.0.0.1", "255.255.255.255",
+        )
     ),
     sets("publish-explicit-ip", key="balancer", publishAllPorts=True),
     sets("publish-edge-only", ports=[PORT]),
@@ -315,6 +624,13 @@ VIOLATIONS = (
     Violation("ipv4-only", "address", "vault", _ipv6_address),
     removes("fixed-subnet", "ipamConfigs", "backup-network"),
     sets("fixed-subnet", key="backup-network", what="public", ipamConfigs=[{"subnet": "8.8.8.0/24"}]),
+    *(
+        sets("fixed-subnet", key="backup-network", what=subnet, ipamConfigs=[{"subnet": subnet}])
+        for subnet in (
+            "127.0.0.0/20", "169.254.0.0/16", "0.0.0.0/8", "240.0.0.0/4", "255.255.240.0/20", "198.18.0.0/15",
+            "192.0.2.0/24", "224.0.0.0/8", "fd00::/64", "10.0.0.1/23", "10.0.0.0/7", "0.0.0.0/0", "",
+        )
+    ),
     removes("fixed-bridge", "options", "backup-network"),
     sets("fixed-bridge", "backup-network", driver="macvlan"),
     without("encryption-at-rest", "store", "envs", "MINIO_KMS_AUTO_ENCRYPTION=on"),
@@ -324,11 +640,38 @@ VIOLATIONS = (
         without("vault-append-only", "vault", "command", flag)
         for flag in ("--append-only", "--private-repos", "--htpasswd-file", "--tls")
     ),
+    *(
+        adds("vault-append-only", "command", word)
+        for word in ("--append-only=false",
+        "--append-only=0", "--tls=F", "--private-repos=False", "--no-auth",
+                     "--no-auth=true", "-no-auth", "--htpasswd-file=")
+    ),
+    *(
+        sets("vault-append-only", what=" ".join(words), command=["follow", "x", "--", "vault-server", *words])
+        for words in (
+            ["--append-only=false", "--private-repos", "--htpasswd-file", "x", "--tls=false"],
+            ["--private-repos", "--htpasswd-file", "x", "--tls", "--", "--append-only"],
+            ["--private-repos", "--htpasswd-file", "x", "--tls", "--log", "--append-only"],
+            ["--append-only", "--private-repos", "--tls", "--htpasswd-file"],
+        )
+    ),
+    sets("object-store-tls", key="store", what="no-value", command=["minio", "server", "--certs-dir="]),
+    adds("encryption-at-rest", "envs", "MINIO_KMS_AUTO_ENCRYPTION=off", "store", "twice"),
+    adds("ray-token", "envs", "RAY_AUTH_MODE=disabled", "head", "twice"),
     without("ray-token", "head", "envs", "RAY_AUTH_MODE=token"),
     without("ray-token", "node", "envs", "RAY_AUTH_TOKEN_PATH=/etc/aidc/ray-token"),
     Violation("fixed-address", "any", "vault", _any_address),
     sets("fixed-address", what="by-mode", networkMode="aidc-test-edge"),
     removes("no-forwarding", "sysctls"),
+    *(
+        sets("no-forwarding", what=f"{name}-{value}", sysctls={"net.ipv4.ip_forward": "0", name: value})
+        for name, value in (
+            ("net.ipv4.ip_forward", "1"), ("net.ipv4/ip_forward", "1"), ("net.ipv4.conf.all.forwarding", "1"),
+            ("net.ipv4.conf.default.forwarding", "1"), ("net.ipv4/conf/eth0/forwarding", "1"),
+            ("net.ipv4.ip_forward", "2"),
+            ("net.ipv6.conf.all.forwarding", "1"), ("net.ipv4.conf.all.mc_forwarding", "1"),
+        )
+    ),
     joins("segment-membership", "vault", "aidc-test-storage"),
     joins("segment-membership", "backup", "foreign"),
     sets("segment-membership", what="by-mode", networkMode="aidc-test-edge"),
@@ -369,6 +712,20 @@ def test_the_rule_finds(violation: Violation, plant: Any) -> None:
         assert fault.resource in message
         assert rule.remediation in message
         assert "hunter2" not in message, "a message must not hold a secret"
+
+
+@pytest.mark.parametrize(("rule", "key", "props"), CLEAN_PROPS, ids=str)
+def test_the_rule_raises_no_false_alarm(rule: str, key: str, props: Props, plant: Any) -> None:
+    plant[key].update(props)
+    assert [fault for fault, clean in faults(BY_NAME[rule], plant.stack()) if not clean] == []
+
+
+@pytest.mark.parametrize("line", [*(f"RUN {run}" for run in CLEAN_RUNS), *CLEAN_LINES])
+def test_a_good_line_of_a_build_file_breaks_no_rule(line: str, plant: Any) -> None:
+    plant.build(line)
+    stack = Stack((plant.resource("build-file"),))
+    rules = (rule for rule in RULES if isinstance(rule, ResourceRule))
+    assert [(r.name, fault.text) for r in rules for fault, clean in faults(r, stack) if not clean] == []
 
 
 def test_every_rule_has_a_violating_fixture() -> None:

@@ -106,6 +106,20 @@ def test_mistakes_of_both_files_are_told_together(root: Path) -> None:
     assert str(caught.value).startswith("2 mistakes in the settings of the policies; nothing was checked\n")
 
 
+def test_blanks_around_a_waivers_texts_mean_nothing(root: Path) -> None:
+    """They pass the check of names, and a waiver with them must not be one that waives nothing."""
+    reason, owner = "Needed while the test is running.", "platform-security"
+    (root / "policies" / "waivers.yaml").write_text(
+        f'- {{resource: " aidc-{{stack}}-vault", rule: "no-privileged\\t", reason: "{reason} ",'
+        f" owner: {owner},"
+        " expires: 2099-01-31}\n",
+        encoding="utf-8",
+    )
+    (waiver,) = settings.load("dev", NAMES, root).waivers
+    assert (waiver.resource, waiver.rule, waiver.reason) == ("aidc-{stack}-vault", "no-privileged", reason)
+    assert waiver.covers("dev", "no-privileged", "aidc-dev-vault", "privileged is set")
+
+
 @pytest.mark.parametrize("file", ["waivers.yaml", "levels.yaml"])
 def test_a_missing_file_is_a_mistake(file: str, root: Path) -> None:
     """Without its levels a stack would be judged by others, in silence."""

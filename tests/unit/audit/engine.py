@@ -119,6 +119,9 @@ class Api:
     def __init__(self, plan: Sequence[Resource]) -> None:
         found = [r for r in plan if r.kind == "container"]
         self.containers_ = [container(r, i) for i, r in enumerate(found)]
+        limits = {r.text("container"): int(r.number("processes")) for r in plan if r.kind == "limit"}
+        for made in self.containers_:
+            made["HostConfig"]["PidsLimit"] = limits.get(made["Name"].lstrip("/"))
         self.networks_ = [network(r) for r in plan if r.kind == "network"]
         self.volumes_ = [volume(r) for r in plan if r.kind == "volume"]
         self.uploads = {r.name: list(r.each("uploads")) for r in found if r.is_seed}

@@ -34,11 +34,11 @@ def api(plans: tuple[tuple[Resource, ...], tuple[Resource, ...]]) -> Api:
 
 
 def context(plans: tuple[tuple[Resource, ...], tuple[Resource, ...]], api: Api, root: Path) -> Context:
-    types = {"container": "container:Container", "network": "network:Network", "volume": "volume:Volume"}
+    kinds = ("container", "network", "volume", "limit")
     resources = [
-        {"type": f"docker:index/{types[r.kind]}", "urn": f"urn::{r.name}", "inputs": dict(r.props)}
+        {"type": r.type, "urn": f"urn::{r.name}", "inputs": dict(r.props)}
         for r in plans[1]
-        if r.kind in types
+        if r.kind in kinds
     ]
     client = SimpleNamespace(api=api)
     return Context(
