@@ -46,9 +46,7 @@ def finish(
         if "authority" in names:
             restart_one_by_one(subject)
         if set(identities.NAMES) & set(names):
-            faults_of_sweep = proof.wait(identities.sweep, subject, SETTLED_WITHIN)
-            if faults_of_sweep:
-                raise OperationError(f"{faults_of_sweep[0]}; then run the rotation again")
+            sweep(subject)
         if BACKED_UP & set(names):
             back_up(subject)
         if "vault/repository" in names:
@@ -93,6 +91,13 @@ def restart_one_by_one(subject: Subject) -> None:
         if faults:
             raise OperationError(f"{node.name}: {faults[node.container]}; then run the rotation again")
         say(f"  {node.name} restarted")
+
+
+def sweep(subject: Subject) -> None:
+    """Remove what was made of S3 keys while they were being changed."""
+    faults = proof.wait(identities.sweep, subject, SETTLED_WITHIN)
+    if faults:
+        raise OperationError(f"{faults[0]}; then run the rotation again")
 
 
 def back_up(subject: Subject) -> None:

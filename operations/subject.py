@@ -27,7 +27,7 @@ class Subject:
 
     plan: Plan
     engine: Engine
-    seed: str
+    seed: str = field(repr=False)
     generations: Generations
     ca_file: str = ""
     derived: Mapping[str, Session] = field(default_factory=dict)
