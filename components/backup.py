@@ -11,7 +11,8 @@ from components.container import Health, Process, run
 from components.context import Context
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.flows import MINIO, VAULT
-from components.object_store import ALIAS, BUCKETS, Client
+from components.grants import BUCKETS
+from components.object_store import ALIAS, Client
 from components.rendering import render
 from components.volume import volume
 

@@ -90,11 +90,16 @@ def environment(service: Service) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response 503",
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(SERVE_REPLICAS[0]),
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(SERVE_REPLICAS[1]),
-        "AWS_ENDPOINT_URL_S3": f"https://object-store:{MINIO}",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
-        "AWS_CA_BUNDLE": f"{FILES_DIR}/ca.crt",
     }
+
+
+# For the nodes alone: the head has no way to the object store, and so no key of it.
+STORE = {
+    "AWS_ENDPOINT_URL_S3": f"https://object-store:{MINIO}",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
+    "AWS_CA_BUNDLE": f"{FILES_DIR}/ca.crt",
+}
 
 
 class ComputePool(pulumi.ComponentResource):
@@ -109,23 +114,19 @@ class ComputePool(pulumi.ComponentResource):
         """`s3_client` is the object store's user for training and serving."""
         super().__init__("aidc:compute:ComputePool", name, None, opts)
         self.token = context.identity.password("ray/token")
-        files = FileVolume(
-            name,
-            FileVolumeArgs(
-                context=context,
-                role="compute",
-                owner=USER,
-                files=[
-                    File(path="ray-token", content=self.token),
-                    File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
-                    File(path="ca.crt", content=context.identity.authority(), on_change="read"),
-                ],
-            ),
-            pulumi.ResourceOptions(parent=self),
-        )
-        head = self._head(context, files)
-        self.containers = [head, *self._nodes(context, files)]
+        head = self._head(context, self._files("ray-head", "ray-head", context, []))
+        keys = [
+            File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
+            File(path="ca.crt", content=context.identity.authority(), on_change="read"),
+        ]
+        self.containers = [head, *self._nodes(context, self._files(name, "compute", context, keys))]
         self.register_outputs({"containers": [c.name for c in self.containers]})
+
+    def _files(self, name: str, role: str, context: Context, more: Sequence[File]) -> FileVolume:
+        """Ray's token and `more`."""
+        token = File(path="ray-token", content=self.token)
+        args = FileVolumeArgs(context=context, role=role, owner=USER, files=[token, *more])
+        return FileVolume(name, args, pulumi.ResourceOptions(parent=self))
 
     def _head(self, context: Context, files: FileVolume) -> docker.Container:
         plan, service, size = context.plan, context.plan.service("ray-head"), context.plan.config.compute.head
@@ -168,7 +169,7 @@ class ComputePool(pulumi.ComponentResource):
                     memory=node.memory,
                     cpus=node.cpus,
                     shm=node.shm,
-                    environment=environment(service),
+                    environment={**environment(service), **STORE},
                     files=files,
                     tmpfs=TMPFS,
                     sysctls=SYSCTLS,

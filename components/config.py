@@ -163,12 +163,32 @@ class Compute(Model):
     )
 
 
+class Bucket(Model):
+    """`quota`: how much the bucket may hold, earlier versions included; on the drives it takes twice that."""
+
+    quota: ByteSize
+
+
+class Buckets(Model):
+    """The buckets of the object store."""
+
+    datasets: Bucket = Bucket(quota=32 * 2**30)
+    checkpoints: Bucket = Bucket(quota=16 * 2**30)
+    models: Bucket = Bucket(quota=8 * 2**30)
+    results: Bucket = Bucket(quota=8 * 2**30)
+
+    def quotas(self) -> dict[str, int]:
+        """Bucket → bytes."""
+        return {name: bucket.quota for name, bucket in self}
+
+
 class ObjectStore(Model):
     """MinIO, one drive a node, one erasure set over all nodes."""
 
     nodes: Annotated[int, Field(ge=4, le=16, strict=True)] = 4
     cpus: Cpus = 1.0
     memory: ByteSize = 1 * 2**30
+    buckets: Buckets = Buckets()
 
 
 class Backup(Model):

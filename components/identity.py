@@ -22,6 +22,10 @@ class Identity:
     def password(self, name: str) -> pulumi.Output[str]:
         return self.seed.apply(lambda seed: secrets.password(seed, name, self.generations.of(name)))
 
+    def access_key(self, name: str) -> pulumi.Output[str]:
+        """The id that goes with the password `name`, new whenever that is."""
+        return self.seed.apply(lambda seed: secrets.access_key(seed, name, self.generations.of(name)))
+
     def password_before(self, name: str) -> pulumi.Output[str]:
         """The one before the newest rotation; without any, the same as now."""
         return self.seed.apply(lambda seed: secrets.password(seed, name, self.generations.before(name)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass
 
 import pulumi
@@ -11,55 +10,44 @@ import pulumi_docker as docker
 
 from components.container import Health, Process, run
 from components.context import Context
-from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
+from components.files import FILES_DIR, Change, File, FileVolume, FileVolumeArgs, key_pair
 from components.flows import MINIO
+from components.grants import BUCKETS, GRANTS, policy
+from components.identity import Identity
 from components.plan import Service
 from components.volume import volume
 
 USER = "10020"
 MIB = 2**20
 ALIAS = "object-store"
-BUCKETS = ("datasets", "checkpoints", "models", "results")
-_READ = ("s3:GetObject", "s3:GetBucketLocation", "s3:ListBucket", "s3:GetObjectVersion")
-_WRITE = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-# User → (buckets it may read, buckets it may write).
-GRANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "compute": (BUCKETS, BUCKETS),
-    "client": (BUCKETS, ("datasets", "results")),
-    "backup": (BUCKETS, ()),
-}
 
 
 @dataclass(frozen=True)
 class Client:
-    """An S3 user's name and secret key."""
+    """An S3 identity's access key id and secret key: both are secrets."""
 
-    access_key: str
+    access_key: pulumi.Output[str]
     secret_key: pulumi.Output[str]
 
     def credentials_file(self) -> pulumi.Output[str]:
         """The AWS tools' shared credentials file."""
-        return self.secret_key.apply(
-            lambda key: f"[default]\naws_access_key_id = {self.access_key}\naws_secret_access_key = {key}\n"
+        return pulumi.Output.format(
+            "[default]\naws_access_key_id = {0}\naws_secret_access_key = {1}\n",
+            self.access_key,
+            self.secret_key,
         )
 
 
-def policy(user: str) -> str:
-    """The S3 policy of `user` as JSON: the actions it needs on the buckets it needs, and nothing else."""
-    readable, writable = GRANTS[user]
-
-    def statement(actions: tuple[str, ...], buckets: tuple[str, ...]) -> dict[str, object]:
-        resources = [f"arn:aws:s3:::{bucket}{suffix}" for bucket in buckets for suffix in ("", "/*")]
-        return {"Effect": "Allow", "Action": list(actions), "Resource": resources}
-
-    statements = [statement(_READ, readable)]
-    if writable:
-        statements.append(statement(_WRITE, writable))
-    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=1)
+def root(identity: Identity, on_change: Change) -> list[File]:
+    """The id and the password of the store's root."""
+    return [
+        File(path="root-user", content=identity.access_key("s3/root"), on_change=on_change),
+        File(path="root-password", content=identity.password("s3/root"), on_change=on_change),
+    ]
 
 
 class ObjectStore(pulumi.ComponentResource):
-    """The nodes and the job that makes buckets, users and policies. Data volumes survive a destroy."""
+    """The nodes and the job that makes buckets, policies and users. Data volumes survive a destroy."""
 
     nodes: list[docker.Container]
     setup: docker.Container
@@ -67,7 +55,10 @@ class ObjectStore(pulumi.ComponentResource):
 
     def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:object_store:ObjectStore", name, None, opts)
-        self.clients = {user: Client(user, context.identity.password(f"s3/{user}")) for user in GRANTS}
+        self.clients = {
+            user: Client(context.identity.access_key(f"s3/{user}"), context.identity.password(f"s3/{user}"))
+            for user in GRANTS
+        }
         self.nodes = self._nodes(name, context)
         self.setup = self._setup(context)
         self.register_outputs({"nodes": [n.name for n in self.nodes]})
@@ -94,9 +85,8 @@ class ObjectStore(pulumi.ComponentResource):
                     ),
                     # Read at start only; it holds the next authority too (operations/rotation.py).
                     File(path="certs/CAs/ca.crt", content=identity.authority(), on_change="read"),
-                    File(path="root-user", content="root"),
                     # All nodes at once: those with another root password are strangers to each other.
-                    File(path="root-password", content=identity.password("s3/root"), on_change="restart"),
+                    *root(identity, on_change="restart"),
                     File(path="encryption-key", content=pulumi.Output.concat("aidc:", master)),
                 ],
             ),
@@ -138,7 +128,12 @@ class ObjectStore(pulumi.ComponentResource):
     def _setup(self, context: Context) -> docker.Container:
         plan, identity = context.plan, context.identity
         service = plan.service("object-store-setup")
-        users = [File(path=f"users/{u}", content=client.secret_key) for u, client in self.clients.items()]
+        users = [
+            File(path=f"users/{user}/{part}", content=content)
+            for user, client in self.clients.items()
+            for part, content in (("id", client.access_key), ("key", client.secret_key))
+        ]
+        quotas = plan.config.object_store.buckets.quotas()
         files = FileVolume(
             service.name,
             FileVolumeArgs(
@@ -146,9 +141,10 @@ class ObjectStore(pulumi.ComponentResource):
                 role=service.role,
                 owner=USER,
                 files=[
-                    File(path="ca.crt", content=identity.authority()),
-                    File(path="root-password", content=identity.password("s3/root")),
+                    File(path="certs/CAs/ca.crt", content=identity.authority()),
+                    *root(identity, on_change="replace"),
                     File(path="buckets", content="\n".join(BUCKETS) + "\n"),
+                    File(path="quotas", content="".join(f"{name} {size}\n" for name, size in quotas.items())),
                     *users,
                     *(File(path=f"policies/{user}.json", content=policy(user)) for user in GRANTS),
                 ],

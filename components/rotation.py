@@ -34,11 +34,11 @@ ROTATABLE: Mapping[str, Rotatable] = {
     ),
     "inference/token": Rotatable("clients outside need the new token at once"),
     "s3/root": Rotatable("object store nodes restart together: S3 answers 503 for up to half a minute"),
-    "s3/client": Rotatable("clients outside need the new key at once"),
+    "s3/client": Rotatable("clients outside need the new id and key at once"),
     "s3/backup": Rotatable("nothing; a backup that runs meanwhile fails and is made again"),
     "vault/writer": Rotatable("nothing; a backup that runs meanwhile fails and is made again"),
     "vault/repository": Rotatable("nothing; a second key opens the repository, then the first is revoked"),
-    "s3/compute": Rotatable("jobs that run keep the old key and fail when they next use S3", ends_jobs=True),
+    "s3/compute": Rotatable("jobs that run keep the old id and fail when they next use S3", ends_jobs=True),
     "ray/token": Rotatable("head and nodes are replaced: jobs and served models end", ends_jobs=True),
 }
 # Name → why it stays, and what to do instead.

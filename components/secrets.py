@@ -35,11 +35,27 @@ def derive(seed: str, name: str, length: int = 32, generation: int = 1) -> bytes
 
 # 240 bits: the longest secret key that MinIO takes.
 PASSWORD_BYTES = 30
+# What follows a password's name in that of its access key id.
+ACCESS_KEY = "/access-key"
 
 
 def password(seed: str, name: str, generation: int = 1) -> str:
     """40 URL-safe characters."""
     return base64.urlsafe_b64encode(derive(seed, name, PASSWORD_BYTES, generation)).decode()
+
+
+# Each of these for five bits: 32 divides 256, so that no character is likelier than another.
+ACCESS_KEY_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+ACCESS_KEY_LENGTH = 20
+
+
+def access_key(seed: str, name: str, generation: int = 1) -> str:
+    """The access key id that belongs to the password `name`: 20 upper-case letters and digits, 100 bits.
+
+    As secret as the password: the object store believes who knows one more than it should.
+    """
+    raw = derive(seed, f"{name}{ACCESS_KEY}", ACCESS_KEY_LENGTH, generation)
+    return "".join(ACCESS_KEY_ALPHABET[byte % len(ACCESS_KEY_ALPHABET)] for byte in raw)
 
 
 def bcrypt_entry(seed: str, user: str, secret: str) -> str:

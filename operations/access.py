@@ -14,6 +14,20 @@ from operations.process import say
 from operations.pulumi_cli import Pulumi
 from operations.stack_file import ROOT
 
+RCLONE = """\
+# S3 with rclone, after that: it stops at AWS_CA_BUNDLE, would make each bucket anew, and takes uploads for
+# damaged unless it knows that objects are encrypted, so that an ETag is no MD5 sum
+unset AWS_CA_BUNDLE
+export RCLONE_CONFIG_AIDC_TYPE=s3 RCLONE_CONFIG_AIDC_PROVIDER=Minio RCLONE_CONFIG_AIDC_ENV_AUTH=true
+export RCLONE_CONFIG_AIDC_ENDPOINT={url} RCLONE_CA_CERT={certificate}
+export RCLONE_CONFIG_AIDC_NO_CHECK_BUCKET=true RCLONE_CONFIG_AIDC_SERVER_SIDE_ENCRYPTION=aws:kms
+rclone lsf aidc:results"""
+# Turns the outputs into what curl or the shell reads: no secret is ever an argument of a program.
+PICK = "python -c 'import json, sys; d = json.load(sys.stdin); print({})'"
+BEARER = """"header = \\"Authorization: Bearer " + d["{}"] + "\\"\""""
+PAIR = """"user = \\"{access_key}:{secret_key}\\"".format(**d["s3"])"""
+EXPORTS = """"export AWS_ACCESS_KEY_ID={access_key} AWS_SECRET_ACCESS_KEY={secret_key}".format(**d["s3"])"""
+
 
 def main(stack: str, out: Path | None = None) -> int:
     """Write `<out>/ca.pem`, by default in out/<stack>, and print one example for each endpoint."""
@@ -33,29 +47,29 @@ def main(stack: str, out: Path | None = None) -> int:
 
 def examples(stack: str, endpoints: dict[str, str | None], certificate: str) -> str:
     """Commands for a shell that `eval "$(make -s env)"` has prepared."""
-    value = (
-        f"pulumi stack output access --show-secrets --json --stack {stack} | "
-        "python -c 'import json, sys; d = json.load(sys.stdin); print({})'"
-    )
+    outputs = f"pulumi stack output access --show-secrets --json --stack {stack} |"
+    curl = f"curl --silent --show-error --config - --cacert {certificate}"
     parts = []
     if url := endpoints.get("ray"):
-        token = value.format('d["ray_token"]')
-        parts.append(
-            f"# Ray: jobs and dashboard\nTOKEN=$({token})\n"
-            f'curl --cacert {certificate} -H "Authorization: Bearer $TOKEN" {url}/api/version'
-        )
+        lines = PICK.format(BEARER.format("ray_token"))
+        parts.append(f"# Ray: jobs and dashboard\n{outputs}\n  {lines} |\n  {curl} {url}/api/version")
     if url := endpoints.get("s3"):
-        keys = value.format('"{access_key}:{secret_key}".format(**d["s3"])')
         parts.append(
-            f"# S3: list the bucket `results`\nKEYS=$({keys})\n"
-            f'curl --cacert {certificate} --user "$KEYS" --aws-sigv4 aws:amz:us-east-1:s3 '
-            f'"{url}/results?list-type=2"'
+            f"# S3: list the bucket `results`\n{outputs}\n  {PICK.format(PAIR)} |\n"
+            f'  {curl} --aws-sigv4 aws:amz:us-east-1:s3 "{url}/results?list-type=2"'
         )
+        parts.append(
+            "# S3 with awscli, boto3, s3fs: what they read from the environment\n"
+            f'eval "$({outputs} {PICK.format(EXPORTS)})"\n'
+            f"export AWS_ENDPOINT_URL_S3={url} AWS_CA_BUNDLE={certificate}\n"
+            "export AWS_DEFAULT_REGION=us-east-1\n"
+            "aws s3 ls s3://results/"
+        )
+        parts.append(RCLONE.format(url=url, certificate=certificate))
     if url := endpoints.get("inference"):
-        token = value.format('d["inference_token"]')
+        lines = PICK.format(BEARER.format("inference_token"))
         parts.append(
             "# Inference: answers once a model is served (make bench serves some)\n"
-            f"TOKEN=$({token})\n"
-            f'curl --cacert {certificate} -H "Authorization: Bearer $TOKEN" {url}/v1/models'
+            f"{outputs}\n  {lines} |\n  {curl} {url}/v1/models"
         )
     return "\n\n".join(parts)

@@ -10,57 +10,26 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from components import pki, secrets
+from components import pki
 from components.backup import WRITER
 from components.files import FILES_DIR
 from components.flows import MINIO, VAULT
-from components.load_balancer import endpoints
-from components.plan import Plan
-from components.rotation import Generations
-from operations.engine import Engine
+from operations import identities
+from operations.subject import Subject
 
-REFUSED = ("SignatureDoesNotMatch", "InvalidAccessKeyId")
-# Known, but not allowed to list buckets: the key itself was taken.
-KNOWN = ("", "AccessDenied")
 TIMEOUT = 5.0
 # Only the old password, which nobody takes any more, is ever passed in this way.
 ASK_VAULT = (
     'printf \'user = "%s"\\n\' "$OLD" | curl --config - --silent --output /dev/null --max-time 5 '
     f"--write-out '%{{http_code}}' --cacert {FILES_DIR}/ca.crt https://127.0.0.1:{VAULT}/{WRITER}/config"
 )
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A stack that is up. `ca_file` holds the certificates to trust."""
-
-    plan: Plan
-    engine: Engine
-    seed: str
-    generations: Generations
-    ca_file: str
-
-    def value(self, name: str) -> str:
-        return secrets.password(self.seed, name, self.generations.of(name))
-
-    def old(self, name: str) -> str:
-        return secrets.password(self.seed, name, self.generations.before(name))
-
-    def endpoint(self, name: str) -> str:
-        return str(endpoints(self.plan)[name])
-
-    def container(self, service: str) -> str:
-        return self.plan.service(service).container
 
 
 def certificates(subject: Subject) -> Iterator[str]:
@@ -106,38 +75,6 @@ def _other(subject: Subject, service: str, where: str, pem: str) -> Iterator[str
         yield f"{where} still shows the old certificate"
     elif issuer != pki.authority_name(subject.plan.stack, generations.of("authority")):
         yield f"{where} still shows a certificate of the old authority"
-
-
-def s3_user(subject: Subject, name: str) -> Iterator[str]:
-    """The user's new key is taken through the load balancer, the old one is not."""
-    user, url = name.partition("/")[2], subject.endpoint("s3")
-    if (said := _s3_says(url, subject.ca_file, user, subject.value(name))) not in KNOWN:
-        yield f"the new key is not taken: {said}"
-    if (said := _s3_says(url, subject.ca_file, user, subject.old(name))) not in REFUSED:
-        yield f"the old key is not refused: {said or 'it lists buckets'}"
-
-
-def _s3_says(url: str, ca_file: str, user: str, key: str) -> str:
-    """The error code of listing buckets, or empty."""
-    settings = Config(
-        s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=10, connect_timeout=5
-    )
-    client = boto3.client(
-        "s3",
-        endpoint_url=url,
-        aws_access_key_id=user,
-        aws_secret_access_key=key,
-        region_name="us-east-1",
-        verify=ca_file,
-        config=settings,
-    )
-    try:
-        client.list_buckets()
-    except ClientError as error:
-        return str(error.response["Error"]["Code"])
-    except BotoCoreError as error:
-        return type(error).__name__
-    return ""
 
 
 def vault_writer(subject: Subject) -> Iterator[str]:
@@ -201,10 +138,7 @@ CHECKS: Mapping[str, Callable[[Subject], Iterator[str]]] = {
     "certificates": certificates,
     "authority": certificates,
     "inference/token": inference_token,
-    "s3/root": lambda subject: s3_user(subject, "s3/root"),
-    "s3/client": lambda subject: s3_user(subject, "s3/client"),
-    "s3/backup": lambda subject: s3_user(subject, "s3/backup"),
-    "s3/compute": lambda subject: s3_user(subject, "s3/compute"),
+    **{name: partial(identities.proof, name=name) for name in identities.NAMES},
     "vault/writer": vault_writer,
     "vault/repository": vault_repository,
     "ray/token": ray_token,

@@ -21,7 +21,7 @@ from policies.mutations import figures
 from policies.page import page
 
 DOCS = Path(__file__).parent.parent / "docs"
-SIZES = ("memory", "shm")
+SIZES = ("memory", "shm", "quota")
 
 
 def configuration() -> str:
@@ -34,20 +34,21 @@ def configuration() -> str:
     )
 
 
-def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
+def _sections(model: type[BaseModel], path: str, given: BaseModel | None = None) -> Iterator[str]:
+    """`given` holds what a key is by default here, where its model has no default of its own."""
     yield f"\n## `{path}`\n\n{(model.__doc__ or '').strip()}\n"
     leaves = {k: f for k, f in model.model_fields.items() if _model(f.annotation) is None}
     if leaves:
         yield "| key | type | default |\n|---|---|---|"
-        yield from (
-            f"| `{key}` | {'size' if key in SIZES else _type(f)} | {_default(key, f)} |"
-            for key, f in leaves.items()
-        )
+        for key, field in leaves.items():
+            kind = "size" if key in SIZES else _type(field)
+            yield f"| `{key}` | {kind} | {_default(key, field, getattr(given, key, None))} |"
     for key, field in model.model_fields.items():
         nested = _model(field.annotation)
         if nested is not None:
             many = "[]" if get_origin(field.annotation) is tuple else ""
-            yield from _sections(nested, f"{path}.{key}{many}")
+            default = field.default if isinstance(field.default, BaseModel) else None
+            yield from _sections(nested, f"{path}.{key}{many}", default)
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:
@@ -87,10 +88,10 @@ def _name(annotation: Any) -> str:
     return str(names.get(annotation.__name__, annotation.__name__))
 
 
-def _default(key: str, field: FieldInfo) -> str:
-    if field.is_required():
+def _default(key: str, field: FieldInfo, given: Any = None) -> str:
+    if field.is_required() and given is None:
         return "required"
-    value = field.default
+    value = given if field.is_required() else field.default
     if key in SIZES:
         unit = max((u for u in UNITS if value % UNITS[u] == 0), key=lambda u: UNITS[u])
         return f"`{value // UNITS[unit]}{unit}`"

@@ -19,13 +19,14 @@ from components import rotation
 from components.config import Issue
 from components.plan import make_plan
 from components.rotation import ROTATABLE
-from operations import preflight, up
+from operations import identities, preflight, up
 from operations.engine import Engine
-from operations.errors import RefusedError, refusal
+from operations.errors import OperationError, RefusedError, refusal
 from operations.process import say
 from operations.pulumi_cli import Pulumi
 from operations.rotation import BACKED_UP
 from operations.stack_file import ROTATING, StackFile, layout_kept, read
+from operations.subject import Session, Subject
 
 DATED = frozenset({"certificates", "authority"})
 
@@ -45,8 +46,12 @@ def main(stack: str, *, what: str, yes: bool) -> int:
     confirm([name for name in new if ROTATABLE[name].ends_jobs], yes)
     if BACKED_UP & set(new):
         wait_for_backup(report.engine, make_plan(stack, report.config).service("backup").container)
+    subject = Subject(
+        make_plan(stack, report.config), report.engine, pulumi.seed(), report.file.generations()
+    )
+    derived = derive(subject, new)
     begin(pulumi, report.file, new, datetime.now(UTC).date())
-    return up.main(stack)
+    return up.main(stack, derived)
 
 
 def chosen(what: str) -> tuple[list[str], list[Issue]]:
@@ -92,6 +97,18 @@ def confirm(costly: Sequence[str], yes: bool) -> None:
 def wait_for_backup(engine: Engine, container: str) -> None:
     """A backup that runs now comes to its end first."""
     engine.output(container, ["flock", "/tmp/lock", "true"])
+
+
+def derive(subject: Subject, new: Sequence[str]) -> Mapping[str, Session]:
+    """A session made with each S3 key that is going to be old, to be tried when it is.
+
+    What others had made is removed first: accounts of root's drop out of every list when its id changes.
+    """
+    names = [name for name in new if name in identities.NAMES]
+    faults = list(identities.sweep(subject)) if names else []
+    if faults:
+        raise OperationError(f"{faults[0]}\n    fix: make up STACK={subject.plan.stack}; nothing was rotated")
+    return {name: identities.session(subject, name) for name in names}
 
 
 def begin(pulumi: Pulumi, file: StackFile, new: Sequence[str], today: date) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.table import Table
 
@@ -16,30 +16,37 @@ from components.files import FILES_DIR
 from components.flows import MINIO
 from components.health import wait
 from components.plan import Plan
-from operations import proof
+from operations import identities, proof
 from operations.engine import Engine
 from operations.errors import OperationError
 from operations.output import console
 from operations.process import say
-from operations.proof import Subject
 from operations.pulumi_cli import Pulumi
 from operations.stack_file import ROTATING, StackFile, layout_kept
+from operations.subject import Session, Subject
 
 SETTLED_WITHIN = 60
 NODE_WITHIN = 180
 BACKED_UP = frozenset({"s3/backup", "vault/writer", "vault/repository"})
 
 
-def finish(pulumi: Pulumi, engine: Engine, plan: Plan, file: StackFile) -> None:
-    """Prove every name of `file.rotating`, then take them off the file. Raises OperationError."""
+def finish(
+    pulumi: Pulumi, engine: Engine, plan: Plan, file: StackFile, derived: Mapping[str, Session]
+) -> None:
+    """Prove every name of `file.rotating`, then take them off the file. Raises OperationError.
+
+    `derived` is empty when the rotation was cut off: what it had made is gone with it.
+    """
     seed, generations = pulumi.seed(), file.generations()
     names = list(file.rotating)
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as ca:
         ca.write(pki.trusted(seed, plan.stack, generations))
         ca.flush()
-        subject = Subject(plan, engine, seed, generations, ca.name)
+        subject = Subject(plan, engine, seed, generations, ca.name, derived)
         if "authority" in names:
             restart_one_by_one(subject)
+        if set(identities.NAMES) & set(names):
+            sweep(subject)
         if BACKED_UP & set(names):
             back_up(subject)
         if "vault/repository" in names:
@@ -84,6 +91,13 @@ def restart_one_by_one(subject: Subject) -> None:
         if faults:
             raise OperationError(f"{node.name}: {faults[node.container]}; then run the rotation again")
         say(f"  {node.name} restarted")
+
+
+def sweep(subject: Subject) -> None:
+    """Remove what was made of S3 keys while they were being changed."""
+    faults = proof.wait(identities.sweep, subject, SETTLED_WITHIN)
+    if faults:
+        raise OperationError(f"{faults[0]}; then run the rotation again")
 
 
 def back_up(subject: Subject) -> None:

@@ -25,6 +25,7 @@ from operations.process import Interrupts, say
 from operations.progress import Progress
 from operations.pulumi_cli import Pulumi
 from operations.stack_file import ISSUED, SEED, StackFile, layout_kept, read
+from operations.subject import Session
 from policies.documents import SettingsError
 from policies.sources import SourceError
 
@@ -32,8 +33,8 @@ HEALTHY_WITHIN = 60
 COMMAND = ("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--policy-pack", "policies")
 
 
-def main(stack: str) -> int:
-    """Bring `stack` up. Raises OperationError; returns 0."""
+def main(stack: str, derived: Mapping[str, Session] | None = None) -> int:
+    """Bring `stack` up. Raises OperationError; returns 0. `derived` is for the proof of a rotation."""
     started = time.monotonic()
     images.refresh()
     report = preflight.examine(read(stack))
@@ -54,7 +55,7 @@ def main(stack: str) -> int:
     verify_endpoints(pulumi, plan)
     file = read(stack)
     if file.rotating:
-        rotation.finish(pulumi, report.engine, plan, file)
+        rotation.finish(pulumi, report.engine, plan, file, derived or {})
     summary(plan, time.monotonic() - started)
     return OK
 

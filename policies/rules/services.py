@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from policies.model import Resource
-from policies.rule import resource_rule
+from policies.model import Resource, Stack
+from policies.rule import Fault, resource_rule, stack_rule
 
 RAY_ROLES = frozenset({"ray-head", "compute"})
 ENCRYPTION = {"MINIO_KMS_AUTO_ENCRYPTION": "on"}
@@ -17,8 +17,14 @@ VAULT_FLAGS = {
     "--htpasswd-file": "anybody could write",
     "--tls": "passwords would cross the network in plain text",
 }
-
-
+ROOT_FILES = ("MINIO_ROOT_USER_FILE", "MINIO_ROOT_PASSWORD_FILE")
+ID_VARIABLES = frozenset({"MINIO_ROOT_USER", "MINIO_ACCESS_KEY", "AWS_ACCESS_KEY_ID"})
+# What is derived for an identity (components/secrets.py); a stack's state shows no more than a stand-in.
+ACCESS_KEY = re.compile(r"[A-Z2-7]{20}")
+ID_FILE = re.compile(r"/(root-user|users/[^/]+/id)$")
+CREDENTIALS_FILE = re.compile(r"/aws-credentials$")
+ID_LINE = re.compile(r"^aws_access_key_id = (.*)$", re.MULTILINE)
+HIDDEN = "(secret)"
 FALSE = frozenset({"0", "f", "F", "false", "False", "FALSE"})
 # Options of the two servers that take the next word as their value, whatever it looks like.
 VALUED = frozenset(
@@ -81,6 +87,51 @@ def object_store_tls(container: Resource) -> Iterator[str]:
     """Checks whether the object store is given a certificate: without one it serves plain text."""
     if container.role == "object-store" and not container.is_seed and "--certs-dir" not in _flags(container):
         yield "the command has no --certs-dir"
+
+
+@resource_rule(
+    "container",
+    severity="critical",
+    level="mandatory",
+    fix="derive the id from the seed as the key is (components/identity.py), and give it as a file",
+)
+def secret_access_key(container: Resource) -> Iterator[str]:
+    """Checks whether every S3 access key id is a secret: who knows one can write what looks unsigned."""
+    environment = dict(container.environment)
+    for name in sorted(ID_VARIABLES & set(environment)):
+        yield f"environment variable {name} holds an access key id"
+    if container.role == "object-store" and not container.is_seed:
+        for name in ROOT_FILES:
+            if not environment.get(name):
+                yield f"environment variable {name} names no file"
+    for upload in container.each("uploads"):
+        file, content = str(upload.get("file")), str(upload.get("content") or "")
+        ids = [content] if ID_FILE.search(file) else []
+        if CREDENTIALS_FILE.search(file) and content != HIDDEN:
+            ids = ID_LINE.findall(content) or [""]
+        if any(identifier != HIDDEN and not ACCESS_KEY.fullmatch(identifier) for identifier in ids):
+            yield f"file {file} holds an access key id that is not derived"
+
+
+@stack_rule(
+    severity="medium",
+    level="mandatory",
+    fix="leave the credentials and the AWS_* variables out of its files and environment",
+)
+def storage_key_scope(stack: Stack) -> Iterator[Fault]:
+    """Checks whether only who can reach the object store holds a key of it."""
+    keys = {
+        volume
+        for seed in stack.of("container")
+        if seed.is_seed and any(CREDENTIALS_FILE.search(str(u.get("file"))) for u in seed.each("uploads"))
+        for volume in seed.writable_volumes
+    }
+    for container in stack.of("container"):
+        if container.is_seed or any(network.endswith("-storage") for network in container.networks):
+            continue
+        mounted = {str(mount.get("source")) for mount in container.each("mounts")}
+        if keys & mounted or any(name.startswith("AWS_") for name, _ in container.environment):
+            yield Fault.at(container, "it is given an S3 key and is not on the storage segment")
 
 
 @resource_rule(

@@ -43,6 +43,8 @@ def values(stack: str, seed: str) -> dict[str, list[bytes]]:
             key = pki.private_key(seed, name.removeprefix("key/"), generation)
             number = key.private_numbers().private_value.to_bytes(32)
             kept += [number, *(line.encode() for line in pki.pem(key).splitlines() if len(line) == LINE)]
+        elif name.endswith(secrets.ACCESS_KEY):
+            kept.append(secrets.access_key(seed, name.removesuffix(secrets.ACCESS_KEY), generation).encode())
         elif length == secrets.PASSWORD_BYTES:
             kept.append(secrets.password(seed, name, generation).encode())
         found[f"{name} {generation}"] = kept

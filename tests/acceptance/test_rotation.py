@@ -5,6 +5,7 @@ One rotation of certificates while a client asks without a pause, then one of ev
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import ssl
@@ -24,11 +25,24 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography import x509
 
+from components.flows import MINIO
 from components.inventory import Inventory
 from components.rotation import ROTATABLE
 from tests.acceptance.conftest import ROOT, STACK, output, s3_client
 
 EVERYTHING = "all,s3/compute,ray/token"
+INSIDE = f"https://127.0.0.1:{MINIO}"
+MAKE_ACCOUNT = f"""
+set -e
+folder=$(mktemp --directory)
+trap 'rm -r "$folder"' EXIT
+mkdir -p "$folder/certs/CAs"
+cp /etc/aidc/certs/CAs/ca.crt "$folder/certs/CAs/"
+mc() {{ minio-client --config-dir "$folder" "$@"; }}
+printf '%s\\n' "$(</etc/aidc/root-user)" "$(</etc/aidc/root-password)" |
+  mc alias set store {INSIDE} >/dev/null
+mc --json admin accesskey create store "$ID"
+"""
 CONTENT = uuid.uuid4().hex.encode() * 1000
 KEY = f"rotation/{uuid.uuid4().hex}"
 
@@ -160,8 +174,38 @@ def certificates(inventory: Inventory, access: dict[str, Any], ca_file: str, sto
     return Outcome(client, before, after, replaced)
 
 
+def asked(container: str, keys: dict[str, str]) -> str:
+    """The status of listing a bucket in one node, with the header that gets past the policies' denial."""
+    variables = [part for name, value in keys.items() for part in ("--env", f"{name}={value}")]
+    command = ["docker", "exec", *variables, container, "identities", "try", INSIDE]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
 @pytest.fixture(scope="module")
-def everything(certificates: Outcome, stored: str) -> Iterator[dict[str, int]]:
+def derived(access: dict[str, Any], inventory: Inventory) -> dict[str, dict[str, str]]:
+    """What can be made of the client's key: a session by anybody who has it, an account by root alone."""
+    container, keys = inventory.by_role("object-store")[0].container, access["s3"]
+    variables = ["--env", f"ID={keys['access_key']}", "--env", f"KEY={keys['secret_key']}"]
+
+    def said(*command: str) -> str:
+        arguments = ["docker", "exec", *variables, container, *command]
+        return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+
+    names = ("ID", "KEY", "TOKEN")
+    made = json.loads(said("bash", "-c", MAKE_ACCOUNT))
+    found = {
+        "session": dict(zip(names, said("identities", "session", INSIDE).split(), strict=True)),
+        "service account": {"ID": made["accessKey"], "KEY": made["secretKey"], "TOKEN": ""},
+    }
+    # The control: the session is good for something until the rotation.
+    assert asked(container, found["session"]) == "200"
+    return found
+
+
+@pytest.fixture(scope="module")
+def everything(
+    certificates: Outcome, stored: str, derived: dict[str, dict[str, str]]
+) -> Iterator[dict[str, int]]:
     """All names at once; the generations from before."""
     before = generations()
     operations("rotate", "--what", EVERYTHING, "--yes")
@@ -205,15 +249,29 @@ Access = tuple[dict[str, Any], str]
 
 
 def test_what_was_stored_before_is_read_with_the_new_key(inventory: Inventory, new: Access) -> None:
-    client = s3_client(inventory, "client", new[0]["s3"]["secret_key"], new[1])
+    keys = new[0]["s3"]
+    client = s3_client(inventory, keys["access_key"], keys["secret_key"], new[1])
     assert client.get_object(Bucket="datasets", Key=KEY)["Body"].read() == CONTENT
 
 
-def test_the_old_key_is_refused(inventory: Inventory, old: Access, new: Access) -> None:
-    client = s3_client(inventory, "client", old[0]["s3"]["secret_key"], new[1])
+@pytest.mark.parametrize(("identifier", "key"), [("old", "old"), ("old", "new"), ("new", "old")])
+def test_the_old_id_and_the_old_key_are_refused(
+    identifier: str, key: str, inventory: Inventory, old: Access, new: Access
+) -> None:
+    keys = {"old": old[0]["s3"], "new": new[0]["s3"]}
+    client = s3_client(inventory, keys[identifier]["access_key"], keys[key]["secret_key"], new[1])
     with pytest.raises(ClientError) as caught:
         client.get_object(Bucket="datasets", Key=KEY)
-    assert caught.value.response["Error"]["Code"] == "SignatureDoesNotMatch"
+    expected = {"old": "InvalidAccessKeyId", "new": "SignatureDoesNotMatch"}[identifier]
+    assert caught.value.response["Error"]["Code"] == expected
+
+
+@pytest.mark.parametrize("kind", ["service account", "session"])
+def test_what_was_made_of_the_old_key_is_refused_by_every_node(
+    kind: str, derived: dict[str, dict[str, str]], everything: dict[str, int], inventory: Inventory
+) -> None:
+    for node in inventory.by_role("object-store"):
+        assert asked(node.container, derived[kind]) == "403", node.name
 
 
 def test_who_trusted_the_old_authority_trusts_the_new_one(

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import uuid
+import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import testinfra
+import urllib3
 from botocore.exceptions import ClientError
 
+from components.config import StackConfig
+from components.flows import MINIO
+from components.grants import BUCKETS
 from components.inventory import Inventory
+from components.object_store import ALIAS
 from tests.acceptance.conftest import s3_client
 
+FORGED_CRC32 = base64.b64encode(zlib.crc32(b"forged").to_bytes(4))
 CANARY = b"canary-" + uuid.uuid4().hex.encode() * 8
 
 
@@ -48,10 +58,55 @@ def test_client_cannot_make_buckets(s3: Any) -> None:
     assert code(caught) == "AccessDenied"
 
 
-def test_wrong_key_is_refused(inventory: Inventory, ca_file: str) -> None:
+def test_wrong_key_is_refused(inventory: Inventory, access: dict[str, Any], ca_file: str) -> None:
+    client = s3_client(inventory, access["s3"]["access_key"], "x" * 40, ca_file)
     with pytest.raises(ClientError) as caught:
-        s3_client(inventory, "client", "x" * 40, ca_file).list_objects_v2(Bucket="datasets")
+        client.list_objects_v2(Bucket="datasets")
     assert code(caught) == "SignatureDoesNotMatch"
+
+
+@pytest.mark.parametrize("name", ["root", "minioadmin", "compute", "client", "backup"])
+def test_no_constant_name_is_known(
+    name: str, inventory: Inventory, access: dict[str, Any], ca_file: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        s3_client(inventory, name, access["s3"]["secret_key"], ca_file).list_objects_v2(Bucket="datasets")
+    assert code(caught) == "InvalidAccessKeyId"
+
+
+@pytest.mark.parametrize("name", ["root", "compute", "client", "backup"])
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_nobody_writes_with_a_made_up_signature(
+    name: str, bucket: str, inventory: Inventory, ca_file: str
+) -> None:
+    """A body whose signature MinIO never checks (CVE-2026-41145): what stops it is that no id is known."""
+    body = b"6\r\nforged\r\n0\r\nx-amz-checksum-crc32:" + FORGED_CRC32 + b"\r\n\r\n"
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    query = {
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"{name}/{now[:8]}/us-east-1/s3/aws4_request",
+        "X-Amz-Date": now,
+        "X-Amz-Expires": "600",
+        "X-Amz-SignedHeaders": "host",
+        "X-Amz-Signature": "0" * 64,
+    }
+    headers = {
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "x-amz-decoded-content-length": "6",
+        "x-amz-trailer": "x-amz-checksum-crc32",
+        "content-encoding": "aws-chunked",
+        "x-amz-date": now,
+    }
+    # Asked of a node itself, so that it does not matter what the load balancer lets through.
+    node = urllib3.HTTPSConnectionPool(
+        inventory.by_role("object-store")[0].addresses["storage"],
+        MINIO,
+        ca_certs=ca_file,
+        server_hostname=ALIAS,
+        assert_hostname=ALIAS,
+    )
+    path = f"/{bucket}/acceptance/forged-{name}?{urlencode(query)}"
+    assert node.request("PUT", path, body=body, headers=headers).status == 403
 
 
 def test_anonymous_is_refused(inventory: Inventory, ca_file: str, local: Any) -> None:
@@ -72,6 +127,108 @@ def test_object_is_spread_over_all_nodes(inventory: Inventory, stored: str) -> N
     for node in inventory.by_role("object-store"):
         host = testinfra.get_host(f"docker://{node.container}")
         assert host.file(f"/data/datasets/{stored}").is_directory, node.name
+
+
+@pytest.fixture
+def versions(s3: Any) -> Iterator[tuple[str, str]]:
+    """A key of the versioned bucket `datasets`, and its first of two versions."""
+    key = f"acceptance/{uuid.uuid4().hex}"
+    first = s3.put_object(Bucket="datasets", Key=key, Body=b"1")["VersionId"]
+    s3.put_object(Bucket="datasets", Key=key, Body=b"2")
+    yield key, first
+    s3.delete_object(Bucket="datasets", Key=key)
+
+
+def test_a_version_outlives_whoever_may_delete_its_object(s3: Any, versions: tuple[str, str]) -> None:
+    key, first = versions
+    with pytest.raises(ClientError) as caught:
+        s3.delete_object(Bucket="datasets", Key=key, VersionId=first)
+    assert code(caught) == "AccessDenied"
+    several = {"Objects": [{"Key": key, "VersionId": first}]}
+    assert s3.delete_objects(Bucket="datasets", Delete=several)["Errors"][0]["Code"] == "AccessDenied"
+    s3.delete_object(Bucket="datasets", Key=key)
+    assert s3.get_object(Bucket="datasets", Key=key, VersionId=first)["Body"].read() == b"1"
+
+
+DENIED: dict[str, dict[str, Any]] = {
+    "put_bucket_versioning": {"VersioningConfiguration": {"Status": "Suspended"}},
+    "put_bucket_policy": {"Policy": "{}"},
+    "delete_bucket_policy": {},
+    "put_bucket_tagging": {"Tagging": {"TagSet": []}},
+    "put_bucket_notification_configuration": {"NotificationConfiguration": {}},
+    "put_bucket_encryption": {
+        "ServerSideEncryptionConfiguration": {
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+        }
+    },
+    "put_bucket_lifecycle_configuration": {
+        "LifecycleConfiguration": {
+            "Rules": [{"ID": "x", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}]
+        }
+    },
+    "delete_bucket": {},
+}
+
+
+@pytest.mark.parametrize("call", DENIED)
+def test_settings_of_a_bucket_are_for_root_alone(call: str, s3: Any) -> None:
+    with pytest.raises(ClientError) as caught:
+        getattr(s3, call)(Bucket="datasets", **DENIED[call])
+    assert code(caught) == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}, {"Tagging": "a=b"}],
+    ids=["key of its own", "tags"],
+)
+def test_an_object_that_others_could_not_read_is_refused(extra: dict[str, Any], s3: Any) -> None:
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket="datasets", Key="acceptance/odd", Body=b"1", **extra)
+    assert code(caught) == "AccessDenied"
+
+
+def test_more_than_the_quota_is_refused(s3: Any, quota: int) -> None:
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket="results", Key="acceptance/large", Body=bytes(quota))
+    assert code(caught) == "XMinioAdminBucketQuotaExceeded"
+
+
+@pytest.fixture
+def quota(inventory: Inventory) -> Iterator[int]:
+    """The quota of `results`, lowered to a MiB for one test."""
+    store = testinfra.get_host(f"docker://{inventory.by_role('object-store')[0].container}")
+    set_quota(store, 2**20)
+    yield 2**20
+    set_quota(store, StackConfig().object_store.buckets.results.quota)
+
+
+def set_quota(store: Any, size: int) -> None:
+    """As the set-up job does it, with root's own key from the node's files."""
+    store.check_output(
+        "set -e; folder=$(mktemp -d); trap 'rm -r $folder' EXIT; mkdir -p $folder/certs/CAs; "
+        "cp /etc/aidc/certs/CAs/ca.crt $folder/certs/CAs/; "
+        'printf \'%%s\\n\' "$(cat /etc/aidc/root-user)" "$(cat /etc/aidc/root-password)" | '
+        f"minio-client --config-dir $folder alias set store https://127.0.0.1:{MINIO} >/dev/null; "
+        f"minio-client --config-dir $folder quota set store/results --size {size}"
+    )
+
+
+def test_the_store_knows_the_declared_users_and_no_service_account(inventory: Inventory) -> None:
+    store = testinfra.get_host(f"docker://{inventory.by_role('object-store')[0].container}")
+    listed = store.check_output(f"identities list https://127.0.0.1:{MINIO}").splitlines()
+    known = [line.split() for line in listed if not line.startswith("session ")]
+    assert sorted((kind, *policies) for kind, _id, *policies in known) == [
+        ("user", "backup"),
+        ("user", "client"),
+        ("user", "compute"),
+    ]
+
+
+def test_the_head_holds_no_key_of_the_store(inventory: Inventory) -> None:
+    head = testinfra.get_host(f"docker://{inventory.by_role('ray-head')[0].container}")
+    assert "AWS_" not in head.check_output("env")
+    assert set(head.check_output("ls /etc/aidc").split()) == {"files.sha256", "ray-token"}
 
 
 @pytest.fixture(scope="module")

@@ -144,6 +144,7 @@ class Plant:
 def make_plant() -> Plant:
     token = ["RAY_AUTH_MODE=token", "RAY_AUTH_TOKEN_PATH=/etc/aidc/ray-token"]
     encryption = ["MINIO_KMS_AUTO_ENCRYPTION=on", "MINIO_KMS_SECRET_KEY_FILE=/etc/aidc/encryption-key"]
+    root = [f"MINIO_ROOT_{part}_FILE=/etc/aidc/root-{part.lower()}" for part in ("USER", "PASSWORD")]
     vault = [
         "vault-server",
         "--append-only",
@@ -160,7 +161,7 @@ def make_plant() -> Plant:
         "store": service(
             "object-store-1",
             "object-store",
-            envs=encryption,
+            envs=[*encryption, *root],
             command=["minio", "server", "--certs-dir", "/etc/aidc/certs"],
             mounts=_data("aidc-test-object-store-1-data"),
         ),

@@ -37,7 +37,7 @@ TOLD = {
     "s3/compute": {"object-store-setup", "compute"},
     "vault/writer": {"vault", "backup"},
     "vault/repository": {"backup"},
-    "ray/token": {"compute"},
+    "ray/token": {"compute", "ray-head"},
 }
 
 

@@ -114,6 +114,19 @@ def _any_address(plant: Any) -> None:
     del plant["vault"]["networksAdvanced"][0]["ipv4Address"]
 
 
+def upload(file: str, content: str) -> dict[str, Any]:
+    return {"file": f"/files/{file}", "content": content, "permissions": "0400", "owner": "10001"}
+
+
+CREDENTIALS = "[default]\naws_access_key_id = compute\naws_secret_access_key = x\n"
+
+
+def _credentials_on_the_head(plant: Any) -> None:
+    """The file that the nodes need, in a volume that the head mounts too."""
+    derived = CREDENTIALS.replace("compute", "ABCDEFGHIJKLMNOPQRST")
+    plant["backup-seed"]["uploads"].append(upload("aws-credentials", derived))
+
+
 def _no_tls(plant: Any) -> None:
     plant.listens["vault"] = tuple(replace(listen, purpose="REST") for listen in plant.listens["vault"])
 
@@ -658,6 +671,15 @@ VIOLATIONS = (
     sets("object-store-tls", key="store", what="no-value", command=["minio", "server", "--certs-dir="]),
     adds("encryption-at-rest", "envs", "MINIO_KMS_AUTO_ENCRYPTION=off", "store", "twice"),
     adds("ray-token", "envs", "RAY_AUTH_MODE=disabled", "head", "twice"),
+    without("secret-access-key", "store", "envs", "MINIO_ROOT_USER_FILE=/etc/aidc/root-user"),
+    without("secret-access-key", "store", "envs", "MINIO_ROOT_PASSWORD_FILE=/etc/aidc/root-password"),
+    adds("secret-access-key", "envs", "MINIO_ROOT_USER=AAAABBBBCCCCDDDDEEEE", "store", "plain"),
+    adds("secret-access-key", "uploads", upload("root-user", "root"), "setup-seed", "root"),
+    adds("secret-access-key", "uploads", upload("users/client/id", "client"), "setup-seed", "user"),
+    adds("secret-access-key", "uploads", upload("aws-credentials", CREDENTIALS), "backup-seed", "constant"),
+    adds("secret-access-key", "uploads", upload("aws-credentials", "[default]"), "backup-seed", "none"),
+    adds("storage-key-scope", "envs", "AWS_SHARED_CREDENTIALS_FILE=/etc/aidc/aws-credentials", "head"),
+    Violation("storage-key-scope", "mounted", "", _credentials_on_the_head),
     without("ray-token", "head", "envs", "RAY_AUTH_MODE=token"),
     without("ray-token", "node", "envs", "RAY_AUTH_TOKEN_PATH=/etc/aidc/ray-token"),
     Violation("fixed-address", "any", "vault", _any_address),

@@ -1,5 +1,6 @@
 """Derived secrets and certificates: stable, independent, and valid."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from ipaddress import IPv4Address
@@ -46,6 +47,29 @@ def test_known_answer() -> None:
     # Locks the derivation: a change here would change every password of every existing stack.
     assert secrets.derive(SEED, "known-answer", 8).hex() == "2b49db070b7b1ef8"
     assert secrets.password(SEED, "s3/root") == "_w9_MN9AP7KoTKA5uRStCBv1Stajui6bre97Gk4B"
+
+
+def test_an_access_key_id_is_as_long_as_those_of_other_stores() -> None:
+    assert re.fullmatch("[A-Z2-7]{20}", secrets.access_key(SEED, "s3/root"))
+
+
+def test_known_access_key_id() -> None:
+    # Locks the derivation: a change here would change every identity of every existing stack.
+    assert secrets.access_key(SEED, "s3/root") == "JAZCT32MF7K7BZKS32YG"
+
+
+def test_an_access_key_id_is_new_with_name_seed_and_generation() -> None:
+    values = {
+        secrets.access_key(SEED, "s3/client"),
+        secrets.access_key(SEED, "s3/compute"),
+        secrets.access_key(OTHER, "s3/client"),
+        secrets.access_key(SEED, "s3/client", generation=2),
+    }
+    assert len(values) == 4
+
+
+def test_an_access_key_id_tells_nothing_of_its_key() -> None:
+    assert secrets.derive(SEED, "s3/client/access-key", 20) != secrets.derive(SEED, "s3/client", 20)
 
 
 @pytest.mark.parametrize("seed", ["", "0f" * 31, "0F" * 32, "zz" * 32])

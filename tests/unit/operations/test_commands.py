@@ -2,6 +2,9 @@
 
 import importlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,10 +88,49 @@ def test_the_doctors_json_is_flat() -> None:
     assert document["failures"] == []
 
 
+ENDPOINTS: dict[str, str | None] = {"ray": "https://r", "s3": "https://s", "inference": "https://i"}
+
+
 def test_examples_hold_no_secret_and_name_the_certificate() -> None:
-    text = access.examples("dev", {"ray": "https://r", "s3": "https://s", "tracking": None}, "out/ca.pem")
+    text = access.examples("dev", {**ENDPOINTS, "inference": None}, "out/ca.pem")
     assert "--show-secrets" in text
     assert text.count("--cacert out/ca.pem") == 2
+    assert text.count("=out/ca.pem") == 2
+
+
+def test_the_examples_pass_secrets_to_the_tools_and_never_as_arguments(tmp_path: Path) -> None:
+    """The printed text, run by a shell whose tools write down what they are given."""
+    outputs = {
+        "s3": {"access_key": "THE-ID", "secret_key": "THE-KEY"},
+        "ray_token": "THE-RAY",
+        "inference_token": "THE-INFERENCE",
+    }
+    (tmp_path / "outputs").write_text(json.dumps(outputs))
+    keys = "$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY ${AWS_CA_BUNDLE-none}"
+    tools = {
+        "pulumi": "cat outputs",
+        "curl": "cat >>given; echo >>given",
+        "aws": f'echo "aws {keys}" >>given',
+        "rclone": f'echo "rclone {keys}" >>given',
+        "python": f'exec {sys.executable} "$@"',
+    }
+    for name, lines in tools.items():
+        (tmp_path / name).write_text(f'#!/bin/bash\necho "$*" >>arguments\n{lines}\n')
+        (tmp_path / name).chmod(0o755)
+    text = access.examples("dev", ENDPOINTS, "ca.pem")
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-euc", text], cwd=tmp_path, env=variables, check=True)
+    assert "THE-" not in (tmp_path / "arguments").read_text()
+    assert (tmp_path / "given").read_text().splitlines() == [
+        'header = "Authorization: Bearer THE-RAY"',
+        "",
+        'user = "THE-ID:THE-KEY"',
+        "",
+        "aws THE-ID THE-KEY ca.pem",
+        "rclone THE-ID THE-KEY none",
+        'header = "Authorization: Bearer THE-INFERENCE"',
+        "",
+    ]
 
 
 def test_a_lifecycle_copy_has_other_ports_and_subnets_and_no_seed() -> None:

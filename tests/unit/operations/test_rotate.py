@@ -13,8 +13,8 @@ from components.plan import make_plan
 from components.rotation import ROTATABLE, Generations
 from operations import checks, proof, rotate, rotation
 from operations.errors import OperationError, RefusedError
-from operations.proof import Subject
 from operations.stack_file import StackFile, read
+from operations.subject import Subject
 
 TODAY = date(2026, 11, 25)
 SEED = "0f" * 32
@@ -161,24 +161,6 @@ def test_a_backup_that_goes_on_failing_stops_the_rotation(subject: Subject, engi
 def test_a_backup_may_meet_a_node_that_does_not_know_its_key_yet(subject: Subject, engine: Mock) -> None:
     engine.run.side_effect = [(1, "InvalidAccessKeyId"), (1, "InvalidAccessKeyId"), (0, "backup finished")]
     rotation.back_up(subject)
-
-
-@pytest.mark.parametrize(
-    ("said", "number"),
-    [
-        (("", "SignatureDoesNotMatch"), 0),
-        (("AccessDenied", "InvalidAccessKeyId"), 0),
-        (("SignatureDoesNotMatch", ""), 2),
-        (("", ""), 1),
-        (("EndpointConnectionError", "EndpointConnectionError"), 2),
-    ],
-)
-def test_a_key_is_proven_only_by_what_is_said_of_both(
-    said: tuple[str, str], number: int, subject: Subject, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers = list(said)
-    monkeypatch.setattr(proof, "_s3_says", lambda *_arguments: answers.pop(0))
-    assert len(list(proof.s3_user(subject, "s3/client"))) == number
 
 
 def test_every_name_has_a_proof() -> None:
