@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from components.config import ROOT, UNITS, StackConfig
+from components.config import ROOT, StackConfig, size_text
 from components.flows import CLIENTS, FLOWS, LISTENS, memberships
 from policies import settings
 from policies.catalogue import NAMES
@@ -21,7 +21,8 @@ from policies.mutations import figures
 from policies.page import page
 
 DOCS = Path(__file__).parent.parent / "docs"
-SIZES = ("memory", "shm")
+SIZES = ("memory", "shm", "quota")
+BOUNDS = {"gt": "above", "ge": "at least", "le": "at most", "max_length": "length at most"}
 
 
 def configuration() -> str:
@@ -38,10 +39,9 @@ def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
     yield f"\n## `{path}`\n\n{(model.__doc__ or '').strip()}\n"
     leaves = {k: f for k, f in model.model_fields.items() if _model(f.annotation) is None}
     if leaves:
-        yield "| key | type | default |\n|---|---|---|"
+        yield "| key | type | default | meaning |\n|---|---|---|---|"
         yield from (
-            f"| `{key}` | {'size' if key in SIZES else _type(f)} | {_default(key, f)} |"
-            for key, f in leaves.items()
+            f"| `{key}` | {_type(key, f)} | {_default(key, f)} | {_meaning(f)} |" for key, f in leaves.items()
         )
     for key, field in model.model_fields.items():
         nested = _model(field.annotation)
@@ -57,18 +57,19 @@ def _model(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _type(field: FieldInfo) -> str:
-    return _name(field.annotation) + "".join(
-        f", {word} {getattr(constraint, name):g}"
-        for constraint in field.metadata
-        for name, word in (
-            ("gt", "above"),
-            ("ge", "at least"),
-            ("le", "at most"),
-            ("max_length", "length at most"),
-        )
-        if hasattr(constraint, name) and getattr(constraint, name) is not None
+def _type(key: str, field: FieldInfo) -> str:
+    size = key in SIZES
+    return ("size" if size else _name(field.annotation)) + "".join(
+        f", {word} {size_text(int(bound)) if size else f'{bound:g}'}"
+        for name, word in BOUNDS.items()
+        for bound in [getattr(c, name, None) for c in field.metadata]
+        # The most that anything may be is no news.
+        if bound is not None and not (size and name == "le")
     )
+
+
+def _meaning(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split())
 
 
 def _name(annotation: Any) -> str:
@@ -92,8 +93,7 @@ def _default(key: str, field: FieldInfo) -> str:
         return "required"
     value = field.default
     if key in SIZES:
-        unit = max((u for u in UNITS if value % UNITS[u] == 0), key=lambda u: UNITS[u])
-        return f"`{value // UNITS[unit]}{unit}`"
+        return f"`{size_text(value)}`"
     return f"`{list(value) if isinstance(value, tuple) else value}`"
 
 
