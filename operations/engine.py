@@ -14,6 +14,7 @@ from typing import Any, Literal
 import docker
 from docker.errors import APIError, DockerException, NotFound
 
+from components.host import is_local
 from components.labels import KIND, STACK
 from operations.errors import OperationError
 
@@ -59,7 +60,7 @@ class Engine:
     @property
     def is_local(self) -> bool:
         """Whether its ports, routes and disks are this machine's."""
-        return str(self.client.api.base_url).startswith(("http+docker://", "unix://"))
+        return is_local(str(self.client.api.base_url))
 
     def info(self) -> dict[str, Any]:
         return {**self.client.info(), "ApiVersion": self.client.version().get("ApiVersion", "")}
@@ -179,5 +180,14 @@ def _container(raw: Mapping[str, Any]) -> Thing:
 
 def _network(raw: Mapping[str, Any]) -> Thing:
     configured = (raw.get("IPAM") or {}).get("Config") or ()
-    subnets = tuple(IPv4Network(c["Subnet"]) for c in configured if "." in c.get("Subnet", ""))
+    found = (_subnet((c or {}).get("Subnet")) for c in configured)
+    subnets = tuple(s for s in found if s is not None)
     return Thing("network", raw["Name"], raw["Id"], raw.get("Labels") or {}, subnets=subnets)
+
+
+def _subnet(text: object) -> IPv4Network | None:
+    """An IPv4 subnet; other people's networks may have host bits, IPv6, or none at all."""
+    try:
+        return IPv4Network(str(text), strict=False)
+    except ValueError:
+        return None

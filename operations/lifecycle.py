@@ -160,7 +160,10 @@ def moved(raw: dict[str, Any], taken: Sequence[IPv4Network]) -> dict[str, Any]:
     defaults = {"inference": 8443, "s3": 9443, "ray": 8265}
     ports = {**defaults, **(balancer.get("ports") or {})}
     balancer["ports"] = {name: 1024 + (port + PORT_SHIFT - 1024) % 64512 for name, port in ports.items()}
-    changed = {**raw, "load_balancer": balancer, "network": {"cidr": checks.free_cidr(taken)}}
+    free = checks.free_cidr(taken)
+    if free is None:
+        raise RefusedError("no private network is free for the stack that is measured")
+    changed = {**raw, "load_balancer": balancer, "network": {"cidr": free}}
     return {"config": {DATACENTER: changed}}
 
 
