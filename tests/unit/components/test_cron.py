@@ -1,8 +1,6 @@
 """Our verdict on schedules is that of the scheduler itself, and stricter only where it says why."""
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -38,23 +36,11 @@ GOOD = (
 SCHEDULES = st.tuples(*(st.one_of(st.sampled_from(good), FIELDS) for good in GOOD))
 
 
-def supercronic() -> str | None:
-    cache = Path(os.environ.get("AIDC_CACHE", Path.home() / ".cache" / "aidc"))
-    return shutil.which("supercronic", path=f"{cache / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}")
-
-
-def takes(schedule: str, folder: Path) -> bool:
+def takes(program: str, schedule: str, folder: Path) -> bool:
     """Whether supercronic's own test mode takes the line that we write into its file."""
     (folder / "crontab").write_text(f"{schedule} backup run\n", encoding="utf-8")
-    program = supercronic()
-    if program is None:
-        # `make setup` builds it; only where nothing is set up, as on a pull request, may it be missing.
-        assert "CI" not in os.environ or os.environ.get("AIDC_WITHOUT_TOOLS"), "supercronic is not there"
-        pytest.skip("supercronic is not built: make setup")
-    done = subprocess.run(
-        [program, "-test", str(folder / "crontab")], capture_output=True, text=True, check=False
-    )
-    return done.returncode == 0
+    command = [program, "-test", str(folder / "crontab")]
+    return subprocess.run(command, capture_output=True, text=True, check=False).returncode == 0
 
 
 def is_taken(schedule: str) -> bool:
@@ -69,11 +55,13 @@ def is_taken(schedule: str) -> bool:
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )  # fmt: skip
 @given(fields=SCHEDULES)
-def test_the_parser_takes_what_the_scheduler_takes(fields: tuple[str, ...], tmp_path: Path) -> None:
+def test_the_parser_takes_what_the_scheduler_takes(
+    supercronic: str, fields: tuple[str, ...], tmp_path: Path
+) -> None:
     schedule = " ".join(fields)
     if any(not field for field in fields):
         schedule = " ".join(field or "," for field in fields)
-    assert is_taken(schedule) == takes(schedule, tmp_path), schedule
+    assert is_taken(schedule) == takes(supercronic, schedule, tmp_path), schedule
 
 
 @settings(max_examples=400, deadline=None)
