@@ -20,6 +20,11 @@ from operations.errors import OperationError
 
 Kind = Literal["container", "network", "volume"]
 STOP_SECONDS = 30
+ADDRESS_FIX = "write it as unix:///run/docker.sock or tcp://HOST:2376, or unset it for the local engine"
+SSH_FIX = (
+    "forward its socket, `ssh -NL ~/docker.sock:/var/run/docker.sock HOST`, and set "
+    "DOCKER_HOST=unix://$HOME/docker.sock"
+)
 
 
 class EngineError(OperationError):
@@ -154,8 +159,13 @@ def connect() -> Engine:
     try:
         client = docker.from_env(timeout=120)
         client.ping()
-    except (DockerException, OSError) as error:
+    except (DockerException, OSError, ValueError) as error:
         text = str(error)
+        host = os.environ.get("DOCKER_HOST", "")
+        if isinstance(error, ValueError):
+            raise EngineError(f"DOCKER_HOST={host!r} is not an address: {text}", ADDRESS_FIX) from None
+        if host.startswith("ssh://"):
+            raise EngineError(f"{host} cannot be used: {text}", SSH_FIX) from None
         if "Permission denied" in text or "PermissionError" in text:
             raise EngineError("this user may not use it", "run as root, or join the group docker") from None
         # The SDK nests up to four exceptions in one line; what counts are the system's own words.
