@@ -23,16 +23,25 @@ from policies.page import page
 DOCS = Path(__file__).parent.parent / "docs"
 SIZES = ("memory", "shm", "quota")
 BOUNDS = {"gt": "above", "ge": "at least", "le": "at most", "max_length": "length at most"}
+HEAD = f"""\
+`Pulumi.<stack>.yaml`, below `config: {ROOT}:`. Every key is optional, an unknown key is refused.
+Generated from `components/config.py`.
+
+Sizes are texts with a binary unit and whole MiB (`3GiB`), CPUs are numbers with at most two decimals (`0.5`).
+The least of each is what the services were seen to come up with; the most is what the engine's machine has,
+wherever the engine runs. `make up` and plain `pulumi up` check all of it before they touch a container.
+
+YAML is taken as all its readers agree on it. Write dates and whatever else is a text in quotes
+(`"2026-01-31"`, `"1:30"`, `"yes"`), numbers in plain decimal digits, truth values as `true` and `false`, and
+no aliases: Pulumi writes into this file and would put values in their place. Whatever is read differently is
+refused with its line.
+"""
 
 
 def configuration() -> str:
     """Every key of the stack's YAML with its type and default."""
     rows = "\n".join(_sections(StackConfig, ROOT))
-    return (
-        "# Configuration\n\n"
-        f"`Pulumi.<stack>.yaml`, below `config: {ROOT}:`. Every key is optional, an unknown key is refused.\n"
-        "Sizes are texts with a binary unit (`3GiB`). Generated from `components/config.py`.\n" + rows
-    )
+    return f"# Configuration\n\n{HEAD}{rows}"
 
 
 def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
