@@ -142,7 +142,9 @@ class _Reader:
         if node.tag != implicit:
             self._tag(node, "")
             return text
-        if text.lower() in CONSTANTS and (text.islower() or text.isupper() or text.istitle() or text in "~"):
+        if text.lower() in CONSTANTS and (
+            text.islower() or text.isupper() or text.istitle() or text in ("", "~")
+        ):
             return CONSTANTS[text.lower()]
         if INTEGER.fullmatch(text):
             return int(text)

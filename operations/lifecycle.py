@@ -149,7 +149,11 @@ def copy_of(stack: str) -> str:
         raise RefusedError("\n".join(str(i) for i in file.issues) or f"{file.path.name} is not valid")
     networks = [subnet for n in connect().networks() for subnet in n.subnets]
     own = file.network()
-    taken = [*networks, *(r.network for r in machine.routes()), *([own.cidr] if own else [])]
+    taken = [
+        *networks,
+        *(r.network for r in (*machine.routes(), *machine.policy_routes())),
+        *([own.cidr] if own else []),
+    ]
     raw = file.datacenter if isinstance(file.datacenter, dict) else {}
     return yaml.safe_dump(moved(raw, taken), sort_keys=False)
 
