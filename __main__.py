@@ -10,6 +10,7 @@ from components.backup import BackupJob, Vault
 from components.compute import ComputePool
 from components.config import ConfigError
 from components.context import Context
+from components.erasure_set import FixedSize
 from components.export import inventory
 from components.firewall import Firewall
 from components.host import host_facts
@@ -45,7 +46,9 @@ def main() -> None:
         timeout=30,
         opts=pulumi.ResourceOptions(depends_on=[fabric]),
     )
-    inside = replace(context, behind=[fabric, guarded])
+    # Asks before any container is touched: with another number of nodes the object store would go down.
+    size = FixedSize("object-store-size", plan.config.object_store.nodes)
+    inside = replace(context, behind=[fabric, guarded, size])
 
     store = ObjectStore("object-store", inside)
     compute = ComputePool("compute", inside, store.clients["compute"])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
+from components.config import cpus_text
 from components.context import Context
 from components.files import FILES_DIR, FileVolume
 from components.labels import labels
@@ -86,7 +87,7 @@ def run(
         memory=process.memory // MIB,
         # Equal to memory: no swap. Memory alone would differ on every run.
         memory_swap=process.memory // MIB,
-        cpus=str(float(process.cpus)),
+        cpus=cpus_text(process.cpus),
         shm_size=process.shm // MIB,
         ulimits=[
             docker.ContainerUlimitArgs(name="nofile", soft=16384, hard=16384),

@@ -7,13 +7,16 @@ so that a stack that was never rotated derives what it always derived.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 
 from components.config import ConfigError, Issue
 
-GENERATIONS, RENEWED = "aidc:generations", "aidc:renewed"
+GENERATIONS, RENEWED, ISSUED = "aidc:generations", "aidc:renewed", "aidc:issued"
+# No stack is older; and a count that nobody reached by rotating is a slip of the hand.
+EARLIEST, MOST = date(2025, 1, 1), 1_000_000
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Generations:
 
 def read(counts: object, issued: str, renewed: str | None) -> Generations:
     """Generations from configuration values. Raises ConfigError with every mistake."""
-    found = issues(counts, renewed)
+    found = issues(counts, renewed, issued or None)
     if found:
         raise ConfigError(found)
     start = date.fromisoformat(issued)
@@ -80,8 +83,11 @@ def read(counts: object, issued: str, renewed: str | None) -> Generations:
     return Generations(start, date.fromisoformat(renewed) if renewed else start, numbers)
 
 
-def issues(counts: object, renewed: object) -> list[Issue]:
-    """Every mistake in the two configuration values; None stands for an absent one."""
+def issues(counts: object, renewed: object, issued: object = "") -> list[Issue]:
+    """Every mistake in the configuration values.
+
+    None stands for absent `counts` or `renewed`, an empty text for an `issued` that is still to be written.
+    """
     found = []
     if counts is not None and not isinstance(counts, Mapping):
         found.append(Issue(f"config.{GENERATIONS}", "is no mapping", "write `name: number`, or remove it"))
@@ -89,15 +95,36 @@ def issues(counts: object, renewed: object) -> list[Issue]:
         path = f"config.{GENERATIONS}.{name}"
         if name not in ROTATABLE:
             found.append(unknown(str(name), path))
-        elif isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            found.append(Issue(path, f"{number!r} is no generation", "write a whole number from 1 on"))
-    try:
-        if renewed is not None:
-            date.fromisoformat(str(renewed) if isinstance(renewed, str) else "")
-    except ValueError:
-        fix = 'write a day in quotes, "2026-01-31", or remove it'
-        found.append(Issue(f"config.{RENEWED}", "is no date in quotes", fix))
+        elif isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST:
+            found.append(Issue(path, f"{number!r:.40} is no generation", "write a whole number from 1 on"))
+    start, faults = (None, []) if issued == "" else _day(ISSUED, issued)
+    found += faults
+    if renewed is not None:
+        again, faults = _day(RENEWED, renewed)
+        found += faults
+        if start and again and again < start:
+            fault = f"{again} is before {ISSUED} ({start})"
+            found.append(Issue(f"config.{RENEWED}", fault, "correct the day, or remove it"))
     return found
+
+
+def _day(key: str, value: object) -> tuple[date | None, list[Issue]]:
+    """A day in ISO form that certificates can begin with: not before this program, and not in the future."""
+    path, fix = (
+        f"config.{key}",
+        'write a day in quotes, "2026-01-31"' + (", or remove it" if key == RENEWED else ""),
+    )
+    try:
+        if not isinstance(value, str) or not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            raise ValueError
+        day = date.fromisoformat(value)
+    except ValueError:
+        return None, [Issue(path, "is no date in quotes", fix)]
+    if day > datetime.now(UTC).date():
+        return None, [Issue(path, f"{day} is in the future: no certificate would be valid yet", fix)]
+    if day < EARLIEST:
+        return None, [Issue(path, f"{day} is before {EARLIEST}", fix)]
+    return day, []
 
 
 def unknown(name: str, path: str) -> Issue:

@@ -13,7 +13,17 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from components.addressing import MINIMUM_PREFIX, subnets
-from components.config import ROOT, STACK_NAME, ConfigError, HostFacts, Issue, StackConfig
+from components.config import (
+    ROOT,
+    STACK_NAME,
+    ConfigError,
+    Head,
+    HostFacts,
+    Issue,
+    Node,
+    StackConfig,
+    size_text,
+)
 
 FIXES = {
     "int_type": "write a whole number",
@@ -30,6 +40,7 @@ FIXES = {
     "dict_type": "write a YAML mapping: key: value",
     "too_short": "add entries",
     "too_long": "remove entries",
+    "string_unicode": "write a text in quotes",
     "ip_v4_address": "write an IPv4 address of this host, for example 127.0.0.1",
     "ip_v4_network": "write an IPv4 network whose host bits are zero, for example 10.77.0.0/20",
 }
@@ -37,6 +48,9 @@ FIXES_BY_KEY = {
     "memory": 'write a size with a binary unit, for example "3GiB"',
     "shm": 'write a size with a binary unit, for example "512MiB"',
     "schedule": 'write five cron fields, for example "*/30 * * * *"',
+    "cpus": "write a number with at most two decimals, for example 0.5 or 2",
+    "bind": "write an IPv4 address of this host in quotes, for example 127.0.0.1, or 0.0.0.0",
+    "segments": "choose a private IPv4 network of /24 or larger, for example 192.168.7.0/24",
     "cidr": "choose a private IPv4 network of /20 or larger, for example 10.77.0.0/20",
     "name": "use 1 to 20 lower-case letters, digits and inner hyphens, beginning with a letter",
     "ports": "choose a free port between 1024 and 65535",
@@ -54,7 +68,7 @@ def load(raw: object, stack: str, host: HostFacts | None = None) -> StackConfig:
     """
     issues = (
         []
-        if STACK_NAME.match(stack)
+        if STACK_NAME.fullmatch(stack)
         else [
             Issue("stack", f"the name {stack!r} is not usable", "use 1 to 16 lower-case letters and digits")
         ]
@@ -97,10 +111,13 @@ def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
     for index, node in enumerate(nodes):
         if node.name != STAND_IN and any(other.name == node.name for other in nodes[:index]):
             yield Issue(f"{ROOT}.compute.nodes[{index}].name", f"{node.name!r} is taken", "name nodes apart")
-        if node.shm >= node.memory:
+    parts: list[tuple[str, Head | Node]] = [("head", config.compute.head)]
+    parts += [(f"nodes[{index}]", node) for index, node in enumerate(nodes)]
+    for path, part in parts:
+        if part.shm >= part.memory:
             yield Issue(
-                f"{ROOT}.compute.nodes[{index}].shm",
-                "is not smaller than the node's memory",
+                f"{ROOT}.compute.{path}.shm",
+                "is not smaller than its memory",
                 "shared memory counts against memory: lower shm or raise memory",
             )
     owners = Counter(gpu for node in nodes for gpu in node.gpus)
@@ -134,6 +151,19 @@ def _check_network(config: StackConfig) -> Iterator[Issue]:
 def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
     nodes = config.compute.nodes
     path = f"{ROOT}.compute.nodes"
+    # Of the nodes, and of the head's memory, the sums below speak.
+    for where, asked in _cpus_beside_nodes(config):
+        if asked > host.cpus:
+            fault = f"{asked:g} CPUs are more than the host has ({host.cpus})"
+            yield Issue(f"{ROOT}.{where}.cpus", fault, f"write at most {host.cpus}")
+    for where, size in (
+        ("load_balancer", config.load_balancer.memory),
+        ("object_store", config.object_store.memory),
+        ("backup", config.backup.memory),
+    ):
+        if size > host.memory:
+            fault = f"{size_text(size)} are more than the host has ({host.memory / 2**30:.1f} GiB)"
+            yield Issue(f"{ROOT}.{where}.memory", fault, "lower memory")
     cpus = sum(n.cpus for n in nodes)
     if cpus > host.cpus:
         fix = f"lower cpus so that the sum is at most {host.cpus}"
@@ -145,11 +175,26 @@ def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
             path, f"head and nodes ask for {want:.1f} GiB, the host has {have:.1f} GiB", "lower memory"
         )
     for index, node in enumerate(nodes):
-        for gpu in (g for g in node.gpus if g >= host.gpus):
-            fix = (
-                f"use indices below {host.gpus}" if host.gpus else "leave gpus empty: this host shows no GPU"
-            )
-            yield Issue(f"{path}[{index}].gpus", f"the host has no GPU {gpu}", fix)
+        for gpu in node.gpus:
+            yield from _check_gpu(f"{path}[{index}].gpus", gpu, host)
+
+
+def _cpus_beside_nodes(config: StackConfig) -> Iterator[tuple[str, float]]:
+    yield "load_balancer", config.load_balancer.cpus
+    yield "compute.head", config.compute.head.cpus
+    yield "object_store", config.object_store.cpus
+    yield "backup", config.backup.cpus
+
+
+def _check_gpu(path: str, gpu: int, host: HostFacts) -> Iterator[Issue]:
+    if host.gpus is None or gpu < host.gpus:
+        return
+    if gpu < host.gpus + host.asleep:
+        fix = "run `nvidia-smi` once as root, and after each start of the machine: it makes the device files"
+        yield Issue(path, f"the driver knows GPU {gpu}, and it has no device file yet", fix)
+        return
+    fix = f"use indices below {host.gpus}" if host.gpus else "leave gpus empty: this host shows no GPU"
+    yield Issue(path, f"the host has no GPU {gpu}", fix)
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -165,13 +210,23 @@ def _explain(error: ErrorDetails) -> Issue:
         close = difflib.get_close_matches(key, known, n=1)
         fix = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
         return Issue(_path(location), "unknown key", fix)
-    message = error["msg"].removeprefix("Value error, ")
+    message = _message(error, key)
     known_keys = [str(part) for part in reversed(location) if str(part) in FIXES_BY_KEY]
     by_key = FIXES_BY_KEY[known_keys[0]] if known_keys else None
     fix = FIXES.get(error["type"]) or by_key or "see docs/configuration.md"
     if by_key and error["type"].startswith(("value_error", "greater", "less")):
         fix = by_key
     return Issue(_path(location), message[:1].lower() + message[1:], fix)
+
+
+def _message(error: ErrorDetails, key: str) -> str:
+    bound = (error.get("ctx") or {}).get("ge")
+    if error["type"] == "greater_than_equal" and isinstance(bound, int | float):
+        if key in ("memory", "shm"):
+            return f"is below {size_text(int(bound))}, the least with which this service works"
+        if key == "cpus":
+            return f"is below {bound:g}, the least with which this service comes up in time"
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from docker.errors import DockerException
 
 from components.config import STACK_NAME
-from operations import cli
+from operations import cli, proxies
 from operations.errors import FAILED, INTERRUPTED, OperationError
 from operations.exclusive import changing
 from operations.process import warn
@@ -24,6 +24,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. Only the wanted command's module is imported."""
     first = arguments[0] if arguments else "--help"
     cli.check_name(first)
+    os.environ.update(proxies.direct(os.environ))
     command = cli.COMMANDS.get(first)
     if command and command.benchmark:
         benchmark: Callable[[list[str]], int] = importlib.import_module("benchmark.__main__").main
@@ -35,6 +36,7 @@ def run(arguments: Sequence[str]) -> int:
     given = vars(cli.parser(asks).parse_args([first, *arguments[1:]]))
     chosen = cli.COMMANDS[given.pop("command")]
     main: Callable[..., int] = importlib.import_module(f"operations.{chosen.module}").main
+    os.environ.update(proxies.direct(os.environ, *proxies.published(str(given.get("stack", "")))))
     if chosen.changes and STACK_NAME.match(given["stack"]):
         with changing(given["stack"], first):
             return main(**given)

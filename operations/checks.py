@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from components.addressing import SEGMENTS, subnets
+from components.config import PRIVATE, Issue, LoadBalancer, Network, StackConfig
 from components.config import ROOT as DATACENTER
-from components.config import Issue, LoadBalancer, Network, StackConfig
 from components.flows import FLOWS
+from components.host import cdi_gpus
 from components.pki import LEAF_DAYS
 from components.rotation import GENERATIONS
 from operations.engine import Thing
@@ -24,6 +25,7 @@ GIB = 2**30
 # Free space that a stack wants for data, snapshots, logs and state.
 STACK_DISK = 5 * GIB
 ALONE = 4 * GIB  # of memory
+BESIDE = GIB  # of memory: vault, firewall, and the job that sets the object store up
 IMAGE_DISK = {"compute": 9 * GIB}
 OTHER_IMAGE_DISK = GIB // 2
 MINIMUM_API = (1, 41)
@@ -53,11 +55,21 @@ def engine(info: Mapping[str, Any]) -> Check:
     )
 
 
-def bridge_filtering(info: Mapping[str, Any]) -> Check:
-    """Whether traffic within a segment passes the firewall at all."""
+def bridge_filtering(info: Mapping[str, Any], kernel: bool | None) -> Check:
+    """Whether traffic within a segment passes the firewall at all.
+
+    `kernel` is what this machine's kernel says, None where the engine is elsewhere. From release 28 on the
+    engine itself says nothing, or always no.
+    """
     name = "bridge-filtering"
-    if info.get("BridgeNfIptables"):
+    if kernel or info.get("BridgeNfIptables"):
         return Check(name, note="net.bridge.bridge-nf-call-iptables is 1")
+    release = str(info.get("ServerVersion", "")).partition(".")[0]
+    if kernel is None and ("BridgeNfIptables" not in info or (release.isdigit() and int(release) >= 28)):
+        told = (
+            "net.bridge.bridge-nf-call-iptables: cannot be seen from here; it must be 1 on the engine's host"
+        )
+        return Check(name, note="cannot be seen from here", warnings=(told,))
     fault = "is not 1: traffic between containers of one segment would pass the firewall by"
     fix = "as root: modprobe br_netfilter && sysctl -w net.bridge.bridge-nf-call-iptables=1"
     return Check(name, (Issue("net.bridge.bridge-nf-call-iptables", fault, fix),))
@@ -70,6 +82,8 @@ def gpu_runtime(asked: bool, info: Mapping[str, Any], hook: bool) -> Check:
         return Check(name, note="no GPU asked for")
     if hook or "nvidia" in (info.get("Runtimes") or {}):
         return Check(name, note="present")
+    if found := cdi_gpus(info):
+        return Check(name, note=f"by CDI: {', '.join(found)}")
     fix = "install nvidia-container-toolkit, run `nvidia-ctk runtime configure`, restart the engine"
     return Check(
         name,
@@ -122,6 +136,7 @@ def memory(config: StackConfig | None, available: int | None, running: bool) -> 
                      skipped=not running)  # fmt: skip
     limits = sum(n.memory for n in nodes) + config.compute.head.memory
     limits += config.object_store.nodes * config.object_store.memory
+    limits += config.load_balancer.memory + config.backup.memory + BESIDE
     note = f"{available / GIB:.1f} GiB available, the services' limits are {limits / GIB:.1f} GiB"
     short = [] if available >= limits else [f"memory: {note}; under load something may be killed"]
     return Check("memory", note=note, warnings=(*alone, *short))
@@ -159,9 +174,16 @@ def _same_port(published: tuple[str, int], bind: str, port: int) -> bool:
 
 
 def addresses(
-    network: Network | None, stack: str, networks: Sequence[Thing], routes: Sequence[Route]
+    network: Network | None,
+    stack: str,
+    networks: Sequence[Thing],
+    routes: Sequence[Route],
+    policy_routes: Sequence[Route] = (),
 ) -> Check:
-    """The stack's subnets against those of other Docker networks and the host's routes."""
+    """The stack's subnets against those of other Docker networks and the host's routes.
+
+    Routes of other tables are worth a warning: whether they count, rules decide that are not read here.
+    """
     if network is None or network.cidr.prefixlen > 21:
         return Check("subnets", skipped=True)
     used = {flow.segment for flow in FLOWS}
@@ -169,25 +191,43 @@ def addresses(
     # Every Docker network is also a route, that of its bridge.
     docker = {subnet for n in networks for subnet in n.subnets}
     taken = [(s, f"the Docker network {n.name}") for n in networks if n.stack != stack for s in n.subnets]
-    taken += [(r.network, f"the route of {r.interface}") for r in routes if r.network not in docker]
+    routed = [(r.network, f"the route of {r.interface}") for r in routes if r.network not in docker]
+    policy = [(r.network, f"the route of {r.interface}") for r in policy_routes]
+    # Where a VPN has all private ranges, none can be chosen that it does not have.
+    free = free_cidr([s for s, _ in (*taken, *routed, *policy)]) or free_cidr(
+        [s for s, _ in (*taken, *routed)]
+    )
+    warnings = [_overlap(planned, *entry)[1] for entry in (policy if free else [*routed, *policy])]
+    taken += routed if free else []
     issues = []
     for subnet, owner in taken:
-        hit = [s for s in SEGMENTS if s in planned and planned[s].overlaps(subnet)]
+        hit, fault = _overlap(planned, subnet, owner)
         if hit:
-            fix = f"choose another cidr, for example {free_cidr([s for s, _ in taken])}"
+            fix = (
+                f"choose another cidr, for example {free}"
+                if free
+                else "remove that network: no other is free"
+            )
             own = [s for s in hit if s in network.segments]
             path = f"network.segments.{own[0]}" if own == hit else "network.cidr"
-            fault = f"{', '.join(hit)} overlap{'s' if len(hit) == 1 else ''} with {owner} ({subnet})"
             issues.append(Issue(f"{DATACENTER}.{path}", fault, fix))
-    return Check("subnets", tuple(issues), str(network.cidr))
+    told = tuple(f"{DATACENTER}.network: {text}" for text in warnings if text)
+    return Check("subnets", tuple(issues), str(network.cidr), warnings=told)
 
 
-def free_cidr(taken: Sequence[IPv4Network]) -> str:
-    """A /20 that overlaps with nothing in `taken`."""
-    candidates = (IPv4Network(f"10.{n}.0.0/20") for n in (*range(64, 256), *range(64)))
-    more = (IPv4Network(f"172.{n}.0.0/20") for n in range(16, 32))
-    free = (c for c in (*candidates, *more) if not any(c.overlaps(t) for t in taken))
-    return str(next(free, "192.168.0.0/20"))
+def _overlap(planned: Mapping[str, IPv4Network], subnet: IPv4Network, owner: str) -> tuple[list[str], str]:
+    """The planned segments that `subnet` touches, and that as a sentence; both empty without any."""
+    hit = [s for s in SEGMENTS if s in planned and planned[s].overlaps(subnet)]
+    verb = "overlaps" if len(hit) == 1 else "overlap"
+    return hit, f"{', '.join(hit)} {verb} with {owner} ({subnet})" if hit else ""
+
+
+def free_cidr(taken: Sequence[IPv4Network]) -> str | None:
+    """A private /20 that overlaps with nothing in `taken`, or None when there is none."""
+    small = (c for private in PRIVATE for c in private.subnets(new_prefix=20))
+    tidy = (IPv4Network(f"10.{n}.0.0/20") for n in (*range(64, 256), *range(64)))
+    free = (c for c in (*tidy, *small) if not any(c.overlaps(t) for t in taken))
+    return next((str(c) for c in free), None)
 
 
 def passphrase(file: StackFile, backend: str | None, environment: Mapping[str, str]) -> Check:
@@ -224,18 +264,44 @@ def _passphrase_fault(environment: Mapping[str, str]) -> tuple[str, str]:
     return variable, "" if text.strip() else f"{path} is empty"
 
 
-def data(file: StackFile, volumes: Sequence[Thing]) -> Check:
-    """Data of an earlier stack can be read only with the seed that encrypted it."""
+def data(file: StackFile, volumes: Sequence[Thing], *, running: bool = False) -> Check:
+    """Data of an earlier stack can be read only with the seed that encrypted it.
+
+    Whose it is cannot be seen: nobody is told to remove what may be another clone's.
+    """
     kept = [v.name for v in volumes if v.is_data and v.stack == file.stack]
     if not kept or file.has(SEED):
         return Check("data", note=f"{len(kept)} volumes will be used again" if kept else "none yet")
+    path = f"config.{SEED}"
+    if running:
+        fault = (
+            f"a stack of this name runs that this clone did not make: it has no seed, and {kept[0]} is in use"
+        )
+        fix = "work on it in its own clone; for a stack of your own choose another name, cidr and ports"
+        return Check("data", (Issue(path, fault, fix),))
     lost = f"{len(kept)} data volumes of an earlier stack are there ({kept[0]}, …), and the seed is not"
     fix = (
-        f"they are encrypted: put {SEED}, {ISSUED} and, if there was one, {GENERATIONS} back into "
-        f"{file.path.name}, or give the data up with "
-        f"`python -m operations destroy --purge --stack {file.stack}`"
+        f"they are encrypted, and perhaps another clone's: choose another stack name; or, if they are this "
+        f"clone's, put {SEED}, {ISSUED} and, if there was one, {GENERATIONS} back into {file.path.name}. "
+        "`aidc destroy --help` says how data that nobody needs is removed"
     )
-    return Check("data", (Issue(f"config.{SEED}", lost, fix),))
+    return Check("data", (Issue(path, lost, fix),))
+
+
+def object_store_size(config: StackConfig | None, made_for: int | None) -> Check:
+    """A store that holds data keeps its number of nodes. `made_for` is None where there is no data."""
+    name = "object-store-size"
+    if config is None:
+        return Check(name, skipped=True)
+    nodes = config.object_store.nodes
+    if made_for in (None, nodes):
+        return Check(name, note=f"{nodes} nodes" if made_for else "no data yet")
+    fault = f"{nodes}, and its data was written by {made_for} nodes: with another number none could read it"
+    fix = (
+        f"write {made_for}; for another size bring up a stack of another name, copy the buckets over, and "
+        "destroy this one with its data"
+    )
+    return Check(name, (Issue(f"{DATACENTER}.object_store.nodes", fault, fix),))
 
 
 def certificates(file: StackFile, today: date) -> Check:

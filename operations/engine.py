@@ -14,11 +14,17 @@ from typing import Any, Literal
 import docker
 from docker.errors import APIError, DockerException, NotFound
 
+from components.host import is_local
 from components.labels import KIND, STACK
 from operations.errors import OperationError
 
 Kind = Literal["container", "network", "volume"]
 STOP_SECONDS = 30
+ADDRESS_FIX = "write it as unix:///run/docker.sock or tcp://HOST:2376, or unset it for the local engine"
+SSH_FIX = (
+    "forward its socket, `ssh -NL ~/docker.sock:/var/run/docker.sock HOST`, and set "
+    "DOCKER_HOST=unix://$HOME/docker.sock"
+)
 
 
 class EngineError(OperationError):
@@ -59,7 +65,7 @@ class Engine:
     @property
     def is_local(self) -> bool:
         """Whether its ports, routes and disks are this machine's."""
-        return str(self.client.api.base_url).startswith(("http+docker://", "unix://"))
+        return is_local(str(self.client.api.base_url))
 
     def info(self) -> dict[str, Any]:
         return {**self.client.info(), "ApiVersion": self.client.version().get("ApiVersion", "")}
@@ -153,8 +159,13 @@ def connect() -> Engine:
     try:
         client = docker.from_env(timeout=120)
         client.ping()
-    except (DockerException, OSError) as error:
+    except (DockerException, OSError, ValueError) as error:
         text = str(error)
+        host = os.environ.get("DOCKER_HOST", "")
+        if isinstance(error, ValueError):
+            raise EngineError(f"DOCKER_HOST={host!r} is not an address: {text}", ADDRESS_FIX) from None
+        if host.startswith("ssh://"):
+            raise EngineError(f"{host} cannot be used: {text}", SSH_FIX) from None
         if "Permission denied" in text or "PermissionError" in text:
             raise EngineError("this user may not use it", "run as root, or join the group docker") from None
         # The SDK nests up to four exceptions in one line; what counts are the system's own words.
@@ -179,5 +190,14 @@ def _container(raw: Mapping[str, Any]) -> Thing:
 
 def _network(raw: Mapping[str, Any]) -> Thing:
     configured = (raw.get("IPAM") or {}).get("Config") or ()
-    subnets = tuple(IPv4Network(c["Subnet"]) for c in configured if "." in c.get("Subnet", ""))
+    found = (_subnet((c or {}).get("Subnet")) for c in configured)
+    subnets = tuple(s for s in found if s is not None)
     return Thing("network", raw["Name"], raw["Id"], raw.get("Labels") or {}, subnets=subnets)
+
+
+def _subnet(text: object) -> IPv4Network | None:
+    """An IPv4 subnet; other people's networks may have host bits, IPv6, or none at all."""
+    try:
+        return IPv4Network(str(text), strict=False)
+    except ValueError:
+        return None

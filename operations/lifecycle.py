@@ -149,7 +149,11 @@ def copy_of(stack: str) -> str:
         raise RefusedError("\n".join(str(i) for i in file.issues) or f"{file.path.name} is not valid")
     networks = [subnet for n in connect().networks() for subnet in n.subnets]
     own = file.network()
-    taken = [*networks, *(r.network for r in machine.routes()), *([own.cidr] if own else [])]
+    taken = [
+        *networks,
+        *(r.network for r in (*machine.routes(), *machine.policy_routes())),
+        *([own.cidr] if own else []),
+    ]
     raw = file.datacenter if isinstance(file.datacenter, dict) else {}
     return yaml.safe_dump(moved(raw, taken), sort_keys=False)
 
@@ -160,7 +164,10 @@ def moved(raw: dict[str, Any], taken: Sequence[IPv4Network]) -> dict[str, Any]:
     defaults = {"inference": 8443, "s3": 9443, "ray": 8265}
     ports = {**defaults, **(balancer.get("ports") or {})}
     balancer["ports"] = {name: 1024 + (port + PORT_SHIFT - 1024) % 64512 for name, port in ports.items()}
-    changed = {**raw, "load_balancer": balancer, "network": {"cidr": checks.free_cidr(taken)}}
+    free = checks.free_cidr(taken)
+    if free is None:
+        raise RefusedError("no private network is free for the stack that is measured")
+    changed = {**raw, "load_balancer": balancer, "network": {"cidr": free}}
     return {"config": {DATACENTER: changed}}
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import socket
 import struct
+import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 LISTENING = "0A"
+# 0.0.0.0/1 and 128.0.0.0/1 together are a default route that leaves the old one standing.
+HALF = 1
 
 
 @dataclass(frozen=True)
@@ -24,13 +28,46 @@ class Route:
 
 
 def routes(table: Path = Path("/proc/net/route")) -> list[Route]:
-    """All routes but the default one."""
+    """The main table's routes but the default one, also in the two halves that VPNs write it in."""
     try:
         rows = [line.split() for line in table.read_text().splitlines()[1:]]
     except OSError:
         return []
     found = [Route(row[0], _network(row[1], row[7])) for row in rows if len(row) > 7]
-    return [route for route in found if route.network.prefixlen > 0]
+    return [route for route in found if route.network.prefixlen > HALF]
+
+
+def policy_routes() -> list[Route]:
+    """Routes of the tables that only rules lead to, as VPNs keep them; none where `ip` is missing."""
+    try:
+        command = ["ip", "-4", "-json", "route", "show", "table", "all"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return other_tables(done.stdout)
+
+
+def other_tables(text: str) -> list[Route]:
+    """`text` is what `ip -4 -json route show table all` prints."""
+    try:
+        rows = json.loads(text or "[]")
+        named = [r for r in rows if r.get("table", "main") not in ("main", "local", "default")]
+        found = [
+            Route(f"{r.get('dev', '?')}, table {r['table']}", IPv4Network(r["dst"]))
+            for r in named
+            if r.get("dst", "default") != "default" and r.get("type", "unicast") == "unicast"
+        ]
+    except (ValueError, AttributeError, TypeError):
+        return []
+    return [route for route in found if route.network.prefixlen > HALF]
+
+
+def bridge_filtering(file: Path = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")) -> bool:
+    """Whether this machine's kernel shows what crosses a bridge to the firewall; newer engines do not say."""
+    try:
+        return file.read_text(encoding="ascii").strip() == "1"
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _network(destination: str, mask: str) -> IPv4Network:

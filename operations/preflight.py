@@ -15,7 +15,7 @@ import yaml
 from components.config import Issue, StackConfig
 from components.host import host_facts
 from components.image import IMAGES, ImageError, reference
-from operations import checks, machine, state
+from operations import checks, drives, machine, state
 from operations.checks import Check
 from operations.engine import Engine, EngineError, Thing, connect
 from operations.pulumi_cli import MISSING, Pulumi, PulumiError
@@ -24,7 +24,7 @@ from operations.stack_file import ROOT, SEED, StackFile
 GPU_HOOK = "nvidia-container-runtime-hook"
 NEED_ENGINE = (
     *("disk", "memory", "bridge-filtering", "gpu-runtime"),
-    *("ports", "subnets", "data", "state"),
+    *("ports", "subnets", "data", "object-store-size", "state"),
 )
 
 
@@ -89,11 +89,18 @@ def _with_engine(
         checks.images(wanted, present),
         checks.disk(machine.free_disk(folder) if local else None, folder, missing),
         checks.memory(config, machine.available_memory() if local else None, running),
-        checks.bridge_filtering(info),
+        checks.bridge_filtering(info, machine.bridge_filtering() if local else None),
         checks.gpu_runtime(file.asks_for_gpus(), info, local and shutil.which(GPU_HOOK) is not None),
         checks.ports(file.load_balancer(), file.stack, containers, fault_of),
-        checks.addresses(file.network(), file.stack, networks, machine.routes() if local else []),
-        checks.data(file, volumes),
+        checks.addresses(
+            file.network(),
+            file.stack,
+            networks,
+            machine.routes() if local else [],
+            machine.policy_routes() if local else [],
+        ),
+        checks.data(file, volumes, running=running),
+        checks.object_store_size(config, drives.made_for(engine, file.stack, volumes)),
         pulumi_state(file, owned, environment),
     ]
 

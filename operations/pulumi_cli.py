@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from components.health import INTERRUPT_FILE
+from operations import proxies
 from operations.errors import OperationError
 from operations.process import Interrupts, capture, stream
 from operations.stack_file import ROOT, SEED
@@ -42,7 +43,7 @@ class Pulumi:
     def __init__(self, stack: str, root: Path = ROOT, environment: Mapping[str, str] | None = None) -> None:
         self.stack, self.root = stack, root
         base = dict(os.environ if environment is None else environment)
-        self.environment = {**base, "PULUMI_SKIP_UPDATE_CHECK": "1"}
+        self.environment = {**base, **proxies.direct(base), "PULUMI_SKIP_UPDATE_CHECK": "1"}
 
     def call(self, *arguments: str, stdin: str | None = None) -> str:
         """Standard output of a short command. Raises PulumiError."""

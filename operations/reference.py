@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from components.config import ROOT, UNITS, StackConfig
+from components.config import ROOT, StackConfig, size_text
 from components.flows import CLIENTS, FLOWS, LISTENS, memberships
 from policies import settings
 from policies.catalogue import NAMES
@@ -22,16 +22,26 @@ from policies.page import page
 
 DOCS = Path(__file__).parent.parent / "docs"
 SIZES = ("memory", "shm", "quota")
+BOUNDS = {"gt": "above", "ge": "at least", "le": "at most", "max_length": "length at most"}
+HEAD = f"""\
+`Pulumi.<stack>.yaml`, below `config: {ROOT}:`. Every key is optional, an unknown key is refused.
+Generated from `components/config.py`.
+
+Sizes are texts with a binary unit and whole MiB (`3GiB`), CPUs are numbers with at most two decimals (`0.5`).
+The least of each is what the services were seen to come up with; the most is what the engine's machine has,
+wherever the engine runs. `make up` and plain `pulumi up` check all of it before they touch a container.
+
+YAML is taken as all its readers agree on it. Write dates and whatever else is a text in quotes
+(`"2026-01-31"`, `"1:30"`, `"yes"`), numbers in plain decimal digits, truth values as `true` and `false`, and
+no aliases: Pulumi writes into this file and would put values in their place. Whatever is read differently is
+refused with its line.
+"""
 
 
 def configuration() -> str:
     """Every key of the stack's YAML with its type and default."""
     rows = "\n".join(_sections(StackConfig, ROOT))
-    return (
-        "# Configuration\n\n"
-        f"`Pulumi.<stack>.yaml`, below `config: {ROOT}:`. Every key is optional, an unknown key is refused.\n"
-        "Sizes are texts with a binary unit (`3GiB`). Generated from `components/config.py`.\n" + rows
-    )
+    return f"# Configuration\n\n{HEAD}{rows}"
 
 
 def _sections(model: type[BaseModel], path: str, given: BaseModel | None = None) -> Iterator[str]:
@@ -39,16 +49,17 @@ def _sections(model: type[BaseModel], path: str, given: BaseModel | None = None)
     yield f"\n## `{path}`\n\n{(model.__doc__ or '').strip()}\n"
     leaves = {k: f for k, f in model.model_fields.items() if _model(f.annotation) is None}
     if leaves:
-        yield "| key | type | default |\n|---|---|---|"
+        yield "| key | type | default | meaning |\n|---|---|---|---|"
         for key, field in leaves.items():
-            kind = "size" if key in SIZES else _type(field)
-            yield f"| `{key}` | {kind} | {_default(key, field, getattr(given, key, None))} |"
+            kind = _type(key, field)
+            default = _default(key, field, getattr(given, key, None))
+            yield f"| `{key}` | {kind} | {default} | {_meaning(field)} |"
     for key, field in model.model_fields.items():
         nested = _model(field.annotation)
         if nested is not None:
             many = "[]" if get_origin(field.annotation) is tuple else ""
-            default = field.default if isinstance(field.default, BaseModel) else None
-            yield from _sections(nested, f"{path}.{key}{many}", default)
+            preset = field.default if isinstance(field.default, BaseModel) else None
+            yield from _sections(nested, f"{path}.{key}{many}", preset)
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:
@@ -58,18 +69,19 @@ def _model(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _type(field: FieldInfo) -> str:
-    return _name(field.annotation) + "".join(
-        f", {word} {getattr(constraint, name):g}"
-        for constraint in field.metadata
-        for name, word in (
-            ("gt", "above"),
-            ("ge", "at least"),
-            ("le", "at most"),
-            ("max_length", "length at most"),
-        )
-        if hasattr(constraint, name) and getattr(constraint, name) is not None
+def _type(key: str, field: FieldInfo) -> str:
+    size = key in SIZES
+    return ("size" if size else _name(field.annotation)) + "".join(
+        f", {word} {size_text(int(bound)) if size else f'{bound:g}'}"
+        for name, word in BOUNDS.items()
+        for bound in [getattr(c, name, None) for c in field.metadata]
+        # The most that anything may be is no news.
+        if bound is not None and not (size and name == "le")
     )
+
+
+def _meaning(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split())
 
 
 def _name(annotation: Any) -> str:
@@ -93,8 +105,7 @@ def _default(key: str, field: FieldInfo, given: Any = None) -> str:
         return "required"
     value = given if field.is_required() else field.default
     if key in SIZES:
-        unit = max((u for u in UNITS if value % UNITS[u] == 0), key=lambda u: UNITS[u])
-        return f"`{value // UNITS[unit]}{unit}`"
+        return f"`{size_text(value)}`"
     return f"`{list(value) if isinstance(value, tuple) else value}`"
 
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from components import rotation
+from components import rotation, strict_yaml
 from components.config import ROOT as DATACENTER
 from components.config import ConfigError, HostFacts, Issue, LoadBalancer, Network, StackConfig
 from components.validation import load
@@ -28,9 +28,11 @@ ROTATING = "aidc:rotating"
 # What `up` and `rotate` write; without the data they mean nothing.
 WRITTEN = (SEED, ISSUED, rotation.GENERATIONS, rotation.RENEWED, ROTATING)
 KEYS = (DATACENTER, *WRITTEN)
+# Beside these Pulumi knows none, and drops them.
+PULUMI_KEYS = ("config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment")
 # Commands pass the name to Pulumi and to file names; everything else about it is checked with the rest.
 M = TypeVar("M", bound=BaseModel)
-PLAIN_NAME = re.compile(r"^[A-Za-z0-9_.-]{1,100}$")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,9 @@ class StackFile:
         if not self.path.is_file():
             # The defaults of an empty file would be checked, and their faults are nobody's.
             return None, list(self.issues)
+        if self.issues and not self.config:
+            # It could not be read: defaults would be checked that nobody asked for.
+            return None, list(self.issues)
         try:
             return load(self.datacenter, self.stack, host), list(self.issues)
         except ConfigError as error:
@@ -104,39 +109,42 @@ def path_of(stack: str, root: Path = ROOT) -> Path:
 def read(stack: str, root: Path = ROOT) -> StackFile:
     """Read the file; whatever is wrong with it comes back as `issues`, never as an exception."""
     path = path_of(stack, root)
-    if not PLAIN_NAME.match(stack):
+    if not PLAIN_NAME.fullmatch(stack):
         fault = f"the name {stack!r} is not usable"
         issue = Issue("stack", fault, "use 1 to 16 lower-case letters and digits, beginning with a letter")
         return StackFile(stack, path, issues=(issue,))
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         known = sorted(p.name.split(".")[1] for p in root.glob("Pulumi.*.yaml"))
         fix = f"name one of {', '.join(known)}, or copy Pulumi.dev.yaml to it and choose own cidr and ports"
         return StackFile(stack, path, issues=(Issue(path.name, "no such file", fix),))
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        return StackFile(stack, path, issues=(_unreadable(path, error),))
-    if document is None:
-        document = {}
+    except (OSError, UnicodeDecodeError) as error:
+        return StackFile(stack, path, issues=(strict_yaml.unreadable(path.name, error),))
+    read_in = strict_yaml.parse(text, path.name, own="aidc:")
+    document = {} if read_in.value is None else read_in.value
     config = document.get("config") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(config or {}, Mapping):
         issue = Issue(path.name, "is no mapping with the key `config`", "see Pulumi.dev.yaml")
-        return StackFile(stack, path, issues=(issue,))
+        return StackFile(stack, path, issues=(*read_in.issues, issue))
     return StackFile(
         stack,
         path,
         config or {},
-        tuple(_key_issues(config or {})),
+        (*read_in.issues, *_top_issues(path.name, document), *_key_issues(config or {})),
         str(document.get("secretsprovider", "passphrase")),
         "encryptionsalt" in document,
     )
 
 
-def _unreadable(path: Path, error: Exception) -> Issue:
-    mark = getattr(error, "problem_mark", None)
-    where = f"{path.name}, line {mark.line + 1}" if mark else path.name
-    problem = getattr(error, "problem", None) or getattr(error, "strerror", None) or str(error)
-    return Issue(where, f"is not readable YAML: {problem}", "correct the line; lists need [a, b] or - a")
+def _top_issues(name: str, document: Mapping[str, Any]) -> list[Issue]:
+    """Keys beside `config`: Pulumi deletes what it does not know, with the comments above, when it writes."""
+    fix = "remove it; notes can stand in comments below `config:`"
+    return [
+        Issue(f"{name}: {key}", "is no key of Pulumi, which deletes it when it writes into this file", fix)
+        for key in document
+        if key not in PULUMI_KEYS
+    ]
 
 
 def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
@@ -150,7 +158,10 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
     if isinstance(seed, str):
         fix = f"store it as a secret: pulumi config set --secret {SEED} (the value on stdin)"
         issues.append(Issue(f"config.{SEED}", "every password comes from it, and it is plain text", fix))
-    issues += rotation.issues(config.get(rotation.GENERATIONS), config.get(rotation.RENEWED))
+    issued = config.get(ISSUED)
+    issues += rotation.issues(
+        config.get(rotation.GENERATIONS), config.get(rotation.RENEWED), "" if issued is None else issued
+    )
     rotating = config.get(ROTATING)
     if rotating is not None and (
         not isinstance(rotating, Mapping) or set(rotating) - set(rotation.ROTATABLE)

@@ -195,7 +195,8 @@ def stranger_issues(things: Sequence[Thing], stack: str) -> list[Issue]:
         Issue(
             f"stack {stack}",
             f"this clone's state does not know {names}, which carry the stack's label",
-            "another clone runs a stack of this name: choose another name; or its state was lost: "
-            f"`make destroy STACK={stack}` removes them and keeps the data",
+            "another clone runs a stack of this name: work on it there, or choose another name here. Only "
+            f"where no other clone has it, as its state was lost: `make destroy STACK={stack}` removes them "
+            "and keeps the data",
         )
     ]

@@ -6,7 +6,7 @@ Exit codes: 0 every service is healthy; 1 something is not, or the stack is not 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from operations.errors import FAILED, OK, OperationError, RefusedError
 from operations.output import ago, console, parse_time, size
 from operations.process import say
 from operations.pulumi_cli import Pulumi
+from operations.stack_file import read
 
 SCHEMA = "aidc.status/1"
 MISSING = "missing"
@@ -54,7 +55,7 @@ def main(stack: str, *, as_json: bool) -> int:
     except EngineError as error:
         raise RefusedError(str(error)) from None
     things = [t for t in engine.containers(stack) if t.labels.get(KIND) in ("service", "job")]
-    inventory, remark = _inventory(stack)
+    inventory, remark = _inventory(stack, things)
     rows = collect(engine, inventory, things)
     healthy = bool(rows) and all(row.healthy for row in rows) and inventory is not None
     endpoints = inventory.endpoints if inventory else {}
@@ -72,14 +73,35 @@ def main(stack: str, *, as_json: bool) -> int:
         say(json.dumps(document, indent=2))
     elif not rows:
         busy = remark if remark and "at work" in remark else f"fix: `make up STACK={stack}`"
-        say(f"{stack} is not there; {busy}")
+        say(f"{stack} is not there; {_no_file(stack) or busy}")
     else:
         console().print(_table(stack, rows))
         _epilogue(stack, rows, endpoints, backup, remark)
     return OK if healthy else FAILED
 
 
-def _inventory(stack: str) -> tuple[Inventory | None, str | None]:
+def _no_file(stack: str) -> str | None:
+    """What to say where the stack has no file; None where it has one."""
+    file = read(stack)
+    return (
+        None
+        if file.path.is_file()
+        else f"{file.issues[0].path}: {file.issues[0].fault}; {file.issues[0].fix}"
+    )
+
+
+def absent(stack: str, things: Sequence[Thing], exported: Mapping[str, Any] | None) -> str:
+    """Why containers run and this clone's state has no inventory."""
+    _ours, others = state.strangers(things, exported)
+    if not others:
+        return f"`make up STACK={stack}` was cut off; run it again to go on"
+    return (
+        f"this clone's state does not know {others[0].name} and {len(others) - 1} more: they are another "
+        "clone's; work on it there, and for a stack of your own choose another name, cidr and ports"
+    )
+
+
+def _inventory(stack: str, things: Sequence[Thing]) -> tuple[Inventory | None, str | None]:
     """The deployed inventory, and a remark on what is going on with the stack."""
     pulumi = Pulumi(stack)
     at_work = [lock for lock in state.locks(stack, pulumi.environment) if lock.alive]
@@ -89,7 +111,7 @@ def _inventory(stack: str) -> tuple[Inventory | None, str | None]:
     except OperationError as error:
         return None, str(error)
     if raw is None:
-        return None, remark or f"`make up STACK={stack}` was cut off; run it again to go on"
+        return None, remark or absent(stack, things, pulumi.export() if things else None)
     return load(raw), remark
 
 

@@ -67,6 +67,8 @@ def read(path: Path, problems: list[str], shown: str = "") -> Node | None:
         problems.append(problem(f"{shown}:1", "", "there is no such file", "restore it; it may be empty"))
     except (OSError, UnicodeDecodeError) as error:
         problems.append(problem(f"{shown}:1", "", f"it cannot be read ({error})", "make it a text in UTF-8"))
+    except RecursionError:
+        problems.append(problem(f"{shown}:1", "", "it is nested too deeply", "write it flat"))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problems.append(problem(f"{shown}:{line}", "", f"this is no YAML ({error.problem})", "repair it"))
@@ -104,7 +106,8 @@ def _scalar(node: yaml.Node) -> Any:
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_document(node)
-    except (ValueError, yaml.YAMLError):
+    except (ValueError, AttributeError, KeyError, yaml.YAMLError):
+        # Also what an explicit tag says that the text does not hold, such as `!!bool x`.
         return node.value
     finally:
         loader.dispose()

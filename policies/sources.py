@@ -13,11 +13,11 @@ from typing import Any
 from unittest.mock import patch
 
 import pulumi
-import yaml
 from pulumi.runtime import mocks, set_all_config, set_mocks
 from pulumi.runtime.stack import register_stack_transformation, run_pulumi_func
 
-from policies import buildfile, documents
+from components import strict_yaml
+from policies import buildfile
 from policies.model import KINDS, Resource, Source
 from policies.places import declared
 from policies.settings import ROOT, stacks
@@ -127,14 +127,18 @@ def _configuration(stack: str, root: Path) -> dict[str, str]:
     if stack not in stacks(root):
         known = ", ".join(sorted(stacks(root)))
         raise SourceError(f"{path.name}: there is no such file. Fix: STACK=one of {known}")
-    problems: list[str] = []
-    # For what YAML forgives: of a key that is there twice, the last would win in silence.
-    root_node = documents.read(path, problems, path.name)
-    if root_node is not None and root_node.fields is None:
-        problems.append(documents.problem(root_node.place, "", "expected a map", "begin it with `config:`"))
-    if problems:
-        raise SourceError("\n".join(problems))
-    values = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("config") or {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path.name}: it cannot be read ({error}). Fix: make it a text in UTF-8") from None
+    document = strict_yaml.parse(text, path.name, own=f"{PROJECT}:")
+    if document.issues:
+        told = (f"{i.path.replace(', line ', ':')}: {i.fault}. Fix: {i.fix}" for i in document.issues)
+        raise SourceError("\n".join(told))
+    values = document.value or {}
+    if not isinstance(values, dict):
+        raise SourceError(f"{path.name}:1: expected a map. Fix: begin it with `config:`")
+    values = values.get("config") or {}
     if not isinstance(values, dict):
         raise SourceError(f"{path.name}: config: expected a map. Fix: write aidc:datacenter below it")
     stand_ins = {f"{PROJECT}:seed": FAKE_SEED, f"{PROJECT}:issued": FAKE_ISSUED}

@@ -61,8 +61,28 @@ if command -v docker >/dev/null 2>&1; then
   fi
 fi
 
+# Loopback is no proxy's business: Pulumi's parts talk to each other there, and clients to the stack. Some
+# libraries read one spelling only, and not all forgive a blank (operations/proxies.py does the same).
+if [ -n "${http_proxy:-}${HTTP_PROXY:-}${https_proxy:-}${HTTPS_PROXY:-}${all_proxy:-}${ALL_PROXY:-}${grpc_proxy:-}" ]; then
+  aidc_direct=${no_proxy:-}
+  if [ "${NO_PROXY:-}" != "$aidc_direct" ]; then aidc_direct=$aidc_direct,${NO_PROXY:-}; fi
+  for aidc_name in ::1 127.0.0.1 localhost; do
+    case ",${aidc_direct// /,}," in
+      *",$aidc_name,"*) ;;
+      *) aidc_direct=$aidc_name,$aidc_direct ;;
+    esac
+  done
+  aidc_direct=${aidc_direct// /,}
+  while [ "$aidc_direct" != "${aidc_direct//,,/,}" ]; do aidc_direct=${aidc_direct//,,/,}; done
+  aidc_direct=${aidc_direct%,}
+  no_proxy=$aidc_direct NO_PROXY=$aidc_direct
+  if [ -n "${no_grpc_proxy:-}" ]; then no_grpc_proxy=$aidc_direct; fi
+  unset aidc_direct
+fi
+
 AIDC_EXPORTS=(PATH AIDC_CACHE STACK PULUMI_SKIP_UPDATE_CHECK PULUMI_HOME PULUMI_BACKEND_URL
-  PULUMI_CONFIG_PASSPHRASE_FILE DOCKER_HOST DOCKER_API_VERSION PYTHONDONTWRITEBYTECODE)
+  PULUMI_CONFIG_PASSPHRASE_FILE DOCKER_HOST DOCKER_API_VERSION PYTHONDONTWRITEBYTECODE
+  no_proxy NO_PROXY no_grpc_proxy)
 for aidc_name in "${AIDC_EXPORTS[@]}"; do
   if [ -n "${!aidc_name+set}" ]; then export "${aidc_name?}"; fi
 done

@@ -165,8 +165,8 @@ def test_the_command_tells_all_mistakes_at_once(
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("config: {}\nconfig: {}\n", "Pulumi.dev.yaml:2: config: is already given at Pulumi.dev.yaml:1"),
-        ("config: [\n", "Pulumi.dev.yaml:2: this is no YAML"),
+        ("config: {}\nconfig: {}\n", "Pulumi.dev.yaml:2: 'config' is already given in line 1"),
+        ("config: [\n", "Pulumi.dev.yaml:2: is not readable YAML"),
         ("- config\n", "Pulumi.dev.yaml:1: expected a map"),
         ("config: text\n", "Pulumi.dev.yaml: config: expected a map"),
     ],

@@ -53,3 +53,13 @@ def test_a_date_is_a_text(renewed: object) -> None:
 @pytest.mark.parametrize("counts", [[], "certificates", 2])
 def test_generations_are_a_mapping(counts: object) -> None:
     assert "no mapping" in faults(counts)[0]
+
+
+@pytest.mark.parametrize(
+    "issued",
+    ["2026-11-28 00:00:00 +0000 UTC", "30.11.2026", "2026-02-30", "2999-01-01", "0001-01-01", "20260101", ""],
+)
+def test_a_day_of_issue_that_is_none_is_told_as_it_arrives_from_pulumi(issued: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(None, issued, None)
+    assert [issue.path for issue in caught.value.issues] == ["config.aidc:issued"]

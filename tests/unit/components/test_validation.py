@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.config import ConfigError, HostFacts
+from components.config import ConfigError, HostFacts, cpus_text
 from components.validation import load
 
 DATA = Path(__file__).parents[2] / "testdata" / "stacks"
@@ -52,6 +52,20 @@ def test_empty_configuration_is_a_whole_data_centre() -> None:
 
 def test_unknown_host_is_not_checked() -> None:
     load({"compute": {"nodes": [{"name": "big", "cpus": 512, "gpus": [7]}]}}, "dev", None)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "text"),
+    [(1.0, "1.0"), (0.5, "0.5"), (0.25, "0.25"), (1.05, "1.05"), (10.0, "10."), (64.0, "64.0")],
+)
+def test_cpus_are_spelt_as_the_provider_reads_them_back(cpus: float, text: str) -> None:
+    # nanoInt64ToDecimalString of the provider: else a second `up` would replace the container.
+    assert cpus_text(cpus) == text
+
+
+def test_cpus_that_the_provider_would_round_are_refused() -> None:
+    with pytest.raises(ConfigError, match="too many decimals"):
+        load({"compute": {"nodes": [{"name": "big", "cpus": 10.05}]}}, "dev", None)
 
 
 def test_close_key_is_suggested() -> None:

@@ -40,8 +40,36 @@ def test_an_old_engine_is_refused() -> None:
 
 
 def test_switched_off_bridge_filtering_is_refused_with_the_command_that_switches_it_on() -> None:
-    (issue,) = checks.bridge_filtering({"BridgeNfIptables": False}).issues
+    (issue,) = checks.bridge_filtering({"BridgeNfIptables": False}, False).issues
     assert "sysctl -w net.bridge.bridge-nf-call-iptables=1" in issue.fix
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        {"ServerVersion": "20.10.24", "BridgeNfIptables": True},
+        {"ServerVersion": "28.0.1", "BridgeNfIptables": False},
+        {"ServerVersion": "29.1.0", "ApiVersion": "1.52"},
+    ],
+)
+def test_the_kernels_word_on_bridge_filtering_counts_with_any_engine(info: dict[str, object]) -> None:
+    assert not checks.bridge_filtering(info, True).issues
+
+
+@pytest.mark.parametrize(
+    ("info", "refused", "warned"),
+    [
+        ({"ServerVersion": "20.10.24", "BridgeNfIptables": True}, False, False),
+        ({"ServerVersion": "20.10.24", "BridgeNfIptables": False}, True, False),
+        ({"ServerVersion": "28.0.1", "BridgeNfIptables": False}, False, True),
+        ({"ServerVersion": "29.1.0"}, False, True),
+    ],
+)
+def test_an_engine_elsewhere_that_cannot_say_is_no_reason_to_refuse(
+    info: dict[str, object], refused: bool, warned: bool
+) -> None:
+    check = checks.bridge_filtering(info, None)
+    assert (bool(check.issues), bool(check.warnings)) == (refused, warned)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +79,9 @@ def test_switched_off_bridge_filtering_is_refused_with_the_command_that_switches
         (True, {}, False, True),
         (True, {"Runtimes": {"nvidia": {}}}, False, False),
         (True, {}, True, False),
+        (True, {"DiscoveredDevices": [{"Source": "cdi", "ID": "nvidia.com/gpu=0"}]}, False, False),
+        (True, {"DiscoveredDevices": [{"Source": "cdi", "ID": "vendor.com/net=0"}]}, False, True),
+        (True, {"DiscoveredDevices": None, "Runtimes": None}, False, True),
     ],
 )
 def test_gpus_need_a_runtime(asked: bool, info: dict[str, object], hook: bool, refused: bool) -> None:
@@ -132,6 +163,27 @@ def test_a_route_of_the_host_in_the_way_is_named() -> None:
     assert "the route of tun0" in issue.fault
 
 
+def test_a_vpn_that_has_all_private_ranges_is_a_warning_for_no_other_cidr_would_help() -> None:
+    private = [Route("tun0", IPv4Network(n)) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+    check = checks.addresses(Network(), "dev", [], private)
+    assert not check.issues
+    assert "overlap with the route of tun0 (10.0.0.0/8)" in check.warnings[0]
+
+
+def test_a_route_of_another_table_is_a_warning() -> None:
+    check = checks.addresses(Network(), "dev", [], [], [Route("tun0, table 52", IPv4Network("10.77.0.0/16"))])
+    assert not check.issues
+    assert "tun0, table 52" in check.warnings[0]
+
+
+@pytest.mark.parametrize("routed", ["10.0.0.0/8", "10.0.0.0/8 172.16.0.0/12", "10.0.0.0/8 192.168.0.0/16"])
+def test_what_is_suggested_would_be_accepted(routed: str) -> None:
+    routes = [Route("tun0", IPv4Network(n)) for n in routed.split()]
+    fix = checks.addresses(Network(), "dev", [], routes).issues[0].fix
+    suggested = Network.model_validate({"cidr": fix.rpartition(" ")[2]})
+    assert not checks.addresses(suggested, "dev", [], routes).issues
+
+
 def test_an_overridden_segment_is_blamed_itself() -> None:
     asked = Network(segments={"storage": IPv4Network("192.168.0.0/24")})
     (issue,) = checks.addresses(asked, "dev", [network("lan", "192.168.0.0/16")], []).issues
@@ -198,6 +250,21 @@ def test_data_without_its_seed_is_refused() -> None:
     volume = Thing("volume", "v", "v", {"aidc.stack": "dev", "aidc.kind": "data"})
     assert checks.data(stack_file(), [volume]).issues
     assert not checks.data(stack_file(seed={"secure": "x"}), [volume]).issues
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_nobody_is_told_to_destroy_what_may_be_another_clones_data(running: bool) -> None:
+    volume = Thing("volume", "v", "v", {"aidc.stack": "dev", "aidc.kind": "data"})
+    (issue,) = checks.data(stack_file(), [volume], running=running).issues
+    assert "purge" not in str(issue).lower()
+    assert "another" in issue.fix
+
+
+@pytest.mark.parametrize(("made_for", "refused"), [(None, False), (4, False), (6, True)])
+def test_a_store_that_holds_data_keeps_its_number_of_nodes(made_for: int | None, refused: bool) -> None:
+    issues = checks.object_store_size(StackConfig(), made_for).issues
+    assert [i.path for i in issues] == (["aidc:datacenter.object_store.nodes"] if refused else [])
+    assert all("write 6" in i.fix for i in issues)
 
 
 def test_another_stacks_data_does_not_matter() -> None:

@@ -69,7 +69,7 @@ def test_what_ends_jobs_is_not_done_unasked(monkeypatch: pytest.MonkeyPatch) -> 
     ("config", "path"),
     [
         ("aidc:generations: {s3/clinet: 2}", "config.aidc:generations.s3/clinet"),
-        ("aidc:renewed: 2026-01-01", "config.aidc:renewed"),
+        ("aidc:renewed: '2026-02-30'", "config.aidc:renewed"),
         ("aidc:rotating: {nothing: 2}", "config.aidc:rotating"),
         ("aidc:rotating: [s3/root]", "config.aidc:rotating"),
     ],

@@ -115,3 +115,39 @@ def test_the_salt_stays_while_a_secret_needs_it(tmp_path: Path) -> None:
     path = write(tmp_path, text)
     drop_salt(path)
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-11-28",
+        '"30.11.2026"',
+        '"2026-02-30"',
+        '"2999-01-01"',
+        '"0001-01-01"',
+        '"20261128"',
+        "{secure: x}",
+        "5",
+        '""',
+    ],
+)
+def test_a_date_of_issue_that_is_none_is_refused(tmp_path: Path, value: str) -> None:
+    if value == '""':
+        value = '" "'
+    assert [
+        p for p in paths(tmp_path, f"config:\n  aidc:issued: {value}\n") if "issued" in p or "line 2" in p
+    ]
+
+
+def test_certificates_are_not_renewed_before_they_were_issued(tmp_path: Path) -> None:
+    text = 'config:\n  aidc:issued: "2026-03-01"\n  aidc:renewed: "2026-02-01"\n'
+    assert paths(tmp_path, text) == ["config.aidc:renewed"]
+
+
+def test_a_key_that_pulumi_would_delete_is_refused(tmp_path: Path) -> None:
+    (issue,) = paths(tmp_path, "x-note: keep me\nconfig: {}\n")
+    assert issue == "Pulumi.dev.yaml: x-note"
+
+
+def test_a_name_with_a_line_end_is_no_name(tmp_path: Path) -> None:
+    assert [i.path for i in read("dev\n", tmp_path).issues] == ["stack"]

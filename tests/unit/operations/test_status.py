@@ -101,3 +101,18 @@ def test_times_are_short(seconds: int, text: str) -> None:
 
 def test_the_engines_zero_time_is_no_time() -> None:
     assert output.parse_time("0001-01-01T00:00:00Z") is None
+
+
+def test_another_clones_stack_is_told_as_such() -> None:
+    foreign = Thing(
+        "container", "aidc-dev-vault", "id-1", {"aidc.stack": "dev", "aidc.kind": "service"}, True
+    )
+    said = status.absent("dev", [foreign], None)
+    assert "another clone" in said
+    assert "make up" not in said
+
+
+def test_a_run_that_was_cut_off_goes_on() -> None:
+    own = Thing("container", "aidc-dev-vault", "id-1", {"aidc.stack": "dev", "aidc.kind": "service"}, True)
+    exported = {"deployment": {"resources": [{"id": "id-1"}]}}
+    assert "make up" in status.absent("dev", [own], exported)
