@@ -45,3 +45,18 @@ def test_rules_for_published_ports_admit_only_what_was_translated() -> None:
     lines = [x for x in firewall.ruleset(PLAN).splitlines() if "iifname != @bridges ip daddr" in x]
     assert lines
     assert all("ct status dnat" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["inference", "s3", "ray"])
+def test_every_frontend_wants_bodies_with_a_length(name: str) -> None:
+    section = load_balancer.configuration(PLAN).split(f"\nfrontend {name}\n")[1].split("\n\n")[0]
+    assert "status 411 if chunked" in section
+    assert "deny_status 400 if has_length !good_length" in section
+
+
+def test_s3_is_refused_unless_the_script_lets_it_pass() -> None:
+    """A script that fails sets nothing: only its word opens."""
+    lines = load_balancer.configuration(PLAN).splitlines()
+    action = lines.index("  http-request lua.s3_edge")
+    refusal = next(line for line in lines[action:] if "return status 403" in line)
+    assert refusal.endswith("unless { var(txn.s3_edge) -m str pass }")
