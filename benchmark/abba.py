@@ -27,7 +27,7 @@ from typing import Any
 
 import yaml
 
-from benchmark import comparable, comparison, gate
+from benchmark import children, comparable, comparison, gate
 from benchmark import result as results
 from benchmark.config import load_all
 from benchmark.console import say
@@ -118,7 +118,7 @@ def measured(options: Options, sides: Sequence[Side], folder: Path) -> dict[str,
             w.name: {**w.model_dump(mode="json"), "seeds": list(range(1, options.pairs + 1))}
             for w in workloads[side.name]
         }
-        found[side.name]["environment"].update(git_commit=side.commit, git_dirty=False)
+        found[side.name]["environment"].update(results.git(side.folder), git_commit=side.commit)
         found[side.name]["turns"] = {"rounds": options.pairs}
     candidate = found["candidate"]
     if problems := comparable.planned_differences(
@@ -155,8 +155,7 @@ def train(options: Options, side: Side, seed: int, folder: Path) -> Result:
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     failed = f"commit {side.commit[:10]}"
     try:
-        done = subprocess.run(command, cwd=side.folder, env=environment, capture_output=True, text=True,
-                              timeout=RUN_S, check=False)  # fmt: skip
+        done = children.run(command, cwd=side.folder, env=environment, timeout_s=RUN_S)
     except subprocess.TimeoutExpired as error:
         raise TrainingError(f"{failed}: no end after {RUN_S} s") from error
     try:

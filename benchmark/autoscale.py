@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from benchmark import containers
 from benchmark.client import Connection, Endpoint
 from benchmark.console import say
+from benchmark.hostload import HostLoad
 from benchmark.resilience import bodies, served_workload
 from benchmark.stack import Stack
 
@@ -88,7 +90,10 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None) -> dict[
     requests = bodies(result["configuration"]["workloads"][name]["model"])
     before = len(ray.replicas())
     say(f"{name}: {CLIENTS} requests under way, {before} replicas, limits {in_words(limits)}")
-    with ClosedLoad(endpoint, f"/v1/models/{name}:predict", requests, CLIENTS) as load:
+    with (
+        HostLoad(containers.names(stack.inventory)) as host,
+        ClosedLoad(endpoint, f"/v1/models/{name}:predict", requests, CLIENTS) as load,
+    ):
         seen = watch(lambda: len(ray.replicas()), limits["max_replicas"])
     return {
         "workload": name,
@@ -99,6 +104,7 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None) -> dict[
         "answered": load.answered,
         "failed": len(load.failures),
         "failures": load.failures[:10],
+        "host_load": host.record,
         "not_measured": {"scale_down": "five minutes without load are not awaited"},
     }
 

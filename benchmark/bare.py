@@ -14,8 +14,9 @@ from benchmark.config import Workload, load_all
 from benchmark.console import ended, finish, refused, say, show, stopped
 from benchmark.data import dataset
 from benchmark.errors import BenchmarkError
+from benchmark.hostload import HostLoad
 from benchmark.job import Spec
-from benchmark.run import Common, carried_out
+from benchmark.run import Common, attach, carried_out
 from benchmark.store import DirectoryStore, Store
 
 RANKS = 2  # without a stack, and unless one says otherwise
@@ -73,7 +74,10 @@ def train_all(result: dict[str, Any], workloads: list[Workload], host: Host, pat
     """Train each workload; its runs, and what went wrong, are in the result, saved at `path`."""
     for workload in workloads:
         say(f"{workload.name}: training on the host, {host.ranks} ranks")
-        train(result, workload, host, result["run_id"])
+        before = len(result["bare"])
+        with HostLoad() as load:
+            train(result, workload, host, result["run_id"])
+        attach(load, result["bare"][before:])
         results.save(result, path)
         for run in (r for r in result["bare"] if r["workload"] == workload.name):
             quality = run["quality"]

@@ -37,6 +37,18 @@ def save(store: Store, prefix: str, step: int, state: dict[str, Any]) -> dict[st
     return {**pointer, "seconds": round(time.perf_counter() - start, 4)}
 
 
+def begun(store: Store, prefix: str, now: float) -> float:
+    """When the training at `prefix` was first started, by the clock of the world: `now`, if that is now."""
+    key = f"{prefix}/begun.json"
+    if not store.exists(key):
+        put_json(store, key, {"time": now})
+        return now
+    try:
+        return float(get_json(store, key)["time"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{key}: is not the time of a start; delete it to start anew") from error
+
+
 def load_latest(store: Store, prefix: str) -> dict[str, Any] | None:
     """The state that the pointer names, or None when there is none yet."""
     pointer_key = f"{prefix}/latest.json"

@@ -118,6 +118,7 @@ def poisson_load(
     rate: float,
     seconds: float,
     seed: int,
+    bound_ms: float | None = None,
 ) -> dict[str, Any]:
     """Send Poisson arrivals at `rate` requests/s; latencies in ms from the scheduled send."""
     schedule = stats.poisson_schedule(rate, seconds, seed)
@@ -129,7 +130,7 @@ def poisson_load(
         return _sender(connection, path, lambda i: bodies[i % len(bodies)])
 
     outcome = run_schedule(schedule, connect)
-    return {"workload": workload, "rate_rps": rate, "duration_s": seconds, **summarise(outcome)}
+    return {"workload": workload, "rate_rps": rate, "duration_s": seconds, **summarise(outcome, bound_ms)}
 
 
 def _sender(connection: Connection, path: str, body_of: Callable[[int], bytes]) -> Callable[[int], Sent]:
@@ -212,8 +213,11 @@ def _refuse(_: int) -> Sent:
     return False, 0
 
 
-def summarise(outcome: Sequence[Answer]) -> dict[str, Any]:
-    """Percentiles over answered requests; failed ones are counted, not timed."""
+def summarise(outcome: Sequence[Answer], bound_ms: float | None = None) -> dict[str, Any]:
+    """Percentiles over answered requests; failed ones are counted, not timed.
+
+    `over_bound`: how many answers took longer than `bound_ms`, from which alone a p99 can be judged.
+    """
     latencies = [answer.latency * 1e3 for answer in outcome if answer.ok]
     late = sum(answer.lateness * 1e3 > LATE_MS for answer in outcome)
     p = {f"{name}_ms": None if v is None else round(v, 3) for name, v in stats.percentiles(latencies).items()}
@@ -226,6 +230,7 @@ def summarise(outcome: Sequence[Answer]) -> dict[str, Any]:
         "resent": sum(answer.resent for answer in outcome),
         **p,
         "max_ms": round(max(latencies), 3) if latencies else None,
+        "over_bound": None if bound_ms is None else sum(latency > bound_ms for latency in latencies),
         "sent_late": late,
         "ecdf": stats.ecdf(latencies),
         "not_measured": missing,

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchmark import files, gate, report, summary
+from benchmark import files, gate, record, report, summary
 from benchmark.plots import VERDICT_STYLES, Chart, Interval, Level, Series, intervals, line_chart
 
 Result = dict[str, Any]
@@ -34,7 +34,7 @@ def render(baseline: Result, candidate: Result) -> str:
             "headline": headline(found),
             "detail": f"Run {candidate['run_id']} against the earlier run {baseline['run_id']}, "
             f"tier {candidate['tier']}: same workloads, data, ranks and machine.",
-            "rows": found["rows"],
+            "rows": sorted(found["rows"], key=lambda row: report.ORDER.index(row["verdict"])),
             "speeds": _speeds(found),
             "learning": [_learning(n, w, baseline, candidate)
                          for n, w in candidate["configuration"]["workloads"].items()],
@@ -94,13 +94,11 @@ def _learning(name: str, workload: dict[str, Any], baseline: Result, candidate: 
 
 
 def _facts(side: dict[str, Any]) -> list[tuple[str, str]]:
-    commit = side["git_commit"]
-    changes = " with changes" if side["git_dirty"] else ""
     return [
         ("Run", str(side["run_id"])),
         ("Stack and tier", f"{side['stack']}, {side['tier']}"),
         ("Started", str(side["started"]).replace("T", " ").replace("+00:00", " UTC")),
-        ("Commit", f"{commit[:10]}{changes}" if commit else "not known"),
+        *(record.source(side, 10) or [("Commit", "not known")]),
         ("PyTorch", str(side["torch"])),
     ]
 

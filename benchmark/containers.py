@@ -6,7 +6,7 @@ The only part of the benchmark that needs the engine: clients of a stack have it
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import docker
@@ -23,8 +23,25 @@ def at_address(inventory: Mapping[str, Any], address: str) -> str:
     raise StackError(f"inventory.services: none has the address {address}")
 
 
+def names(inventory: Mapping[str, Any]) -> list[str]:
+    """All containers of the stack."""
+    return [str(service["container"]) for service in inventory.get("services", [])]
+
+
 def of_role(inventory: Mapping[str, Any], role: str) -> list[Mapping[str, Any]]:
     return [service for service in inventory.get("services", []) if service["role"] == role]
+
+
+def pids(of: Sequence[str]) -> list[int]:
+    """The first process of each container that runs, as this machine counts; StackError without an engine."""
+    if not of:
+        return []
+    try:
+        client = _client()
+        found = [int(client.containers.get(name).attrs["State"]["Pid"]) for name in of]
+    except (DockerException, OSError) as error:
+        raise StackError(f"the engine cannot be asked: {error}") from None
+    return [pid for pid in found if pid]
 
 
 def kill(container: str, pid: int) -> None:

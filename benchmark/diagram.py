@@ -10,6 +10,7 @@ WIDTH = 360
 BOX_H, LAYER_GAP, MARGIN = 34, 52, 4
 # Left free on both sides for arrows that pass a layer, and between boxes for arrows within one.
 SIDE, ROW_GAP, TIGHT_GAP = 36, 66, 14
+LETTER_W, LINE_H = 6.2, 12  # of a role's name, about
 
 
 def layers(flows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
@@ -90,9 +91,21 @@ def draw(flows: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> str:
         count = f" ×{counts[role]}" if counts.get(role, 1) > 1 else ""
         css = "box outside" if role == "clients" else "box"
         parts.append(f'<rect class="{css}" x="{x:.1f}" y="{y}" width="{width:.1f}" height="{BOX_H}" rx="6"/>')
-        parts.append(f'<text class="role" x="{x + width / 2:.1f}" y="{y + 21}" text-anchor="middle">'
-                     f"{escape(role + count)}</text>")  # fmt: skip
+        lines = fitting(role + count, width)
+        for number, line in enumerate(lines):
+            base = y + 21 - LINE_H / 2 * (len(lines) - 1) + LINE_H * number
+            parts.append(f'<text class="role" x="{x + width / 2:.1f}" y="{base:g}" text-anchor="middle">'
+                         f"{escape(line)}</text>")  # fmt: skip
     return "".join([*parts, *labels, "</svg>"])
+
+
+def fitting(label: str, width: float) -> list[str]:
+    """The label, in two lines where it is wider than its box; parted at the hyphen nearest the middle."""
+    hyphens = [i for i, letter in enumerate(label) if letter == "-"]
+    if len(label) * LETTER_W + 8 <= width or not hyphens:
+        return [label]
+    at = min(reversed(hyphens), key=lambda i: abs(i - len(label) / 2)) + 1
+    return [label[:at], label[at:]]
 
 
 def ports(group: Sequence[Mapping[str, Any]], limit: int | None = None) -> str:

@@ -22,6 +22,7 @@ import numpy as np
 from benchmark import containers, stats
 from benchmark.client import Connection, Endpoint
 from benchmark.errors import StackError
+from benchmark.hostload import HostLoad
 from benchmark.resilience import bodies, served_workload
 from benchmark.stack import Stack
 
@@ -114,12 +115,13 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None) -> dict[
     (balancer,) = containers.of_role(stack.inventory, "load-balancer")
     command = [*containers.network_of(balancer["container"]), sys.executable, "-m", "benchmark.direct"]
     text = json.dumps(order(stack, name, body))
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    with HostLoad(containers.names(stack.inventory)) as host:
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no output"]
         raise StackError(f"client in the network of {balancer['container']}: {lines[-1]}")
     found = json.loads(done.stdout)
-    return {"workload": name, **compare(found["balanced"], found["direct"])}
+    return {"workload": name, **compare(found["balanced"], found["direct"]), "host_load": host.record}
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 Both questions are about ratios, and a machine's speed wanders while one measures. So the runs are
 short and alternate: plain, ours, ours with AdamW, then the same backwards, and so on (ABBA); a
 slow drift cancels within each pair of rounds. The result is the geometric mean of the ratios of
-the runs of one round, with a 95 % bootstrap interval.
+the runs of one round, with a 95 % interval (Student's, on the logarithms).
 
 Our optimiser for language models is Muon: more work a step, fewer steps to the target. So ours is
 measured twice: with the workload's optimiser, and with AdamW, the mathematics of the plain loop.
@@ -12,7 +12,8 @@ Scaling is core-normalised, X_N / (N X_1) with as many threads a rank on both si
 batch of a rank held constant, strong with the global batch. Ranks that share cores measure none
 ("functional only"), nor do cores that other programs take. Cores may also slow each other down, by what
 they share: how far, two copies of one rank show that exchange nothing. If they miss the bound already,
-no exchange could reach it. All of these are inconclusive, with the reason.
+no exchange could reach it. All of these are inconclusive, with the reason. So is a ratio that misses its
+bound while other programs took the machine. Ratios depend on the processor, which stands beside them.
 
 Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 interrupted.
 """
@@ -36,6 +37,7 @@ from benchmark.console import say
 from benchmark.data import dataset
 from benchmark.efficiency_verdicts import lines, rows, summarise, too_few_gpus
 from benchmark.errors import ConfigError, DataError
+from benchmark.hostload import HostLoad
 from benchmark.segments import BYTES, Segment, Setting, Team, team
 from benchmark.stats import LEAST_PAIRS, alternating
 from benchmark.store import DirectoryStore
@@ -169,9 +171,10 @@ def _measure(
             who, workload = plan[kind]
             loop = "plain" if who == "plain" else "ours"
             run_id = f"{results.new_run_id('efficiency-')}-{name}-{number}"
-            run = teams[who].run(Segment(loop, workload, options.steps, run_id))
+            with HostLoad() as host:
+                run = teams[who].run(Segment(loop, workload, options.steps, run_id))
             shutil.rmtree(setting.root / "models", ignore_errors=True)
-            part["runs"].append({"round": turn, "kind": kind, **run})
+            part["runs"].append({"round": turn, "kind": kind, **run, "host_load": host.record})
             say(f"{name} {number} of {len(todo)}: {kind}, {run['tokens_per_s']:,.0f} tokens/s")
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from benchmark.disturbance import busy, together
+from benchmark.efficiency_verdicts import machine_of
 from benchmark.figures import count
 from benchmark.plots import VERDICT_STYLES, Interval, Level, intervals
 
@@ -39,7 +41,8 @@ def section(found: dict[str, Any] | None) -> dict[str, Any] | None:
     return {
         "intro": "One rank of the train loop against a plain loop of the same model, and two ranks against "
         f"one, in short runs of {found['steps']} steps that alternate. The plain loop takes AdamW; where the "
-        "workload takes another optimiser, only the row with AdamW in both compares the loops alone.",
+        "workload takes another optimiser, only the row with AdamW in both compares the loops alone. These "
+        f"ratios depend on the processor: they were measured on {machine_of(found)}.",
         "charts": charts,
         "rows": [
             _row(kind, [r for r in runs if r["kind"] == kind])
@@ -86,6 +89,8 @@ def _notes(found: dict[str, Any], runs: list[dict[str, Any]]) -> list[str]:
         f"{found['threads']} thread{'s' if found['threads'] > 1 else ''} a rank, {found['cores']} cores; the "
         f"machine's load average was {min(loads):.1f} to {max(loads):.1f} at the start of a run."
     ]
+    if reason := busy(together(r.get("host_load") for r in runs)):
+        notes.append(f"Meanwhile {reason}.")
     if found["no_scaling"]:
         notes.append(f"Scaling is not judged: {found['no_scaling']}.")
     if found["problem"]:

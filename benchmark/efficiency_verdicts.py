@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark import stats
-from benchmark.verdict import text_of, verdict
+from benchmark.disturbance import busy, together
+from benchmark.verdict import OUTCOMES, text_of, verdict, word
 
 Run = dict[str, Any]
 NAMES = {
@@ -23,16 +24,16 @@ def summarise(found: dict[str, Any]) -> None:
     speed, scaling = found["speed"], found["scaling"]
     apart = paired(scaling["runs"], "one, share", "apart")
     if apart:
-        scaling["apart"] = judged(apart, 1.0 / scaling["ranks"], scaling["bound"])
+        scaling["apart"] = judged(apart, 1.0 / scaling["ranks"], scaling["bound"], scaling["runs"])
     found["no_scaling"] = no_scaling(found)
     for key, kind in (("own", "ours"), ("adamw", "ours, adamw")):
         pairs = paired(speed["runs"], "plain", kind)
         if pairs:
-            speed["ratios"][key] = judged(pairs, 1.0, speed["bound"])
+            speed["ratios"][key] = judged(pairs, 1.0, speed["bound"], speed["runs"])
     for key, kind in (("weak", "one, share"), ("strong", "one, whole")):
         pairs = paired(scaling["runs"], kind, "two")
         if pairs:
-            row = judged(pairs, 1.0 / scaling["ranks"], scaling["bound"])
+            row = judged(pairs, 1.0 / scaling["ranks"], scaling["bound"], scaling["runs"])
             word = "inconclusive" if found["no_scaling"] else row["verdict"]
             scaling["efficiencies"][key] = {**row, "verdict": word}
 
@@ -70,16 +71,21 @@ def paired(runs: Sequence[Run], baseline: str, candidate: str) -> list[tuple[flo
     return [(r[baseline], r[candidate]) for r in rates.values() if baseline in r and candidate in r]
 
 
-def judged(pairs: Sequence[tuple[float, float]], factor: float, bound: float) -> dict[str, Any]:
-    """factor * candidate / baseline: pass if the whole interval reaches `bound`, fail if none of it does."""
+def judged(
+    pairs: Sequence[tuple[float, float]], factor: float, bound: float, runs: Sequence[Run] = ()
+) -> dict[str, Any]:
+    """factor * candidate / baseline: pass if the whole interval reaches `bound`, fail if none of it does.
+
+    `runs`: all that were measured for it; a failure amid other programs is none.
+    """
     interval = stats.ratio_interval([a for a, _ in pairs], [b for _, b in pairs])
-    row = {k: factor * interval[k] for k in ("ratio", "low", "high")}
-    word = "inconclusive"
-    if len(pairs) >= stats.LEAST_PAIRS and row["low"] >= bound:
-        word = "pass"
-    elif len(pairs) >= stats.LEAST_PAIRS and row["high"] < bound:
-        word = "fail"
-    return {**{k: round(v, 4) for k, v in row.items()}, "pairs": len(pairs), "verdict": word}
+    for key in ("ratio", "low", "high"):
+        interval[key] = None if interval[key] is None else factor * interval[key]
+    outcome = stats.judged(interval, bound)
+    rounded = {k: None if interval[k] is None else round(interval[k], 4) for k in ("ratio", "low", "high")}
+    reason = busy(together(run.get("host_load") for run in runs)) if outcome is False else ""
+    verdict = "inconclusive" if reason else word(outcome)
+    return {**rounded, "pairs": len(pairs), "verdict": verdict, "disturbed": reason}
 
 
 def rows(found: dict[str, Any] | None) -> list[dict[str, str]]:
@@ -92,18 +98,30 @@ def rows(found: dict[str, Any] | None) -> list[dict[str, str]]:
     verdicts = []
     for table, bound, what in tables:
         for key, row in table.items():
-            actual = f"{row['ratio']:.3f}, 95 % interval {row['low']:.3f}–{row['high']:.3f}"
-            actual += f", {row['pairs']} pairs"
+            actual = f"{row['ratio']:.3f}"
+            if row["low"] is not None:
+                actual += f", 95 % interval {row['low']:.3f}–{row['high']:.3f}"
+            actual += f", {row['pairs']} pairs, on {machine_of(found)}"
             if key in ("weak", "strong") and found["no_scaling"]:
                 actual += f", {found['no_scaling']}"
-            outcome = {"pass": True, "fail": False}.get(row["verdict"])
+            if row.get("disturbed"):
+                actual += f", {row['disturbed']}"
+            outcome = OUTCOMES[row["verdict"]]
             name = f"{NAMES[key]}, {found['workload']['name']}"
             verdicts.append(verdict(name, outcome, f"{what} ≥ {bound:g}", actual))
     return verdicts
 
 
+def machine_of(found: dict[str, Any]) -> str:
+    """What the ratios depend on: processor or GPU, and the instructions that PyTorch uses of a processor."""
+    host = found["environment"]["host"]
+    if found["device"] == "cuda":
+        return str(host["gpu"])
+    return f"{host['cpu_model']} ({host['isa']})"
+
+
 def lines(found: dict[str, Any]) -> list[str]:
-    text = []
+    text = [f"{'machine':>12}  {machine_of(found)}, {found['cores']} cores"]
     for part in ("speed", "scaling"):
         for kind in dict.fromkeys(run["kind"] for run in found[part]["runs"]):
             rates = [run["tokens_per_s"] for run in found[part]["runs"] if run["kind"] == kind]

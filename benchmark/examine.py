@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from benchmark.client import Connection, Endpoint, closed_load, poisson_load, pr
 from benchmark.config import GptConfig, Workload
 from benchmark.data import dataset
 from benchmark.errors import StackError
+from benchmark.hostload import HostLoad
 from benchmark.serve_work import full_length
 from benchmark.store import Store
 
@@ -75,6 +76,8 @@ def correctness(
         trained += here.predict(chunk)
     if len(served) != len(instances):
         raise StackError(f"{workload.name}: {len(instances)} instances were asked, {len(served)} answered")
+    if not instances:
+        raise StackError(f"{workload.name}: the held-out data hold no sample that a request can carry")
     difference = max(
         abs(a - b)
         for x, y in zip(served, trained, strict=True)
@@ -101,30 +104,47 @@ def correctness(
 
 
 def load(
-    workload: Workload, heldout: dict[str, Tensor], endpoint: Endpoint, say: Say, find_rate: bool = False
+    workload: Workload,
+    heldout: dict[str, Tensor],
+    endpoint: Endpoint,
+    say: Say,
+    *,
+    find_rate: bool = False,
+    measured: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Offline throughput with 8 clients, then Poisson arrivals at each rate, one instance a request.
 
-    With `find_rate` also the search for the highest rate within the bound.
+    With `find_rate` also the search for the highest rate within the bound. `measured`: the containers of
+    the service; what else is busy on this machine meanwhile is kept with each row.
     """
     instances, _ = samples(workload, heldout)
     bodies = [json.dumps({"instances": [x]}).encode() for x in instances[:256]]
     say(f"{workload.name}: offline, {OFFLINE_CLIENTS} clients")
-    offline = closed_load(
-        endpoint,
-        workload=workload.name,
-        body=bodies[0],
-        instances=1,
-        requests=OFFLINE_REQUESTS,
-        clients=OFFLINE_CLIENTS,
-    )
+    with HostLoad(measured) as host:
+        offline = closed_load(
+            endpoint,
+            workload=workload.name,
+            body=bodies[0],
+            instances=1,
+            requests=OFFLINE_REQUESTS,
+            clients=OFFLINE_CLIENTS,
+        )
+    offline["host_load"] = host.record
+    bound = workload.serving.p99_bound_ms
 
     def at(rate: float, seconds: float) -> dict[str, Any]:
         say(f"{workload.name}: Poisson arrivals, {rate:g} requests/s for {seconds:.0f} s")
-        row = poisson_load(
-            endpoint, workload=workload.name, bodies=bodies, rate=rate, seconds=seconds, seed=LOAD_SEED
-        )
-        return {**row, "p99_bound_ms": workload.serving.p99_bound_ms}
+        with HostLoad(measured) as host:
+            row = poisson_load(
+                endpoint,
+                workload=workload.name,
+                bodies=bodies,
+                rate=rate,
+                seconds=seconds,
+                seed=LOAD_SEED,
+                bound_ms=bound,
+            )
+        return {**row, "p99_bound_ms": bound, "host_load": host.record}
 
     rows: list[dict[str, Any]] = []
     for rate in workload.serving.rates:
@@ -133,7 +153,6 @@ def load(
             break  # higher rates would only measure the refusals
     found = {"offline": offline, "latency": rows}
     if find_rate:
-        bound = workload.serving.p99_bound_ms
         start = rates.first_rate(rows, workload.serving.rates, bound)
         found["max_rate"] = rates.search(
             lambda rate: at(rate, rates.seconds_of(rate)), workload=workload.name, bound_ms=bound, start=start

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark import files, injector, journal, launch, recovery, report, runs
+from benchmark import containers, files, injector, journal, launch, recovery, report, runs
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.config import Workload, load
 from benchmark.console import ended, refused, say, show, stopped
 from benchmark.errors import BenchmarkError, ConfigError, StackError
+from benchmark.hostload import HostLoad
 from benchmark.injector import Injector
 from benchmark.job import Spec
 from benchmark.run import describe_stack
@@ -133,13 +134,16 @@ def one(case: str, spec: Spec, stack: Stack, engine: Injector, outage_s: float) 
     store, ray = stack.store(), stack.ray()
     trigger = Trigger(case, spec, stack, engine, outage_s if case in ("node", "driver", "head") else 0)
     problem: str | None = None
+    host = HostLoad(containers.names(stack.inventory))
     try:
-        problem = launch.in_stack(spec, ray, store, trigger.message)
+        with host:
+            problem = launch.in_stack(spec, ray, store, trigger.message)
         if not problem and case != "undisturbed" and trigger.fault_ms is None:
             problem = "training ended before the fault could be caused: take more --steps"
     except BenchmarkError as error:  # what the attempts have left is kept
         problem = str(error)
-    return {"case": case, **trigger.record(), "problem": problem, **outcome(spec, store, trigger)}
+    return {"case": case, **trigger.record(), "problem": problem, **outcome(spec, store, trigger),
+            "host_load": host.record}  # fmt: skip
 
 
 class Trigger:

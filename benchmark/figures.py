@@ -7,8 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from benchmark.disturbance import busy
 from benchmark.plots import Chart, Level, Series, line_chart, stacked_bars
-from benchmark.timing import PHASES
+from benchmark.timing import PHASES, compute_share
 
 STYLES = {"data": 6, "forward": 1, "backward": 5, "all_reduce": 3, "optimiser": 2, "checkpoint": 4}
 Result = dict[str, Any]
@@ -24,9 +25,16 @@ def learning(
     accuracy = metric == "accuracy"
     values = [p["value"] for r in runs for p in r["curve"]]
     low, high = min([*values, target]), max([*values, target])
-    # A first evaluation far below the rest would flatten everything that matters.
+    # A first evaluation far below the rest would flatten everything that matters, as would a baseline that is
+    # far worse. One that is better than the model is what matters.
     margin = max(high - low, 1e-3) * 0.6
-    near = [b for b in baselines if low - margin <= b["value"] <= high + margin]
+    best = max(values, default=target) if accuracy else min(values, default=target)
+
+    def shown(value: float) -> bool:
+        better = value > best if accuracy else value < best
+        return bool(better or low - margin <= value <= high + margin)
+
+    near = [b for b in baselines if shown(b["value"])]
     far = [b for b in baselines if b not in near]
     label = f"target {100 * target:g} %" if accuracy else f"target {target:g}"
     levels = [Level(target, label, "target")] + [
@@ -46,7 +54,8 @@ def learning(
         chart = Chart(f"{name}: {axis} by {x_label}", x_label, axis, series, levels, y_percent=accuracy)
         charts[key] = Markup(line_chart(chart))
     off = ", ".join(f"{b['name']} {quality(b['value'], metric)}" for b in far)
-    return {**charts, "off_scale": off}
+    legend = [(f"seed {r['seed']}", 1 + i % 5) for i, r in enumerate(runs)]
+    return {**charts, "off_scale": off, "legend": legend}
 
 
 def steps(result: Result) -> dict[str, Any] | None:
@@ -57,14 +66,15 @@ def steps(result: Result) -> dict[str, Any] | None:
             firsts.setdefault(run["workload"], run)
     if not firsts:
         return None
-    order = [*PHASES[:3], "all_reduce", *PHASES[3:]]
-    bars = {n: {k: r["breakdown_s"][k] for k in order if k in r["breakdown_s"]} for n, r in firsts.items()}
+    bars = {n: {k: r["breakdown_s"][k] for k in PHASES if k in r["breakdown_s"]} for n, r in firsts.items()}
     rows = [
         {
             "workload": name,
+            "seed": str(r["seed"]),
             "throughput": f"{count(r['throughput']['value'])} {r['throughput']['unit']}",
             "median": milliseconds(r["step_time_s"]["median"] * 1e3),
             "p95": milliseconds(r["step_time_s"]["p95"] * 1e3),
+            "computing": or_dash(compute_share(r), lambda v: f"{100 * v:.1f} %"),
             "utilisation": f"{100 * r['accelerator_utilisation']:.1f} %",
             "cold": or_dash(r.get("accelerator_utilisation_cold"), lambda v: f"{100 * v:.1f} %"),
             "peak": f"{100 * r['gemm_peak_fraction']:.1f} %",
@@ -78,14 +88,16 @@ def steps(result: Result) -> dict[str, Any] | None:
         spread.append(Series(points[:: max(1, len(points) // 150)], name, style=1 + i % 5))
     chart = Chart("Spread of step times", "step time / median", "share of steps", spread,
                   x_range=(0.0, 3.0), y_range=(0.0, 1.0), y_percent=True)  # fmt: skip
+    alone = [name for name, r in firsts.items() if r["world_size"] == 1]
+    notes = [f"One rank exchanges nothing, so it has no all-reduce: {', '.join(alone)}."] if alone else []
     cpu = any(r["device"] == "cpu" for r in firsts.values())
     return {
         "svg": Markup(stacked_bars("Step time by phase", bars, STYLES)),
-        "legend": [(k.replace("all_reduce", "all-reduce"), STYLES[k]) for k in order],
+        "legend": [(k.replace("all_reduce", "all-reduce"), STYLES[k]) for k in PHASES],
         "histogram": Markup(line_chart(chart)),
         "histogram_legend": [(s.label, s.style) for s in spread],
         "rows": rows,
-        "note": FUNCTIONAL_ONLY if cpu else "",
+        "notes": notes + ([FUNCTIONAL_ONLY] if cpu else []),
     }
 
 
@@ -120,9 +132,12 @@ def serving(result: Result) -> dict[str, Any] | None:
         "models": [
             {
                 "workload": m["workload"],
-                "samples": count(m["samples"]),
-                "served": quality(m["quality_served"], m["metric"]),
-                "trained": quality(m["quality_trained"], m["metric"]),
+                "samples": _sample(m, result["data"].get(m["workload"])),
+                "served": quality(m["quality_served"], m["metric"], unit=True),
+                "trained": quality(m["quality_trained"], m["metric"], unit=True),
+                "heldout": quality(m["quality_heldout"], m["metric"], unit=True)
+                if m.get("quality_heldout") is not None
+                else "–",
                 "agreement": f"{100 * m['agreement']:g} %",
                 "difference": f"{m['max_abs_difference']:.1e}",
                 "sha256": m["sha256"][:12] + "…",
@@ -131,7 +146,8 @@ def serving(result: Result) -> dict[str, Any] | None:
         ],
         "offline": [
             f"{o['workload']}: {o['requests_per_s']:g} requests/s from {o['clients']} closed-loop clients"
-            + (f", {o['errors']} errors." if o["errors"] else ".")
+            + (f", {o['errors']} errors" if o["errors"] else "")
+            + (f"; {reason}." if (reason := busy(o.get("host_load"))) else ".")
             for o in data.get("offline", [])
         ],
     }
@@ -142,7 +158,20 @@ def _latency_row(row: dict[str, Any]) -> dict[str, str]:
         k: "–" if row[f"{k}_ms"] is None else milliseconds(row[f"{k}_ms"]) for k in ("p50", "p95", "p99")
     }
     return {"workload": row["workload"], "rate": f"{row['rate_rps']:g}/s", "samples": count(row["samples"]),
-            "errors": str(row["errors"]), **shown}  # fmt: skip
+            "over": or_dash(row.get("over_bound"), str), "errors": str(row["errors"]),
+            "others": others(row.get("host_load")), **shown}  # fmt: skip
+
+
+def others(load: dict[str, Any] | None) -> str:
+    """Share of the processors that other programs took."""
+    share = (load or {}).get("others_share")
+    return "–" if share is None else f"{100 * share:.0f} %" + (", busy" if busy(load) else "")
+
+
+def _sample(model: dict[str, Any], data: dict[str, Any] | None) -> str:
+    """How many of the held-out data were asked; of text, a sample is one byte to predict."""
+    rows = data and data["splits"]["heldout"]["rows"]
+    return f"{count(model['samples'])} of {count(rows)}" if rows else count(model["samples"])
 
 
 def energy(joules: float, per: str) -> str:
@@ -188,8 +217,8 @@ def _joules(run: dict[str, Any]) -> str:
     )
 
 
-def quality(value: float, metric: str) -> str:
-    return f"{100 * value:.2f} %" if metric == "accuracy" else f"{value:.3f}"
+def quality(value: float, metric: str, unit: bool = False) -> str:
+    return f"{100 * value:.2f} %" if metric == "accuracy" else f"{value:.3f}{' bits/byte' if unit else ''}"
 
 
 def or_dash(value: Any, show: Callable[[Any], str]) -> str:

@@ -6,7 +6,6 @@ Both leave the same objects in a store, and `collect` reads them.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from benchmark import events
+from benchmark import children, events
 from benchmark.errors import BenchmarkError, StoreError
 from benchmark.job import Spec
 from benchmark.rayjobs import LOST, PATIENCE_S, RayClient, message_of
@@ -62,28 +61,25 @@ def on_host(spec: Spec, on_message: OnMessage) -> str | None:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone",
                    f"--nproc-per-node={spec.world_size}", "-m", "benchmark.job", str(path)]  # fmt: skip
         environment = {**os.environ, "OMP_NUM_THREADS": str(spec.threads), "GLOO_SOCKET_IFNAME": "lo"}
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
-            start_new_session=True,  # Ctrl-C is ours to pass on: once, and to all of them
-        )  # fmt: skip
+        with children.deferred():
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                bufsize=1,
+                start_new_session=True,  # Ctrl-C is ours to pass on: once, and to all of them
+            )
         assert process.stdout is not None
         try:
             for line in process.stdout:
                 listener.line(line.rstrip("\n"))
             code = process.wait()
         except BaseException:
-            _end(process)
+            children.end(process)  # torchrun passes it on to its ranks
             raise
     return None if code == 0 else listener.explain(f"torchrun ended with {code}")
-
-
-def _end(process: subprocess.Popen[str], patience_s: float = 30) -> None:
-    """Torchrun passes a termination on to its ranks and waits for them; what then still runs is killed."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(patience_s)
 
 
 class _Listener:

@@ -16,15 +16,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark import bare, files, launch, report, runs
+from benchmark import bare, containers, files, launch, report, runs
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.abba import in_words
 from benchmark.config import Workload, load_all
 from benchmark.console import ended, refused, say, show, stopped
 from benchmark.errors import BenchmarkError
+from benchmark.hostload import HostLoad
 from benchmark.job import Spec
-from benchmark.run import Common, absorb, carried_out, describe_stack
+from benchmark.run import Common, absorb, attach, carried_out, describe_stack
 from benchmark.stack import Stack
 from benchmark.stats import LEAST_PAIRS, alternating
 from benchmark.store import DirectoryStore
@@ -78,13 +79,16 @@ def measure(result: dict[str, Any], workload: Workload, stack: Stack, options: O
         runs = result["training" if side == "stack" else "bare"]
         before = len(runs)
         if side == "bare":
-            bare.train(result, one, host, run_id, errors_only)
+            with HostLoad(containers.names(stack.inventory)) as load:
+                bare.train(result, one, host, run_id, errors_only)
         else:
             spec = Spec(run_id=run_id, workload=one, world_size=ranks, threads=options.threads,
                         frozen_data=frozen)  # fmt: skip
             start = partial(launch.in_stack, spec, ray, store, errors_only)
             keep = partial(absorb, result, workload.name)
-            carried_out(result, workload.name, spec=spec, store=store, start=start, keep=keep)
+            with HostLoad(containers.names(stack.inventory)) as load:
+                carried_out(result, workload.name, spec=spec, store=store, start=start, keep=keep)
+        attach(load, runs[before:])
         say(f"{number} of {len(todo)}: {side}, {in_words(runs[before:]) or 'no run'}")
         results.save(result, path)
 

@@ -1,7 +1,7 @@
 """Plots as inline SVG: no script, no fonts, no colours of their own.
 
-Colours come from CSS classes (`s1` … `s6` for series, `target`, `grid`, …), so that one
-drawing serves light, dark and print. Drawings are 360 units wide, a phone's width, and grow
+Colours come from CSS classes (`s1` … `s6` for series, `s7` … `s9` for verdicts, `target`, `grid`, …), so
+that one drawing serves light, dark and print. Drawings are 360 units wide, a phone's width, and grow
 little: text stays readable everywhere.
 """
 
@@ -95,7 +95,7 @@ def line_chart(chart: Chart) -> str:
         return '<p class="empty">No points were measured.</p>'
     x_low, x_high = chart.x_range or _range([p[0] for p in points], chart.log_x, zero=not chart.log_x)
     shown = [p[1] for p in points] + [level.value for level in chart.levels]
-    y_low, y_high = chart.y_range or _range(shown, chart.log_y, pad=0.08)
+    y_low, y_high = chart.y_range or _range(shown, chart.log_y, pad=0.12)
 
     def x_of(value: float) -> float:
         return LEFT + _place(value, x_low, x_high, chart.log_x) * (WIDTH - LEFT - RIGHT)
@@ -174,6 +174,7 @@ def _level_labels(levels: Sequence[Level], y_of: Scale, curves: Sequence[Point])
             right, base = left + width, y + dy
             cost = 1000 * sum(a < right and left < b and abs(c - base) < LABEL_GAP for a, b, c in taken)
             cost += 10 * sum(base - LABEL_RISE < line < base + 2 for line in others) + 50 * (dy > 11)
+            cost += 100 * (base > HEIGHT - BOTTOM - 2)  # on the axis
             cost += sum(left < px < right and base - LABEL_RISE - 1 < py < base + 2 for px, py in curves)
             if cost < best[0]:
                 best = (cost, anchor, WIDTH - RIGHT if anchor == "end" else LEFT + 4, base)
@@ -246,15 +247,16 @@ def stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], styles: Ma
     return "".join([*parts, "</svg>"])
 
 
-VERDICT_STYLES = {"pass": 2, "fail": 4, "inconclusive": 3}
+# Colours of their own, those of the words: a series of the same colour would look like a verdict.
+VERDICT_STYLES = {"pass": 7, "fail": 8, "inconclusive": 9}
 
 
 @dataclass(frozen=True)
 class Interval:
     label: str
     middle: float
-    low: float
-    high: float
+    low: float | None  # no ends: too few pairs to know them
+    high: float | None
     style: int = 1
     note: str = ""
 
@@ -265,8 +267,8 @@ def intervals(title: str, rows: Sequence[Interval], bound: Level) -> str:
         return '<p class="empty">No pairs were measured.</p>'
     line, top = 34, 16
     base = top + len(rows) * line
-    low = min(bound.value, 1.0, *(r.low for r in rows)) / 1.03
-    high = max(bound.value, 1.0, *(r.high for r in rows)) * 1.03
+    shown = [v for r in rows for v in (r.low, r.middle, r.high) if v is not None]
+    low, high = min(bound.value, 1.0, *shown) / 1.03, max(bound.value, 1.0, *shown) * 1.03
 
     def x_of(value: float) -> float:
         return 8 + _place(value, low, high, True) * (WIDTH - 16)
@@ -292,8 +294,12 @@ def intervals(title: str, rows: Sequence[Interval], bound: Level) -> str:
         parts.append(
             f'<text class="tick clear" x="{WIDTH}" y="{y - 9}" text-anchor="end">{escape(row.note)}</text>'
         )
-        parts.append(f'<path class="line s{row.style}" d="M{x_of(row.low):.1f} {y}H{x_of(row.high):.1f}"/>')
-        title = f"<title>{escape(row.label)}: {row.low:.3f} to {row.high:.3f}</title>"
+        ends = "too few pairs for an interval"
+        if row.low is not None and row.high is not None:
+            ends = f"{row.low:.3f} to {row.high:.3f}"
+            line_of = f"M{x_of(row.low):.1f} {y}H{x_of(row.high):.1f}"
+            parts.append(f'<path class="line s{row.style}" d="{line_of}"/>')
+        title = f"<title>{escape(row.label)}: {ends}</title>"
         x = x_of(row.middle)
         parts.append(f'<circle class="mark s{row.style}" cx="{x:.1f}" cy="{y}" r="3.6">{title}</circle>')
     return "".join([*parts, "</svg>"])

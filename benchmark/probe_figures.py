@@ -10,6 +10,7 @@ from benchmark.figures import milliseconds, size
 from benchmark.plots import Chart, Level, Series, line_chart
 
 Result = dict[str, Any]
+DIRECTIONS = {"put": 4, "get": 1}  # a style for each, the same in every drawing
 
 
 def probes(result: Result) -> dict[str, Any] | None:
@@ -29,7 +30,7 @@ def probes(result: Result) -> dict[str, Any] | None:
     rows = data["object_store"]
     by_size = [
         Series([(r["bytes"], r[f"{k}_mb_s"]) for r in rows], k.upper(), style, marks=True)
-        for k, style in (("put", 4), ("get", 1))
+        for k, style in DIRECTIONS.items()
     ]
     chart = Chart("Object store bandwidth", "bytes", "MB/s", by_size, log_x=True)
     charts.append({"svg": Markup(line_chart(chart)), "caption": "Object store, one client, by object size.",
@@ -48,6 +49,7 @@ def probes(result: Result) -> dict[str, Any] | None:
             }
             for r in data["ranks"]
         ],
+        "products": _products(data),
         "notes": _storage(data),
     }
 
@@ -56,9 +58,12 @@ def _segments(sustained: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """MB/s in each second of the sustained load, with the median of each direction."""
     series = [
         Series(
-            [(i + 1, rate) for i, rate in enumerate(part["segments_mb_s"])], key.upper(), style, marks=True
+            [(i + 1, rate) for i, rate in enumerate(sustained[key]["segments_mb_s"])],
+            key.upper(),
+            style,
+            marks=True,
         )
-        for (key, part), style in zip(sustained.items(), (4, 1), strict=True)
+        for key, style in DIRECTIONS.items()
     ]
     levels = [
         Level(part["segment_mb_s"]["median"], f"{key.upper()} median")
@@ -76,6 +81,17 @@ def _segments(sustained: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "by second; the last, begun second is left out.",
         "legend": [(s.label, s.style) for s in series],
     }
+
+
+def _products(data: Result) -> str:
+    """Why bfloat16 may be the slower format: on a GPU it never is."""
+    slow = [r["rank"] for r in data["ranks"] if r["bf16_gflops"] < r["fp32_gflops"]]
+    if not slow or data["device"] != "cpu":
+        return ""
+    return (
+        "Products in bfloat16 are slower than in float32 here: without units for it a processor converts "
+        "each number. A workload whose precision is “auto” then trains in float32."
+    )
 
 
 def _storage(data: Result) -> list[str]:

@@ -51,7 +51,7 @@ class Progress:
         return text if left is None else f"{text}, {in_words(left)} left"
 
     def _left_s(self, done: float, jobs: int) -> float | None:
-        """None as long as nobody knows. A job's start is no training: it is not in the speed, but in the time."""
+        """None as long as nobody knows. A job's start is no training: not in the speed, but in the time."""
         whole = sum(self.weights[w.name] * len(w.seeds) for w in self.workloads)
         now = self.clock()
         began, at = self.first = self.first or (now, done)

@@ -3,6 +3,10 @@
 From the highest declared rate that held, the rate doubles until one fails; then the gap between the
 highest that held and the lowest that failed is halved, geometrically, until it is within the resolution
 or the steps are spent. Every step has enough answers for a 99th percentile.
+
+A rate holds where its late answers are few enough to show it (`benchmark.latency`): a service that is just
+not good enough is taken for good in at most 2.5 % of the steps. A rate that shows neither counts as not
+held, so the highest rate that held is a lower bound of what the service can do.
 """
 
 from __future__ import annotations
@@ -11,7 +15,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from benchmark import stats
+from benchmark import latency
+from benchmark.disturbance import excused
+from benchmark.verdict import word
 
 STEPS = 8
 # The last gap: the rate that held and the one that failed differ by at most this factor.
@@ -34,19 +40,17 @@ def seconds_of(rate: float) -> float:
 def judged(row: Mapping[str, Any], bound_ms: float) -> Step:
     """A step of the search from a load's summary: held or not, and why not."""
     sent = row["samples"] + row["errors"]
-    reason = None
-    if row["errors"]:
-        reason = f"{row['errors']} failed requests"
-    elif row["p99_ms"] is None:
-        reason = f"{row['samples']} answers are below the {stats.P99_SAMPLES} that a p99 needs"
-    elif row["p99_ms"] > bound_ms:
-        reason = f"p99 above {bound_ms:g} ms"
+    outcome, reason = latency.judge(row, bound_ms)
     late = row["sent_late"] / sent if sent else 0.0
+    outcome, reason = excused(outcome, reason, row.get("host_load"))
     return {
         **{k: row[k] for k in ("rate_rps", "samples", "errors", "resent", "p50_ms", "p99_ms")},
+        "over_bound": row.get("over_bound"),
         "sent_late_share": round(late, 4),
-        "held": reason is None,
-        "reason": reason,
+        "host_load": row.get("host_load"),
+        "held": outcome is True,
+        "verdict": word(outcome),
+        "reason": reason or None,
     }
 
 

@@ -17,6 +17,7 @@ from benchmark import (
     figures,
     files,
     probe_figures,
+    record,
     runs,
     serving_figures,
     stats,
@@ -24,17 +25,17 @@ from benchmark import (
     timeline,
 )
 from benchmark import result as results
-from benchmark.figures import or_dash
 from benchmark.verdicts import bare_pairs
 
 TEMPLATES = Path(__file__).parent / "templates"
+ORDER = ("fail", "inconclusive", "pass")  # what is wrong comes first
 Result = dict[str, Any]
 
 
 def write(path: Path, name: str = "report.html") -> Path:
     """Make the page beside the result file; its path."""
     page = path.with_name(name)
-    files.write(page, render(results.load(path)))
+    files.write(page, render(results.load(path), path.name))
     return page
 
 
@@ -51,8 +52,8 @@ def take_up(path: Path, found: Any, *keys: str) -> Path:
     return page
 
 
-def render(result: Result) -> str:
-    return fill("report.html.j2", context(result))
+def render(result: Result, file: str = "result.json") -> str:
+    return fill("report.html.j2", context(result, file))
 
 
 def fill(template: str, content: dict[str, Any]) -> str:
@@ -65,7 +66,8 @@ def fill(template: str, content: dict[str, Any]) -> str:
     return environment.get_template(template).render(style=style, **content)
 
 
-def context(result: Result) -> dict[str, Any]:
+def context(result: Result, file: str = "result.json") -> dict[str, Any]:
+    """What the template shows; `file`: the name of the result beside the page."""
     return {
         "title": f"Acceptance report: {result['stack']}, {result['tier']}",
         "schema": result["schema"],
@@ -73,7 +75,8 @@ def context(result: Result) -> dict[str, Any]:
         "headline": headline(result),
         "errors": result["errors"],
         "tiles": tiles(result),
-        "verdicts": result["verdicts"],
+        "failed": [v for v in result["verdicts"] if v["verdict"] == "fail"],
+        "verdicts": sorted(result["verdicts"], key=lambda v: ORDER.index(v["verdict"])),
         "summary": {"columns": summary.COLUMNS, "rows": summary.rows(result)},
         "learning": _learning(result),
         "steps": figures.steps(result),
@@ -84,10 +87,8 @@ def context(result: Result) -> dict[str, Any]:
         "recovery": timeline.section(result),
         "efficiency": efficiency_figures.section(result.get("efficiency")),
         "topology": _topology(result),
-        "runs": [_run(r) for r in [*result["training"], *result["bare"]]],
-        "data": [_data(name, d) for name, d in result["data"].items()],
-        "missing": _missing(result),
-        "environment": _environment(result),
+        "record": record.section(result),
+        "file": file,
     }
 
 
@@ -111,21 +112,20 @@ def headline(result: Result) -> dict[str, Any]:
         else timeline.sentence(result)
     )
     environment = result["environment"]
-    commit = environment.get("git_commit")
     facts = [
         ("Tier", result["tier"]),
         ("Started", result["started"].replace("T", " ").replace("+00:00", " UTC")),
         ("Processor", environment["host"]["cpu_model"]),
         ("PyTorch", environment["host"]["torch"]),
     ]
-    if commit:
-        facts.append(("Commit", commit[:10] + (" with changes" if environment.get("git_dirty") else "")))
+    facts += record.source(environment, 10)
     return {"text": text, "detail": detail, "facts": facts}
 
 
 def tiles(result: Result) -> list[dict[str, str]]:
-    """The key figures: quality by workload, time to the target, latency."""
+    """The key figures: quality by workload, time to the target, latency; with the verdict that is on them."""
     found = []
+    said = {row["name"]: row["verdict"] for row in result["verdicts"]}
     for name, workload in result["configuration"]["workloads"].items():
         runs = [r for r in result["training"] if r["workload"] == name]
         if not runs:
@@ -133,23 +133,27 @@ def tiles(result: Result) -> list[dict[str, str]]:
         mean = sum(r["quality"]["value"] for r in runs) / len(runs)
         accuracy = workload["target"]["metric"] == "accuracy"
         target = workload["target"]["value"]
+        seeds = f", mean of {len(runs)} seeds" if len(runs) > 1 else ""
         found.append(
             {
                 "name": workload["title"],
                 "value": f"{100 * mean:.2f}" if accuracy else f"{mean:.3f}",
                 "unit": "%" if accuracy else "bits/byte",
-                "hint": f"accuracy, target {100 * target:g} %" if accuracy else f"target {target:g} or less",
+                "hint": (f"accuracy, target ≥ {100 * target:g} %" if accuracy else f"target ≤ {target:g}")
+                + seeds,
+                "verdict": said.get(f"quality of {name}", ""),
             }
         )
         times = [r["time_to_train_s"] for r in runs if r["time_to_train_s"] is not None]
         if not accuracy and times:
             found.append({"name": "Time to target", "value": f"{stats.olympic_mean(times):.0f}", "unit": "s",
-                          "hint": f"{name}, data and evaluation included"})  # fmt: skip
+                          "hint": f"{name}, data and evaluation included", "verdict": ""})  # fmt: skip
     held = [r for r in (result["serving"] or {}).get("latency", []) if r["p99_ms"] is not None]
     if held:
         row = held[0]
         found.append({"name": "Latency, p99", "value": f"{row['p99_ms']:.1f}", "unit": "ms",
-                      "hint": f"{row['workload']} at {row['rate_rps']:g} requests/s"})  # fmt: skip
+                      "hint": f"{row['workload']} at {row['rate_rps']:g} requests/s",
+                      "verdict": said.get(f"latency of {row['workload']}", "")})  # fmt: skip
     return found
 
 
@@ -163,7 +167,7 @@ def _learning(result: Result) -> list[dict[str, Any]]:
             continue
         drawn = figures.learning(name, workload, runs, result["data"].get(name, {}).get("baselines", []))
         times = [r["time_to_train_s"] for r in runs if r["time_to_train_s"] is not None]
-        summary = f"{figures.count(runs[0]['parameters'])} parameters. "
+        summary = f"{figures.count(runs[0]['parameters'])} parameters; {record.learned_with(workload)}. "
         if times:
             summary += f"The target was reached after {stats.olympic_mean(times):.1f} s"
             summary += f" (mean of {len(times)} seeds)." if len(times) > 1 else "."
@@ -204,88 +208,6 @@ def _topology(result: Result) -> dict[str, Any] | None:
         for f in flows
     ]
     return {"svg": Markup(diagram.draw(flows, result["topology"]["counts"])), "flows": rows}
-
-
-def _run(run: dict[str, Any]) -> dict[str, str]:
-    quality = run["quality"]
-    return {
-        "workload": run["workload"],
-        "seed": str(run["seed"]),
-        "launcher": run["launcher"],
-        "world_size": str(run["world_size"]),
-        "device": run["device"],
-        "quality": figures.quality(quality["value"], quality["metric"]),
-        "time_to_train": or_dash(run["time_to_train_s"], lambda v: f"{v:.1f} s"),
-        "total": f"{run['total_s']:.1f} s",
-        "throughput": or_dash(run["throughput"], lambda v: f"{figures.count(v['value'])} {v['unit']}"),
-        "energy": or_dash(run["energy_j_per_sample"], lambda v: figures.energy(v, run["energy"]["per"])),
-    }
-
-
-def _data(name: str, data: dict[str, Any]) -> dict[str, str]:
-    provenance = data["provenance"]
-    return {
-        "name": name,
-        "train": figures.count(data["splits"]["train"]["rows"]),
-        "heldout": figures.count(data["splits"]["heldout"]["rows"]),
-        "bytes": figures.size(sum(s["bytes"] for s in data["splits"].values())),
-        "provenance": ", ".join(f"{k} {v}" for k, v in provenance.items() if isinstance(v, str)),
-        "sha256": data["sha256"][:16] + "…",
-    }
-
-
-def _missing(result: Result) -> list[tuple[str, str]]:
-    """(field, reason and where), once each."""
-    where: dict[tuple[str, str], list[str]] = {}
-    for run in result["training"]:
-        for field, reason in run["not_measured"].items():
-            where.setdefault((field, reason), []).append(f"{run['workload']}/{run['seed']}")
-    for row in (result["serving"] or {}).get("latency", []):
-        for field, reason in row["not_measured"].items():
-            where.setdefault((field, reason), []).append(f"{row['workload']} at {row['rate_rps']:g}/s")
-    total = len(result["training"])
-    return [
-        (
-            field,
-            reason
-            + (
-                ""
-                if len(places) == total
-                else f" ({', '.join(places[:4])}{', …' if len(places) > 4 else ''})"
-            ),
-        )
-        for (field, reason), places in where.items()
-    ]
-
-
-def _environment(result: Result) -> list[tuple[str, str]]:
-    rows = []
-    machines = [("Host", result["environment"]["host"])]
-    machines += [(f"Rank {i}", node) for i, node in enumerate(result["environment"]["nodes"])]
-    for name, facts in machines:
-        quota = "no quota" if facts["cpu_quota"] is None else f"quota {facts['cpu_quota']:g} CPUs"
-        memory = (
-            ""
-            if facts["memory_limit_bytes"] is None
-            else f", {figures.size(facts['memory_limit_bytes'])} memory"
-        )
-        gpu = facts["gpu"] or "no GPU"
-        rows.append(
-            (
-                name,
-                f"{facts['host']}: {facts['cpu_model']}, {facts['cpus_visible']} CPUs visible, "
-                f"{quota}{memory}, {gpu}, "
-                f"{facts['isa']}, Python {facts['python']}, torch {facts['torch']}, Linux {facts['kernel']}",
-            )
-        )
-    rows += [(f"Image of {k}", v) for k, v in result["environment"]["images"].items()]
-    rows += [
-        (f"Workload {k}", f"seeds {v['seeds']}, {v['training']}")
-        for k, v in result["configuration"]["workloads"].items()
-    ]
-    rows += figures.energy_rows(result)
-    rows.append(("Finished", result["finished"] or "not finished"))
-    return rows
 
 
 def _together(text: str) -> str:

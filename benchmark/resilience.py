@@ -19,8 +19,10 @@ from benchmark import containers, stats
 from benchmark.client import Answer, Connection, Endpoint, Sent, run_schedule, summarise
 from benchmark.console import say
 from benchmark.errors import BenchmarkError, StackError
+from benchmark.hostload import HostLoad
 from benchmark.rayjobs import RayClient
 from benchmark.replicas import await_models, deployment, limits_for
+from benchmark.serving_verdicts import LEAST_ANSWERS
 from benchmark.stack import Stack
 
 LONGEST_S = 420.0
@@ -72,6 +74,11 @@ class Load:
         self.origin = origin
         self.ready.set()
 
+    def rest_s(self, past_s: float) -> float:
+        """How long the load goes on after the event: until there are enough answers for a verdict."""
+        wanted_s = min(1.2 * LEAST_ANSWERS / self.rate, LONGEST_S)
+        return max(QUIET_S, wanted_s - past_s)
+
     def during(self, event: Callable[[Mark], None]) -> dict[str, Any]:
         """Load before, during and after `event`; the record. An event's error comes after the load's end."""
         schedule = stats.poisson_schedule(self.rate, LONGEST_S, LOAD_SEED)
@@ -88,7 +95,7 @@ class Load:
                 raise StackError("the load did not start within 30 s")
             time.sleep(QUIET_S)
             event(self.mark)
-            time.sleep(QUIET_S)
+            time.sleep(self.rest_s(time.perf_counter() - self.origin))
         finally:
             self.stop.set()
             thread.join()
@@ -223,8 +230,9 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None, rate: fl
     def attempt(key: str, event: Callable[[Mark], Any]) -> None:
         facts: dict[str, Any] = {}
         try:
-            measured = Load(endpoint, name, requests, rate).during(lambda m: facts.update(event(m) or {}))
-            found[key] = {**measured, **facts}
+            with HostLoad(containers.names(stack.inventory)) as host:
+                measured = Load(endpoint, name, requests, rate).during(lambda m: facts.update(event(m) or {}))
+            found[key] = {**measured, **facts, "host_load": host.record}
             say(f"{key}: {measured['samples']} answers, {measured['errors']} failed")
         except BenchmarkError as error:
             found["errors"].append(f"{key}: {error}")

@@ -5,8 +5,12 @@ A run that is cut short leaves a valid result with `complete: false` and all tha
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import shlex
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +36,7 @@ NEEDED: dict[str, type] = {
     "errors": list,
     "verdicts": list,
 }
+STACK_FILES = (":(top,exclude,glob)Pulumi.*.yaml",)
 
 
 def new(stack: str, tier: str, run_id: str) -> dict[str, Any]:
@@ -43,6 +48,7 @@ def new(stack: str, tier: str, run_id: str) -> dict[str, Any]:
         "run_id": run_id,
         "started": now(),
         "finished": None,
+        "command": command(),
         "schedule": None,
         "environment": {"host": machine.facts(), "nodes": [], "images": {}, **git()},
         "configuration": {"workloads": {}},
@@ -58,6 +64,13 @@ def new(stack: str, tier: str, run_id: str) -> dict[str, Any]:
     }
 
 
+def command() -> str | None:
+    """The command line of this program, as one types it; None where something else runs this code."""
+    if sys.argv[:1] != [str(Path(__file__).with_name("__main__.py"))]:
+        return None
+    return shlex.join(["python", "-m", "benchmark", *sys.argv[1:]])
+
+
 def new_run_id(prefix: str = "") -> str:
     """Runs are named by their start (UTC): names sort, and each run has its own place in the store."""
     return prefix + datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
@@ -67,13 +80,40 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def git() -> dict[str, Any]:
-    """Commit of the working tree and whether it has changes; nulls outside a repository."""
-    status = run_git("status", "--porcelain")
+def git(root: Path = Path()) -> dict[str, Any]:
+    """Commit of the working tree, whether it has changes, and a hash of its content; nulls without git.
+
+    A stack's own file is left out: `make up` writes seed and salt into it, and what it declares is in the
+    result by itself.
+    """
+    status = run_git("status", "--porcelain", "--", ":(top)", *STACK_FILES, root=root)
     return {
-        "git_commit": run_git("rev-parse", "HEAD"),
+        "git_commit": run_git("rev-parse", "HEAD", root=root),
         "git_dirty": None if status is None else bool(status),
+        "source_sha256": source_sha256(root),
     }
+
+
+def source_sha256(root: Path = Path()) -> str | None:
+    """SHA-256 of names and contents of all files that git tracks or does not ignore, as they are now.
+
+    The same wherever the same files lie, whatever is committed: it names a tree with changes as exactly as a
+    commit names one without. None outside a repository.
+    """
+    top = run_git("rev-parse", "--show-toplevel", root=root)
+    wanted = ("--cached", "--others", "--exclude-standard", "--", *STACK_FILES)
+    listed = None if top is None else run_git("ls-files", "-z", *wanted, root=Path(top))
+    if top is None or listed is None:
+        return None
+    whole = hashlib.sha256()
+    for name in sorted(set(listed.split("\0")) - {""}):
+        path = Path(top, name)
+        try:
+            content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+        except OSError:  # deleted, or a repository within this one
+            continue
+        whole.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    return whole.hexdigest()
 
 
 def run_git(*arguments: str, root: Path = Path(), timeout_s: float = 20) -> str | None:

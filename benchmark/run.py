@@ -13,7 +13,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark import comparable, comparison, events, examine, files, gate, launch, replicas, report, runs
+from benchmark import (
+    comparable,
+    comparison,
+    containers,
+    events,
+    examine,
+    files,
+    gate,
+    launch,
+    replicas,
+    report,
+    runs,
+)
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.client import Connection
@@ -21,6 +33,7 @@ from benchmark.config import Workload, load_all
 from benchmark.console import ended, note, refused, say, show, stopped
 from benchmark.data import dataset
 from benchmark.errors import BenchmarkError, ComparisonError, ConfigError
+from benchmark.hostload import HostLoad
 from benchmark.job import Spec
 from benchmark.progress import Progress
 from benchmark.stack import Stack
@@ -181,7 +194,10 @@ def train_all(
         start = partial(launch.in_stack, spec, ray, store, on_message)
         log = partial(events.append, path.with_name("events.jsonl"), fresh=number == 0)
         keep = partial(absorb, result, workload.name, log=log)
-        carried_out(result, workload.name, spec=spec, store=store, start=start, keep=keep)
+        before = len(result["training"])
+        with HostLoad(containers.names(stack.inventory)) as host:
+            carried_out(result, workload.name, spec=spec, store=store, start=start, keep=keep)
+        attach(host, result["training"][before:])
         # The first seed is served, not the best one: the choice must not depend on the outcome.
         served = (workload.name, workload.seeds[0])
         first = next((r for r in result["training"] if (r["workload"], r["seed"]) == served), None)
@@ -229,7 +245,8 @@ def serve_all(
             serving["models"].append(row)
             heldout = dataset.load(manifest, store, "heldout")
             find = options.find_rate or options.tier == "release"
-            measured = examine.load(workload, heldout, endpoint, say, find)
+            measured = examine.load(workload, heldout, endpoint, say, find_rate=find,
+                                    measured=containers.names(stack.inventory))  # fmt: skip
             serving["offline"].append(measured["offline"])
             serving["latency"] += measured["latency"]
             if "max_rate" in measured:
@@ -279,6 +296,12 @@ def absorb(
         result["probes"] = found["probes"]
     if found["machine"]:
         result["environment"]["nodes"] = found["machine"]
+
+
+def attach(host: HostLoad, runs: list[dict[str, Any]]) -> None:
+    """To each run of a job: what else was busy on this machine during the job."""
+    for run_ in runs:
+        run_["host_load"] = host.record
 
 
 def describe_stack(result: dict[str, Any], stack: Stack) -> None:

@@ -82,7 +82,14 @@ def run(segment: Segment, setting: Setting, place: Place) -> dict[str, Any]:
     times = record["step_times_s"]
     assert isinstance(workload.model, GptConfig)
     tokens = workload.training.batch_size * workload.model.context * len(times)
-    kept = ("accelerator_utilisation", "gemm_peak_fraction", "breakdown_s", "compiling", "precision")
+    kept = (
+        "accelerator_utilisation",
+        "compute_share",
+        "gemm_peak_fraction",
+        "breakdown_s",
+        "compiling",
+        "precision",
+    )
     return {
         "loop": segment.loop,
         "optimiser": "adamw" if segment.loop == "plain" else workload.optimiser.kind,

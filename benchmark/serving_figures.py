@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from benchmark.figures import count, milliseconds
-from benchmark.plots import Chart, Level, Series, line_chart
+from benchmark.plots import VERDICT_STYLES, Chart, Level, Series, line_chart
 
 Result = dict[str, Any]
 
@@ -26,11 +26,15 @@ def stress(result: Result) -> dict[str, Any] | None:
 
 
 def _rate(row: dict[str, Any]) -> dict[str, Any]:
-    """p99 against rate: every step that has one, those that failed as another series."""
+    """p99 against rate: every step that has one, in the colour of its verdict."""
     steps = sorted((s for s in row["steps"] if s["p99_ms"] is not None), key=lambda s: s["rate_rps"])
     series = [
-        Series([(s["rate_rps"], s["p99_ms"]) for s in steps if s["held"] is held], label, style, marks=True)
-        for held, label, style in ((True, "held", 1), (False, "failed", 5))
+        Series([(s["rate_rps"], s["p99_ms"]) for s in steps if _word(s) == word], label, style, marks=True)
+        for word, label, style in (
+            ("pass", "held", VERDICT_STYLES["pass"]),
+            ("inconclusive", "open", VERDICT_STYLES["inconclusive"]),
+            ("fail", "failed", VERDICT_STYLES["fail"]),
+        )
     ]
     series = [s for s in series if s.points]
     bound = Level(row["p99_bound_ms"], f"bound {row['p99_bound_ms']:g} ms", "target")
@@ -44,12 +48,17 @@ def _rate(row: dict[str, Any]) -> dict[str, Any]:
             f"{len(row['steps'])} steps"
         )
         failed = row["next_failed_rps"]
-        text += f"; {failed:g}/s failed." if failed else "; no rate failed within the steps."
+        text += f"; {failed:g}/s did not hold." if failed else "; no rate failed within the steps."
         if not row["resolved"]:
             text += f" The gap is wider than the resolution of {row['resolution']:g}."
     if row["client_limited"]:
         text += " The client itself sent late: the service may do more."
     return {"svg": Markup(line_chart(chart)), "caption": text, "legend": [(s.label, s.style) for s in series]}
+
+
+def _word(step: dict[str, Any]) -> str:
+    """Older results know no open steps."""
+    return str(step.get("verdict") or ("pass" if step["held"] else "fail"))
 
 
 def _direct(row: dict[str, Any]) -> dict[str, Any]:

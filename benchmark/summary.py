@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from benchmark import figures, stats
@@ -10,7 +11,8 @@ Result = dict[str, Any]
 COLUMNS = {
     "workload": "Workload",
     "seeds": "Seeds",
-    "quality": "Quality",
+    "quality": "Quality over seeds",
+    "heldout": "Same test set for all",
     "target": "Target",
     "time": "Time to target",
     "throughput": "Throughput",
@@ -29,11 +31,19 @@ def rows(result: Result) -> list[dict[str, str]]:
         times = [r["time_to_train_s"] for r in runs if r["time_to_train_s"] is not None]
         rates = [r["throughput"] for r in runs if r["throughput"]]
         reached = f" ({len(times)} of {len(runs)} seeds)" if len(times) < len(runs) else ""
+        again = sum(bool(r.get("earlier_attempts_s")) for r in runs)
+        reached += f", {again} restarted" if again else ""
         found.append(
             {
                 "workload": name,
                 "seeds": str(len(runs)),
                 "quality": _with_interval([r["quality"]["value"] for r in runs], metric),
+                "heldout": _test_set(
+                    result["data"].get(name),
+                    [r["quality"]["value"] for r in runs],
+                    metric,
+                    workload["training"].get("heldout_bytes"),
+                ),
                 "target": f"≥ {100 * target['value']:g} %" if accuracy else f"≤ {target['value']:g}",
                 "time": f"{_range(times)} s{reached}" if times else "not reached",
                 "throughput": f"{_spread([r['value'] for r in rates], 0)} {rates[0]['unit']}"
@@ -56,6 +66,17 @@ def markdown(result: Result) -> list[str]:
 def _with_interval(values: list[float], metric: str) -> str:
     scale, digits, unit = (100, 2, " %") if metric == "accuracy" else (1, 4, " bits/byte")
     return f"{_spread([scale * v for v in values], digits)}{unit}"
+
+
+def _test_set(data: dict[str, Any] | None, values: list[float], metric: str, most: int | None = None) -> str:
+    """Size of the held-out data, the same for all seeds; of an accuracy how much another set might differ."""
+    if not data:
+        return "–"
+    rows, mean = min(data["splits"]["heldout"]["rows"], most or math.inf), sum(values) / len(values)
+    if metric != "accuracy":
+        return figures.count(rows)
+    reach = 1.96 * math.sqrt(max(mean * (1 - mean), 0.0) / rows)
+    return f"{figures.count(rows)} (± {100 * reach:.2f} %)"
 
 
 def _range(seconds: list[float]) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-PHASES = ("data", "forward", "backward", "optimiser", "checkpoint")
+PHASES = ("data", "forward", "backward", "all_reduce", "optimiser", "checkpoint")
 RAW_LIMIT = 2000
 # A GPU is waited for after each phase of every tenth step only: waiting lets its queue run empty.
 EVERY = {"cpu": 1, "cuda": 10}
@@ -21,6 +21,36 @@ def warmup_of(steps: int, every: int = 1) -> int:
     least = max(5, steps // 50)
     warmup = -(-least // every) * every
     return warmup if steps >= 2 * warmup else 0
+
+
+COMPUTING = ("forward", "backward", "optimiser")
+FED = (*COMPUTING, "all_reduce")  # neither waiting for data nor writing checkpoints
+
+
+def compute_share(run: Mapping[str, Any]) -> float | None:
+    """Share of a step in which this rank computes: not for data, checkpoints, nor waiting for other ranks.
+
+    None without a breakdown.
+    """
+    phases = run.get("breakdown_s") or {}
+    total = sum(phases.values())
+    return sum(phases.get(name, 0.0) for name in COMPUTING) / total if total else None
+
+
+class LastGradient:
+    """When a backward pass had its last gradient, on a CPU: what it does after that is all-reduce.
+
+    DistributedDataParallel exchanges gradients while the pass goes on. What it hides costs nothing; what
+    is left begins when this rank has nothing more to compute, and its wait for a slower rank is in it.
+    """
+
+    def __init__(self, parameters: Iterable[Any]) -> None:
+        self.moment = 0.0
+        for parameter in parameters:
+            parameter.register_post_accumulate_grad_hook(self._seen)
+
+    def _seen(self, _: Any) -> None:
+        self.moment = time.perf_counter()
 
 
 class StepTimer:
@@ -49,6 +79,12 @@ class StepTimer:
             self.synchronise()
         self._count(phase)
 
+    def end_at(self, phase: str, moment: float) -> None:
+        """The phase ended at `moment` of `time.perf_counter`; what came after belongs to the next one."""
+        moment = max(moment, self.mark)
+        self.current[phase] += moment - self.mark
+        self.mark = moment
+
     def settle(self) -> None:
         """What is queued was queued by the optimiser, or before it."""
         self.synchronise()
@@ -69,8 +105,9 @@ class StepTimer:
     def summary(self, batch_size: int, load_s: float = 0.0) -> dict[str, Any]:
         """Over the steps after warm-up, see `warmup_of`.
 
-        Accelerator utilisation is compute time ÷ running time. `utilisation` counts the steps alone, as
-        once the data are in memory; `utilisation_cold` adds the seconds of reading them from the store.
+        `utilisation` is the share of the time that is not spent on data or checkpoints, waiting for
+        other ranks included: what computing is, `compute_share` says. It counts the steps
+        alone, as once the data are in memory; `utilisation_cold` adds the seconds of reading them.
         """
         warmup = warmup_of(len(self.rows), self.every)
         rows = self.rows[warmup:]
@@ -84,7 +121,7 @@ class StepTimer:
         phases = {name: float(np.mean([row[name] for row in sampled])) for name in PHASES}
         # Of every step: the queue is empty before a checkpoint, and few of these steps wait by themselves.
         phases["checkpoint"] = float(np.mean([row["checkpoint"] for row in rows]))
-        busy = sum(phases[name] for name in ("forward", "backward", "optimiser"))
+        busy = sum(phases[name] for name in FED)
         utilisation = busy / sum(phases.values())
         stepping_s = float(every_total.sum())
         stride = -(-len(totals) // RAW_LIMIT)

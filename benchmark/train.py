@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from benchmark import artefact, models
-from benchmark.checkpoint import Checkpointer, load_latest
+from benchmark.checkpoint import Checkpointer, begun, load_latest
 from benchmark.compiling import choose
 from benchmark.config import GptConfig, Workload
 from benchmark.data import batches, dataset
@@ -33,7 +33,7 @@ from benchmark.optimiser import OptimiserSet
 from benchmark.place import Place, everywhere
 from benchmark.probes import gemm
 from benchmark.store import Store
-from benchmark.timing import EVERY, StepTimer
+from benchmark.timing import EVERY, LastGradient, StepTimer, compute_share
 
 Progress = Callable[[dict[str, Any]], None]
 ALL_REDUCE_STEPS = 8
@@ -99,10 +99,13 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         store, prefix, lambda p: events.add(POINT, "checkpoint", p["step"], seconds=p["seconds"])
     )
     state = place.together(lambda: load_latest(store, prefix))
-    first, curve, losses, earlier_s = 0, [], [], 0.0
+    # After a restart what was lost counts too: the steps done again, and the time in which nothing ran.
+    started = time.time() - (time.perf_counter() - clock)
+    earlier_s = max(0.0, started - place.once(lambda: begun(store, prefix, started)))
+    first, curve, losses = 0, [], []
     if state is not None:
         place.together(partial(_restore, state, model, optimisers, prefix))
-        first, curve, losses, earlier_s = state["step"], state["curve"], state["losses"], state["elapsed_s"]
+        first, curve, losses = state["step"], state["curve"], state["losses"]
         events.add(POINT, "resumed", first)
 
     def elapsed() -> float:
@@ -117,7 +120,9 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         model, lambda m: torch.autograd.backward(forward(m, *share.at(first))), settings.steps - first, place
     )
     trained = compiling.module
+    last_gradient: LastGradient | None = None
     if place.world_size > 1:
+        last_gradient = LastGradient(model.parameters()) if place.kind == "cpu" else None
         trained = DistributedDataParallel(trained, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
     timer = StepTimer(place.synchronise, EVERY[place.kind])
@@ -131,7 +136,9 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         loss = forward(trained, x, y)
         timer.end("forward")
         torch.autograd.backward(loss)
-        timer.end("backward")
+        if last_gradient:
+            timer.end_at("backward", last_gradient.moment)
+        timer.end("all_reduce" if last_gradient else "backward")
         if settings.clip_gradient:
             nn.utils.clip_grad_norm_(model.parameters(), settings.clip_gradient)
         optimisers.step(step)
@@ -141,7 +148,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         evaluates = done % settings.evaluate_every == 0 or done == settings.steps
         if done % settings.checkpoint_every == 0:
             timer.settle()
-            now = {"curve": curve, "losses": losses, "elapsed_s": elapsed()}
+            now = {"curve": curve, "losses": losses}
             # Only rank 0 writes; that it could not is for all to know.
             place.once(partial(checkpointer.save, done, _state(done, model, optimisers, now)))
             timer.end("checkpoint")
@@ -198,8 +205,11 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
             value=curve[-1]["value"],
         )
     )
-    backward_alone_s = _backward_without_all_reduce(forward, trained, share, place) if timing else None
+    alone_s = None
+    if timing and not last_gradient:
+        alone_s = _backward_without_all_reduce(forward, trained, share, place)
     optimisers.zero_grad()
+    breakdown = _breakdown(timing, alone_s, place.world_size)
 
     rate = timing.get("samples_per_s")
     used_peak = peak["bf16_gflops" if bf16 else "fp32_gflops"] * 1e9
@@ -238,6 +248,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         "step_time_s": {"median": timing["median"], "p95": timing["p95"]} if timing else None,
         "accelerator_utilisation": round(timing["utilisation"], 4) if timing else None,
         "accelerator_utilisation_cold": round(timing["utilisation_cold"], 4) if timing else None,
+        "compute_share": compute_share({"breakdown_s": breakdown}),
         "mfu": round(flops * rate / place.world_size / hardware_peak, 4) if rate and hardware_peak else None,
         "gemm_peak_fraction": round(flops * rate / place.world_size / used_peak, 4) if rate else None,
         "energy_j_per_sample": energy.net_j_per_sample,
@@ -248,7 +259,8 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         "total_s": round(total_s, 3),
         "load_s": round(load_s, 3),
         "resumed_from_step": first or None,
-        "breakdown_s": _breakdown(timing, backward_alone_s),
+        "earlier_attempts_s": round(earlier_s, 3),
+        "breakdown_s": breakdown,
         "step_times_s": timing.get("raw_s", []),
         "warmup_steps": timing.get("warmup_steps"),
         "precision": "bf16" if bf16 else "fp32",
@@ -301,12 +313,17 @@ def _backward_without_all_reduce(
     return sorted(times)[len(times) // 2]
 
 
-def _breakdown(timing: dict[str, Any], backward_alone_s: float | None) -> dict[str, float]:
-    """Mean seconds a step by phase; all-reduce is the part of backward that computing does not hide."""
+def _breakdown(timing: dict[str, Any], alone_s: float | None, ranks: int) -> dict[str, float]:
+    """Mean seconds a step by phase; all-reduce is what backward does not hide, and no phase of one rank.
+
+    `alone_s`: of a backward pass that exchanges nothing, where all-reduce has no clock of its own.
+    """
     if not timing:
         return {}
     phases = dict(timing["phases_s"])
-    if backward_alone_s is not None:
-        phases["all_reduce"] = max(0.0, phases["backward"] - backward_alone_s)
+    if alone_s is not None:
+        phases["all_reduce"] = max(0.0, phases["backward"] - alone_s)
         phases["backward"] -= phases["all_reduce"]
+    if ranks == 1:
+        del phases["all_reduce"]
     return {name: round(value, 7) for name, value in phases.items()}

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+OUTCOMES: Mapping[str, bool | None] = {"pass": True, "fail": False, "inconclusive": None}
+
+
+def word(outcome: bool | None) -> str:
+    return "inconclusive" if outcome is None else "pass" if outcome else "fail"
+
 
 def verdict(name: str, outcome: bool | None, expected: str, actual: str) -> dict[str, str]:
-    word = "inconclusive" if outcome is None else "pass" if outcome else "fail"
-    return {"name": name, "verdict": word, "expected": expected, "actual": actual}
+    return {"name": name, "verdict": word(outcome), "expected": expected, "actual": actual}
 
 
 def text_of(row: Mapping[str, Any]) -> str:

@@ -68,3 +68,15 @@ def test_report_is_self_contained(report: Path) -> None:
     assert "<svg" in html
     assert 'src="http' not in html
     assert 'href="http' not in html
+
+
+def test_the_load_of_the_host_is_known_for_each_measurement(result: dict[str, Any]) -> None:
+    serving = result["serving"]
+    for row in [*result["training"], *serving["latency"], *serving["offline"]]:
+        assert 0 <= row["host_load"]["others_share"] <= 1, row["host_load"]
+
+
+def test_a_rank_that_waits_for_the_other_is_not_computing(result: dict[str, Any]) -> None:
+    for run in result["training"]:
+        assert run["breakdown_s"]["all_reduce"] > 0
+        assert 0 < run["compute_share"] < run["accelerator_utilisation"]

@@ -12,10 +12,10 @@ import pytest
 from benchmark import autoscale, client, serving_figures, serving_verdicts
 
 
-def scaled(*counts: int, failed: int = 0) -> dict[str, Any]:
+def scaled(*counts: int, failed: int = 0, answered: int = 900) -> dict[str, Any]:
     seen = [[10.0 * i, n] for i, n in enumerate(counts)]
     return {"workload": "mlp", "clients": 40, "limits": {"min_replicas": 2, "max_replicas": 4},
-            "replicas": seen, **autoscale.summary(seen, 2), "answered": 90, "failed": failed,
+            "replicas": seen, **autoscale.summary(seen, 2), "answered": answered, "failed": failed,
             "failures": []}  # fmt: skip
 
 
@@ -61,6 +61,8 @@ def test_watching_ends_without_the_most(monkeypatch: pytest.MonkeyPatch) -> None
         (scaled(2, 4, 5), "fail"),  # beyond it
         (scaled(2, 1, 4), "fail"),  # one was lost
         (scaled(2, 3, 4, failed=1), "fail"),
+        (scaled(2, 3, 4, answered=299), "inconclusive"),
+        ({**scaled(2, 3, 3), "host_load": {"seconds": 90.0, "others_share": 0.3}}, "inconclusive"),
     ],
 )
 def test_replicas_must_rise_to_the_most_within_the_limits(found: dict[str, Any], word: str) -> None:
@@ -70,7 +72,7 @@ def test_replicas_must_rise_to_the_most_within_the_limits(found: dict[str, Any],
 
 def test_it_says_when_they_rose() -> None:
     (row,) = serving_verdicts.rows({"autoscale": scaled(2, 2, 3, 4)})
-    assert "2 to 4 replicas, the first more after 20 s, the most after 30 s; 0 of 90 failed" in row["actual"]
+    assert "2 to 4 replicas, the first more after 20 s, the most after 30 s; 0 of 900 failed" in row["actual"]
 
 
 def test_it_is_drawn(complete: dict[str, Any]) -> None:

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark import efficiency, efficiency_verdicts, launch, models, plain_loop, report, segments, stats
+from benchmark import (
+    efficiency,
+    efficiency_figures,
+    efficiency_verdicts,
+    launch,
+    models,
+    plain_loop,
+    report,
+    segments,
+    stats,
+)
 from benchmark import result as results
 from benchmark.__main__ import main
 from benchmark.config import WORKLOADS_DIR, GptConfig, Workload, load
@@ -174,6 +184,35 @@ def test_cores_that_slow_each_other_down_judge_no_exchange(language: Workload) -
     rows = efficiency_verdicts.rows(found)
     assert [r["verdict"] for r in rows[2:]] == ["inconclusive", "inconclusive"]
     assert "2 copies that exchange nothing reach 0.850" in rows[2]["actual"]
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3])
+def test_a_ratio_missed_on_a_busy_host_is_open_and_tells_the_machine(
+    language: Workload, share: float
+) -> None:
+    found = measured(language)
+    found["environment"]["host"].update(cpu_model="AMD EPYC 9R14", isa="AVX512")
+    for part in efficiency.PARTS:
+        for run in found[part]["runs"]:
+            run["host_load"] = {"seconds": 5.0, "others_share": share}
+    efficiency_verdicts.summarise(found)
+    rows = efficiency_verdicts.rows(found)
+    missed = "fail" if share < 0.1 else "inconclusive"
+    assert [r["verdict"] for r in rows] == [missed, "pass", "pass", missed]
+    assert ("other programs took 30 %" in rows[0]["actual"]) == (share > 0.1)
+    assert all("on AMD EPYC 9R14 (AVX512)" in r["actual"] for r in rows)
+    assert "AMD EPYC 9R14 (AVX512), 2 cores" in efficiency_verdicts.lines(found)[0]
+    page = efficiency_figures.section(found)
+    assert page is not None
+    assert "measured on AMD EPYC 9R14 (AVX512)" in page["intro"]
+
+
+def test_few_pairs_are_drawn_without_an_interval(language: Workload) -> None:
+    found = measured(language, rounds=2)
+    assert found["speed"]["ratios"]["own"]["low"] is None
+    page = efficiency_figures.section(found)
+    assert page is not None
+    assert "too few pairs for an interval" in page["charts"][0]["svg"]
 
 
 def test_a_round_cut_short_counts_for_nothing(language: Workload) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmark import faults, injector, job, journal, launch, machine, rayjobs, recovery, runs
+from benchmark import faults, injector, job, journal, launch, machine, rayjobs, recovery, runs, verdicts
 from benchmark import result as results
 from benchmark import stack as stacks
 from benchmark.checkpoint import Checkpointer
@@ -333,6 +333,28 @@ def test_without_recovery_the_run_is_incomplete_and_what_was_measured_is_kept(dr
     assert len(case["lines"]) == 1
     assert result["verdicts"][0]["verdict"] == "fail"
     assert "the ranks could not be started again" in result["page"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "share", "verdict"),
+    [
+        ({}, 0.02, "pass"),
+        ({"recovery_s": 500.0}, 0.02, "fail"),
+        ({"recovery_s": 500.0}, 0.5, "inconclusive"),
+        ({"resumed_from": 10}, 0.5, "fail"),
+        ({"difference": 0.5}, 0.5, "fail"),
+        ({"recovery_s": 500.0, "difference": 0.5}, 0.5, "fail"),
+        ({"difference": None}, 0.02, "inconclusive"),
+    ],
+)
+def test_a_busy_host_excuses_slowness_alone(changes: dict[str, Any], share: float, verdict: str) -> None:
+    fault = {"recovery_s": 20.0, "steps_redone": 5, "resumed_from": 20, "last_checkpoint": 20}
+    case = {"lost": "a node", "outage_s": 0, "problem": None, "difference": 0.0,
+            "host_load": {"seconds": 60.0, "others_share": share}}  # fmt: skip
+    case |= {k: v for k, v in changes.items() if k in case}
+    case["faults"] = [{**fault, **{k: v for k, v in changes.items() if k in fault}}]
+    (row,) = verdicts._recovery({"tolerance": 0.01, "metric": "accuracy", "cases": [case]})
+    assert row["verdict"] == verdict
 
 
 def test_another_result_takes_the_outcome_up(drill: Drill, tmp_path: Path, complete: dict[str, Any]) -> None:

@@ -126,6 +126,13 @@ def test_a_loss_of_quality_is_found_in_three_seeds(three: Result) -> None:
     assert gate.compare(three, worse)["verdict"] == "fail"
 
 
+def test_a_single_seed_a_little_below_the_target_is_open(three: Result) -> None:
+    now = [copy.deepcopy(three) for _ in range(2)]
+    for result, value in zip(now, (2.999, 3.001), strict=True):  # the target is 3, the margin 0.03
+        next(r for r in result["training"] if r["workload"] == "bytelm")["quality"]["value"] = value
+    assert verdicts(gate.compare(*now))["quality of bytelm"] == "inconclusive"
+
+
 def test_a_single_seed_that_misses_the_target_fails(three: Result) -> None:
     worse = copy.deepcopy(three)
     next(r for r in worse["training"] if r["workload"] == "bytelm")["quality"]["value"] = 9.0
@@ -251,6 +258,28 @@ def test_the_command_exits_with_one_only_on_fail(
     assert "tier: smoke in the baseline, release in the candidate" in capsys.readouterr().err
     assert main(["compare", good, str(tmp_path / "absent.json")]) == 2
     assert "absent.json: cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_slowdown_on_a_busy_host_is_open(ten: Result, side: int) -> None:
+    pair = [ten, slower(ten, 0.8)]
+    assert verdicts(gate.compare(*pair))["throughput of mlp"] == "fail"
+    for run in pair[side]["training"]:
+        run["host_load"] = {"seconds": 40.0, "others_share": 0.4}
+    (row,) = (r for r in gate.compare(*pair)["rows"] if r["name"] == "throughput of mlp")
+    assert row["verdict"] == "inconclusive"
+    assert "other programs took 40 % of the processors" in row["actual"]
+
+
+def test_a_seed_that_was_restarted_is_no_slowdown_of_the_code(ten: Result) -> None:
+    restarted = copy.deepcopy(ten)
+    for run in restarted["training"][:2]:
+        run.update(time_to_train_s=1000.0, earlier_attempts_s=950.0)
+    rows = {row["name"]: row for row in gate.compare(ten, restarted)["rows"]}
+    row = rows["time to train of mlp"]
+    assert (row["pairs"], row["verdict"]) == (8, "inconclusive")
+    assert row["ratio"] == pytest.approx(1.0)
+    assert "2 measured only in the baseline, or disturbed" in row["actual"]
 
 
 @pytest.mark.parametrize(("factor", "code", "verdict"), [(1.0, 0, "inconclusive"), (0.9, 1, "fail")])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,14 @@ def as_rank(rank: int, root: Path) -> None:
 
     batches.for_rank = of_the_first
     train_one(root, "two-faulty", place)
+    batches.for_rank = right
+
+    def late(*arguments: Any) -> Tensor:
+        time.sleep(0.02 * rank)  # the second rank keeps the first one waiting
+        return loss(*arguments)
+
+    pytest.MonkeyPatch().setattr(train, "loss_of", late)
+    train_one(root, "two-late", place)
     torch.distributed.destroy_process_group()
     leave()
 
@@ -287,6 +296,19 @@ def loss_gap(a: dict[str, Any], b: dict[str, Any]) -> float:
 
 def weight_gap(a: dict[str, Any], b: dict[str, Any]) -> float:
     return max(float((a["weights"][k] - b["weights"][k]).abs().max()) for k in a["weights"])
+
+
+def test_waiting_for_a_slower_rank_is_no_computing(trained: Trained) -> None:
+    """It is not waiting for data either, which is all that the utilisation says."""
+    record = trained("two-late")
+    assert record["accelerator_utilisation"] > 0.9
+    assert record["compute_share"] < 0.5
+    assert record["breakdown_s"]["all_reduce"] > 0.5 * sum(record["breakdown_s"].values())
+
+
+def test_what_all_reduce_costs_is_measured_and_one_rank_has_none(trained: Trained) -> None:
+    assert trained("two")["breakdown_s"]["all_reduce"] > 0
+    assert "all_reduce" not in trained("one")["breakdown_s"]
 
 
 def test_two_ranks_with_the_same_seed_give_the_same_losses(trained: Trained) -> None:

@@ -9,13 +9,14 @@ import pytest
 from benchmark import rates, stats
 
 
-def service(limit: float, late: float = 0.0) -> Any:
-    """A load's summary: p99 is 10 ms up to `limit` requests/s and 500 ms above."""
+def service(limit: float, late: float = 0.0, over: float = 0.1) -> Any:
+    """A load's summary: up to `limit` requests/s no answer takes over 100 ms, above it this share of them."""
 
     def measure(rate: float) -> dict[str, Any]:
         samples = int(rate * rates.seconds_of(rate))
         return {"rate_rps": rate, "samples": samples, "errors": 0, "resent": 0, "p50_ms": 5.0,
-                "p99_ms": 10.0 if rate <= limit else 500.0, "sent_late": int(late * samples)}  # fmt: skip
+                "p99_ms": 10.0 if rate <= limit else 500.0, "sent_late": int(late * samples),
+                "over_bound": 0 if rate <= limit else int(over * samples)}  # fmt: skip
 
     return measure
 
@@ -57,13 +58,37 @@ def test_every_step_has_the_samples_of_a_p99() -> None:
     [
         ({"errors": 1}, "1 failed"),
         ({"p99_ms": None, "samples": 100}, "100 answers"),
-        ({"p99_ms": 101}, "p99 above 100 ms"),
+        ({"over_bound": 20}, "p99 above 100 ms: 20 of 800 answers"),
+        ({"over_bound": 5}, "5 of 800 answers above 100 ms: p99 may be on either side"),
     ],
 )
 def test_a_step_that_does_not_hold_says_why(change: dict[str, Any], reason: str) -> None:
     step = rates.judged({**service(50)(50), **change}, 100)
     assert not step["held"]
     assert reason in step["reason"]
+
+
+@pytest.mark.parametrize(
+    ("over", "verdict"),
+    [(0, "pass"), (2, "pass"), (3, "inconclusive"), (14, "inconclusive"), (15, "fail"), (800, "fail")],
+)
+def test_a_step_is_judged_by_its_late_answers(over: int, verdict: str) -> None:
+    """Of 800: P(X ≤ 2 | 1 %) = 0.013, P(X ≤ 3) = 0.042; P(X ≥ 15) = 0.017, P(X ≥ 14) = 0.034."""
+    step = rates.judged({**service(50)(50), "over_bound": over}, 100)
+    assert (step["verdict"], step["held"]) == (verdict, verdict == "pass")
+
+
+def test_a_rate_that_shows_neither_is_not_the_highest_that_held() -> None:
+    row = rates.search(service(60, over=0.01), workload="mlp", bound_ms=100, start=50)
+    assert row["rate_rps"] < 61
+    assert {s["verdict"] for s in row["steps"]} == {"pass", "inconclusive"}
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.05, "fail"), (0.5, "inconclusive")])
+def test_a_step_on_a_busy_host_shows_no_limit(share: float, verdict: str) -> None:
+    load = {"seconds": 8.0, "others_share": share}
+    step = rates.judged({**service(50)(100), "host_load": load}, 100)
+    assert (step["held"], step["verdict"]) == (False, verdict)
 
 
 def test_a_client_that_sends_late_is_named_as_the_limit() -> None:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmark import diagram, figures, plots, report, run, runs, summary, verdicts
+from benchmark import diagram, figures, plots, record, report, run, runs, summary, verdicts
 from benchmark import result as results
 from benchmark.errors import BenchmarkError
 
@@ -106,8 +106,15 @@ def test_flows_in_a_circle_are_drawn_too() -> None:
 
 def test_a_complete_result_makes_a_page_without_outside_references(complete: dict[str, Any]) -> None:
     page = report.render(complete)
-    assert "All 16 checks passed" in page
-    assert not re.findall(r'(?:src|href)="|url\(http|@import|<script', page)
+    assert "12 of 16 checks passed, 4 open" in page
+    assert not re.findall(r'src="|url\(http|@import|<script', page)
+    assert re.findall(r'href="([^"]*)"', page) == ["result.json"]
+
+
+def test_a_page_of_another_name_links_its_own_result(complete: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "later.json"
+    results.save(complete, path)
+    assert 'href="later.json"' in report.write(path).read_text()
 
 
 def test_a_page_has_its_sections(complete: dict[str, Any]) -> None:
@@ -135,6 +142,160 @@ def test_a_failed_check_is_in_the_title(complete: dict[str, Any]) -> None:
     complete["serving"]["models"][0]["passed"] = False
     complete["verdicts"] = verdicts.judge(complete)
     assert "1 of 16 checks failed" in report.render(complete)
+
+
+def test_what_failed_comes_first_and_colours_its_tile(complete: dict[str, Any]) -> None:
+    complete["serving"]["latency"][0].update(p99_ms=909.3, over_bound=100)
+    complete["verdicts"] = verdicts.judge(complete)
+    found = report.context(complete)
+    assert [row["name"] for row in found["failed"]] == ["latency of mlp"]
+    words = [row["verdict"] for row in found["verdicts"]]
+    assert words == sorted(words)  # fail, inconclusive, pass
+    tiles = {tile["name"]: tile["verdict"] for tile in found["tiles"]}
+    assert tiles == {
+        "Gaussian exclusive-or": "pass", "Handwritten digits": "pass", "Latency, p99": "fail",
+        "Byte-level language model": "inconclusive", "Time to target": "",
+    }  # fmt: skip
+    page = report.render(complete)
+    assert page.index("What failed") < page.index("Key figures") < page.index("<h2>Verdicts</h2>")
+    assert page.count('<div class="tile fail">') == 1
+
+
+def test_a_page_without_a_failure_has_no_list_of_them(complete: dict[str, Any]) -> None:
+    assert "What failed" not in report.render(complete)
+
+
+def test_the_stored_verdicts_are_those_of_its_measurements(complete: dict[str, Any]) -> None:
+    assert verdicts.judge(complete) == complete["verdicts"]
+
+
+@pytest.mark.parametrize(("accuracy", "shown"), [(True, ["gamma"]), (False, ["alpha", "beta"])])
+def test_baselines_that_beat_the_model_stay_on_the_plot(accuracy: bool, shown: list[str]) -> None:
+    """In bits the low values are the better ones; what is far worse would flatten the curve."""
+    workload = {"target": {"metric": "accuracy" if accuracy else "bits_per_byte", "value": 0.5},
+                "model": {"kind": "mlp"}}  # fmt: skip
+    run_ = {"seed": 1, "curve": [{"samples": 1, "seconds": 1.0, "value": 0.5},
+                                 {"samples": 2, "seconds": 2.0, "value": 0.52}]}  # fmt: skip
+    names = {"alpha": 0.1, "beta": 0.3, "gamma": 0.9}
+    baselines = [{"name": name, "value": value} for name, value in names.items()]
+    found = figures.learning("w", workload, [run_], baselines)
+    assert [name for name in names if name in found["by_samples"]] == shown
+    assert all(name in found["off_scale"] for name in names if name not in shown)
+
+
+def test_each_seed_has_its_colour_in_a_legend(complete: dict[str, Any]) -> None:
+    (mlp, *_) = report.context(complete)["learning"]
+    assert mlp["legend"] == [("seed 1", 1), ("seed 2", 2), ("seed 3", 3)]
+    for name, style in mlp["legend"]:
+        assert re.search(rf'class="line s{style}" d="[^"]*"><title>{name}</title>', mlp["by_seconds"])
+
+
+def test_optimiser_and_learning_rate_are_said(complete: dict[str, Any]) -> None:
+    mlp, _, bytelm = (item["summary"] for item in report.context(complete)["learning"])
+    assert "AdamW, learning rate 0.01; 1\u202f000 steps of 1\u202f024" in mlp
+    assert "Muon, learning rate 0.02 of the hidden matrices" in bytelm
+    assert "learning rate 0.004; 100 steps of 32" in bytelm
+
+
+def test_every_setting_stands_in_a_table(complete: dict[str, Any]) -> None:
+    found = record.settings(complete)
+    rows = dict(found["rows"])
+    assert found["names"] == ["mlp", "digits", "bytelm"]
+    assert rows["optimiser.learning_rate"] == ["0.01", "0.003", "0.004"]
+    assert rows["model.hidden"] == ["64, 64", "256, 128", "–"]
+    assert rows["seeds"] == ["1, 2, 3", "1, 2, 3", "1"]
+    assert "{&#39;" not in report.render(complete)  # no Python in it
+
+
+def test_a_command_measures_it_again(complete: dict[str, Any]) -> None:
+    assert record.command(complete) == "python -m benchmark run --stack dev --tier smoke"
+    del complete["command"]  # an older result
+    assert record.command(complete).endswith("run --stack dev --tier smoke --workloads mlp,digits,bytelm")
+
+
+def test_only_the_command_line_of_the_benchmark_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "sys.argv", [str(Path(results.__file__).with_name("__main__.py")), "run", "--out", "a b"]
+    )
+    assert results.command() == "python -m benchmark run --out 'a b'"
+    monkeypatch.setattr("sys.argv", ["/usr/bin/pytest", "tests"])
+    assert results.command() is None
+
+
+@pytest.mark.parametrize(
+    ("dirty", "facts"),
+    [
+        (False, [("Commit", "0000000000")]),
+        (True, [("Commit", "0000000000 and changes"), ("Source tree", "sha256 abababab" + "ab")]),
+    ],
+)
+def test_a_tree_with_changes_is_named_by_its_content(
+    complete: dict[str, Any], dirty: bool, facts: list[tuple[str, str]]
+) -> None:
+    complete["environment"].update(git_dirty=dirty, source_sha256="ab" * 32)
+    assert report.headline(complete)["facts"][-len(facts) :] == facts
+
+
+def test_a_served_sample_says_how_small_it_is(complete: dict[str, Any]) -> None:
+    complete["serving"]["models"][2].update(samples=16, quality_served=1.905, quality_trained=1.905)
+    found = figures.serving(complete)
+    assert found is not None
+    row = found["models"][2]
+    assert (row["samples"], row["served"]) == ("16 of 892\u202f310", "1.905 bits/byte")
+    assert row["heldout"] == "2.716 bits/byte"
+
+
+def test_computing_stands_beside_not_waiting_for_data(complete: dict[str, Any]) -> None:
+    found = figures.steps(complete)
+    assert found is not None
+    mlp = found["rows"][0]
+    assert (mlp["seed"], mlp["computing"], mlp["utilisation"]) == ("1", "26.2 %", "96.2 %")
+
+
+def test_one_rank_is_said_to_exchange_nothing(complete: dict[str, Any]) -> None:
+    for run_ in complete["training"]:
+        if run_["workload"] == "mlp":
+            run_["world_size"] = 1
+            del run_["breakdown_s"]["all_reduce"]
+    found = figures.steps(complete)
+    assert found is not None
+    assert found["notes"][0] == "One rank exchanges nothing, so it has no all-reduce: mlp."
+
+
+def test_the_load_of_the_host_stands_beside_each_measurement(complete: dict[str, Any]) -> None:
+    complete["serving"]["latency"][0]["host_load"] = {"seconds": 16.0, "others_share": 0.41}
+    complete["training"][0]["host_load"] = {"seconds": 16.0, "others_share": None,
+                                            "not_measured": {"others_share": "no engine"}}  # fmt: skip
+    found = figures.serving(complete)
+    assert found is not None
+    assert [row["others"] for row in found["latency"][:2]] == ["41 %, busy", "3 %"]
+    assert [row["others"] for row in record.section(complete)["runs"][:2]] == ["–", "2 %"]
+
+
+def test_a_restarted_seed_is_said_to_be_one(complete: dict[str, Any]) -> None:
+    complete["training"][0].update(earlier_attempts_s=42.0)
+    assert summary.rows(complete)[0]["time"].endswith(" s, 1 restarted")
+    assert record.section(complete)["runs"][0]["total"] == "12.1 s, 42 s of it before a restart"
+
+
+def test_the_number_of_held_out_samples_says_what_others_would_change(complete: dict[str, Any]) -> None:
+    """Digits: 1.96 sqrt(0.9685 (1 - 0.9685) / 360) = 1.80 %. The language model is evaluated on a part."""
+    assert [row["heldout"] for row in summary.rows(complete)] == [
+        "100\u202f000 (± 0.13 %)", "360 (± 1.80 %)", "32\u202f768",
+    ]  # fmt: skip
+
+
+def test_names_of_roles_fit_their_boxes(complete: dict[str, Any]) -> None:
+    svg = ElementTree.fromstring(diagram.draw(complete["topology"]["flows"], {"object-store": 4}))
+    boxes = [item.attrib for item in svg if item.tag.endswith("rect")]
+    texts = [item for item in svg if item.attrib.get("class") == "role"]
+    assert {"object-store-", "setup"} <= {text.text for text in texts}
+    for text in texts:
+        centre = float(text.attrib["x"])
+        box = min(boxes, key=lambda b: abs(float(b["x"]) + float(b["width"]) / 2 - centre)
+                  + abs(float(b["y"]) + 17 - float(text.attrib["y"])))  # fmt: skip
+        assert len(text.text or "") * diagram.LETTER_W <= float(box["width"])
+        assert float(box["y"]) < float(text.attrib["y"]) < float(box["y"]) + diagram.BOX_H
 
 
 def test_energy_limits_and_schedule_are_shown_where_they_are_known(complete: dict[str, Any]) -> None:
@@ -188,7 +349,7 @@ def test_a_device_that_waits_for_data_fails(
             accelerator_utilisation=0.96, accelerator_utilisation_cold=value, breakdown_s={"forward": step_s}
         )
     complete["training"] = runs
-    (row,) = (v for v in verdicts.judge(complete) if v["name"].startswith("device kept busy"))
+    (row,) = (v for v in verdicts.judge(complete) if v["name"].startswith("not waiting for data"))
     assert row["verdict"] == expected
 
 
@@ -209,10 +370,31 @@ def test_missing_seeds_leave_quality_open(complete: dict[str, Any]) -> None:
 
 def test_latency_without_a_p99_is_open_and_above_the_bound_fails(complete: dict[str, Any]) -> None:
     rows = copy.deepcopy(complete["serving"]["latency"][:1])
-    rows[0]["p99_ms"] = None
+    rows[0].update(p99_ms=None, samples=100)
     assert verdicts._latency(rows)[0]["verdict"] == "inconclusive"
-    rows[0]["p99_ms"] = 1e6
+    rows[0].update(p99_ms=1e6, samples=800, over_bound=80)
     assert verdicts._latency(rows)[0]["verdict"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("changes", "busy", "verdict"),
+    [
+        ({"over_bound": 80}, False, "fail"),
+        ({"over_bound": 80}, True, "inconclusive"),
+        ({"over_bound": 0}, True, "pass"),
+        ({"errors": 3}, False, "fail"),
+        ({"errors": 3}, True, "inconclusive"),
+        ({"errors": 800, "samples": 0}, True, "fail"),
+    ],
+)
+def test_latency_on_a_busy_host_proves_no_fault(
+    complete: dict[str, Any], changes: dict[str, Any], busy: bool, verdict: str
+) -> None:
+    row = complete["serving"]["latency"][0]
+    row.update(changes, host_load={"seconds": 16.0, "others_share": 0.4 if busy else 0.02})
+    (found,) = verdicts._latency([row])
+    assert found["verdict"] == verdict
+    assert ("other programs took 40 % of the processors" in found["actual"]) == (verdict == "inconclusive")
 
 
 def test_a_slower_stack_is_not_failed_on_few_pairs(complete: dict[str, Any]) -> None:

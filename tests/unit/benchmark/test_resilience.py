@@ -8,8 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmark import client, direct, replicas, resilience, serving_figures, serving_verdicts
+from benchmark import client, direct, examine, replicas, resilience, serving_figures, serving_verdicts
+from benchmark.config import Workload
+from benchmark.data import dataset
 from benchmark.errors import StackError
+from benchmark.store import DirectoryStore
+from tests.unit.benchmark.conftest import changed
 
 OLD, NEW = "a" * 64, "b" * 64
 
@@ -63,6 +67,18 @@ def test_a_request_that_is_sent_again_is_counted(server: Any, endpoint: client.E
     assert row["resent"] == row["errors"] > 0
 
 
+def test_a_load_keeps_its_late_answers_and_what_else_the_host_did(
+    tiny: Workload, store: DirectoryStore, endpoint: client.Endpoint
+) -> None:
+    manifest = dataset.prepare(tiny, store)
+    one = changed(tiny, serving={"rates": [200], "requests": 60, "p99_bound_ms": 0.001})
+    found = examine.load(one, dataset.load(manifest, store, "heldout"), endpoint, lambda text: None)
+    (row,) = found["latency"]
+    assert row["over_bound"] == row["samples"] > 0  # nothing answers within a microsecond
+    for measured in (row, found["offline"]):
+        assert 0 <= measured["host_load"]["others_share"] <= 1
+
+
 def test_versions_keep_the_order_of_their_first_answers() -> None:
     rows = resilience.versions([(3.0, NEW), (1.0, OLD), (2.5, NEW), (2.8, OLD)])
     assert [(v["sha256"], v["first_s"], v["last_s"], v["answers"]) for v in rows] == [
@@ -100,7 +116,8 @@ def load(**changes: Any) -> dict[str, Any]:
         {"sha256": OLD, "answers": 5, "first_s": 0.1, "last_s": 9.0},
         {"sha256": NEW, "answers": 5, "first_s": 8.0, "last_s": 20.0},
     ]
-    return {"samples": 10, "errors": 0, "resent": 0, "replaced_s": 3.0, "marks": [{"name": "x", "at_s": 5.0}],
+    return {"samples": 400, "errors": 0, "resent": 0, "replaced_s": 3.0,
+            "marks": [{"name": "x", "at_s": 5.0}],
             "timeline": [[0.25, 4.0, 9.0], [0.75, 4.0, 80.0]], "failures": [], "versions": versions,
             **changes}  # fmt: skip
 
@@ -118,6 +135,28 @@ def test_faults_pass_without_a_failed_request_only() -> None:
     assert words({"resilience": faults()}) == ["pass", "pass"]
     assert words({"resilience": faults(kill=load(errors=1), update=load(errors=1))}) == ["fail", "fail"]
     assert words({"resilience": faults(kill=load(resent=1))}) == ["fail", "pass"]
+
+
+@pytest.mark.parametrize("share", [0.02, 0.6])
+def test_a_failed_request_on_a_busy_host_proves_no_fault(share: float) -> None:
+    kill = load(errors=1, host_load={"seconds": 9.0, "others_share": share})
+    assert words({"resilience": faults(kill=kill)})[0] == ("fail" if share < 0.1 else "inconclusive")
+
+
+def test_a_few_answers_show_nothing() -> None:
+    (row, _) = serving_verdicts.rows({"resilience": faults(kill=load(samples=299))})
+    assert (row["verdict"], row["actual"].endswith("a verdict needs 300 answers")) == ("inconclusive", True)
+    cost = {**direct.compare([3.5, 3.6, 3.7], [3.0, 3.1, 3.2]), "pairs": 3}
+    assert words({"direct": cost}) == ["inconclusive"]
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(50.0, 5.0), (5.0, 62.0), (0.5, 410.0)])
+def test_a_load_goes_on_until_it_has_its_answers(
+    rate: float, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resilience, "QUIET_S", 5.0)
+    one = resilience.Load(client.Endpoint("http://localhost"), "mlp", [b"{}"], rate)
+    assert one.rest_s(past_s=10.0) == seconds
 
 
 def test_an_update_that_does_not_take_effect_fails() -> None:

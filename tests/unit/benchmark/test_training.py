@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -52,6 +53,42 @@ def test_a_resumed_run_ends_like_an_unbroken_one(tiny: Workload, store: Director
     assert resumed["resumed_from_step"] == 40
     assert resumed["curve"][-1]["value"] == whole["curve"][-1]["value"]
     assert resumed["losses"][-1] == whole["losses"][-1]
+
+
+@pytest.mark.parametrize(("stop_at", "resumed_from"), [(50, 40), (10, None)])
+def test_time_to_train_counts_what_a_restart_has_lost(
+    tiny: Workload,
+    store: DirectoryStore,
+    monkeypatch: pytest.MonkeyPatch,
+    stop_at: int,
+    resumed_from: int | None,
+) -> None:
+    """Also before the first checkpoint, which a clock kept in checkpoints could not know."""
+
+    def stop(value: dict[str, Any]) -> None:
+        if value["step"] == stop_at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny, store, "broken", progress=stop)
+    now = time.time
+    monkeypatch.setattr("benchmark.train.time.time", lambda: now() + 1000)  # nothing ran for so long
+    resumed = run(tiny, store, "broken")
+    assert resumed["resumed_from_step"] == resumed_from
+    assert resumed["earlier_attempts_s"] > 1000
+    assert resumed["total_s"] > 1000
+    later = [point["seconds"] for point in resumed["curve"] if point["step"] > (resumed_from or 0)]
+    assert min(later) > 1000
+
+
+def test_an_undisturbed_run_has_lost_nothing(tiny: Workload, store: DirectoryStore) -> None:
+    assert run(tiny, store)["earlier_attempts_s"] == 0
+
+
+def test_a_broken_time_of_the_start_is_an_error_that_names_it(store: DirectoryStore) -> None:
+    store.put("checkpoints/r/begun.json", b'{"time": "noon"}')
+    with pytest.raises(CheckpointError, match=r"checkpoints/r/begun\.json: is not the time of a start"):
+        checkpoint.begun(store, "checkpoints/r", 1.0)
 
 
 def test_the_breakdown_adds_up_to_the_step(tiny: Workload, store: DirectoryStore) -> None:
