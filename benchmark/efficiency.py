@@ -30,7 +30,7 @@ from typing import Any
 
 import torch
 
-from benchmark import files, launch, machine, report
+from benchmark import files, launch, machine, report, runs
 from benchmark import result as results
 from benchmark.config import GptConfig, Workload, load
 from benchmark.console import say
@@ -66,9 +66,11 @@ def main(options: Options) -> int:
         results.load(options.into)  # known before the time is spent
     workload = checked(load(options.workload_file, options.tier), options)
     found = header(workload, options)
-    path, code = options.out / "efficiency.json", 0
+    place = runs.begin(options.out, results.new_run_id("efficiency-"), "efficiency")
+    path, code, done = place.folder / "efficiency.json", 0, False
     try:
         measure_all(found, workload, options)
+        done = True
     except KeyboardInterrupt:
         found["problem"], code = "interrupted by the user; what was measured until then is kept", 130
         say(found["problem"])
@@ -76,6 +78,8 @@ def main(options: Options) -> int:
         found["finished"] = results.now()
         summarise(found)
         write(found, path, options.into)
+    if done:  # else an earlier one, which was complete, stays
+        path = files.write(place.copy, path.read_text(encoding="utf-8"))
     for line in lines(found):
         print(line)
     print(path)

@@ -11,7 +11,7 @@ from typing import Any
 from benchmark.errors import ConfigError
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> Path:
     """Replace `path`: a reader, and whoever is interrupted, has the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
@@ -25,6 +25,7 @@ def write(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    return path
 
 
 def write_json(path: Path, value: Any) -> None:

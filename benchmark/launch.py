@@ -69,6 +69,7 @@ def on_host(spec: Spec, on_message: OnMessage) -> str | None:
                 stderr=subprocess.STDOUT,
                 text=True,
                 bufsize=1,
+                start_new_session=True,  # Ctrl-C is ours to pass on: once, and to all of them
             )
         assert process.stdout is not None
         try:

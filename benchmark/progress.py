@@ -14,7 +14,8 @@ from benchmark.config import GptConfig, Workload
 
 STEP_S = 0.003  # of a step, whatever the model
 SPEED = 20e9  # FLOP/s of a rank: only the relation to STEP_S counts
-TELLING = 0.02  # of the work: before that nothing is said of the time
+TELLING_S = 5.0  # before that nothing is said of the time
+JOB_S = 15.0  # until a job trains
 
 
 def work(workload: Workload, ranks: int) -> float:
@@ -32,7 +33,8 @@ class Progress:
     ) -> None:
         self.workloads = list(workloads)
         self.weights = {w.name: work(w, ranks) for w in workloads}
-        self.clock, self.start = clock, clock()
+        self.clock = clock
+        self.first: tuple[float, float] | None = None  # time and work of the first step that was told
 
     def line(self, content: dict[str, Any]) -> str | None:
         """`workload 1 of 3, seed 2 of 3, about 4 min left`; None for what is no training step."""
@@ -40,15 +42,22 @@ class Progress:
         if number is None or content.get("seed") not in self.workloads[number].seeds:
             return None
         workload = self.workloads[number]
-        seed, seeds = workload.seeds.index(content["seed"]), len(workload.seeds)
+        seed = workload.seeds.index(content["seed"])
         part = content.get("step", 0) / (content.get("steps") or workload.training.steps)
         done = sum(self.weights[w.name] * len(w.seeds) for w in self.workloads[:number])
         done += self.weights[workload.name] * (seed + part)
+        text = f"workload {number + 1} of {len(self.workloads)}, seed {seed + 1} of {len(workload.seeds)}"
+        left = self._left_s(done, len(self.workloads) - number - 1)
+        return text if left is None else f"{text}, {in_words(left)} left"
+
+    def _left_s(self, done: float, jobs: int) -> float | None:
+        """None as long as nobody knows. A job's start is no training: not in the speed, but in the time."""
         whole = sum(self.weights[w.name] * len(w.seeds) for w in self.workloads)
-        text = f"workload {number + 1} of {len(self.workloads)}, seed {seed + 1} of {seeds}"
-        if done < TELLING * whole:
-            return text
-        return f"{text}, {in_words((self.clock() - self.start) * (whole - done) / done)} left"
+        now = self.clock()
+        began, at = self.first = self.first or (now, done)
+        if now - began < TELLING_S or done - at <= 0:
+            return None
+        return (now - began) * (whole - done) / (done - at) + jobs * JOB_S
 
 
 def in_words(seconds: float) -> str:

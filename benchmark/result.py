@@ -20,7 +20,6 @@ from benchmark.errors import BenchmarkError
 from benchmark.verdicts import judge
 
 SCHEMA = "aidc.result/1"
-STACK_FILES = (":(top,exclude,glob)Pulumi.*.yaml",)
 # Every result has had these from the beginning on.
 NEEDED: dict[str, type] = {
     "complete": bool,
@@ -37,6 +36,7 @@ NEEDED: dict[str, type] = {
     "errors": list,
     "verdicts": list,
 }
+STACK_FILES = (":(top,exclude,glob)Pulumi.*.yaml",)
 
 
 def new(stack: str, tier: str, run_id: str) -> dict[str, Any]:

@@ -150,7 +150,8 @@ def for_benchmark(name: str, arguments: Sequence[str]) -> list[str]:
     """The arguments of `python -m benchmark` for one of our commands: $STACK counts there too."""
     command = COMMANDS[name].benchmark
     stack = os.environ.get("STACK")
-    takes_stack = command in ("run", "faults", "runs", "report")
+    of_newest = command == "report" and (not arguments or arguments[0].startswith("-"))
+    takes_stack = command in ("run", "faults", "runs") or of_newest
     given = any(argument.split("=")[0] == "--stack" for argument in arguments)
     return [command, *(["--stack", stack] if stack and takes_stack and not given else []), *arguments]
 

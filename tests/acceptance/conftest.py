@@ -125,5 +125,8 @@ def benchmark(command: str, *arguments: str) -> int:
 def result() -> dict[str, Any]:
     """`result.json` of a smoke run."""
     (OUT / "result.json").unlink(missing_ok=True)
-    benchmark("run", "--tier", "smoke")
+    code = benchmark("run", "--tier", "smoke")
+    assert (OUT / "result.json").exists(), (
+        f"exit code {code}, and no complete run; `make runs` says where it is"
+    )
     return dict(json.loads((OUT / "result.json").read_text()))

@@ -14,11 +14,13 @@ def test_a_line_says_workload_and_seed_of_how_many() -> None:
     assert line == "workload 1 of 3, seed 1 of 3"
 
 
-def test_the_time_left_follows_from_what_has_run() -> None:
-    times = iter([0.0, 100.0, 100.0])
+def test_the_time_left_follows_from_what_has_run_since_the_first_step() -> None:
+    times = iter([50.0, 53.0, 170.0])
     progress = Progress(WORKLOADS[:1], clock=lambda: next(times))
-    line = progress.line({"workload": "mlp", "seed": 2, "step": 1000, "steps": 2000})
-    assert line == "workload 1 of 1, seed 2 of 3, about 2 min left"
+    lines = [progress.line({"workload": "mlp", "seed": seed, "step": step, "steps": 2000})
+             for seed, step in ((1, 0), (1, 50), (2, 1000))]  # fmt: skip
+    assert lines[:2] == ["workload 1 of 1, seed 1 of 3"] * 2
+    assert lines[2] == "workload 1 of 1, seed 2 of 3, about 2 min left"
 
 
 def test_a_model_that_is_more_work_counts_for_more() -> None:
