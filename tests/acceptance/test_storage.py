@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ import testinfra
 import urllib3
 from botocore.exceptions import ClientError
 
-from components.config import StackConfig
 from components.flows import MINIO
 from components.grants import BUCKETS
 from components.inventory import Inventory
@@ -188,30 +188,11 @@ def test_an_object_that_others_could_not_read_is_refused(extra: dict[str, Any], 
     assert code(caught) == "AccessDenied"
 
 
-def test_more_than_the_quota_is_refused(s3: Any, quota: int) -> None:
-    with pytest.raises(ClientError) as caught:
-        s3.put_object(Bucket="results", Key="acceptance/large", Body=bytes(quota))
-    assert code(caught) == "XMinioAdminBucketQuotaExceeded"
-
-
-@pytest.fixture
-def quota(inventory: Inventory) -> Iterator[int]:
-    """The quota of `results`, lowered to a MiB for one test."""
-    store = testinfra.get_host(f"docker://{inventory.by_role('object-store')[0].container}")
-    set_quota(store, 2**20)
-    yield 2**20
-    set_quota(store, StackConfig().object_store.buckets.results.quota)
-
-
-def set_quota(store: Any, size: int) -> None:
-    """As the set-up job does it, with root's own key from the node's files."""
-    store.check_output(
-        "set -e; folder=$(mktemp -d); trap 'rm -r $folder' EXIT; mkdir -p $folder/certs/CAs; "
-        "cp /etc/aidc/certs/CAs/ca.crt $folder/certs/CAs/; "
-        'printf \'%%s\\n\' "$(cat /etc/aidc/root-user)" "$(cat /etc/aidc/root-password)" | '
-        f"minio-client --config-dir $folder alias set store https://127.0.0.1:{MINIO} >/dev/null; "
-        f"minio-client --config-dir $folder quota set store/results --size {size}"
-    )
+def test_every_bucket_was_given_its_quota(inventory: Inventory) -> None:
+    setup = inventory.by_role("object-store-setup")[0].container
+    said = testinfra.get_host("local://").check_output(f"docker logs {setup}")
+    for bucket in BUCKETS:
+        assert re.search(rf"Successfully set bucket quota of .+ on `{bucket}`", said), bucket
 
 
 def test_the_store_knows_the_declared_users_and_no_service_account(inventory: Inventory) -> None:
