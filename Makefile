@@ -102,6 +102,10 @@ test: setup ## unit and policy tests, then the acceptance tests on a stack of th
 	@$(RUN) pytest tests/unit tests/policy
 	@STACK=test toolchain/run.sh toolchain/acceptance.sh
 
+.PHONY: test-s3
+test-s3: ## the S3 suite on versitygw and on MinIO without its fence; SERVERS=stack adds the running stack
+	@S3_SERVERS="$(or $(SERVERS),versitygw,minio)" $(RUN) pytest -q tests/s3
+
 .PHONY: lock
 lock: ## resolve every requirements.in into a hash-locked requirements.txt
 	@toolchain/run.sh toolchain/lock.sh

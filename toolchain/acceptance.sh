@@ -29,3 +29,4 @@ trap 'exit 130' INT TERM
 
 python -m operations up --stack "$STACK"
 pytest tests/acceptance "$@"
+S3_SERVERS=stack,versitygw,minio pytest -q tests/s3
