@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from policies.rule import Rule
-from policies.rules import build, images, isolation, limits, network, privilege, services, stack
+from policies.rules import advisories, build, images, isolation, limits, network, privilege, services, stack
 
-MODULES = (privilege, isolation, limits, images, build, network, services, stack)
+MODULES = (privilege, isolation, limits, images, build, network, services, stack, advisories)
 
 RULES: tuple[Rule, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, Rule)
