@@ -149,9 +149,10 @@ def _tests(path: Path) -> frozenset[str]:
 def resources(found: Sequence[Pin], reviews: Sequence[Placed], today: date) -> Iterator[Resource]:
     """Each pin with its review, and each review without a pin, for the rules."""
     by_part = {(placed.review.kind, placed.review.part): placed for placed in reviews}
-    for pin in found:
-        placed = by_part.get((pin.kind, pin.name))
-        yield _resource(pin, placed, today, pinned=True)
+    # One that stands in several files counts once; in two versions, it is two.
+    single = {(pin.kind, pin.name, pin.version): pin for pin in reversed(found)}
+    for pin in reversed(single.values()):
+        yield _resource(pin, by_part.get((pin.kind, pin.name)), today, pinned=True)
     known = {(pin.kind, pin.name) for pin in found}
     for (kind, name), placed in by_part.items():
         if (kind, name) not in known:
@@ -163,7 +164,8 @@ def _resource(pin: Pin, placed: Placed | None, today: date, *, pinned: bool) -> 
     if placed:
         age = (today - placed.review.reviewed).days
         props |= {"reviewedVersion": placed.review.version, "ageDays": age, "reviewPlace": placed.place}
-    return Resource("pin", f"{pin.kind}:{pin.name}", props, place=pin.place)
+    version = f"@{pin.version}" if pin.version else ""
+    return Resource("pin", f"{pin.kind}:{pin.name}{version}", props, place=pin.place)
 
 
 def of_repository(

@@ -61,6 +61,7 @@ HOLES: dict[Kind, list[Props]] = {
     ],
     "network": [{"ipv6": True}, {"driver": "macvlan"}],
     "volume": [{"driverOpts": {"type": "none", "o": "bind", "device": "/"}}],
+    "pin": [{"version": "another"}, {"reviewedVersion": ""}, {"ageDays": -1}, {"ageDays": 91}],
 }
 MORE: dict[str, tuple[Any, ...]] = {
     "securityOpts": ("seccomp=unconfined", "apparmor=unconfined", "label=disable"),

@@ -11,7 +11,13 @@ from policies.mutations import STACK, Figures
 from policies.rule import Rule
 from policies.waivers import Waiver
 
-KINDS = {"container": "containers", "network": "networks", "volume": "volumes", "buildfile": "build files"}
+KINDS = {
+    "container": "containers",
+    "network": "networks",
+    "volume": "volumes",
+    "buildfile": "build files",
+    "pin": "pins",
+}
 
 
 def page(waivers: Iterable[Waiver], levels: Mapping[str, Levels], figures: Iterable[Figures]) -> str:
@@ -23,7 +29,7 @@ def page(waivers: Iterable[Waiver], levels: Mapping[str, Levels], figures: Itera
 def _intro() -> Iterator[str]:
     yield "# Policies"
     yield ""
-    yield f"{len(RULES)} rules on containers, networks, volumes, images, build files and the whole stack."
+    yield f"{len(RULES)} rules on containers, networks, volumes, images, build files, pins, the whole stack."
     yield "`make policy` checks them before anything is created. How to run, write and waive one:"
     yield "[policies/README.md](../policies/README.md). Generated from `policies/`."
 

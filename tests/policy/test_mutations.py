@@ -19,7 +19,7 @@ def test_without_its_rule_a_mutant_survives() -> None:
 
 def test_the_mutations_fit_the_program() -> None:
     made = {found.kind: found.mutants for found in mutations.figures()}
-    assert made.keys() == {"container", "network", "volume", "buildfile"}
+    assert made.keys() == {"container", "network", "volume", "buildfile", "pin"}
     assert sum(made.values()) > 800
 
 
