@@ -69,6 +69,10 @@ policy: ## check the stack against the policies; writes out/policy.sarif and out
 rotate: ## new certificates, or WHAT=all|s3/client,vault/writer,… (see docs/rotation.md)
 	@$(RUN) python -m operations rotate --stack $(STACK) --what "$(WHAT)" $(if $(YES),--yes)
 
+.PHONY: sbom
+sbom: ## write the bill of materials of each image (CycloneDX 1.6) into out/<stack>/sbom
+	@$(RUN) python -m operations sbom --stack $(STACK) --out $(OUT)
+
 .PHONY: audit
 audit: ## try on the running stack what is declared; writes audit.json and audit.html
 	@$(RUN) python -m operations audit --stack $(STACK) --out $(OUT)

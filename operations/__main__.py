@@ -27,6 +27,7 @@ COMMANDS = {
     "destroy": "remove the stack; its data stays unless purged",
     "bench-lifecycle": "measure up, second up, drift check and destroy on a stack of its own",
     "audit": "try what is declared on what runs: reachability, drift, policies, attacks, certificates",
+    "sbom": "write what each image is made of, as CycloneDX",
     "images": "assemble and build the images that are missing",
     "policy": "check every rule on the planned stack",
 }
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     made = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
-    for name in ("up", "status", "doctor", "access", "rotate", "destroy", "bench-lifecycle", "audit"):
+    for name in ("up", "status", "doctor", "access", "rotate", "destroy", "bench-lifecycle", "audit", "sbom"):
         made[name].add_argument("--stack", default=os.environ.get("STACK", "dev"))
     for name in ("status", "doctor"):
         made[name].add_argument("--json", action="store_true", help="for programs")
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument("--yes", action="store_true", help="do not ask")
     made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
     made["audit"].add_argument("--out", type=Path, help="folder for audit.json and audit.html")
+    made["sbom"].add_argument("--out", type=Path, help="folder above sbom/ (default: out/<stack>)")
     made["bench-lifecycle"].add_argument("--out", type=Path, default=Path("out/lifecycle.json"))
     made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="lifecycle only")
     return top
