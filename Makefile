@@ -75,6 +75,10 @@ policy: ## check the stack against the policies; writes out/policy.sarif (waived
 rotate: ## new certificates, or WHAT=all|s3/client,vault/writer,… (see docs/rotation.md)
 	@$(RUN) python -m operations rotate --stack $(STACK) --what "$(WHAT)" $(if $(YES),--yes)
 
+.PHONY: sbom
+sbom: ## write the bill of materials of each image (CycloneDX 1.6) into out/<stack>/sbom
+	@$(RUN) python -m operations sbom --stack $(STACK) --out $(OUT)
+
 .PHONY: audit
 audit: ## try on the running stack what is declared; writes audit.json and audit.html
 	@$(RUN) python -m operations audit --stack $(STACK) --out $(OUT)
@@ -116,6 +120,10 @@ test-unit: ## unit and policy tests: no Docker, no stack
 test: setup ## unit and policy tests, then the acceptance tests on a stack of their own
 	@$(MAKE) test-unit
 	@STACK=test toolchain/run.sh toolchain/acceptance.sh
+
+.PHONY: test-s3
+test-s3: ## the S3 suite on versitygw and on MinIO without its fence; SERVERS=stack adds the running stack
+	@S3_SERVERS="$(or $(SERVERS),versitygw,minio)" $(RUN) pytest -q tests/s3
 
 .PHONY: lock
 lock: ## resolve every requirements.in into a hash-locked requirements.txt

@@ -58,18 +58,18 @@ def lists(client: Any, snapshot: Snapshot) -> dict[str, tuple[str, list[Package]
         chosen.setdefault(container["Config"]["Image"], name_of(container))
     found = {}
     for image, name in sorted(chosen.items()):
-        status, system = _file(client, name, STATUS), _file(client, name, RELEASE)
+        status, system = file(client, name, STATUS), file(client, name, RELEASE)
         found[image] = (debian.codename(system), debian.installed(status) if status else [])
     return found
 
 
-def _file(client: Any, container: str, path: str) -> str:
+def file(client: Any, container: str, path: str) -> str:
     """A file's text, or an empty one when there is no such file."""
     try:
         chunks, _ = client.api.get_archive(container, path)
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-            file = archive.extractfile(next(iter(archive)))
-            return file.read().decode(errors="replace") if file else ""
+            found = archive.extractfile(next(iter(archive)))
+            return found.read().decode(errors="replace") if found else ""
     except (DockerException, KeyError, StopIteration):
         return ""
 

@@ -11,10 +11,24 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from audit import agreement, attacks, certificates, declared, drift, host, inside, packages, strays, tls
+from audit import (
+    advisories,
+    agreement,
+    attacks,
+    certificates,
+    contents,
+    declared,
+    drift,
+    host,
+    inside,
+    packages,
+    sbom,
+    strays,
+    tls,
+)
 from audit import waivers as aging
 from audit.drift import Thing
-from audit.snapshot import Snapshot
+from audit.snapshot import Snapshot, name_of
 from audit.snapshot import things as live_things
 from audit.verdicts import Part, Row, not_checked
 from components.flows import FLOWS, LISTENS
@@ -185,6 +199,22 @@ def update(context: Context) -> Part:
     return packages.check(packages.lists(context.client, context.snapshot), context.tracker)
 
 
+def review(context: Context) -> Part:
+    """The reviews of known advisories, against the pins and what the images hold."""
+    chosen = {str(c["Config"]["Image"]): name_of(c) for c in context.snapshot.containers}
+    installed = {
+        image: list(contents.debian(packages.file(context.client, name, packages.STATUS)))
+        for image, name in chosen.items()
+    }
+    return advisories.check([r for r in context.plan if r.kind == "pin"], installed)
+
+
+def bill(context: Context) -> Part:
+    """What the stack's images are made of, written down."""
+    images = (str(c["Config"]["Image"]) for c in context.snapshot.containers)
+    return sbom.check(context.client, images, context.root / "out" / context.stack / "sbom")
+
+
 def lock(context: Context) -> Part:
     """The Python lock files: pip-audit has been at work since the audit began."""
     return context.python.result()
@@ -198,5 +228,7 @@ PARTS: Mapping[str, Callable[[Context], Part]] = {
     "certificates": certify,
     "waivers": excuse,
     "packages": update,
+    "advisories": review,
+    "sbom": bill,
     "python": lock,
 }

@@ -60,6 +60,7 @@ COMMANDS: Mapping[str, Command] = {
     "audit": Command(
         _PROVE, "test the running stack against its declaration", "aidc audit --out out/dev", "audit"
     ),
+    "sbom": Command(_PROVE, "write what each image is made of, as CycloneDX", "aidc sbom", "sbom"),
     "bench": Command(
         _MEASURE, "train and serve on the stack, and write a report", "aidc bench --tier ci", benchmark="run"
     ),
@@ -122,6 +123,7 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
         made[name].add_argument("--yes", action="store_true", help="do not ask")
     made["access"].add_argument("--out", type=Path, help="folder of ca.pem (default: out/<stack>)")
     made["audit"].add_argument("--out", type=Path, help="folder of audit.json and audit.html")
+    made["sbom"].add_argument("--out", type=Path, help="folder above sbom/ (default: out/<stack>)")
     made["bench-lifecycle"].add_argument("--out", type=Path, default=Path("out/lifecycle.json"))
     made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="lifecycle only")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from policies.rule import Rule
 from policies.rules import (
+    advisories,
     build,
     engine,
     images,
@@ -16,7 +17,19 @@ from policies.rules import (
     stack,
 )
 
-MODULES = (privilege, isolation, limits, images, build, packages, network, services, stack, engine)
+MODULES = (
+    privilege,
+    isolation,
+    limits,
+    images,
+    build,
+    packages,
+    network,
+    services,
+    stack,
+    engine,
+    advisories,
+)
 
 RULES: tuple[Rule, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, Rule)

@@ -90,6 +90,7 @@ HOLES: dict[Kind, list[Props]] = {
         {"type": "pulumi-python:dynamic:Resource"},
         {"type": "pulumi:providers:command"},
     ],
+    "pin": [{"version": "another"}, {"reviewedVersion": ""}, {"ageDays": -1}, {"ageDays": 91}],
 }
 MORE: dict[str, tuple[Any, ...]] = {
     "securityOpts": (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from components.flows import Flow, Listen
 
-Kind = Literal["container", "network", "volume", "image", "limit", "other", "buildfile", "engine"]
+Kind = Literal["container", "network", "volume", "image", "limit", "other", "buildfile", "engine", "pin"]
 Source = Literal["plan", "state", "live"]
 
 KINDS: Mapping[str, Kind] = {

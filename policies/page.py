@@ -18,6 +18,7 @@ KINDS = {
     "buildfile": "build files",
     "limit": "process limits",
     "other": "types",
+    "pin": "pins",
 }
 
 
@@ -30,7 +31,7 @@ def page(waivers: Iterable[Waiver], levels: Mapping[str, Levels], figures: Itera
 def _intro() -> Iterator[str]:
     yield "# Policies"
     yield ""
-    yield f"{len(RULES)} rules on containers, networks, volumes, images, build files and the whole stack."
+    yield f"{len(RULES)} rules on containers, networks, volumes, images, build files, pins, the whole stack."
     yield "`make policy` checks them before anything is created. How to run, write and waive one:"
     yield "[policies/README.md](../policies/README.md). Generated from `policies/`."
 

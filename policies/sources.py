@@ -8,6 +8,7 @@ import os
 import runpy
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,7 +18,7 @@ from pulumi.runtime import mocks, set_all_config, set_mocks
 from pulumi.runtime.stack import register_stack_transformation, run_pulumi_func
 
 from components import strict_yaml
-from policies import buildfile
+from policies import advisories, buildfile
 from policies.model import KINDS, Resource, Source
 from policies.places import declared
 from policies.settings import ROOT, stacks
@@ -109,12 +110,18 @@ def program(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
 
 
 def plan(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
-    """Everything that is known before anything is created: the program's resources, and the build files.
+    """Everything that is known before anything is created: the program's resources, build files, pins.
 
     Raises:
-        SourceError: see `program`.
+        SourceError: see `program`; or the reviews of the pins hold mistakes, all of which are told.
     """
-    return (*program(stack, root), *buildfile.build_files(root))
+    from policies.catalogue import NAMES  # noqa: PLC0415  (the rules import what this module reads)
+
+    problems: list[str] = []
+    pins = advisories.of_repository(root, NAMES, datetime.now(UTC).date(), problems)
+    if problems:
+        raise SourceError("\n".join(problems))
+    return (*program(stack, root), *buildfile.build_files(root), *pins)
 
 
 def _image(name: str, build: Path) -> str:

@@ -30,3 +30,4 @@ trap 'exit 130' INT TERM
 toolchain/clients.sh
 python -m operations up --stack "$STACK"
 pytest tests/acceptance "$@"
+S3_SERVERS=stack,versitygw,minio pytest -q tests/s3

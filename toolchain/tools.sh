@@ -15,6 +15,7 @@ package() {
     pulumi) echo github.com/pulumi/pulumi/pkg/v3/cmd/pulumi ;;
     minio) echo github.com/minio/minio ;;
     supercronic) echo github.com/aptible/supercronic ;;
+    versitygw) echo github.com/versity/versitygw/cmd/versitygw ;; # for tests/s3
     language-host | docker-provider) echo . ;;
   esac
 }
@@ -72,7 +73,7 @@ tools_needed() {
   elif ! docker_plugin_installed && ! docker_plugin_downloaded; then
     echo docker-provider
   fi
-  printf '%s\n' minio supercronic
+  printf '%s\n' minio supercronic versitygw
 }
 
 # Bounded: on a machine without the whole internet the attempt may hang.

@@ -107,6 +107,9 @@ def _network(segment: str) -> Props:
     }
 
 
+REVIEWED = {"ecosystem": "go", "reviewedVersion": "v2", "ageDays": 90}
+
+
 @dataclass
 class Plant:
     """Props by a short key, mutable; `stack()` is what the rules get."""
@@ -192,6 +195,7 @@ def make_plant() -> Plant:
     plant.add("component", "other", {})
     plant.types["component"] = "aidc:backup:Vault"
     instructions = buildfile.parse(BUILD_FILE)
+    plant.add("pin", "pin", {"name": "go:example.org/store", "pinned": True, "version": "v2"} | REVIEWED)
     plant.add("build-file", "buildfile", {"name": "images/vault/Dockerfile", "instructions": instructions})
     plant.add(
         "engine", "engine", {"name": "engine", "swarm": "inactive", "insecureRegistries": ["127.0.0.0/8"]}

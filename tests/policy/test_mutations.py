@@ -25,7 +25,7 @@ def test_without_its_rule_a_mutant_survives() -> None:
 
 def test_the_mutations_fit_the_program() -> None:
     made = {found.kind: found.mutants for found in mutations.figures()}
-    assert made.keys() == {"container", "network", "volume", "buildfile", "limit", "other"}
+    assert made.keys() == {"container", "network", "volume", "buildfile", "limit", "other", "pin"}
     assert sum(made.values()) > 2500
 
 

@@ -710,6 +710,11 @@ VIOLATIONS = (
     Violation("tls-in-transit", "plain-vault", "", _no_tls),
     Violation("backup-coverage", "no-flow", "store", _no_backup_flow),
     Violation("backup-coverage", "bucket", "", _unlisted_bucket),
+    sets("pin-reviewed", key="pin", version="v3"),
+    sets("pin-reviewed", key="pin", what="no-pin", pinned=False),
+    sets("pin-reviewed", key="pin", what="of-tomorrow", ageDays=-1),
+    removes("pin-reviewed", "reviewedVersion", "pin"),
+    sets("review-fresh", key="pin", ageDays=91),
     Violation("files-readonly", "writable", "vault", lambda p: p["vault"]["mounts"][0].pop("readOnly")),
 )  # fmt: skip
 

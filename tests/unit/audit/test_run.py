@@ -72,7 +72,8 @@ def test_background_work_hands_over_its_error() -> None:
 
 def test_every_part_of_the_audit_is_there() -> None:
     assert list(PARTS) == [
-        "reachability", "drift", "policies", "attacks", "certificates", "waivers", "packages", "python"
+        "reachability", "drift", "policies", "attacks", "certificates", "waivers", "packages",
+        "advisories", "sbom", "python",
     ]  # fmt: skip
 
 
