@@ -18,7 +18,7 @@ override RUN := STACK=$(STACK) toolchain/run.sh
 .PHONY: help
 help: ## this list
 	@echo "usage: make TARGET [STACK=dev] [TIER=smoke|ci|release] [GATE=result.json] [WHAT=…] [PURGE=1] [YES=1]"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .PHONY: setup
 setup: ## install and build what is missing: engine, Pulumi, Python environment, images

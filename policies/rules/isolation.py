@@ -38,7 +38,7 @@ LOADERS = frozenset({"LD_PRELOAD", "LD_AUDIT"})
 # Types that hold no container, network or volume: the engine's own, this program's components and waiting.
 OTHER_TYPES = re.compile(
     r"pulumi:pulumi:Stack|pulumi:providers:(pulumi|docker|pulumi-python)|aidc:[a-z_]+:[A-Za-z]+"
-    r"|pulumi-python:dynamic/readiness:Ready"
+    r"|pulumi-python:dynamic/(readiness:Ready|erasure_set:FixedSize)"
 )
 
 

@@ -24,7 +24,7 @@ NAMED = re.compile(
     r"^(?:STACK=\S+ )?(python -m benchmark|python -m operations|aidc|make)(?= |$)(.*)$", re.DOTALL
 )
 MAKEFILE = (ROOT / "Makefile").read_text()
-TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z][a-z0-9-]*):", MAKEFILE, re.MULTILINE))
 VARIABLES = set(re.findall(r"\$[({](?:if \$\()?([A-Z_]+)\)?", MAKEFILE)) | {"RUN"}
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 # Options of other programs, which ours calls or advises.
@@ -32,7 +32,7 @@ FOREIGN = {
     "abba": {"--quiet", "--shared", "--no-checkout", "--detach", "--verify", "--show-toplevel", "--no-stack"},
     "containers": {"--net"},
     "launch": {"--standalone", "--nproc-per-node"},
-    "result": {"--porcelain"},
+    "result": {"--porcelain", "--cached", "--exclude-standard", "--others", "--show-toplevel"},
     "stack": {"--json", "--non-interactive", "--show-secrets"},
 }
 
