@@ -277,6 +277,10 @@ class Backup(Model):
     """CPUs, in hundredths."""
     memory: Annotated[ByteSize, Field(ge=256 * MIB)] = 512 * 2**20
     """The most that the job may use."""
+    staging_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 64 * 2**30
+    """The most that the copy of the store may take on the engine's disk; a run that needs more fails."""
+    vault_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 128 * 2**30
+    """The most that the vault may hold before runs fail; from 80 % on `make status` warns."""
 
 
 class StackConfig(Model):
