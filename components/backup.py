@@ -27,6 +27,7 @@ class Vault(pulumi.ComponentResource):
     """restic's REST server in append-only mode: a writer can add, and neither change nor delete."""
 
     container: docker.Container
+    data: pulumi.Output[str]
 
     def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:backup:Vault", name, None, opts)
@@ -53,6 +54,7 @@ class Vault(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         data = volume(plan.stack, f"{name}-data", "data", parent=self)
+        self.data = data.name
         process = Process(
             image=context.images["vault"],
             command=files.followed([
@@ -60,6 +62,8 @@ class Vault(pulumi.ComponentResource):
                 "--listen", f":{VAULT}",
                 "--path", "/data",
                 "--append-only",
+                # A bound that holds against a writer too; the job itself stops before it.
+                "--max-size", str(plan.config.backup.vault_capacity),
                 "--private-repos",
                 "--htpasswd-file", f"{FILES_DIR}/htpasswd",
                 "--tls",

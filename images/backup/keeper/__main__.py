@@ -7,6 +7,7 @@
   backup keys [BUCKET]                what a snapshot holds, one line of JSON an object
   backup cat BUCKET KEY               one object's content
   backup restore BUCKET               put a bucket's objects back; credentials on standard input
+  backup prune-schedule|prune|prune-check|prune-status      the same of the pruner, on the vault's disk
 `keys`, `cat` and `restore` take --snapshot ID, `keys` and `restore` also --prefix.
 """
 
@@ -40,6 +41,8 @@ def main(arguments: list[str]) -> int:
     command = str(options.command)
     if command in ("keys", "cat", "restore"):
         return _give_back(options)
+    if command.startswith("prune"):
+        return _prune(command)
     if command == "schedule":
         return _schedule()
     if command == "run":
@@ -52,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         "backup", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("schedule", "run", "status"):
+    for name in ("schedule", "run", "status", "prune-schedule", "prune", "prune-check", "prune-status"):
         commands.add_parser(name)
     commands.add_parser("check").add_argument("--health", action="store_true")
     for name in ("keys", "cat", "restore"):
@@ -165,6 +168,26 @@ def _give_back(options: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _prune(command: str) -> int:
+    from . import prune  # noqa: PLC0415
+
+    if command in ("prune", "prune-schedule"):
+        with _lock():
+            found = prune.prune(delete=command == "prune")
+            status.write(STATUS, found)
+        say(prune.describe(found))
+        if command == "prune-schedule":
+            _supercronic()
+        return 0 if found["result"] == "ok" else 1
+    try:
+        found = json.loads(STATUS.read_text())
+    except (OSError, ValueError):
+        print("nothing was pruned yet")
+        return 1
+    print(json.dumps(found, indent=1) if command == "prune-status" else prune.describe(found))
+    return 0 if command == "prune-status" or found["result"] == "ok" else 1
 
 
 if __name__ == "__main__":

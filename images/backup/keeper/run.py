@@ -75,7 +75,10 @@ def _check_vault(settings: Settings, done: Run) -> None:
     used, limit = vault.used(repository(), CA), settings.limits["vault"]
     done.usage = {"vault": used}
     if used >= limit:
-        raise RoomError(f"the vault holds {used} bytes and may hold {limit}: raise backup.vault_capacity")
+        raise RoomError(
+            f"the vault holds {used} bytes and may hold {limit}: raise backup.vault_capacity, or "
+            "keep fewer snapshots by backup.retention"
+        )
 
 
 def _list(settings: Settings, s3: Any, index: Index) -> None:
