@@ -101,10 +101,11 @@ bench-lifecycle: ## time up, second up, drift check and destroy, and training ag
 	@$(RUN) python -m operations bench-lifecycle
 
 .PHONY: lint
-lint: ## ruff, mypy strict, shellcheck
+lint: ## ruff, mypy strict, the import contract, shellcheck
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
+	@$(RUN) lint-imports --no-cache
 	@if command -v shellcheck >/dev/null; then shellcheck -x toolchain/*.sh .ci/run; fi
 
 .PHONY: format

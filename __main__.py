@@ -20,6 +20,7 @@ from components.load_balancer import LoadBalancer
 from components.network import Fabric
 from components.object_store import ObjectStore
 from components.plan import make_plan
+from components.pruner import Pruner
 from components.readiness import Ready
 from components.validation import load
 
@@ -53,10 +54,18 @@ def main() -> None:
     store = ObjectStore("object-store", inside)
     compute = ComputePool("compute", inside, store.clients["compute"])
     vault = Vault("vault", inside)
+    pruner = Pruner("vault-pruner", inside, vault.data, [vault.container])
     backup = BackupJob("backup", inside, store.clients["backup"], [store.setup, vault.container])
     balancer = LoadBalancer("load-balancer", inside)
 
-    services = [*store.nodes, store.setup, *compute.containers, vault.container, backup.container]
+    services = [
+        *store.nodes,
+        store.setup,
+        *compute.containers,
+        vault.container,
+        pruner.container,
+        backup.container,
+    ]
     Ready("stack-ready", [*services, balancer.container], timeout=600)
 
     pulumi.export("inventory", inventory(plan, images))

@@ -77,10 +77,12 @@ def left_out(inventory: Inventory, running: frozenset[str]) -> dict[str, str]:
     """Service → why nothing can be probed from it."""
     reasons = {}
     for service in inventory.services:
-        if not service.addresses:
+        if service.role == "firewall":
             reasons[service.name] = (
                 "lives in the host's network namespace, which the firewall does not filter"
             )
+        elif not service.addresses:
+            reasons[service.name] = "has no network at all"
         elif service.container not in running:
             reasons[service.name] = "its container does not run, so there is nothing to send or to listen"
     return reasons

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pulumi
 import pulumi_docker as docker
 
+from components.config import Backup
 from components.container import Health, Process, run
 from components.context import Context
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.flows import MINIO, VAULT
 from components.grants import BUCKETS
 from components.object_store import ALIAS, Client
-from components.rendering import render
 from components.volume import volume
 
 VAULT_USER = "10030"
@@ -26,6 +27,7 @@ class Vault(pulumi.ComponentResource):
     """restic's REST server in append-only mode: a writer can add, and neither change nor delete."""
 
     container: docker.Container
+    data: pulumi.Output[str]
 
     def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:backup:Vault", name, None, opts)
@@ -52,6 +54,7 @@ class Vault(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         data = volume(plan.stack, f"{name}-data", "data", parent=self)
+        self.data = data.name
         process = Process(
             image=context.images["vault"],
             command=files.followed([
@@ -59,6 +62,8 @@ class Vault(pulumi.ComponentResource):
                 "--listen", f":{VAULT}",
                 "--path", "/data",
                 "--append-only",
+                # A bound that holds against a writer too; the job itself stops before it.
+                "--max-size", str(plan.config.backup.vault_capacity),
                 "--private-repos",
                 "--htpasswd-file", f"{FILES_DIR}/htpasswd",
                 "--tls",
@@ -78,13 +83,19 @@ class Vault(pulumi.ComponentResource):
         self.register_outputs({"container": self.container.name})
 
 
-def source_configuration() -> str:
-    """The part of rclone's configuration that is no secret; keys come from the credentials file."""
-    return render("rclone.conf.j2", endpoint=f"https://{ALIAS}:{MINIO}")
+def job_settings(settings: Backup) -> str:
+    """What the job in the container is told, as JSON; sizes in bytes."""
+    limits = {"staging": settings.staging_capacity, "vault": settings.vault_capacity}
+    endpoint = f"https://{ALIAS}:{MINIO}"
+    return json.dumps({"endpoint": endpoint, "schedule": settings.schedule, "limits": limits}, indent=1)
 
 
 class BackupJob(pulumi.ComponentResource):
-    """Runs once at start and then by the schedule; healthy only after a snapshot was read back."""
+    """Runs once at start and then by the schedule; healthy only after a snapshot was read back.
+
+    One that lacks an object which the store could not give is healthy too: all else is saved, and the status
+    names what is not.
+    """
 
     container: docker.Container
 
@@ -123,7 +134,7 @@ class BackupJob(pulumi.ComponentResource):
                         on_change="read",
                     ),
                     File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
-                    File(path="rclone.conf", content=source_configuration()),
+                    File(path="backup.json", content=job_settings(settings)),
                     File(path="buckets", content="\n".join(BUCKETS) + "\n"),
                     File(path="crontab", content=f"{settings.schedule} backup run\n"),
                 ],
@@ -143,8 +154,6 @@ class BackupJob(pulumi.ComponentResource):
                 "TMPDIR": "/staging/temporary",
                 "TZ": "UTC",
                 "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
-                "RCLONE_CONFIG": f"{FILES_DIR}/rclone.conf",
-                "RCLONE_CA_CERT": f"{FILES_DIR}/ca.crt",
                 "RESTIC_CACERT": f"{FILES_DIR}/ca.crt",
                 "RESTIC_CACHE_DIR": "/staging/cache",
                 "RESTIC_PASSWORD_FILE": f"{FILES_DIR}/repository-password",
@@ -153,7 +162,7 @@ class BackupJob(pulumi.ComponentResource):
             files=files,
             volumes={"/staging": staging.name},
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
-            health=Health(command=("backup", "check")),
+            health=Health(command=("backup", "check", "--health")),
             grace=10,
         )
         self.container = run(context, plan.service(name), process, parent=self, depends_on=depends_on)

@@ -130,6 +130,7 @@ def _name(value: str) -> str:
 
 ByteSize = Annotated[int, BeforeValidator(_whole_mebibytes), Field(le=64 * UNITS["TiB"])]
 Cron = Annotated[str, Field(strict=True), AfterValidator(cron.check)]
+Kept = Annotated[int, Field(ge=0, le=1000, strict=True)]
 Rate = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 Port = Annotated[int, Field(ge=1024, le=65535, strict=True)]
 Cpus = Annotated[float, BeforeValidator(_cpus), Field(le=1024)]
@@ -268,6 +269,22 @@ class ObjectStore(Model):
     buckets: Buckets = Buckets()
 
 
+class Retention(Model):
+    """Of each of the last hours, days, weeks and months that have one, the newest snapshot stays.
+
+    A complete one goes before a partial one; the newest of all and the newest complete one always stay.
+    """
+
+    hourly: Kept = 24
+    """How many hours."""
+    daily: Kept = 7
+    """How many days."""
+    weekly: Kept = 5
+    """How many weeks."""
+    monthly: Kept = 12
+    """How many months."""
+
+
 class Backup(Model):
     """The vault and the job that fills it."""
 
@@ -277,6 +294,13 @@ class Backup(Model):
     """CPUs, in hundredths."""
     memory: Annotated[ByteSize, Field(ge=256 * MIB)] = 512 * 2**20
     """The most that the job may use."""
+    staging_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 64 * 2**30
+    """The most that the copy of the store may take on the engine's disk; a run that needs more fails."""
+    vault_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 128 * 2**30
+    """The most that the vault may hold before runs fail; from 80 % on `make status` warns."""
+    prune_schedule: Cron = "17 3 * * *"
+    """Five cron fields, UTC: when snapshots go that the retention does not keep."""
+    retention: Retention = Retention()
 
 
 class StackConfig(Model):

@@ -92,12 +92,12 @@ def run(
         ulimits=[
             docker.ContainerUlimitArgs(name="nofile", soft=16384, hard=16384),
         ],
-        sysctls=None if process.host_network else {"net.ipv4.ip_forward": "0", **process.sysctls},
+        sysctls={"net.ipv4.ip_forward": "0", **process.sysctls} if service.addresses else None,
         envs=[f"{key}={value}" for key, value in process.environment.items()],
         mounts=_mounts(process),
         tmpfs=dict(process.tmpfs),
         # Unset with networks of our own: the provider would then join the first one by a dynamic address.
-        network_mode="host" if process.host_network else None,
+        network_mode=_network_mode(service, process),
         networks_advanced=[
             docker.ContainerNetworksAdvancedArgs(
                 name=plan.segment(segment).network,
@@ -108,7 +108,7 @@ def run(
         ],
         # The engine answers for the stack's own names. Others it would hand on, even out of internal networks
         # (CVE-2024-29018): here to a loopback on which nobody listens.
-        dns=None if process.host_network else ["127.0.0.1"],
+        dns=["127.0.0.1"] if service.addresses else None,
         ports=list(process.ports),
         device_requests=_device_requests(process.gpus),
         healthcheck=_healthcheck(process.health),
@@ -140,6 +140,13 @@ def run(
         pulumi.ResourceOptions(parent=parent),
     )
     return container
+
+
+def _network_mode(service: Service, process: Process) -> str | None:
+    if process.host_network:
+        return "host"
+    # Without a flow a service has no segment: not the engine's default network either.
+    return None if service.addresses else "none"
 
 
 def _mounts(process: Process) -> list[docker.ContainerMountArgs]:

@@ -16,7 +16,7 @@ from components.load_balancer import endpoints
 from components.plan import Plan
 
 # Role → image; a role that is not named here has an image of its own name.
-IMAGE_OF_ROLE = {"ray-head": "compute", "object-store-setup": "object-store"}
+IMAGE_OF_ROLE = {"ray-head": "compute", "object-store-setup": "object-store", "vault-pruner": "backup"}
 
 
 def inventory(plan: Plan, images: dict[str, str]) -> dict[str, Any]:

@@ -85,6 +85,7 @@ def assemble(name: str) -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     _normalise(fresh)
+    os.utime(fresh)  # copying gave it the age of its source
     return fresh
 
 

@@ -70,11 +70,15 @@ class Figure:
     target: float | None
     unit: Literal["s", "ratio"] = "s"
     reason: str = ""
+    # Of a figure that has an interval: whether its target is met, missed, or neither is shown.
+    judged: str = ""
 
     @property
     def verdict(self) -> str:
         if self.value is None:
             return "not measured"
+        if self.judged:
+            return self.judged
         if self.target is None:
             return "-"
         good = self.value <= self.target if self.unit == "s" else self.value >= self.target
@@ -223,8 +227,11 @@ def ratio(result: Path, otherwise: str) -> Figure:
         pairs = []
     if not pairs:
         return Figure(RATIO, None, RATIO_BOUND, "ratio", otherwise)
-    mean = stats.ratio_interval([p[0] for p in pairs], [p[1] for p in pairs])["ratio"]
-    return Figure(RATIO, round(mean, 3), RATIO_BOUND, "ratio", f"samples/s, {len(pairs)} pairs")
+    interval = stats.ratio_interval([p[0] for p in pairs], [p[1] for p in pairs])
+    words = {True: "passed", False: "missed", None: "inconclusive"}
+    outcome = words[stats.judged(interval, RATIO_BOUND)]
+    reason = f"samples/s, {len(pairs)} pairs"
+    return Figure(RATIO, round(interval["ratio"], 3), RATIO_BOUND, "ratio", reason, outcome)
 
 
 def _write(out: Path, stack: str, figures: Sequence[Figure]) -> None:

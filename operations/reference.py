@@ -21,7 +21,7 @@ from policies.mutations import figures
 from policies.page import page
 
 DOCS = Path(__file__).parent.parent / "docs"
-SIZES = ("memory", "shm", "quota")
+SIZES = ("memory", "shm", "quota", "staging_capacity", "vault_capacity")
 BOUNDS = {"gt": "above", "ge": "at least", "le": "at most", "max_length": "length at most"}
 HEAD = f"""\
 `Pulumi.<stack>.yaml`, below `config: {ROOT}:`. Every key is optional, an unknown key is refused.

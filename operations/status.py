@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from docker.errors import NotFound
@@ -157,12 +157,15 @@ def _row(base: Mapping[str, Any], raw: Mapping[str, Any], used: usage.Usage | No
 
 
 def last_backup(engine: Engine, stack: str) -> dict[str, str] | None:
-    """Result and time of the newest run, as the backup service keeps it; None when there was none."""
-    text = engine.output(f"aidc-{stack}-backup", ["cat", "/tmp/status"])
-    words = (text or "").split()
-    if len(words) != 2 or not words[1].isdigit():
+    """State, time and words for the newest run, as the backup service keeps them; None without one."""
+    text = engine.output(f"aidc-{stack}-backup", ["backup", "status"])
+    try:
+        found = json.loads(text or "")
+        if found["run"] is None:
+            return None
+        return {"result": found["state"], "at": found["run"]["finished"], "text": found["text"]}
+    except (ValueError, KeyError, TypeError):
         return None
-    return {"result": words[0], "at": datetime.fromtimestamp(int(words[1]), UTC).isoformat()}
 
 
 def _table(stack: str, rows: list[Row]) -> Table:
@@ -197,7 +200,7 @@ def _epilogue(
             say(f"{name:<12} {url}")
     if backup:
         when = ago(datetime.fromisoformat(backup["at"]))
-        say(f"{'last backup':<12} {backup['result']}, {when} ago")
+        say(f"{'last backup':<12} {backup['result']}, {when} ago; {backup['text']}")
     else:
         say(f"{'last backup':<12} none yet")
     ill = [row for row in rows if not row.healthy]

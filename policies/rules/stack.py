@@ -9,7 +9,9 @@ from itertools import combinations
 from policies.model import Resource, Stack, connection, segment_of
 from policies.rule import Fault, stack_rule
 
-VAULT, BACKUP = "vault", "backup"
+VAULT, BACKUP, PRUNER = "vault", "backup", "vault-pruner"
+# Roles without a flow.
+APART = frozenset({"firewall", PRUNER})
 
 
 def _services(stack: Stack) -> Iterator[Resource]:
@@ -55,10 +57,11 @@ def disjoint_subnets(stack: Stack) -> Iterator[Fault]:
 @stack_rule(
     severity="critical",
     level="mandatory",
-    fix="leave the vault in a segment of its own with the backup role, and no other flow to it",
+    fix="leave the vault in a segment of its own with the backup role, its volume to itself and to a pruner "
+    'without a network (networkMode "none"), and no other flow to it',
 )
 def vault_isolated(stack: Stack) -> Iterator[Fault]:
-    """Checks whether only the backup role can reach the vault."""
+    """Checks whether only the backup role can reach the vault, and only who has no network its volume."""
     for flow in stack.flows:
         if (flow.destination == VAULT and flow.source != BACKUP) or flow.source == VAULT:
             yield Fault(VAULT, f"a flow {flow.source} to {flow.destination} is declared")
@@ -72,6 +75,8 @@ def vault_isolated(stack: Stack) -> Iterator[Fault]:
         shared = networks & set(container.networks)
         if shared and container.role != BACKUP:
             yield Fault.at(container, f"it shares {', '.join(sorted(shared))} with the vault")
+        if container.role == PRUNER and container.get("networkMode") == "none" and not container.networks:
+            continue
         for volume in sorted(volumes & _mounted(container)):
             yield Fault.at(container, f"it mounts the vault's volume {volume}")
 
@@ -83,7 +88,7 @@ def vault_isolated(stack: Stack) -> Iterator[Fault]:
 )
 def named_and_labelled(stack: Stack) -> Iterator[Fault]:
     """Checks whether everything says which stack and role it belongs to: the other rules go by it."""
-    roles = {role for flow in stack.flows for role in (flow.source, flow.destination)} | {"firewall"}
+    roles = {role for flow in stack.flows for role in (flow.source, flow.destination)} | APART
     for resource in stack.resources:
         if resource.kind not in ("container", "network", "volume"):
             continue
@@ -131,7 +136,7 @@ def backup_coverage(stack: Stack) -> Iterator[Fault]:
     backed_up = {flow.destination for flow in stack.flows if flow.source == BACKUP}
     for container in _services(stack):
         kept = data & set(container.writable_volumes)
-        if kept and container.role not in backed_up:
+        if kept and container.role not in backed_up | {PRUNER}:  # whose volume is the vault's
             yield Fault.at(
                 container, f"volume {', '.join(sorted(kept))} holds data that no backup flow reads"
             )

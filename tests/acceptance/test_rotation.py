@@ -303,7 +303,7 @@ def test_inference_takes_the_new_token_only(
 
 def test_a_snapshot_from_before_can_be_restored(everything: dict[str, int], stored: str) -> None:
     backup = testinfra.get_host(f"docker://aidc-{STACK}-backup")
-    command = f"restic dump {stored} /staging/buckets/datasets/{KEY}"
+    command = f"backup cat --snapshot {stored} datasets {KEY}"
     assert backup.check_output(command).encode() == CONTENT
 
 

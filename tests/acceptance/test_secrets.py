@@ -105,7 +105,7 @@ def test_image_layers_hold_no_secret(needles: dict[bytes, str]) -> None:
     small = [tag for tag in images if not tag.startswith(LARGE)]
     # What holds a line's end or a zero byte is no pattern for grep; its hexadecimal and base64 forms are.
     plain = [form for form in needles if not set(form) & {0, 10}]
-    known = b"Makes buckets, users and policies as declared"
+    known = b"Makes buckets, policies and users as declared"
     with tempfile.NamedTemporaryFile() as patterns:
         patterns.write(b"\n".join([known, *plain]))
         patterns.flush()

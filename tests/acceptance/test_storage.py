@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import re
 import uuid
@@ -226,12 +227,14 @@ def snapshot(vault_writer: Any, stored: str) -> None:
 
 def restored_hash(vault_writer: Any, key: str) -> str:
     """SHA-256 of an object of `datasets` as the newest snapshot in the vault has it."""
-    dumped = vault_writer.check_output(f"restic dump latest /staging/buckets/datasets/{key} | sha256sum")
+    dumped = vault_writer.check_output(f"backup cat datasets {key} | sha256sum")
     return str(dumped.split()[0])
 
 
 def test_first_backup_ran_by_itself(vault_writer: Any) -> None:
-    assert vault_writer.file("/tmp/status").content_string.startswith("ok ")
+    found = json.loads(vault_writer.check_output("backup status"))
+    assert found["schema"] == "aidc.backup/1"
+    assert found["run"]["result"] == "ok"
 
 
 def test_backup_is_restorable(vault_writer: Any, snapshot: None, stored: str) -> None:

@@ -171,6 +171,9 @@ def make_plant() -> Plant:
         "setup": service("object-store-setup", "object-store-setup", healthcheck=None, restart="no")
         | {"labels": labels(stack="test", role="object-store-setup", kind="job")},
         "vault": service("vault", "vault", command=vault, mounts=_data("aidc-test-vault-data")),
+        "pruner": service(
+            "vault-pruner", "vault-pruner", networkMode="none", mounts=_data("aidc-test-vault-data")
+        ),
         "backup": service("backup", "backup"),
         "setup-seed": seed("object-store-setup", "object-store-setup"),
         "backup-seed": seed("backup", "backup"),

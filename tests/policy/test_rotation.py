@@ -36,7 +36,7 @@ TOLD = {
     "s3/backup": {"object-store-setup", "backup"},
     "s3/compute": {"object-store-setup", "compute"},
     "vault/writer": {"vault", "backup"},
-    "vault/repository": {"backup"},
+    "vault/repository": {"backup", "vault-pruner"},
     "ray/token": {"compute", "ray-head"},
 }
 

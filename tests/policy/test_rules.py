@@ -701,6 +701,8 @@ VIOLATIONS = (
     sets("disjoint-subnets", key="backup-network", ipamConfigs=[{"subnet": "10.78.2.0/24"}]),
     joins("vault-isolated", "store", "aidc-test-backup"),
     adds("vault-isolated", "mounts", VAULT_DATA, "backup", "its-volume"),
+    sets("vault-isolated", "pruner", "default-network", networkMode="bridge"),
+    joins("vault-isolated", "pruner", "aidc-test-storage"),
     flow("vault-isolated", "", "compute", "vault"),
     flow("vault-isolated", "", "vault", "object-store"),
     sets("named-and-labelled", what="foreign-name", name="vault"),

@@ -120,6 +120,7 @@ def test_a_fault_while_sending_ends_the_load() -> None:
 PROGRAM = """
 import signal, sys, time
 from benchmark import __main__ as command, stack
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell starts in the background
 for number in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, command._end)
 path = stack._write_ca("a certificate")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from components import backup, firewall, grants, load_balancer
+from components import firewall, grants, load_balancer
 from components.config import StackConfig
 from components.plan import make_plan
 from components.rendering import render
@@ -18,7 +18,6 @@ PLAN = make_plan("dev", StackConfig())
 FILES: dict[str, Callable[[], str]] = {
     "nftables.conf": lambda: firewall.ruleset(PLAN),
     "haproxy.cfg": lambda: load_balancer.configuration(PLAN),
-    "rclone.conf": backup.source_configuration,
     **{f"s3-policy-{user}.json": partial(grants.policy, user) for user in grants.GRANTS},
 }
 
@@ -33,7 +32,7 @@ def test_file_is_as_reviewed(name: str) -> None:
 
 def test_missing_name_is_an_error() -> None:
     with pytest.raises(UndefinedError):
-        render("rclone.conf.j2")
+        render("haproxy.cfg.j2")
 
 
 def test_every_flow_has_its_rule() -> None:

@@ -152,7 +152,9 @@ def test_the_ratio_comes_from_the_benchmarks_result(tmp_path: Path) -> None:
     result.write_text(
         json.dumps({"training": [run(1, 90.0), run(2, 160.0)], "bare": [run(1, 100.0), run(2, 90.0)]})
     )
-    assert lifecycle.ratio(result, "").value == 1.265  # the square root of 0.9 · 1.777…
+    figure = lifecycle.ratio(result, "")
+    assert figure.value == 1.265  # the square root of 0.9 · 1.777…
+    assert figure.verdict == "inconclusive"  # two pairs show nothing
 
 
 def test_a_missed_target_is_no_pass() -> None:

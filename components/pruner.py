@@ -1,0 +1,79 @@
+"""Pruner: deletes from the vault's own disk what the retention does not keep. It has no network.
+
+The vault's server deletes for no writer, and the writer has no way to this disk: neither can do the other's
+part.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_docker as docker
+
+from components.backup import MIB, VAULT_USER
+from components.config import Retention
+from components.container import Health, Process, run
+from components.context import Context
+from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+
+
+def pruner_settings(retention: Retention) -> str:
+    """What the job in the container is told, as JSON."""
+    return json.dumps({"retention": retention.model_dump()}, indent=1)
+
+
+class Pruner(pulumi.ComponentResource):
+    """Judges the snapshots once at start, and deletes by `backup.prune_schedule`."""
+
+    container: docker.Container
+
+    def __init__(
+        self,
+        name: str,
+        context: Context,
+        data: pulumi.Input[str],
+        depends_on: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """`data` is the name of the vault's volume."""
+        super().__init__("aidc:pruner:Pruner", name, None, opts)
+        identity, settings = context.identity, context.plan.config.backup
+        passwords = {
+            "repository-password": identity.password("vault/repository"),
+            "repository-password-before": identity.password_before("vault/repository"),
+        }
+        files = FileVolume(
+            name,
+            FileVolumeArgs(
+                context=context,
+                role="vault-pruner",
+                owner=VAULT_USER,
+                files=[
+                    *(File(path=p, content=text, on_change="read") for p, text in passwords.items()),
+                    File(path="prune.json", content=pruner_settings(settings.retention)),
+                    File(path="crontab", content=f"{settings.prune_schedule} backup prune\n"),
+                ],
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        process = Process(
+            image=context.images["backup"],
+            command=["backup", "prune-schedule"],
+            user=VAULT_USER,
+            memory=512 * MIB,
+            cpus=0.5,
+            environment={
+                "HOME": "/tmp",
+                "TZ": "UTC",
+                "RESTIC_PASSWORD_FILE": f"{FILES_DIR}/repository-password",
+            },
+            files=files,
+            volumes={"/data": data},
+            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
+            health=Health(command=("backup", "prune-check"), interval=30),
+            grace=30,
+        )
+        self.container = run(context, context.plan.service(name), process, parent=self, depends_on=depends_on)
+        self.register_outputs({"container": self.container.name})

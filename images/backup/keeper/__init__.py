@@ -1,0 +1,1 @@
+"""What the backup's container runs: object store → staging → vault, and back."""

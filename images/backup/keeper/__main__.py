@@ -1,0 +1,197 @@
+"""Backs the object store up into the vault, and gives it back.
+
+  backup schedule                     one run now, then by the crontab
+  backup run                          one run; exit code 0 complete, 3 partial, 1 failed
+  backup check [--health]             exit code 0 when the newest run is complete, 3 partial, 1 failed or late
+  backup status                       the state as JSON (aidc.backup/1)
+  backup keys [BUCKET]                what a snapshot holds, one line of JSON an object
+  backup cat BUCKET KEY               one object's content
+  backup restore BUCKET               put a bucket's objects back; credentials on standard input
+  backup prune-schedule|prune|prune-check|prune-status      the same of the pruner, on the vault's disk
+`keys`, `cat` and `restore` take --snapshot ID, `keys` and `restore` also --prefix.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from . import status
+from .objects import shown
+from .settings import CA, LOCK, STAGING, STATUS, load
+
+STORE_WITHIN = 120
+FIRST_TRIES = 20
+CRONTAB = "/etc/aidc/crontab"
+
+
+def say(text: str) -> None:
+    print(f"{status.now()} {text}", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code of the command; 2 for one that does not exist."""
+    options = _parser().parse_args(arguments)
+    command = str(options.command)
+    if command in ("keys", "cat", "restore"):
+        return _give_back(options)
+    if command.startswith("prune"):
+        return _prune(command)
+    if command == "schedule":
+        return _schedule()
+    if command == "run":
+        return _one_run()
+    return _check(health=command == "check" and options.health) if command == "check" else _status()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "backup", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("schedule", "run", "status", "prune-schedule", "prune", "prune-check", "prune-status"):
+        commands.add_parser(name)
+    commands.add_parser("check").add_argument("--health", action="store_true")
+    for name in ("keys", "cat", "restore"):
+        own = commands.add_parser(name)
+        own.add_argument("--snapshot", default="latest")
+        own.add_argument("bucket", nargs="?" if name == "keys" else None)
+        if name == "cat":
+            own.add_argument("key")
+        else:
+            own.add_argument("--prefix", default="")
+        if name == "restore":
+            own.add_argument("--into", help="another bucket")
+    return parser
+
+
+def _lock() -> Any:
+    """Two runs at once would disturb each other: the second waits until the lock is closed."""
+    file = LOCK.open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def _one_run() -> int:
+    from . import run, store  # noqa: PLC0415  (the check, each five seconds, has no use for S3)
+    from .staging import Staging  # noqa: PLC0415
+
+    with _lock():
+        settings, before = load(), status.read(STATUS)
+        started = time.monotonic()
+        # The result of the run before stands until this one has ended.
+        document = before or {"schema": status.SCHEMA, "run": None}
+        status.write(STATUS, {**document, "running_since": status.now()})
+        s3 = store.client(settings.endpoint, CA)
+        done = run.run(settings, Staging(STAGING), s3, say)
+        status.write(STATUS, status.document(done, None))
+        for entry in done.unreadable_objects:
+            say(f"not read: {entry['bucket']}/{shown(entry['key'])}: {entry['reason']}")
+        for warning in done.warnings:
+            say(f"warning: {warning}")
+        text = status.describe(status.document(done, None), done.result)
+        say(f"backup finished in {time.monotonic() - started:.0f} s: {text}" if done.result != "failed"
+            else f"backup {text}")  # fmt: skip
+    return status.EXIT_CODES[done.result]
+
+
+def _schedule() -> int:
+    _await_store()
+    for attempt in range(FIRST_TRIES):
+        if _one_run() != status.EXIT_CODES["failed"]:
+            break
+        if attempt == FIRST_TRIES - 1:
+            return 1
+        time.sleep(2)
+    _supercronic()
+    return 1
+
+
+def _supercronic() -> None:
+    os.execvp("supercronic", ["supercronic", "-passthrough-logs", CRONTAB])
+
+
+def _await_store() -> None:
+    from . import store  # noqa: PLC0415
+
+    deadline = time.monotonic() + STORE_WITHIN
+    settings, reason = load(), ""
+    while time.monotonic() < deadline:
+        try:
+            next(store.listing(store.client(settings.endpoint, CA), settings.buckets[0]), None)
+            return
+        except store.StoreError as error:
+            reason = str(error)
+        time.sleep(1)
+    say(f"the object store did not answer for two minutes: {reason}")
+
+
+def _check(*, health: bool) -> int:
+    """A partial backup is no fault of the container's: its health check passes, and says so."""
+    found = status.read(STATUS)
+    state = status.state(found, load().schedule, datetime.now(UTC))
+    print(status.describe(found, state))
+    if state == "partial":
+        return 0 if health else status.EXIT_CODES["partial"]
+    return 0 if state == "ok" else 1
+
+
+def _status() -> int:
+    found = status.read(STATUS)
+    state = status.state(found, load().schedule, datetime.now(UTC))
+    text = status.describe(found, state)
+    empty = {"schema": status.SCHEMA, "running_since": None, "run": None}
+    print(json.dumps({**(found or empty), "state": state, "text": text}, indent=1))
+    return 0
+
+
+def _give_back(options: argparse.Namespace) -> int:
+    from . import objects, restore, vault  # noqa: PLC0415
+
+    try:
+        snapshot = restore.resolve(options.snapshot)
+        if options.command == "keys":
+            restore.keys(snapshot, options.bucket, options.prefix)
+        elif options.command == "cat":
+            restore.cat(snapshot, options.bucket, options.key)
+        else:
+            where = (options.bucket, options.prefix, options.into)
+            with _lock():  # No backup of what is half restored.
+                return min(1, restore.restore(snapshot, load().endpoint, *where))
+    except (restore.RestoreError, vault.VaultError, objects.ManifestError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _prune(command: str) -> int:
+    from . import prune  # noqa: PLC0415
+
+    if command in ("prune", "prune-schedule"):
+        with _lock():
+            found = prune.prune(delete=command == "prune")
+            status.write(STATUS, found)
+        say(prune.describe(found))
+        if command == "prune-schedule":
+            _supercronic()
+        return 0 if found["result"] == "ok" else 1
+    try:
+        found = json.loads(STATUS.read_text())
+    except (OSError, ValueError):
+        print("nothing was pruned yet")
+        return 1
+    print(json.dumps(found, indent=1) if command == "prune-status" else prune.describe(found))
+    return 0 if command == "prune-status" or found["result"] == "ok" else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.exit(130)

@@ -1,0 +1,121 @@
+"""The pruner: deletes on the vault's own disk what retention does not keep. It has no network.
+
+The server lets no writer delete, and the writer has no way to this disk: neither can do the other's part.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from . import status
+from .retention import Decision, Snapshot, decide
+from .settings import FILES, PASSWORD, PASSWORD_BEFORE
+from .vault import VaultError, last_words
+
+REPOSITORY = Path("/data/backup")
+# The server counts what it stores only when it starts: a new content here has it start again.
+MARK = Path("/data/pruned")
+SCHEMA = "aidc.prune/1"
+LOCK_WITHIN = "10m"
+
+
+def prune(*, delete: bool) -> dict[str, Any]:
+    """Judge every snapshot, and delete what need not stay if `delete`. Never raises; see the result."""
+    found: dict[str, Any] = {"schema": SCHEMA, "started": status.now(), "result": "failed", "reason": ""}
+    try:
+        if (REPOSITORY / "config").is_file():
+            retention = json.loads((FILES / "prune.json").read_text())["retention"]
+            found |= _prune(retention, delete)
+        found["result"] = "ok"
+    except (VaultError, OSError) as error:
+        found["reason"] = str(error)
+    found["finished"] = status.now()
+    return found
+
+
+def _prune(retention: Mapping[str, int], delete: bool) -> dict[str, Any]:
+    password = _password()
+    snapshots = _snapshots(password)
+    decision = decide(snapshots, retention)
+    found: dict[str, Any] = {"snapshots": len(snapshots), "odd": sorted(decision.odd), "forgotten": 0}
+    if delete:
+        found["forgotten"] = _delete(password, decision)
+        found["snapshots"] -= found["forgotten"]
+    found["bytes"] = sum(p.stat().st_size for p in REPOSITORY.rglob("*") if p.is_file())
+    return found
+
+
+def _delete(password: str, decision: Decision) -> int:
+    _drop_own_locks(password)
+    # Few at a time: a command line has an end.
+    names = sorted(decision.forget)
+    for start in range(0, len(names), 100):
+        _restic(password, "forget", "--quiet", *names[start : start + 100])
+    _restic(password, "prune", "--quiet", "--max-unused", "5%")
+    MARK.write_text(f"{status.now()}\n")
+    return len(names)
+
+
+def _restic(password: str, *arguments: str) -> str:
+    command = ["restic", "--repo", str(REPOSITORY), "--password-file", password, "--no-cache"]
+    done = subprocess.run(
+        [*command, "--retry-lock", LOCK_WITHIN, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode != 0:
+        raise VaultError(f"restic {arguments[0]} ended with {done.returncode}: {last_words(done.stderr)}")
+    return done.stdout
+
+
+def _password() -> str:
+    """The file of the password that opens the repository, after a rotation at first the one before."""
+    try:
+        _restic(PASSWORD, "--no-lock", "cat", "config")
+    except VaultError:
+        _restic(PASSWORD_BEFORE, "--no-lock", "cat", "config")
+        return PASSWORD_BEFORE
+    return PASSWORD
+
+
+def _snapshots(password: str) -> list[Snapshot]:
+    listed = json.loads(_restic(password, "--no-lock", "snapshots", "--json") or "[]")
+    found = []
+    for entry in listed:
+        arrived = (REPOSITORY / "snapshots" / entry["id"]).stat().st_mtime
+        named = datetime.fromisoformat(entry["time"])
+        complete = "partial" not in (entry.get("tags") or [])
+        found.append(Snapshot(entry["id"], named, datetime.fromtimestamp(arrived, UTC), complete))
+    return found
+
+
+def _drop_own_locks(password: str) -> None:
+    """Locks of this host are left by a pruner that was killed: there is only one at a time.
+
+    restic itself would wait for half an hour, and with it every backup.
+    """
+    for name in _restic(password, "--no-lock", "list", "locks").split():
+        lock = json.loads(_restic(password, "--no-lock", "cat", "lock", name))
+        if lock.get("hostname") == os.uname().nodename:
+            (REPOSITORY / "locks" / name).unlink(missing_ok=True)
+
+
+def describe(found: Mapping[str, Any]) -> str:
+    """One line for a user."""
+    if found["result"] != "ok":
+        return f"pruning failed: {found['reason']}"
+    if "snapshots" not in found:
+        return "there is nothing to prune yet"
+    text = f"{found['snapshots']} snapshots are kept, {found['forgotten']} were deleted"
+    if found["odd"]:
+        names = ", ".join(name[:8] for name in found["odd"][:3])
+        text += f"; {len(found['odd'])} name a time at which they did not come ({names}): see docs/backup.md"
+    return text

@@ -1,0 +1,144 @@
+"""One backup: list the store, fetch what is new, append a snapshot, and compare it with the listing.
+
+What the store does not give is named and left out, and the run ends as partial: all else is saved.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from . import status, store, vault
+from .index import Index
+from .objects import manifest
+from .settings import CA, PASSWORD, PASSWORD_BEFORE, Settings, repository
+from .staging import RoomError, Staging
+from .status import Run
+from .store import StoreError
+from .vault import VaultError
+
+# So much of the packs is read back each time, at random; a tenth, where that is less.
+READ_BACK = 2**30
+SAMPLE = 256 * 2**20
+Say = Callable[[str], None]
+
+
+class IncompleteError(Exception):
+    """The snapshot does not hold what was listed; the text says what is missing."""
+
+
+def run(settings: Settings, staging: Staging, s3: Any, say: Say) -> Run:
+    """Do all of it, and never raise: what went wrong is in the result."""
+    done = Run(started=status.now())
+    try:
+        _run(settings, staging, s3, say, done)
+        done.result = "partial" if done.unreadable else "ok"
+    except (StoreError, RoomError, VaultError, IncompleteError) as error:
+        done.reason = str(error)
+    except Exception as error:
+        # Never a run without a result; where it came from is in the log.
+        traceback.print_exc()
+        done.reason = f"{type(error).__name__}: {error}"
+    done.finished = status.now()
+    return done
+
+
+def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run) -> None:
+    index = staging.prepare()
+    try:
+        if new := vault.open_repository(PASSWORD, PASSWORD_BEFORE):
+            say(new)
+        _check_vault(settings, done)
+        _list(settings, s3, index)
+        staging.drop_deleted(index)
+        staging.check_room(index.missing_bytes(), settings.limits["staging"])
+        _fetch(staging, s3, index, done)
+        staging.drop_replaced(index)
+        _count(index, done)
+        _write_manifest(staging, index, done.started)
+        tag = "partial" if done.unreadable else "complete"
+        done.snapshot = vault.back_up(staging.snapshot, tag)
+        _compare(staging, index, done)
+        _read_back(staging, index, done)
+        say(f"snapshot of {done.objects - done.unreadable} objects read back")
+        done.usage = {"staging": staging.used(), "vault": vault.used(repository(), CA)}
+        done.warnings = status.usage_warnings(done.usage, settings.limits)
+        done.usage["disk_free"] = staging.free()
+    finally:
+        index.close()
+
+
+def _check_vault(settings: Settings, done: Run) -> None:
+    used, limit = vault.used(repository(), CA), settings.limits["vault"]
+    done.usage = {"vault": used}
+    if used >= limit:
+        raise RoomError(
+            f"the vault holds {used} bytes and may hold {limit}: raise backup.vault_capacity, or "
+            "keep fewer snapshots by backup.retention"
+        )
+
+
+def _list(settings: Settings, s3: Any, index: Index) -> None:
+    index.begin()
+    for bucket in settings.buckets:
+        for page in store.listing(s3, bucket):
+            index.add(page)
+
+
+def _fetch(staging: Staging, s3: Any, index: Index, done: Run) -> None:
+    for fetched in store.fetch(s3, index.missing(), staging.temporary):
+        if fetched.path:
+            index.record(fetched.got, fetched.sha256, fetched.headers)
+            staging.keep(fetched.path, fetched.got.file)
+            done.fetched += 1
+        elif fetched.reason:
+            index.unreadable(fetched.wanted, fetched.reason)
+        else:
+            index.drop(fetched.wanted)
+            done.gone += 1
+
+
+def _count(index: Index, done: Run) -> None:
+    done.buckets = index.totals()
+    done.objects = sum(bucket["objects"] for bucket in done.buckets.values())
+    done.bytes = sum(bucket["bytes"] for bucket in done.buckets.values())
+    done.unreadable = sum(bucket["unreadable"] for bucket in done.buckets.values())
+    done.unreadable_objects = index.failures(status.NAMED)
+
+
+def _write_manifest(staging: Staging, index: Index, taken: str) -> None:
+    part = staging.temporary / "manifest"
+    with part.open("w", encoding="ascii") as file:
+        file.writelines(f"{line}\n" for line in manifest(taken, index.saved()))
+    os.replace(part, staging.manifest)
+
+
+def _compare(staging: Staging, index: Index, done: Run) -> None:
+    """Every object of the listing is in the vault's snapshot with its size, or was reported."""
+    held = 0
+    for file, size in vault.files(done.snapshot, staging.snapshot):
+        if file == staging.manifest.name:
+            continue
+        if index.size_of(file) != size or not index.wanted(file):
+            raise IncompleteError(
+                f"snapshot {done.snapshot[:8]} holds {file} with {size} bytes, unlike the listing"
+            )
+        held += 1
+    if held != index.files():
+        raise IncompleteError(
+            f"snapshot {done.snapshot[:8]} holds {held} objects, the listing {index.files()}"
+        )
+
+
+def _read_back(staging: Staging, index: Index, done: Run) -> None:
+    """The manifest and one object as the vault gives them, then a part of all packs."""
+    subset = "10%" if done.usage["vault"] < 10 * READ_BACK else f"{READ_BACK >> 20}M"
+    vault.compare(done.snapshot, staging.manifest, vault.digest_of(staging.manifest))
+    candidates = [file for file, size in index.sample(100) if size <= SAMPLE]
+    if candidates:
+        file = random.choice(candidates)
+        vault.compare(done.snapshot, staging.snapshot / file, index.digest(file))
+    vault.restic("check", "--quiet", f"--read-data-subset={subset}")

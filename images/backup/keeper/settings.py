@@ -1,0 +1,37 @@
+"""Where things are in the container, and the limits that it was given."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FILES = Path("/etc/aidc")
+STAGING = Path("/staging")
+STATUS = Path("/tmp/status.json")
+LOCK = Path("/tmp/lock")
+CA = str(FILES / "ca.crt")
+PASSWORD = str(FILES / "repository-password")
+PASSWORD_BEFORE = str(FILES / "repository-password-before")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`limits` maps `staging` and `vault` to bytes."""
+
+    endpoint: str
+    schedule: str
+    limits: dict[str, int]
+    buckets: tuple[str, ...]
+
+
+def load() -> Settings:
+    found: dict[str, Any] = json.loads((FILES / "backup.json").read_text())
+    buckets = tuple((FILES / "buckets").read_text().split())
+    return Settings(found["endpoint"], found["schedule"], found["limits"], buckets)
+
+
+def repository() -> str:
+    """The repository's address, with the writer's password."""
+    return (FILES / "repository").read_text().strip()

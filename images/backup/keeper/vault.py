@@ -1,0 +1,141 @@
+"""The vault as a backup writes to it: restic, and the space that is used there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import ssl
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+FOLDERS = ("data", "index", "keys", "locks", "snapshots")
+LOCK_WITHIN = "10m"  # the pruner's lock is exclusive
+CHUNK = 2**20
+NO_REPOSITORY, WRONG_PASSWORD = 10, 12
+
+
+class VaultError(Exception):
+    """restic or its server refuses; the text says what it said."""
+
+
+def restic(
+    *arguments: str, password: str | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run restic with what the environment names as repository. Raises VaultError when it fails."""
+    options = ["--password-file", password] if password else []
+    command = ["restic", "--retry-lock", LOCK_WITHIN, *options, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if check and done.returncode != 0:
+        raise VaultError(f"restic {arguments[0]} ended with {done.returncode}: {last_words(done.stderr)}")
+    return done
+
+
+def last_words(text: str) -> str:
+    """The end of what a program said, on one line."""
+    return " / ".join(line.strip() for line in text.strip().splitlines()[-3:])[-400:] or "without a word"
+
+
+def open_repository(password: str, before: str) -> str:
+    """Make the repository usable with `password`; both are paths. Returns what was done, or nothing.
+
+    After a rotation the repository knows only the password before: with it the new one is added as a second
+    key, and only then is the old one of no more use. It is revoked on the vault's side (`make rotate`): the
+    server deletes for no writer.
+    """
+    first = restic("cat", "config", check=False)
+    if first.returncode == 0:
+        return ""
+    if first.returncode == NO_REPOSITORY:
+        restic("init", "--quiet")
+        return "the repository is new"
+    if first.returncode == WRONG_PASSWORD:
+        restic("key", "add", "--quiet", "--new-password-file", password, password=before)
+        return "the repository has a new key"
+    raise VaultError(f"the repository cannot be opened: {last_words(first.stderr)}")
+
+
+def back_up(folder: Path, tag: str) -> str:
+    """Append a snapshot of `folder`; return its name. A file that restic cannot read fails it."""
+    done = restic("backup", "--json", "--host", "object-store", "--tag", tag, str(folder))
+    for line in reversed(done.stdout.splitlines()):
+        message = json.loads(line) if line.startswith("{") else {}
+        if message.get("message_type") == "summary":
+            return str(message["snapshot_id"])
+    raise VaultError("restic made no snapshot, and did not say why")
+
+
+def files(snapshot: str, folder: Path) -> Iterator[tuple[str, int]]:
+    """Path below `folder` and size of each file in the snapshot, as the vault has it."""
+    command = ["restic", "--retry-lock", LOCK_WITHIN, "ls", "--recursive", "--json", snapshot]
+    with _running(command) as stream:
+        for line in stream:
+            node = json.loads(line)
+            if node.get("type") == "file":
+                yield node["path"].removeprefix(f"{folder}/"), int(node.get("size", 0))
+
+
+@contextmanager
+def _running(command: Sequence[str]) -> Iterator[BinaryIO]:
+    """What a command prints, to be read to its end. Raises VaultError when it fails."""
+    with (
+        tempfile.TemporaryFile() as words,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words) as process,
+    ):
+        yield cast(BinaryIO, process.stdout)
+        if process.wait() != 0:
+            words.seek(0)
+            said = last_words(words.read().decode(errors="replace"))
+            raise VaultError(f"{command[0]} ended with {process.returncode}: {said}")
+
+
+def dumping(snapshot: str, path: Path, *options: str) -> AbstractContextManager[BinaryIO]:
+    """One file of the snapshot, or a folder as an archive, as a stream; VaultError when it was cut off."""
+    command = ["restic", "--retry-lock", LOCK_WITHIN, "dump", *options, snapshot, str(path)]
+    return _running(command)
+
+
+def dump(snapshot: str, path: Path) -> Iterator[bytes]:
+    """The content of one file of the snapshot, piece by piece. Raises VaultError."""
+    with dumping(snapshot, path) as stream:
+        while chunk := stream.read(CHUNK):
+            yield chunk
+
+
+def digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def compare(snapshot: str, path: Path, digest: str) -> None:
+    """Read one file out of the vault. Raises VaultError when its SHA-256 is not `digest`."""
+    found = hashlib.sha256()
+    for chunk in dump(snapshot, path):
+        found.update(chunk)
+    if found.hexdigest() != digest:
+        raise VaultError(f"snapshot {snapshot[:8]} gives another {path.name} than was saved")
+
+
+def used(repository: str, ca_file: str) -> int:
+    """Bytes of the repository, as its server lists them. Raises VaultError."""
+    return sum(entry["size"] for folder in FOLDERS for entry in _listed(repository, ca_file, folder))
+
+
+def _listed(repository: str, ca_file: str, folder: str) -> Sequence[Mapping[str, Any]]:
+    place = urlsplit(repository.removeprefix("rest:"))
+    pair = base64.b64encode(f"{place.username}:{place.password}".encode()).decode()
+    url = f"https://{place.hostname}:{place.port}{place.path.rstrip('/')}/{folder}/"
+    headers = {"Accept": "application/vnd.x.restic.rest.v2", "Authorization": f"Basic {pair}"}
+    try:
+        request = Request(url, headers=headers)
+        with urlopen(request, timeout=30, context=ssl.create_default_context(cafile=ca_file)) as answer:
+            return list(json.load(answer) or [])
+    except (URLError, OSError, ValueError) as error:
+        raise VaultError(f"the vault does not list its {folder}: {error}") from None

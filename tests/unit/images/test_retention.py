@@ -1,0 +1,56 @@
+"""What the pruner keeps, whatever times a writer names."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from images.backup.keeper.retention import Snapshot, decide
+
+START = datetime(2026, 2, 2, tzinfo=UTC)
+RETENTION = {"hourly": 24, "daily": 7, "weekly": 5, "monthly": 12}
+NOTHING = dict.fromkeys(RETENTION, 0)
+
+
+def every(minutes: int, count: int) -> list[Snapshot]:
+    moments = [START + timedelta(minutes=minutes * n) for n in range(count)]
+    return [Snapshot(f"{n:04}", moment, moment) for n, moment in enumerate(moments)]
+
+
+def test_of_half_hourly_snapshots_the_newest_of_each_period_stays() -> None:
+    found = decide(every(30, 48 * 10), RETENTION)
+    assert len(found.keep) < 40
+    assert "0479" in found.keep
+    assert found.keep | found.forget == {s.name for s in every(30, 480)}
+
+
+def test_the_newest_and_the_newest_complete_one_always_stay() -> None:
+    snapshots = every(30, 4)
+    partial = [Snapshot(s.name, s.named, s.arrived, s.name == "0001") for s in snapshots]
+    assert decide(partial, NOTHING).keep == {"0003", "0001"}
+
+
+def test_a_complete_snapshot_goes_before_a_later_partial_one_of_the_same_hour() -> None:
+    whole, part = every(30, 2)
+    part = Snapshot(part.name, part.named, part.arrived, complete=False)
+    later = Snapshot("later", START + timedelta(days=40), START + timedelta(days=40))
+    kept = decide([whole, part, later], {**NOTHING, "monthly": 2}).keep
+    assert kept == {"0000", "later"}
+
+
+@settings(derandomize=True, max_examples=200)
+@given(st.lists(st.integers(min_value=-400, max_value=400), max_size=60))
+def test_times_that_a_writer_makes_up_push_no_good_snapshot_out(days: list[int]) -> None:
+    """Snapshots that arrive later than they name, or earlier, count for nothing and stay themselves."""
+    good = every(24 * 60, 5)
+    end = good[-1].arrived
+    made_up = [
+        Snapshot(f"odd-{n}", end + timedelta(days=d), end + timedelta(minutes=n)) for n, d in enumerate(days)
+    ]
+    odd = [s for s in made_up if not s.plausible]
+    found = decide([*good, *odd], RETENTION)
+    assert {s.name for s in good} <= found.keep
+    assert found.odd == {s.name for s in odd}
+    assert not found.odd & found.forget
