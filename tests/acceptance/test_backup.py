@@ -82,6 +82,62 @@ def test_what_did_not_change_is_not_fetched_again(job: Any, odd: dict[str, bytes
     assert status(job)["run"]["fetched"] == 0
 
 
+# A writer that is killed while it holds the repository; its lock stays.
+KILLED = """
+import subprocess, time
+writer = subprocess.Popen(["restic", "--no-cache", "backup", "--stdin"], stdin=subprocess.PIPE)
+for _ in range(60):
+    if subprocess.run(["restic", "--no-lock", "list", "locks"], capture_output=True).stdout.strip():
+        break
+    time.sleep(0.5)
+writer.kill()
+writer.wait()
+print(subprocess.run(["restic", "--no-lock", "list", "locks"], capture_output=True, text=True).stdout.strip())
+"""
+
+
+def snapshots(job: Any) -> list[str]:
+    return [found["id"] for found in json.loads(job.check_output("restic snapshots --json"))]
+
+
+def test_the_pruner_deletes_what_is_not_kept_though_a_writer_was_killed(
+    job: Any, inventory: Inventory, odd: dict[str, bytes]
+) -> None:
+    pruner = testinfra.get_host(f"docker://{inventory.by_role('vault-pruner')[0].container}")
+    for _ in range(2):
+        job.check_output("backup run")
+    before = snapshots(job)
+    lock = job.check_output("python3 -c %s", KILLED)
+    assert len(lock) == 64
+    pruner.check_output("touch --date='31 minutes ago' /data/backup/locks/%s", lock)
+    pruner.check_output("backup prune")
+    after = snapshots(job)
+    assert len(after) < len(before)
+    assert before[-1] in after
+    job.check_output("backup run")
+    assert job.check_output("backup cat datasets %s", next(iter(odd))).encode() == next(iter(odd.values()))
+
+
+def test_the_pruner_has_no_network(inventory: Inventory) -> None:
+    pruner = testinfra.get_host(f"docker://{inventory.by_role('vault-pruner')[0].container}")
+    assert pruner.check_output("ls /sys/class/net").split() == ["lo"]
+
+
+@pytest.mark.parametrize("full", ["vault", "staging"])
+def test_a_run_without_room_fails_before_it_fetches(job: Any, full: str, odd: dict[str, bytes]) -> None:
+    script = (
+        "from dataclasses import replace; from keeper import run, settings, staging, store\n"
+        "found = settings.load()\n"
+        f"found = replace(found, limits={{**found.limits, {full!r}: 1}})\n"
+        "s3 = store.client(found.endpoint, settings.CA)\n"
+        "done = run.run(found, staging.Staging(settings.STAGING), s3, print)\n"
+        "print(done.result, done.fetched, done.reason)"
+    )
+    said = job.check_output("PYTHONPATH=/usr/local/lib/aidc python3 -c %s", script).splitlines()[-1]
+    assert said.startswith("failed 0 ")
+    assert f"raise backup.{full}_capacity" in said
+
+
 @pytest.fixture
 def unreadable(job: Any, inventory: Inventory) -> Iterator[None]:
     """An object whose key nobody has, as a client could once make one."""

@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, time, timedelta
 
-RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
-WEEKDAYS = "sun mon tue wed thu fri sat"
-NAMES = {name: n for n, name in [*enumerate(MONTHS.split(), 1), *enumerate(WEEKDAYS.split())]}
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+# Lowest and highest number of each field, and its words from the lowest on.
+FIELDS: tuple[tuple[int, int, tuple[str, ...]], ...] = (
+    (0, 59, ()),
+    (0, 23, ()),
+    (1, 31, ()),
+    (1, 12, MONTHS),
+    (0, 6, WEEKDAYS),
+)
 # Four years and a day hold a 29 February, except around a century.
 DAYS = 366 * 4 + 1
 
 
-def numbers(field: str, low: int, high: int) -> frozenset[int]:
-    """The numbers that one field stands for: `*`, `a`, `a-b`, each with `/step`, and lists of them."""
+def numbers(field: str, low: int, high: int, words: tuple[str, ...]) -> frozenset[int]:
+    """The numbers that one field stands for: `*`, `a`, `a-b`, each with `/step`, and lists of them.
+
+    Raises ValueError for anything else (the last weekday of a month, say).
+    """
     found: set[int] = set()
-    named = re.sub(r"[a-z]{3}", lambda m: str(NAMES.get(m[0], m[0])), field.lower())
-    for part in named.split(","):
+    for part in field.lower().split(","):
         span, _, step = part.partition("/")
         first, _, last = span.partition("-")
-        start = low if first == "*" else int(first)
-        end = high if first == "*" or (step and not last) else int(last or first)
+        everything = first in ("*", "?")
+        start = low if everything else _number(first, low, high, words)
+        end = high if everything or (step and not last) else _number(last or first, low, high, words)
         found.update(range(start, end + 1, int(step or 1)))
     return frozenset(found)
+
+
+def _number(text: str, low: int, high: int, words: tuple[str, ...]) -> int:
+    if words and text.isalpha():
+        return words.index(text[:3]) + low
+    # 7 is Sunday, too.
+    return 0 if high == 6 and text == "7" else int(text)
 
 
 def due(schedule: str, now: datetime) -> datetime | None:
     """The newest moment not after `now`, UTC; None when there was none in four years or it cannot be read."""
     try:
-        fields = [numbers(f, *span) for f, span in zip(schedule.split(), RANGES, strict=True)]
+        fields = [numbers(text, *field) for text, field in zip(schedule.split(), FIELDS, strict=True)]
     except ValueError:
         return None
     minutes, hours, days, months, weekdays = fields
-    any_day, any_weekday = (schedule.split()[index].startswith("*") for index in (2, 4))
-    weekdays = frozenset(day % 7 for day in weekdays)
+    any_day, any_weekday = (set(schedule.split()[index].split(",")) & {"*", "?"} for index in (2, 4))
 
     def fires(day: date) -> bool:
         in_month, in_week = day.day in days, day.isoweekday() % 7 in weekdays

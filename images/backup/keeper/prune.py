@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,16 @@ REPOSITORY = Path("/data/backup")
 # The server counts what it stores only when it starts: a new content here has it start again.
 MARK = Path("/data/pruned")
 SCHEMA = "aidc.prune/1"
+LOCKED = 11  # restic's exit code
 LOCK_WITHIN = "10m"
+# restic renews its locks every five minutes: one that came so long ago belongs to nobody that lives.
+DEAD_AFTER = timedelta(minutes=30)
+# So often is the repository asked for: a writer that was killed just now has a dead lock within that time.
+TRIES = 4
+
+
+class LockedError(VaultError):
+    """Somebody else uses the repository; the text says since when."""
 
 
 def prune(*, delete: bool) -> dict[str, Any]:
@@ -41,6 +50,7 @@ def prune(*, delete: bool) -> dict[str, Any]:
 
 def _prune(retention: Mapping[str, int], delete: bool) -> dict[str, Any]:
     password = _password()
+    _drop_dead_locks(password)
     snapshots = _snapshots(password)
     decision = decide(snapshots, retention)
     found: dict[str, Any] = {"snapshots": len(snapshots), "odd": sorted(decision.odd), "forgotten": 0}
@@ -52,14 +62,25 @@ def _prune(retention: Mapping[str, int], delete: bool) -> dict[str, Any]:
 
 
 def _delete(password: str, decision: Decision) -> int:
-    _drop_own_locks(password)
     # Few at a time: a command line has an end.
     names = sorted(decision.forget)
     for start in range(0, len(names), 100):
-        _restic(password, "forget", "--quiet", *names[start : start + 100])
-    _restic(password, "prune", "--quiet", "--max-unused", "5%")
+        _alone(password, "forget", "--quiet", *names[start : start + 100])
+    _alone(password, "prune", "--quiet", "--max-unused", "5%")
     MARK.write_text(f"{status.now()}\n")
     return len(names)
+
+
+def _alone(password: str, *arguments: str) -> None:
+    """A command that needs the repository for itself. Raises VaultError."""
+    for attempt in range(TRIES):
+        _drop_dead_locks(password)
+        try:
+            _restic(password, *arguments)
+            return
+        except LockedError:
+            if attempt == TRIES - 1:
+                raise
 
 
 def _restic(password: str, *arguments: str) -> str:
@@ -71,6 +92,8 @@ def _restic(password: str, *arguments: str) -> str:
         check=False,
         stdin=subprocess.DEVNULL,
     )
+    if done.returncode == LOCKED:
+        raise LockedError(f"the repository is in use: {last_words(done.stderr)}")
     if done.returncode != 0:
         raise VaultError(f"restic {arguments[0]} ended with {done.returncode}: {last_words(done.stderr)}")
     return done.stdout
@@ -97,15 +120,26 @@ def _snapshots(password: str) -> list[Snapshot]:
     return found
 
 
-def _drop_own_locks(password: str) -> None:
-    """Locks of this host are left by a pruner that was killed: there is only one at a time.
+def dead(host: str, arrived: datetime, now: datetime, own: str) -> bool:
+    """Whether a lock's holder cannot live: an earlier pruner (there is one at a time), or a silent one.
 
-    restic itself would wait for half an hour, and with it every backup.
+    By the time at which the lock came to the disk; the one that it names is its writer's word.
     """
+    return host == own or now - arrived > DEAD_AFTER
+
+
+def _drop_dead_locks(password: str) -> None:
+    """restic itself leaves them: a writer that was killed would stop the pruner, and a pruner all writers."""
+    now, own = datetime.now(UTC), os.uname().nodename
     for name in _restic(password, "--no-lock", "list", "locks").split():
-        lock = json.loads(_restic(password, "--no-lock", "cat", "lock", name))
-        if lock.get("hostname") == os.uname().nodename:
-            (REPOSITORY / "locks" / name).unlink(missing_ok=True)
+        path = REPOSITORY / "locks" / name
+        try:
+            arrived = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            host = str(json.loads(_restic(password, "--no-lock", "cat", "lock", name)).get("hostname"))
+        except (FileNotFoundError, VaultError):  # It was taken back meanwhile.
+            continue
+        if dead(host, arrived, now, own):
+            path.unlink(missing_ok=True)
 
 
 def describe(found: Mapping[str, Any]) -> str:

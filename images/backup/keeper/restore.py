@@ -157,7 +157,11 @@ def _put(s3: Any, saved: Saved, bucket: str, content: BinaryIO, path: Path) -> N
             file.write(chunk)
     if digest.hexdigest() != saved.sha256:
         raise RestoreError("came back with another content than was saved")
-    s3.upload_file(str(path), bucket, saved.listed.key, ExtraArgs=dict(saved.headers))
+    if saved.listed.size:
+        s3.upload_file(str(path), bucket, saved.listed.key, ExtraArgs=dict(saved.headers))
+    else:
+        # With an empty body MinIO leaves the connection unusable for half a minute after a folder's marker.
+        s3.put_object(Bucket=bucket, Key=saved.listed.key, **saved.headers)
 
 
 def _credentials() -> tuple[str, str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from images.backup.keeper.prune import DEAD_AFTER, dead
 from images.backup.keeper.retention import Snapshot, decide
 
 START = datetime(2026, 2, 2, tzinfo=UTC)
@@ -54,3 +56,17 @@ def test_times_that_a_writer_makes_up_push_no_good_snapshot_out(days: list[int])
     assert {s.name for s in good} <= found.keep
     assert found.odd == {s.name for s in odd}
     assert not found.odd & found.forget
+
+
+@pytest.mark.parametrize(
+    ("host", "age", "expected"),
+    [
+        ("backup", timedelta(minutes=1), False),
+        ("backup", DEAD_AFTER + timedelta(seconds=1), True),
+        ("vault-pruner", timedelta(0), True),
+        ("backup", timedelta(minutes=-5), False),
+    ],
+    ids=["a writer at work", "a writer that was killed", "an earlier pruner", "a clock behind"],
+)
+def test_a_lock_is_dead_by_when_it_came(host: str, age: timedelta, expected: bool) -> None:
+    assert dead(host, START - age, START, "vault-pruner") is expected
