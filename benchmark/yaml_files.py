@@ -43,7 +43,7 @@ class _Loader(yaml.SafeLoader):
             return super().construct_object(node, deep)
         except yaml.YAMLError:
             raise
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
             value = node.value if isinstance(node, yaml.ScalarNode) else "the value"
             kind = str(node.tag).rpartition(":")[2]
             self.note(node, f"{_short(value)}: is not a valid {kind}; if it is text, put it in quotes")

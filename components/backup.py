@@ -14,6 +14,7 @@ from components.context import Context
 from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.flows import MINIO, VAULT
 from components.grants import BUCKETS
+from components.identity import Identity
 from components.object_store import ALIAS, Client
 from components.volume import volume
 
@@ -90,6 +91,18 @@ def job_settings(settings: Backup) -> str:
     return json.dumps({"endpoint": endpoint, "schedule": settings.schedule, "limits": limits}, indent=1)
 
 
+def repository_passwords(identity: Identity) -> list[File]:
+    """The repository's password, and the one before: a repository may not know the new one yet."""
+    return [
+        File(path="repository-password", content=identity.password("vault/repository"), on_change="read"),
+        File(
+            path="repository-password-before",
+            content=identity.password_before("vault/repository"),
+            on_change="read",
+        ),
+    ]
+
+
 class BackupJob(pulumi.ComponentResource):
     """Runs once at start and then by the schedule; healthy only after a snapshot was read back.
 
@@ -122,17 +135,7 @@ class BackupJob(pulumi.ComponentResource):
                 files=[
                     File(path="ca.crt", content=identity.authority(), on_change="read"),
                     File(path="repository", content=repository, on_change="read"),
-                    File(
-                        path="repository-password",
-                        content=identity.password("vault/repository"),
-                        on_change="read",
-                    ),
-                    # Opens a repository that does not know the new one yet.
-                    File(
-                        path="repository-password-before",
-                        content=identity.password_before("vault/repository"),
-                        on_change="read",
-                    ),
+                    *repository_passwords(identity),
                     File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
                     File(path="backup.json", content=job_settings(settings)),
                     File(path="buckets", content="\n".join(BUCKETS) + "\n"),

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.backup import MIB, VAULT_USER
+from components.backup import MIB, VAULT_USER, repository_passwords
 from components.config import Retention
 from components.container import Health, Process, run
 from components.context import Context
@@ -39,11 +39,7 @@ class Pruner(pulumi.ComponentResource):
     ) -> None:
         """`data` is the name of the vault's volume."""
         super().__init__("aidc:pruner:Pruner", name, None, opts)
-        identity, settings = context.identity, context.plan.config.backup
-        passwords = {
-            "repository-password": identity.password("vault/repository"),
-            "repository-password-before": identity.password_before("vault/repository"),
-        }
+        settings = context.plan.config.backup
         files = FileVolume(
             name,
             FileVolumeArgs(
@@ -51,7 +47,7 @@ class Pruner(pulumi.ComponentResource):
                 role="vault-pruner",
                 owner=VAULT_USER,
                 files=[
-                    *(File(path=p, content=text, on_change="read") for p, text in passwords.items()),
+                    *repository_passwords(context.identity),
                     File(path="prune.json", content=pruner_settings(settings.retention)),
                     File(path="crontab", content=f"{settings.prune_schedule} backup prune\n"),
                 ],

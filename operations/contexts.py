@@ -129,10 +129,13 @@ def publish(name: str, fresh: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def unchanged(name: str, fresh: Path) -> bool:
-    """Whether the context in use says the same as `fresh`, in what does not count as content too."""
+def unchanged(name: str, fresh: Path, digest: str) -> bool:
+    """Whether the context in use says the same as `fresh`, in what does not count as content too.
+
+    `digest` is that of `fresh`.
+    """
     link = BUILD / name
-    if not link.is_symlink() or not link.is_dir() or context_digest(link.resolve()) != context_digest(fresh):
+    if not link.is_symlink() or not link.is_dir() or context_digest(link.resolve()) != digest:
         return False
     pairs = [(link / extra, fresh / extra) for extra in NOT_CONTENT if (fresh / extra).is_file()]
     return all(old.is_file() and filecmp.cmp(old, new, shallow=False) for old, new in pairs)

@@ -53,6 +53,7 @@ def main(stack: str, *, purge: bool, yes: bool) -> int:
     with Interrupts() as interrupts:
         if exported is not None:
             recovery.release_locks(pulumi)
+            remove_unknown(engine, others)
             _destroy(pulumi, interrupts)
         problems = sweep(engine, stack)
         problems += remove_table(engine, stack, worth_telling=bool(owned))
@@ -105,6 +106,14 @@ def _destroy(pulumi: Pulumi, interrupts: Interrupts) -> None:
         raise InterruptionError(f"interrupted; {again}")
     if code:
         raise OperationError(f"Pulumi did not remove everything; {again}")
+
+
+def remove_unknown(engine: Engine, strangers: Sequence[Thing]) -> None:
+    """Remove the containers that the state does not know: they hold volumes and networks that it does know.
+
+    What cannot be removed is told by the sweep after Pulumi.
+    """
+    remove_all(engine, [thing for thing in strangers if thing.kind == "container"])
 
 
 def sweep(engine: Engine, stack: str) -> list[str]:

@@ -33,12 +33,13 @@ def bring(name: str, *, told: bool) -> None:
     """
     fresh = assemble(name)
     try:
-        image = f"aidc-{name}:{context_digest(fresh)}"
+        digest = context_digest(fresh)
+        image = f"aidc-{name}:{digest}"
         if not exists(image):
             build_aloud(name, image, fresh)
         elif told:
             print(f"  {image}: present")
-        if not contexts.unchanged(name, fresh):
+        if not contexts.unchanged(name, fresh, digest):
             contexts.publish(name, fresh)
     finally:
         contexts.discard(name, fresh)

@@ -183,9 +183,13 @@ def _command(*arguments: str) -> list[str]:
 def _run(interrupts: Interrupts, command: Sequence[str]) -> int:
     """Its exit code. Raises InterruptionError when somebody asked to stop meanwhile."""
     code = attached(command, interrupts=interrupts, cwd=ROOT)
+    _heed(interrupts)
+    return code
+
+
+def _heed(interrupts: Interrupts) -> None:
     if interrupts.any():
         raise InterruptionError("interrupted; nothing was written")
-    return code
 
 
 def _timed(interrupts: Interrupts, name: str, *arguments: str) -> Figure:
@@ -203,8 +207,7 @@ def _pulumi(interrupts: Interrupts, name: str, *flags: str) -> Figure:
     lines: list[str] = []
     started = time.monotonic()
     code = Pulumi(STACK).run("up", "--yes", *flags, interrupts=interrupts, on_line=lines.append)
-    if interrupts.any():
-        raise InterruptionError("interrupted; nothing was written")
+    _heed(interrupts)
     if code:
         text = "\n".join(lines)
         raise OperationError(f"{name}: failed, or would change something\n{text}")

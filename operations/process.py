@@ -16,9 +16,10 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FIRST = "\ninterrupted: waiting for {} to finish what it has begun (once more: stop at once)\n"
@@ -44,7 +45,7 @@ class Interrupts:
         self.who = who
         # Appears with the first signal: those who wait on our behalf look for it.
         self.file = Path(tempfile.gettempdir()) / f"aidc-interrupt-{secrets.token_hex(8)}"
-        self.child: subprocess.Popen[Any] | None = None
+        self.child: subprocess.Popen[str] | None = None
         self._starting = False
         self._before: dict[signal.Signals, Any] = {}
 
@@ -64,7 +65,7 @@ class Interrupts:
         self.file.unlink(missing_ok=True)
 
     @contextmanager
-    def guarding(self, start: Callable[[], subprocess.Popen[Any]]) -> Iterator[subprocess.Popen[Any]]:
+    def guarding(self, start: Callable[[], subprocess.Popen[str]]) -> Iterator[subprocess.Popen[str]]:
         """The child that `start` starts, guarded from before its first moment until it has ended.
 
         A signal that comes between the fork and our knowing the child is kept, and passed on then. Whatever
@@ -104,6 +105,31 @@ class Interrupts:
             self.child.send_signal(signal.SIGINT)
 
 
+class Pipes(NamedTuple):
+    """Where a child's standard streams go, as `subprocess.Popen` takes them."""
+
+    input: int = subprocess.DEVNULL
+    output: int | None = None
+    errors: int | None = None
+
+
+def _start(
+    command: Sequence[str], pipes: Pipes, environment: Mapping[str, str], cwd: Path
+) -> subprocess.Popen[str]:
+    # An own process group: the terminal's Ctrl-C must not reach it a second time beside ours.
+    return subprocess.Popen(
+        command,
+        stdin=pipes.input,
+        stdout=pipes.output,
+        stderr=pipes.errors,
+        text=True,
+        errors="replace",
+        cwd=cwd,
+        env=dict(environment),
+        process_group=0,
+    )
+
+
 def stream(
     command: Sequence[str],
     *,
@@ -117,20 +143,8 @@ def stream(
     Raises FileNotFoundError when the command does not exist.
     """
 
-    def start() -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            cwd=cwd,
-            env=dict(environment),
-            process_group=0,
-        )
-
-    with interrupts.guarding(start) as child:
+    pipes = Pipes(output=subprocess.PIPE, errors=subprocess.STDOUT)
+    with interrupts.guarding(partial(_start, command, pipes, environment, cwd)) as child:
         assert child.stdout is not None
         for line in child.stdout:
             on_line(line.rstrip("\n"))
@@ -147,18 +161,9 @@ def attached(
 ) -> int:
     """Run `command` with our own output, or into the descriptor `output`; return its exit code."""
 
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=cwd,
-            env=dict(os.environ if environment is None else environment),
-            process_group=0,
-        )
-
-    with interrupts.guarding(start) as child:
+    pipes = Pipes(output=output, errors=output)
+    environment = os.environ if environment is None else environment
+    with interrupts.guarding(partial(_start, command, pipes, environment, cwd)) as child:
         return child.wait()
 
 
@@ -176,23 +181,10 @@ def capture(
     seconds, it is killed. Raises FileNotFoundError when the command does not exist, and
     subprocess.TimeoutExpired.
     """
-    with _deferred() as interrupts:
-
-        def start() -> subprocess.Popen[str]:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                cwd=cwd,
-                env=dict(environment),
-                process_group=0,
-            )
-
-        with interrupts.guarding(start) as child:
-            said, complained = child.communicate(stdin or "", timeout=limit)
+    pipes = Pipes(subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
+    start = partial(_start, command, pipes, environment, cwd)
+    with _deferred() as interrupts, interrupts.guarding(start) as child:
+        said, complained = child.communicate(stdin or "", timeout=limit)
     return subprocess.CompletedProcess(command, child.returncode, said, complained)
 
 
@@ -226,7 +218,7 @@ def _deferred() -> Iterator[Interrupts]:
             signal.raise_signal(deferring.last)
 
 
-def _end(child: subprocess.Popen[Any]) -> None:
+def _end(child: subprocess.Popen[str]) -> None:
     """Ask a child that nobody reads any more to stop; kill it, with what it started, if it does not."""
     if child.poll() is None:
         child.send_signal(signal.SIGINT)
@@ -241,7 +233,7 @@ def _end(child: subprocess.Popen[Any]) -> None:
             pipe.close()
 
 
-def _kill(child: subprocess.Popen[Any]) -> None:
+def _kill(child: subprocess.Popen[str]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from docker.errors import NotFound
 
 from components.labels import DIGEST, FILES, SEED_DIR
@@ -42,14 +45,14 @@ def remove_unfilled(stack: str, engine: Engine, seed: str) -> None:
             engine.remove(thing)
 
 
-def repair_attachments(pulumi: Pulumi, engine: Engine) -> None:
+def repair_attachments(stack: str, exported: Mapping[str, Any] | None, engine: Engine) -> None:
     """Remove containers that somebody took off a network, and wake those that somebody paused.
 
     A refresh sees neither: Pulumi would wait for a service that cannot be reached. The removed ones are made
     again with all their networks; what they keep lies in volumes.
     """
-    wanted = state.attachments(pulumi.export())
-    for thing in engine.containers(pulumi.stack):
+    wanted = state.attachments(exported)
+    for thing in engine.containers(stack):
         if thing.identifier not in wanted:
             continue
         try:
@@ -65,16 +68,16 @@ def repair_attachments(pulumi: Pulumi, engine: Engine) -> None:
             engine.wake(thing.identifier)
 
 
-def remove_half_made(pulumi: Pulumi, engine: Engine, interrupts: Interrupts) -> None:
+def remove_half_made(pulumi: Pulumi, engine: Engine, interrupts: Interrupts) -> dict[str, Any] | None:
     """Remove containers and networks that a killed run was creating: their names would be in the way.
 
     Only what the state lists as being created and what carries the stack's label; never a volume. Then the
-    state forgets those creations: Pulumi would carry them along for ever.
+    state forgets those creations: Pulumi would carry them along for ever. Returns the state as it is then.
     """
     owned = engine.owned(pulumi.stack)
     exported = pulumi.export()
     if not state.has_pending(exported):
-        return
+        return exported
     say("an earlier run was cut off; going on from there")
     ours, _others = state.strangers(owned, exported)
     for thing in ours:
@@ -86,3 +89,4 @@ def remove_half_made(pulumi: Pulumi, engine: Engine, interrupts: Interrupts) -> 
         raise InterruptionError("interrupted; run the same command again to go on")
     if code:
         raise OperationError("Pulumi could not bring its state up to date")
+    return pulumi.export()

@@ -47,8 +47,8 @@ def main(stack: str, derived: Mapping[str, Session] | None = None) -> int:
     pulumi = Pulumi(stack)
     with Interrupts() as interrupts:
         prepare(pulumi, report.file)
-        recovery.remove_half_made(pulumi, report.engine, interrupts)
-        recovery.repair_attachments(pulumi, report.engine)
+        exported = recovery.remove_half_made(pulumi, report.engine, interrupts)
+        recovery.repair_attachments(stack, exported, report.engine)
         recovery.remove_unfilled(stack, report.engine, pulumi.seed())
         apply(pulumi, interrupts)
     verify(report.engine, plan)

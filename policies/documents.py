@@ -106,7 +106,7 @@ def _scalar(node: yaml.Node) -> Any:
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_document(node)
-    except (ValueError, AttributeError, KeyError, yaml.YAMLError):
+    except (ValueError, AttributeError, LookupError, yaml.YAMLError):
         # Also what an explicit tag says that the text does not hold, such as `!!bool x`.
         return node.value
     finally:

@@ -3,6 +3,15 @@
 # KEEP=1 leaves the stack for a closer look. Arguments go to pytest.
 set -euo pipefail
 
+# One run at a time on a machine, whichever checkout it comes from: the stack's name, ports and subnets are the same.
+lock=/tmp/aidc-acceptance-$STACK.lock
+[ -e "$lock" ] || : >"$lock"
+exec 9<"$lock"
+flock --nonblock 9 || {
+  echo "error: other acceptance tests are running on the stack $STACK; fix: wait until they have ended" >&2
+  exit 2
+}
+
 # What carries the stack's label, and its firewall table: nothing, once the stack is destroyed.
 leftovers() {
   local label=label=aidc.stack=$STACK firewall
@@ -28,6 +37,11 @@ trap remove EXIT
 trap 'exit 130' INT TERM
 
 toolchain/clients.sh
+# A run that was cut off left its stack; another checkout's state knows nothing of it, and `up` would refuse.
+if [ -z "${KEEP:-}" ] && [ -n "$(leftovers)" ]; then
+  echo "removing what an earlier run left of the stack $STACK"
+  remove
+fi
 python -m operations up --stack "$STACK"
 pytest tests/acceptance "$@"
 S3_SERVERS=stack,versitygw,minio pytest -q tests/s3

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,22 +15,16 @@ from typing import Any
 from . import status
 from .retention import Decision, Snapshot, decide
 from .settings import FILES, PASSWORD, PASSWORD_BEFORE
-from .vault import VaultError, last_words
+from .vault import LockedError, VaultError, restic
 
 REPOSITORY = Path("/data/backup")
 # The server counts what it stores only when it starts: a new content here has it start again.
 MARK = Path("/data/pruned")
 SCHEMA = "aidc.prune/1"
-LOCKED = 11  # restic's exit code
-LOCK_WITHIN = "10m"
 # restic renews its locks every five minutes: one that came so long ago belongs to nobody that lives.
 DEAD_AFTER = timedelta(minutes=30)
 # So often is the repository asked for: a writer that was killed just now has a dead lock within that time.
 TRIES = 4
-
-
-class LockedError(VaultError):
-    """Somebody else uses the repository; the text says since when."""
 
 
 def prune(*, delete: bool) -> dict[str, Any]:
@@ -84,19 +77,9 @@ def _alone(password: str, *arguments: str) -> None:
 
 
 def _restic(password: str, *arguments: str) -> str:
-    command = ["restic", "--repo", str(REPOSITORY), "--password-file", password, "--no-cache"]
-    done = subprocess.run(
-        [*command, "--retry-lock", LOCK_WITHIN, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    if done.returncode == LOCKED:
-        raise LockedError(f"the repository is in use: {last_words(done.stderr)}")
-    if done.returncode != 0:
-        raise VaultError(f"restic {arguments[0]} ended with {done.returncode}: {last_words(done.stderr)}")
-    return done.stdout
+    """restic on the repository's own files. Raises VaultError."""
+    options = ("--repo", str(REPOSITORY), "--no-cache")
+    return restic(*arguments, password=password, options=options).stdout
 
 
 def _password() -> str:

@@ -19,20 +19,29 @@ from urllib.request import Request, urlopen
 FOLDERS = ("data", "index", "keys", "locks", "snapshots")
 LOCK_WITHIN = "10m"  # the pruner's lock is exclusive
 CHUNK = 2**20
-NO_REPOSITORY, WRONG_PASSWORD = 10, 12
+NO_REPOSITORY, LOCKED, WRONG_PASSWORD = 10, 11, 12
 
 
 class VaultError(Exception):
     """restic or its server refuses; the text says what it said."""
 
 
+class LockedError(VaultError):
+    """Somebody else uses the repository; the text says since when."""
+
+
 def restic(
-    *arguments: str, password: str | None = None, check: bool = True
+    *arguments: str, password: str | None = None, check: bool = True, options: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run restic with what the environment names as repository. Raises VaultError when it fails."""
-    options = ["--password-file", password] if password else []
-    command = ["restic", "--retry-lock", LOCK_WITHIN, *options, *arguments]
+    """Run restic with what the environment names as repository. Raises VaultError when it fails.
+
+    `options` are restic's own and stand before the command, which `arguments` begin with.
+    """
+    known = ["--password-file", password] if password else []
+    command = ["restic", "--retry-lock", LOCK_WITHIN, *known, *options, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if check and done.returncode == LOCKED:
+        raise LockedError(f"the repository is in use: {last_words(done.stderr)}")
     if check and done.returncode != 0:
         raise VaultError(f"restic {arguments[0]} ended with {done.returncode}: {last_words(done.stderr)}")
     return done

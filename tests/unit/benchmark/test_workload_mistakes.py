@@ -87,6 +87,13 @@ def test_all_that_yaml_says_is_told_at_once(tmp_path: Path) -> None:
     assert len(problems(path)) == 3
 
 
+def test_a_tag_without_its_value_is_explained(tmp_path: Path) -> None:
+    """PyYAML fails with an IndexError of its own there."""
+    path = tmp_path / "own.yaml"
+    path.write_text("seeds: !!int\n")
+    assert "line 1" in problems(path)[0]
+
+
 JUNK = ("[", "{", "0x_", "2026-02-30", ".inf", "- ", ": ", "!!int ", "&a ", "*a", "1:30", "true", "<<: ",
         "\t", "'", "#", "\u00a0", "9" * 5000)  # fmt: skip
 

@@ -91,7 +91,8 @@ def test_an_exchanged_context_stays_while_a_plan_may_read_it_and_then_goes(
 
 def test_the_same_sources_are_no_change(build: Path) -> None:
     make("vault")
-    assert contexts.unchanged("vault", contexts.assemble("vault"))
+    fresh = contexts.assemble("vault")
+    assert contexts.unchanged("vault", fresh, context_digest(fresh))
 
 
 def test_another_ca_bundle_of_the_host_is_taken_over(
@@ -104,7 +105,7 @@ def test_another_ca_bundle_of_the_host_is_taken_over(
     bundle.write_text("two")
     fresh = contexts.assemble("compute")
     assert context_digest(fresh) == context_digest((build / "compute").resolve())
-    assert not contexts.unchanged("compute", fresh)
+    assert not contexts.unchanged("compute", fresh, context_digest(fresh))
 
 
 def test_a_missing_ca_bundle_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,13 @@ def test_one_stuck_thing_does_not_save_the_others() -> None:
     assert [t.name for t in engine.things] == ["n", DATA.name]
 
 
+def test_containers_that_the_state_does_not_know_go_first() -> None:
+    """They hold volumes and networks that Pulumi is about to remove; networks and volumes themselves wait."""
+    engine = FakeEngine(THINGS)
+    destroy.remove_unknown(engine, THINGS)  # type: ignore[arg-type]
+    assert [t.name for t in engine.things] == ["n", DATA.name, STAGING.name]
+
+
 def test_plain_destroy_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("builtins.input", lambda _prompt: pytest.fail("asked"))
     destroy._confirm("dev", [], [], yes=False)

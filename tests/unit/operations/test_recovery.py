@@ -6,7 +6,6 @@ import pytest
 
 from components.secrets import fingerprint, joined
 from operations.engine import Engine, Thing
-from operations.pulumi_cli import Pulumi
 from operations.recovery import remove_unfilled, repair_attachments
 
 SEED = "0f" * 32
@@ -58,11 +57,10 @@ def on(address: str, *aliases: str, running: bool = True) -> dict[str, object]:
 
 
 def repaired(networks: dict[str, dict[str, object]], paused: bool = False) -> list[str]:
-    pulumi, engine = Mock(spec=Pulumi, stack="dev"), Mock(spec=Engine)
-    pulumi.export.return_value = made()
+    engine = Mock(spec=Engine)
     engine.containers.return_value = [Thing("container", "node", "id"), Thing("container", "other", "new")]
     engine.inspect.return_value = {"NetworkSettings": {"Networks": networks}, "State": {"Paused": paused}}
-    repair_attachments(pulumi, engine)
+    repair_attachments("dev", made(), engine)
     return [call.args[0].name for call in engine.remove.call_args_list] + [
         f"woke {call.args[0]}" for call in engine.wake.call_args_list
     ]

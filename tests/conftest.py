@@ -1,0 +1,13 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+# The same examples in every run: a change is judged by what it changes.
+# `HYPOTHESIS_PROFILE=random` looks for new ones.
+settings.register_profile("same", derandomize=True, print_blob=True)
+settings.register_profile("random", derandomize=False, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
