@@ -5,24 +5,24 @@ from pathlib import Path
 
 import pulumi
 
-from components import rotation
 from components.backup import BackupJob, Vault
 from components.compute import ComputePool
-from components.config import ConfigError
-from components.context import Context
-from components.erasure_set import FixedSize
 from components.export import inventory
 from components.firewall import Firewall
-from components.host import host_facts
-from components.identity import Identity
-from components.image import ImageError, references
 from components.load_balancer import LoadBalancer
 from components.network import Fabric
 from components.object_store import ObjectStore
-from components.plan import make_plan
+from components.planning import rotation
+from components.planning.config import ConfigError
+from components.planning.plan import make_plan
+from components.planning.validation import load
 from components.pruner import Pruner
-from components.readiness import Ready
-from components.validation import load
+from components.runtime.context import Context
+from components.runtime.erasure_set import FixedSize
+from components.runtime.host import host_facts
+from components.runtime.identity import Identity
+from components.runtime.image import ImageError, references
+from components.runtime.readiness import Ready
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from audit.probes import HOST
 from audit.snapshot import Snapshot
 from audit.strays import bridges
 from audit.verdicts import Row
-from components.inventory import ServiceEntry
+from components.planning.inventory import ServiceEntry
 
 # The engine gives its own question up after a few seconds; what it sends, it sends at once.
 SECONDS = 2.0

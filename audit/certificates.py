@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from audit.probes import published
 from audit.verdicts import Row, judged, plural
-from components.inventory import Inventory
+from components.planning.inventory import Inventory
 
 # Days below which a certificate fails: time enough to renew it before it ends.
 LEAST_DAYS = 14

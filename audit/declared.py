@@ -13,8 +13,8 @@ from unittest.mock import patch
 
 from audit.drift import Thing, stem
 from audit.fields import number, planned
-from components.image import IMAGES, ImageError, reference
-from components.labels import DIGEST, SEED_DIR
+from components.runtime.image import IMAGES, ImageError, reference
+from components.runtime.labels import DIGEST, SEED_DIR
 from policies import sources
 from policies.model import Resource
 

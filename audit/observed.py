@@ -25,7 +25,7 @@ from audit.fields import (
     present,
     words,
 )
-from components.labels import KIND
+from components.runtime.labels import KIND
 
 Inspected = Mapping[str, Any]
 

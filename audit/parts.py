@@ -31,8 +31,8 @@ from audit.drift import Thing
 from audit.snapshot import Snapshot, name_of
 from audit.snapshot import things as live_things
 from audit.verdicts import Part, Row, not_checked
-from components.flows import FLOWS, LISTENS
-from components.inventory import Inventory, ServiceEntry
+from components.planning.flows import FLOWS, LISTENS
+from components.planning.inventory import Inventory, ServiceEntry
 from policies import live, settings, sources
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import Report, evaluate

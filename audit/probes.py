@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Literal
 
-from components.inventory import FlowEntry, Inventory, ServiceEntry
+from components.planning.inventory import FlowEntry, Inventory, ServiceEntry
 
 Protocol = Literal["tcp", "udp"]
 # `closed` is anything but open: whether a packet was dropped or answered with a reset does not matter there.

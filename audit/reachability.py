@@ -18,7 +18,7 @@ from audit.namespaces import OtherHost, Probers, of_process
 from audit.probes import CLIENTS, HOST, IPV6, OUTSIDE, PLACES, SPARE_PORT, Probe
 from audit.snapshot import Snapshot
 from audit.verdicts import Part, Row
-from components.inventory import Inventory, ServiceEntry
+from components.planning.inventory import Inventory, ServiceEntry
 
 SECONDS = 1.0
 # A declared flow that is not open at once gets a second chance: this host may just be busy.

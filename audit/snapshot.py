@@ -13,7 +13,7 @@ from docker.errors import APIError, NotFound
 
 from audit import observed
 from audit.drift import Thing
-from components.labels import KIND, SEED_DIR, STACK
+from components.runtime.labels import KIND, SEED_DIR, STACK
 
 Inspected = Mapping[str, Any]
 

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.config import Backup
-from components.container import Health, Process, run
-from components.context import Context
-from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
-from components.flows import MINIO, VAULT
-from components.grants import BUCKETS
-from components.identity import Identity
 from components.object_store import ALIAS, Client
-from components.volume import volume
+from components.planning.config import Backup
+from components.planning.flows import MINIO, VAULT
+from components.planning.grants import BUCKETS
+from components.runtime.container import Health, Process, run
+from components.runtime.context import Context
+from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
+from components.runtime.identity import Identity
+from components.runtime.volume import volume
 
 VAULT_USER = "10030"
 BACKUP_USER = "10040"

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.container import Health, Process, run
-from components.context import Context
-from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
-from components.flows import MINIO, RAY_API, RAY_GCS, SERVE_REPLICAS
 from components.object_store import Client
-from components.plan import Plan, Service
-from components.volume import volume
+from components.planning.flows import MINIO, RAY_API, RAY_GCS, SERVE_REPLICAS
+from components.planning.plan import Plan, Service
+from components.runtime.container import Health, Process, run
+from components.runtime.context import Context
+from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.runtime.volume import volume
 
 USER = "10001"
 MIB = 2**20

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from components.inventory import (
+from components.load_balancer import endpoints
+from components.planning.inventory import (
     FlowEntry,
     Inventory,
     ListenEntry,
     SegmentEntry,
     ServiceEntry,
 )
-from components.load_balancer import endpoints
-from components.plan import Plan
+from components.planning.plan import Plan
 
 # Role → image; a role that is not named here has an image of its own name.
 IMAGE_OF_ROLE = {"ray-head": "compute", "object-store-setup": "object-store", "vault-pruner": "backup"}

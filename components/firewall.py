@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.container import Health, Process, run
-from components.context import Context
-from components.files import File, FileVolume, FileVolumeArgs
-from components.flows import CLIENTS, Flow
-from components.plan import Plan
-from components.rendering import render
+from components.planning.flows import CLIENTS, Flow
+from components.planning.plan import Plan
+from components.runtime.container import Health, Process, run
+from components.runtime.context import Context
+from components.runtime.files import File, FileVolume, FileVolumeArgs
+from components.runtime.rendering import render
 
 MIB = 2**20
 

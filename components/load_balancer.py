@@ -7,12 +7,12 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
-from components.container import Health, Process, run
-from components.context import Context
-from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
-from components.flows import INFERENCE, LB_STATS, MINIO, RAY_API, S3, SERVE
-from components.plan import Plan, Service
-from components.rendering import render
+from components.planning.flows import INFERENCE, LB_STATS, MINIO, RAY_API, S3, SERVE
+from components.planning.plan import Plan, Service
+from components.runtime.container import Health, Process, run
+from components.runtime.context import Context
+from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.runtime.rendering import render
 
 USER = "10010"
 MIB = 2**20

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
-from components.labels import labels
-from components.plan import Plan
+from components.planning.plan import Plan
+from components.runtime.labels import labels
 
 
 class Fabric(pulumi.ComponentResource):

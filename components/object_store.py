@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.container import Health, Process, run
-from components.context import Context
-from components.files import FILES_DIR, Change, File, FileVolume, FileVolumeArgs, key_pair
-from components.flows import MINIO
-from components.grants import BUCKETS, GRANTS, policy
-from components.identity import Identity
-from components.plan import Service
-from components.volume import volume
+from components.planning.flows import MINIO
+from components.planning.grants import BUCKETS, GRANTS, policy
+from components.planning.plan import Service
+from components.runtime.container import Health, Process, run
+from components.runtime.context import Context
+from components.runtime.files import FILES_DIR, Change, File, FileVolume, FileVolumeArgs, key_pair
+from components.runtime.identity import Identity
+from components.runtime.volume import volume
 
 USER = "10020"
 MIB = 2**20

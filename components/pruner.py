@@ -13,10 +13,10 @@ import pulumi
 import pulumi_docker as docker
 
 from components.backup import MIB, VAULT_USER, repository_passwords
-from components.config import Retention
-from components.container import Health, Process, run
-from components.context import Context
-from components.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.planning.config import Retention
+from components.runtime.container import Health, Process, run
+from components.runtime.context import Context
+from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 
 
 def pruner_settings(retention: Retention) -> str:

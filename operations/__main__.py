@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from docker.errors import DockerException
 
-from components.config import STACK_NAME
+from components.planning.config import STACK_NAME
 from operations import cli, proxies
 from operations.errors import FAILED, INTERRUPTED, OperationError
 from operations.exclusive import changing

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.inventory import load
+from components.planning.inventory import load
 from operations.errors import OK, OperationError
 from operations.process import say
 from operations.pulumi_cli import Pulumi

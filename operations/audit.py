@@ -22,7 +22,7 @@ from audit import declared, locks, packages, page, probes, snapshot
 from audit.parts import Context
 from audit.run import background, run
 from audit.verdicts import VERDICTS
-from components.inventory import load
+from components.planning.inventory import load
 from operations.engine import Engine, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
 from operations.exclusive import auditing

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from components.addressing import SEGMENTS, subnets
-from components.config import PRIVATE, Issue, LoadBalancer, Network, StackConfig
-from components.config import ROOT as DATACENTER
-from components.flows import FLOWS
-from components.host import cdi_gpus
-from components.pki import LEAF_DAYS
-from components.rotation import GENERATIONS
+from components.planning.addressing import SEGMENTS, subnets
+from components.planning.config import PRIVATE, Issue, LoadBalancer, Network, StackConfig
+from components.planning.config import ROOT as DATACENTER
+from components.planning.flows import FLOWS
+from components.planning.pki import LEAF_DAYS
+from components.planning.rotation import GENERATIONS
+from components.runtime.host import cdi_gpus
 from operations.engine import Thing
 from operations.machine import Route
 from operations.stack_file import ISSUED, SEED, StackFile

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.image import NOT_CONTENT, context_digest
+from components.runtime.image import NOT_CONTENT, context_digest
 from operations.errors import OperationError
 from operations.modules import needed
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from docker.errors import DockerException
 
 from components.firewall import table_name
-from components.labels import labels
+from components.runtime.labels import labels
 from operations import checks, preflight, recovery, state
 from operations.engine import Engine, Thing, connect
 from operations.errors import OK, InterruptionError, OperationError, RefusedError, refusal

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import docker
 from docker.errors import APIError, DockerException, NotFound
 
-from components.host import is_local
-from components.labels import KIND, STACK
+from components.runtime.host import is_local
+from components.runtime.labels import KIND, STACK
 from operations.errors import OperationError
 
 Kind = Literal["container", "network", "volume"]

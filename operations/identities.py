@@ -14,9 +14,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from docker.errors import DockerException
 
-from components import secrets
-from components.flows import MINIO
-from components.grants import GRANTS
+from components.planning import secrets
+from components.planning.flows import MINIO
+from components.planning.grants import GRANTS
 from operations.errors import OperationError
 from operations.subject import Session, Subject
 

@@ -1,7 +1,7 @@
 """Assemble every image's build context in `.build/` and build what the engine lacks.
 
-The tag is the context's digest (components/image.py), so an image that exists is never built again, and a
-second run takes a second. Needs the Docker CLI; exit code 1 with the build's last lines when one fails.
+The tag is the context's digest (components/runtime/image.py), so an image that exists is never built again,
+and a second run takes a second. Needs the Docker CLI; exit code 1 with the build's last lines when one fails.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.image import IMAGES, context_digest
+from components.runtime.image import IMAGES, context_digest
 from operations import contexts
 from operations.contexts import ROOT, BuildError, IncompleteError, alone, assemble
 from operations.errors import InterruptionError

@@ -31,7 +31,7 @@ from rich.table import Table
 
 from benchmark import stats
 from benchmark.verdicts import RATIO_BOUND, bare_pairs
-from components.config import ROOT as DATACENTER
+from components.planning.config import ROOT as DATACENTER
 from operations import checks, machine
 from operations.engine import connect
 from operations.errors import FAILED, OK, InterruptionError, OperationError, RefusedError

@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from components.flows import FLOWS, LISTENS
+from components.planning.flows import FLOWS, LISTENS
 from policies import live, report, settings, sources
 from policies.catalogue import NAMES, RULES
 from policies.documents import SettingsError

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import yaml
 
-from components.config import Issue, StackConfig
-from components.host import host_facts
-from components.image import IMAGES, ImageError, reference
+from components.planning.config import Issue, StackConfig
+from components.runtime.host import host_facts
+from components.runtime.image import IMAGES, ImageError, reference
 from operations import checks, drives, machine, state
 from operations.checks import Check
 from operations.engine import Engine, EngineError, Thing, connect

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from components import pki
 from components.backup import WRITER
-from components.files import FILES_DIR
-from components.flows import MINIO, VAULT
+from components.planning import pki
+from components.planning.flows import MINIO, VAULT
+from components.runtime.files import FILES_DIR
 from operations import identities
 from operations.subject import Subject
 

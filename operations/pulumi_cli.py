@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.health import INTERRUPT_FILE
+from components.runtime.health import INTERRUPT_FILE
 from operations import proxies
 from operations.errors import OperationError
 from operations.process import Interrupts, capture, stream

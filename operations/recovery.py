@@ -7,8 +7,8 @@ from typing import Any
 
 from docker.errors import NotFound
 
-from components.labels import DIGEST, FILES, SEED_DIR
-from components.secrets import fingerprint, joined
+from components.planning.secrets import fingerprint, joined
+from components.runtime.labels import DIGEST, FILES, SEED_DIR
 from operations import state
 from operations.engine import Engine
 from operations.errors import InterruptionError, OperationError

@@ -13,8 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from components.config import ROOT, StackConfig, size_text
-from components.flows import CLIENTS, FLOWS, LISTENS, memberships
+from components.planning.config import ROOT, StackConfig, size_text
+from components.planning.flows import CLIENTS, FLOWS, LISTENS, memberships
 from policies import settings
 from policies.catalogue import NAMES
 from policies.mutations import figures
@@ -25,7 +25,7 @@ SIZES = ("memory", "shm", "quota", "staging_capacity", "vault_capacity")
 BOUNDS = {"gt": "above", "ge": "at least", "le": "at most", "max_length": "length at most"}
 HEAD = f"""\
 `Pulumi.<stack>.yaml`, below `config: {ROOT}:`. Every key is optional, an unknown key is refused.
-Generated from `components/config.py`.
+Generated from `components/planning/config.py`.
 
 Sizes are texts with a binary unit and whole MiB (`3GiB`), CPUs are numbers with at most two decimals (`0.5`).
 The least of each is what the services were seen to come up with; the most is what the engine's machine has,
@@ -125,7 +125,8 @@ def flows() -> str:
             "# Flows",
             "",
             "Who may talk to whom. Everything else is refused, also within a segment. Generated from",
-            "`components/flows.py`, as are the firewall's rules, the networks' members and the tests.",
+            "`components/planning/flows.py`, as are the firewall's rules, the networks' members and the",
+            "tests.",
             "",
             "```mermaid",
             diagram(),

@@ -15,10 +15,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
-from components import rotation
-from components.config import Issue
-from components.plan import make_plan
-from components.rotation import ROTATABLE
+from components.planning import rotation
+from components.planning.config import Issue
+from components.planning.plan import make_plan
+from components.planning.rotation import ROTATABLE
 from operations import identities, preflight, up
 from operations.engine import Engine
 from operations.errors import OperationError, RefusedError, refusal

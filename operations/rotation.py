@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 
 from rich.table import Table
 
-from components import pki
-from components.files import FILES_DIR
-from components.flows import MINIO
-from components.health import wait
-from components.plan import Plan
+from components.planning import pki
+from components.planning.flows import MINIO
+from components.planning.plan import Plan
+from components.runtime.files import FILES_DIR
+from components.runtime.health import wait
 from operations import identities, proof
 from operations.engine import Engine
 from operations.errors import OperationError

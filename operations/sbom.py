@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from audit import sbom
-from components.image import ImageError, references
+from components.runtime.image import ImageError, references
 from operations.contexts import BUILD
 from operations.engine import connect
 from operations.errors import OK, RefusedError

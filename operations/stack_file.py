@@ -1,6 +1,6 @@
 """Pulumi.<stack>.yaml as the operations see it: before Pulumi runs, and without needing it.
 
-The values themselves are checked by `components.validation`, the code that the program runs too.
+The values themselves are checked by `components.planning.validation`, the code that the program runs too.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from components import rotation, strict_yaml
-from components.config import ROOT as DATACENTER
-from components.config import ConfigError, HostFacts, Issue, LoadBalancer, Network, StackConfig
-from components.validation import load
+from components.planning import rotation, strict_yaml
+from components.planning.config import ROOT as DATACENTER
+from components.planning.config import ConfigError, HostFacts, Issue, LoadBalancer, Network, StackConfig
+from components.planning.validation import load
 
 ROOT = Path(__file__).parent.parent
 SEED, ISSUED = "aidc:seed", "aidc:issued"

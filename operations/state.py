@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from components.config import Issue
-from components.labels import KIND
+from components.planning.config import Issue
+from components.runtime.labels import KIND
 from operations.engine import Thing
 
 PROJECT = "aidc"

@@ -15,9 +15,9 @@ from docker.errors import NotFound
 from rich.markup import escape
 from rich.table import Table
 
-from components.health import judge
-from components.inventory import Inventory, load
-from components.labels import KIND, ROLE
+from components.planning.inventory import Inventory, load
+from components.runtime.health import judge
+from components.runtime.labels import KIND, ROLE
 from operations import state, usage
 from operations.engine import Engine, EngineError, Thing, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError

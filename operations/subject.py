@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from components import secrets
 from components.load_balancer import endpoints
-from components.plan import Plan
-from components.rotation import Generations
+from components.planning import secrets
+from components.planning.plan import Plan
+from components.planning.rotation import Generations
 from operations.engine import Engine
 
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 
 from docker.errors import NotFound
 
-from components.health import wait
 from components.load_balancer import endpoints
-from components.plan import Plan, make_plan
+from components.planning.plan import Plan, make_plan
+from components.runtime.health import wait
 from operations import images, preflight, recovery, rotation
 from operations.endpoints import wait as wait_for
 from operations.engine import Engine

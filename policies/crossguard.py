@@ -19,7 +19,7 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from components.flows import FLOWS, LISTENS
+from components.planning.flows import FLOWS, LISTENS
 from policies.evaluate import evaluate, faults, waiver_for
 from policies.levels import level_of
 from policies.model import KINDS, REGISTERED, Resource, Stack

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from components.flows import Flow, Listen
+    from components.planning.flows import Flow, Listen
 
 Kind = Literal["container", "network", "volume", "image", "limit", "other", "buildfile", "engine", "pin"]
 Source = Literal["plan", "state", "live"]
@@ -23,13 +23,13 @@ KINDS: Mapping[str, Kind] = {
     "docker:index/volume:Volume": "volume",
     "docker:index/remoteImage:RemoteImage": "image",
     "docker:index/image:Image": "image",
-    # Ours: the provider has no input for it (components/limits.py).
+    # Ours: the provider has no input for it (components/runtime/limits.py).
     "pulumi-python:dynamic/limits:ProcessLimit": "limit",
 }
 # Kinds that Pulumi registers; the others are files of the repository and the engine itself.
 REGISTERED: frozenset[Kind] = frozenset((*KINDS.values(), "other"))
 _NO_NETWORK = frozenset({"", "none", "host", "bridge", "default"})
-# Service names hold hyphens, stack names do not (components.config.STACK_NAME).
+# Service names hold hyphens, stack names do not (components.planning.config.STACK_NAME).
 _NAME = re.compile(r"aidc-(?P<stack>[a-z][a-z0-9]*)-(?P<service>.+)")
 
 

@@ -13,7 +13,7 @@ from datetime import date
 from functools import cache, partial
 from typing import Any
 
-from components.flows import FLOWS, LISTENS
+from components.planning.flows import FLOWS, LISTENS
 from policies import buildfile, settings, sources
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import evaluate

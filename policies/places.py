@@ -16,7 +16,7 @@ from policies.evaluate import Outcome
 SETTINGS: Mapping[str, tuple[str, str]] = {"publish-explicit-ip": ("load_balancer", "bind")}
 # Modules that declare resources on behalf of others: of more use is who called them.
 SHARED = frozenset({"container.py", "files.py", "volume.py"})
-FLOWS = "components/flows.py"
+FLOWS = "components/planning/flows.py"
 
 
 def declared(root: Path) -> str:

@@ -17,7 +17,7 @@ import pulumi
 from pulumi.runtime import mocks, set_all_config, set_mocks
 from pulumi.runtime.stack import register_stack_transformation, run_pulumi_func
 
-from components import strict_yaml
+from components.planning import strict_yaml
 from policies import advisories, buildfile
 from policies.model import KINDS, Resource, Source
 from policies.places import declared
@@ -99,7 +99,7 @@ def program(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
         # The image's name is a digest of a context that only a set-up machine has.
         # The machine that checks need not be the one that will run the stack.
         elsewhere = patch.dict(os.environ, {"AIDC_HOST": "unknown"})
-        with elsewhere, patch("components.image.reference", _image):
+        with elsewhere, patch("components.runtime.image.reference", _image):
             await run_pulumi_func(run)
 
     try:

@@ -84,7 +84,7 @@ def cpu_limit(container: Resource) -> Iterator[str]:
     severity="medium",
     level="mandatory",
     cis=("5.29",),
-    fix="set processes of the Process, and no ulimit nproc (components/container.py)",
+    fix="set processes of the Process, and no ulimit nproc (components/runtime/container.py)",
 )
 def process_limit(stack: Stack) -> Iterator[Fault]:
     """Checks whether the number of a container's processes is limited, for itself and not by its user."""

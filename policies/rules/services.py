@@ -19,7 +19,8 @@ VAULT_FLAGS = {
 }
 ROOT_FILES = ("MINIO_ROOT_USER_FILE", "MINIO_ROOT_PASSWORD_FILE")
 ID_VARIABLES = frozenset({"MINIO_ROOT_USER", "MINIO_ACCESS_KEY", "AWS_ACCESS_KEY_ID"})
-# What is derived for an identity (components/secrets.py); a stack's state shows no more than a stand-in.
+# What is derived for an identity (components/planning/secrets.py); a stack's state shows no more than a
+# stand-in.
 ACCESS_KEY = re.compile(r"[A-Z2-7]{20}")
 ID_FILE = re.compile(r"/(root-user|users/[^/]+/id)$")
 CREDENTIALS_FILE = re.compile(r"/aws-credentials$")
@@ -93,7 +94,7 @@ def object_store_tls(container: Resource) -> Iterator[str]:
     "container",
     severity="critical",
     level="mandatory",
-    fix="derive the id from the seed as the key is (components/identity.py), and give it as a file",
+    fix="derive the id from the seed as the key is (components/runtime/identity.py), and give it as a file",
 )
 def secret_access_key(container: Resource) -> Iterator[str]:
     """Checks whether every S3 access key id is a secret: who knows one can write what looks unsigned."""

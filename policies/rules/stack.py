@@ -22,7 +22,7 @@ def _services(stack: Stack) -> Iterator[Resource]:
 @stack_rule(
     severity="critical",
     level="mandatory",
-    fix="attach the container to exactly the segments of its role's flows in components/flows.py",
+    fix="attach the container to exactly the segments of its role's flows in components/planning/flows.py",
 )
 def segment_membership(stack: Stack) -> Iterator[Fault]:
     """Checks whether every container is attached to the segments of its declared flows and to no other."""
@@ -109,7 +109,7 @@ def _mounted(container: Resource) -> set[str]:
 @stack_rule(
     severity="high",
     level="mandatory",
-    fix="serve TLS and say so in LISTENS of components/flows.py, or waive the named connection",
+    fix="serve TLS and say so in LISTENS of components/planning/flows.py, or waive the named connection",
 )
 def tls_in_transit(stack: Stack) -> Iterator[Fault]:
     """Checks whether every declared flow ends at a port that serves TLS."""

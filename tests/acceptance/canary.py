@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import quote
 
-from components import pki, secrets
+from components.planning import pki, secrets
 from policies import sources
 
 # Derived, and public by nature.

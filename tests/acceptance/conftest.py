@@ -19,7 +19,7 @@ import pytest
 import testinfra
 from botocore.config import Config
 
-from components.inventory import Inventory, ServiceEntry, load
+from components.planning.inventory import Inventory, ServiceEntry, load
 from tests.acceptance.s3_requests import Store
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.inventory import Inventory
+from components.planning.inventory import Inventory
 from tests.acceptance.conftest import ROOT, STACK
 
 # What these say depends on the day: vulnerabilities are published every day.

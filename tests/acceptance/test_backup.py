@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import testinfra
 
-from components.inventory import Inventory
+from components.planning.inventory import Inventory
 
 PREFIX = "acceptance/odd"
 # Keys that a file system cannot hold side by side, or not at all.

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from components.firewall import table_name
-from components.health import wait
-from components.inventory import Inventory, ServiceEntry
+from components.planning.inventory import Inventory, ServiceEntry
+from components.runtime.health import wait
 
 WATCH_SECONDS = 25
 # As often as nft can be asked; a line each time the table was not there, and at its end how often it looked.

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from components.inventory import Inventory
+from components.planning.inventory import Inventory
 from tests.acceptance.http_by_hand import PIECE, everything, http2, status, swallowed
 from tests.acceptance.s3_requests import BUCKET, Store, forged_header, unsigned_stream
 

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from components.inventory import Inventory
 from components.load_balancer import CONNECTIONS
+from components.planning.inventory import Inventory
 from tests.acceptance.http_by_hand import status, tls
 
 FLOOD = 30_000

@@ -10,10 +10,10 @@ from docker.errors import APIError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.config import MIB, ConfigError
-from components.host import host_facts
-from components.image import reference
-from components.validation import load
+from components.planning.config import MIB, ConfigError
+from components.planning.validation import load
+from components.runtime.host import host_facts
+from components.runtime.image import reference
 from operations.stack_file import ROOT
 
 CPUS = st.one_of(

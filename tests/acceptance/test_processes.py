@@ -8,7 +8,7 @@ from typing import Any
 import docker
 import pytest
 
-from components.inventory import Inventory, ServiceEntry
+from components.planning.inventory import Inventory, ServiceEntry
 
 # Starts as many sleeping processes as it is told, and says so when all of them are there.
 FORK = "i=0; while [ $i -lt {count} ]; do sleep 3 & i=$((i+1)); done; echo all"

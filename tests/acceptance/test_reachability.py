@@ -10,7 +10,7 @@ import pytest
 
 from audit import matrix, parts
 from audit.verdicts import Part, Row
-from components.inventory import Inventory
+from components.planning.inventory import Inventory
 from operations.audit import gather
 from operations.exclusive import auditing
 from tests.acceptance.conftest import STACK

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.inventory import Inventory
+from components.planning.inventory import Inventory
 from tests.acceptance.conftest import ROOT, STACK
 
 FILE = ROOT / f"Pulumi.{STACK}.yaml"

@@ -25,9 +25,9 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography import x509
 
-from components.flows import MINIO
-from components.inventory import Inventory
-from components.rotation import ROTATABLE
+from components.planning.flows import MINIO
+from components.planning.inventory import Inventory
+from components.planning.rotation import ROTATABLE
 from tests.acceptance.conftest import ROOT, STACK, output, s3_client
 
 EVERYTHING = "all,s3/compute,ray/token"

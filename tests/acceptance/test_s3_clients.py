@@ -13,7 +13,7 @@ import boto3
 import pytest
 import requests
 
-from components.inventory import Inventory
+from components.planning.inventory import Inventory
 from tests.acceptance.conftest import ROOT
 
 BUCKET = "results"

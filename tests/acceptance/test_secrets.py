@@ -20,7 +20,7 @@ from typing import Any
 import docker
 import pytest
 
-from components.inventory import Inventory
+from components.planning.inventory import Inventory
 from tests.acceptance import canary
 from tests.acceptance.canary import docker_ids, said
 from tests.acceptance.conftest import ROOT, STACK, output

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.inventory import Inventory, ServiceEntry
+from components.planning.inventory import Inventory, ServiceEntry
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import subprocess
 from typing import Any
 
-from components.inventory import Inventory
+from components.planning.inventory import Inventory
 from tests.acceptance.conftest import ROOT, STACK
 
 

@@ -19,10 +19,10 @@ import testinfra
 import urllib3
 from botocore.exceptions import ClientError
 
-from components.flows import MINIO
-from components.grants import BUCKETS
-from components.inventory import Inventory
 from components.object_store import ALIAS
+from components.planning.flows import MINIO
+from components.planning.grants import BUCKETS
+from components.planning.inventory import Inventory
 from tests.acceptance.conftest import s3_client
 
 FORGED_CRC32 = base64.b64encode(zlib.crc32(b"forged").to_bytes(4))

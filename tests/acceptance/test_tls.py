@@ -11,7 +11,7 @@ import requests
 import testinfra
 from cryptography import x509
 
-from components import pki
+from components.planning import pki
 
 
 def connect(endpoint: str, context: ssl.SSLContext) -> ssl.SSLSocket:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.flows import FLOWS, LISTENS, Flow, Listen, memberships
+from components.planning.flows import FLOWS, LISTENS, Flow, Listen, memberships
 from policies import buildfile
 from policies.catalogue import RULES
 from policies.evaluate import Report, evaluate

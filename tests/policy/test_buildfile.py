@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.image import IMAGES
+from components.runtime.image import IMAGES
 from policies.buildfile import Instruction, build_files, parse
 from policies.settings import ROOT
 

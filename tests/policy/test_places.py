@@ -88,7 +88,7 @@ def test_a_fault_of_a_build_file_is_at_its_line() -> None:
 
 def test_a_fault_of_a_connection_is_at_its_flow() -> None:
     place = places.place(outcome("tls-in-transit", "load-balancer->compute (service)"), "dev", ROOT)
-    assert place[0] == "components/flows.py"
+    assert place[0] == "components/planning/flows.py"
     assert '"load-balancer", "compute"' in line(place)
 
 

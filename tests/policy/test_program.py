@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.flows import FLOWS, LISTENS
+from components.planning.flows import FLOWS, LISTENS
 from operations import policy
 from policies import settings, sources
 from policies.catalogue import NAMES, RULES

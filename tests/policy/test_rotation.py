@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.flows import FLOWS, LISTENS
-from components.rotation import ROTATABLE
+from components.planning.flows import FLOWS, LISTENS
+from components.planning.rotation import ROTATABLE
 from policies import settings, sources
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import evaluate

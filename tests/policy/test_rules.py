@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components.flows import Flow
+from components.planning.flows import Flow
 from policies.catalogue import MODULES, NAMES, RULES
 from policies.evaluate import faults
 from policies.model import Stack

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Schema
 
-from components.flows import FLOWS, LISTENS
+from components.planning.flows import FLOWS, LISTENS
 from policies import report as reports
 from policies import settings, sources
 from policies.catalogue import NAMES, RULES

@@ -23,8 +23,8 @@ from typing import Any
 
 import requests
 
-from components import pki
-from components.rotation import Generations
+from components.planning import pki
+from components.planning.rotation import Generations
 from operations.contexts import cache
 from tests.s3 import madmin
 from tests.s3.server import Identity, Server

@@ -56,14 +56,14 @@ def test_every_secret_of_the_program_is_looked_for() -> None:
 
 
 def test_a_private_key_is_found_in_its_file() -> None:
-    from components import pki  # noqa: PLC0415
+    from components.planning import pki  # noqa: PLC0415
 
     text = pki.pem(pki.private_key(SEED, "vault", 1)).encode()
     assert "key/vault 1" in search(text, needles(values("dev", SEED)))
 
 
 def test_an_access_key_id_is_looked_for_as_it_is_used() -> None:
-    from components import secrets  # noqa: PLC0415
+    from components.planning import secrets  # noqa: PLC0415
 
     identifier = secrets.access_key(SEED, "s3/client").encode()
     assert "s3/client/access-key 1" in search(b"Added user " + identifier, needles(values("dev", SEED)))

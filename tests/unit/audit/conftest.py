@@ -10,11 +10,11 @@ from audit import matrix, probes
 from audit.probes import CLIENTS, OUTSIDE, Probe
 from audit.run import entry
 from audit.verdicts import SCHEMA, Row
-from components.config import StackConfig
 from components.export import inventory as exported
-from components.image import IMAGES
-from components.inventory import Inventory, load
-from components.plan import make_plan
+from components.planning.config import StackConfig
+from components.planning.inventory import Inventory, load
+from components.planning.plan import make_plan
+from components.runtime.image import IMAGES
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,9 @@ import pytest
 
 from audit import certificates, tls
 from audit.certificates import Certificate, Listener
-from components import pki
-from components.inventory import Inventory
-from components.rotation import Generations
+from components.planning import pki
+from components.planning.inventory import Inventory
+from components.planning.rotation import Generations
 
 SEED = "ab" * 32
 TODAY = datetime.now(UTC).date()

@@ -9,9 +9,9 @@ import pytest
 from audit import firewall
 from audit.matrix import Outcome
 from audit.probes import Probe
-from components.config import StackConfig
 from components.firewall import ruleset
-from components.plan import make_plan
+from components.planning.config import StackConfig
+from components.planning.plan import make_plan
 
 PLANNED = ruleset(make_plan("test", StackConfig()))
 # LISTED is SMALL as `nft --stateless list table` spells it: one address without braces, a long set broken.

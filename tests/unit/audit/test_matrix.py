@@ -6,7 +6,7 @@ import pytest
 
 from audit import matrix
 from audit.probes import CLIENTS, HOST, OUTSIDE, Probe
-from components.inventory import Inventory
+from components.planning.inventory import Inventory
 from tests.unit.audit.conftest import alive, all_right, answers_of, planned_probes
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from audit import matrix, page, picture
-from components.inventory import Inventory
+from components.planning.inventory import Inventory
 from tests.unit.audit.conftest import alive, answers_of, make_document, planned_probes
 
 VOID = {"meta", "br", "link", "img"}

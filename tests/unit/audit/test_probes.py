@@ -6,8 +6,8 @@ import pytest
 
 from audit import probes
 from audit.probes import CLIENTS, HOST, INTERNET, IPV6, METADATA, OUTSIDE, Probe
-from components.flows import FLOWS
-from components.inventory import Inventory
+from components.planning.flows import FLOWS
+from components.planning.inventory import Inventory
 from tests.unit.audit.conftest import planned_probes
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.config import LoadBalancer, Network, StackConfig
+from components.planning.config import LoadBalancer, Network, StackConfig
 from operations import checks
 from operations.checks import GIB
 from operations.engine import Thing

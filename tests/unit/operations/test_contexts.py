@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.image import context_digest, reference
+from components.runtime.image import context_digest, reference
 from operations import contexts
 
 NAMES = ("vault", "firewall", "load-balancer")

@@ -3,7 +3,7 @@
 import socket
 from datetime import date
 
-from components import pki
+from components.planning import pki
 from operations import endpoints
 
 URLS = {"inference": "https://i", "s3": "https://s", "ray": "https://r", "tracking": None}

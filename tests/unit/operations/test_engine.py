@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.host import is_local
+from components.runtime.host import is_local
 from operations.engine import _network
 
 

@@ -6,10 +6,10 @@ from unittest.mock import Mock
 import pytest
 from docker.errors import NotFound
 
-from components import secrets
-from components.config import StackConfig
-from components.plan import make_plan
-from components.rotation import Generations
+from components.planning import secrets
+from components.planning.config import StackConfig
+from components.planning.plan import make_plan
+from components.planning.rotation import Generations
 from operations import identities, rotate
 from operations.errors import OperationError
 from operations.subject import Session, Subject

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.image import reference
+from components.runtime.image import reference
 from operations import contexts, images
 from operations.contexts import PROGRAMS, ROOT, copy_package
 from operations.modules import needed

@@ -4,7 +4,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from components.secrets import fingerprint, joined
+from components.planning.secrets import fingerprint, joined
 from operations.engine import Engine, Thing
 from operations.recovery import remove_unfilled, repair_attachments
 

@@ -8,9 +8,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from components.config import StackConfig
-from components.plan import make_plan
-from components.rotation import ROTATABLE, Generations
+from components.planning.config import StackConfig
+from components.planning.plan import make_plan
+from components.planning.rotation import ROTATABLE, Generations
 from operations import checks, proof, rotate, rotation
 from operations.errors import OperationError, RefusedError
 from operations.stack_file import StackFile, read

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from docker.errors import NotFound
 
-from components.inventory import Inventory, load
+from components.planning.inventory import Inventory, load
 from operations import output, status, usage
 from operations.engine import Engine, Thing
 

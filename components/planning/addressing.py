@@ -1,0 +1,75 @@
+"""The address plan: segments, subnets, and a static address for every service. Pure.
+
+Static addresses let a preview know every firewall rule before anything exists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from components.planning.config import Network
+
+SEGMENTS = ("edge", "service", "fabric", "storage", "backup", "monitor")
+# Room for every segment with at least a /24: the host numbers below need it.
+MINIMUM_PREFIX = 21
+# First host number of each role within every segment; the gateway is 1. Adding a node moves nobody else.
+FIRST_HOST = {
+    "load-balancer": 10,
+    "ray-head": 20,
+    "vault": 30,
+    "backup": 31,
+    "object-store-setup": 32,
+    "object-store": 40,
+    "compute": 100,
+}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One Docker network. `bridge` is its interface on the host, at most 15 characters."""
+
+    name: str
+    network: str
+    bridge: str
+    subnet: IPv4Network
+    internal: bool
+
+    @property
+    def gateway(self) -> str:
+        return str(self.subnet[1])
+
+
+def subnets(network: Network) -> dict[str, IPv4Network]:
+    """Segment → subnet: the overrides, else equal parts of the CIDR in the order of SEGMENTS."""
+    parts = network.cidr.subnets(prefixlen_diff=3)
+    planned = dict(zip(SEGMENTS, parts, strict=False))
+    return {name: network.segments.get(name, planned[name]) for name in SEGMENTS}  # type: ignore[call-overload]
+
+
+def bridge_name(stack: str, segment: str) -> str:
+    """Interface name within the kernel's 15 characters; the digest keeps long stack names apart."""
+    digest = hashlib.sha256(stack.encode()).hexdigest()[:4]
+    return f"dc{digest}-{segment}"
+
+
+def segments(stack: str, network: Network) -> tuple[Segment, ...]:
+    """All segments of a stack. Only `edge` has a way to the host's outside."""
+    return tuple(
+        Segment(
+            name=name,
+            network=f"aidc-{stack}-{name}",
+            bridge=bridge_name(stack, name),
+            subnet=subnet,
+            internal=name != "edge",
+        )
+        for name, subnet in subnets(network).items()
+    )
+
+
+def address(segment: Segment, role: str, index: int = 0) -> str:
+    """The static address of the `index`-th service of `role` in `segment`."""
+    return str(segment.subnet[FIRST_HOST[role] + index])

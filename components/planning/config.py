@@ -1,0 +1,313 @@
+"""The stack's YAML as frozen, typed models.
+
+One way in: `load(raw, stack, host)`. It reports every mistake at once, each with its path, the fault and a
+fix, before anything is created. Nothing here performs I/O: the host's size comes in as an argument.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from components.planning import cron
+
+ROOT = "aidc:datacenter"
+STACK_NAME = re.compile(r"^[a-z][a-z0-9]{0,15}\Z")
+UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+MIB = UNITS["MiB"]
+PRIVATE = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One mistake: where (`path`), what is wrong (`fault`), what to do (`fix`)."""
+
+    path: str
+    fault: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.fault}\n    fix: {self.fix}"
+
+
+class ConfigError(Exception):
+    """The configuration holds mistakes; `issues` lists every one of them."""
+
+    def __init__(self, issues: list[Issue]) -> None:
+        self.issues = issues
+        count = f"{len(issues)} mistake{'s' if len(issues) > 1 else ''}"
+        super().__init__(f"{count} in the stack's configuration\n" + "\n".join(f"  {i}" for i in issues))
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What the engine's machine has: logical CPUs, memory in bytes, GPUs (None: cannot be seen from here).
+
+    `asleep` are GPUs that the driver knows and that have no device file yet.
+    """
+
+    cpus: int
+    memory: int
+    gpus: int | None
+    asleep: int = 0
+
+
+def parse_size(value: object) -> int:
+    """`"3GiB"` → bytes. Raises ValueError for anything that is not a whole number and a binary unit."""
+    match = re.fullmatch(r"([0-9]{1,9}) ?([KMGT]iB)", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r:.60} is not a valid size")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def size_text(size: int) -> str:
+    """Bytes as the YAML would say it, in the largest unit that divides them."""
+    unit = max((u for u in UNITS if size % UNITS[u] == 0), key=lambda u: UNITS[u])
+    return f"{size // UNITS[unit]}{unit}"
+
+
+def _whole_mebibytes(value: object) -> int:
+    size = parse_size(value)
+    # The provider counts in mebibytes: the rest would be lost, and 1023KiB would mean no limit at all.
+    if size % MIB:
+        raise ValueError(f"{value!r} is not a whole number of MiB")
+    return size
+
+
+def cpus_text(cpus: float) -> str:
+    """The number as the provider reads it back from the engine; in any other spelling it differs for ever."""
+    exact = f"{cpus:.9f}"
+    if exact.count("0") == 9:
+        return f"{cpus:.1f}"
+    return exact.rstrip("0")
+
+
+def _cpus(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r:.60} is not a number of CPUs")
+    # Hundredths are the engine's least share, and what its 1e-9 keeps exactly.
+    if round(value, 2) != value or float(cpus_text(value)) != value:
+        raise ValueError(f"{value!r:.60} has too many decimals")
+    return float(value)
+
+
+def _bind(value: object) -> object:
+    if not isinstance(value, str | IPv4Address):
+        raise ValueError(f"{value!r:.60} is not an IPv4 address")
+    return value
+
+
+def _unicast(value: IPv4Address) -> IPv4Address:
+    everywhere = value == IPv4Address(0)
+    if not everywhere and (value.is_multicast or value.is_reserved or value in IPv4Network("0.0.0.0/8")):
+        raise ValueError(f"{value} is not an address that a host can have")
+    return value
+
+
+def _network_text(value: object) -> object:
+    if not isinstance(value, str | IPv4Network):
+        raise ValueError(f"{value!r:.60} is not an IPv4 network")
+    return value
+
+
+def _private_network(value: IPv4Network) -> IPv4Network:
+    # Not `is_private`: that also holds loopback, link-local, documentation and reserved ranges.
+    if not any(value.subnet_of(private) for private in PRIVATE):
+        raise ValueError(f"{value} is not a private network (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16)")
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]|[a-z]", value):
+        raise ValueError(f"{value!r} may hold lower-case letters, digits and inner hyphens")
+    return value
+
+
+ByteSize = Annotated[int, BeforeValidator(_whole_mebibytes), Field(le=64 * UNITS["TiB"])]
+Cron = Annotated[str, Field(strict=True), AfterValidator(cron.check)]
+Kept = Annotated[int, Field(ge=0, le=1000, strict=True)]
+Rate = Annotated[int, Field(ge=1, le=100_000, strict=True)]
+Port = Annotated[int, Field(ge=1024, le=65535, strict=True)]
+Cpus = Annotated[float, BeforeValidator(_cpus), Field(le=1024)]
+Name = Annotated[str, Field(min_length=1, max_length=20), AfterValidator(_name)]
+Address = Annotated[IPv4Address, BeforeValidator(_bind), AfterValidator(_unicast)]
+PrivateNetwork = Annotated[IPv4Network, BeforeValidator(_network_text), AfterValidator(_private_network)]
+SegmentName = Literal["edge", "service", "fabric", "storage", "backup", "monitor"]
+
+# Below these a service does not come up, or not within its time: all were tried together.
+FLOOR_CPUS = 0.25
+RAY_CPUS = 0.5
+RAY_MEMORY = 2048 * MIB
+# Above Ray's object store (300 MiB), which else moves to /tmp and counts twice against memory.
+RAY_SHM = 320 * MIB
+
+
+class Model(BaseModel):
+    """Frozen; an unknown key is a mistake, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Network(Model):
+    """Address space. `cidr` is cut into equal subnets; `segments` overrides single ones."""
+
+    cidr: PrivateNetwork = IPv4Network("10.77.0.0/20")
+    """A private network of /21 or larger, for example `10.77.0.0/20`, that nothing else here uses."""
+    segments: dict[SegmentName, PrivateNetwork] = {}
+    """Subnets of /24 or larger for single segments, for example `{storage: 192.168.7.0/24}`."""
+
+
+class PublishedPorts(Model):
+    """TCP ports on the host that lead to the load balancer."""
+
+    inference: Port = 8443
+    """HTTPS: `/v1/models/<model>:predict`."""
+    s3: Port = 9443
+    """HTTPS: the object store's S3 API."""
+    ray: Port = 8265
+    """HTTPS: Ray's dashboard and job API."""
+
+
+class RequestRates(Model):
+    """Requests a second that one client address may send, as a mean over 10 s; more gets status 429."""
+
+    inference: Rate = 2000
+    """Predictions."""
+    s3: Rate = 2000
+    """S3 calls."""
+    ray: Rate = 200
+    """Calls of the job API and the dashboard."""
+
+
+class LoadBalancer(Model):
+    """HAProxy: the only service that the outside reaches."""
+
+    bind: Address = IPv4Address("127.0.0.1")
+    """The host's address on which the ports are published; `0.0.0.0` stands for all of them."""
+    ports: PublishedPorts = PublishedPorts()
+    requests_per_second: RequestRates = RequestRates()
+    cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
+    """CPUs, in hundredths: `0.5` is half a core."""
+    memory: Annotated[ByteSize, Field(ge=128 * MIB)] = 256 * 2**20
+    """The most that the service may use."""
+
+
+class Head(Model):
+    """The Ray head: scheduling and dashboard; runs no training work."""
+
+    cpus: Annotated[Cpus, Field(ge=RAY_CPUS)] = 1.0
+    """CPUs, in hundredths."""
+    memory: Annotated[ByteSize, Field(ge=RAY_MEMORY)] = 4 * 2**30
+    """The most that the service may use, shared memory included."""
+    shm: Annotated[ByteSize, Field(ge=RAY_SHM)] = 512 * 2**20
+    """Shared memory: Ray's object store (300 MiB) lies in it."""
+
+
+class Node(Model):
+    """One compute node. `gpus` are device indices of the host, each given to one node only."""
+
+    name: Name
+    """1 to 20 lower-case letters, digits and inner hyphens."""
+    cpus: Annotated[Cpus, Field(ge=RAY_CPUS)] = 1.0
+    """CPUs, in hundredths; all nodes together have at most those of the host."""
+    memory: Annotated[ByteSize, Field(ge=RAY_MEMORY)] = 4 * 2**30
+    """The most that the node may use, shared memory included; 4GiB where it is the only one."""
+    shm: Annotated[ByteSize, Field(ge=RAY_SHM)] = 512 * 2**20
+    """Shared memory: Ray's object store (300 MiB) and what workers exchange lie in it."""
+    gpus: tuple[Annotated[int, Field(ge=0, strict=True)], ...] = ()
+    """The host's GPUs by index, as `nvidia-smi` counts them, for example `[0, 1]`."""
+
+
+class Compute(Model):
+    """The Ray cluster."""
+
+    head: Head = Head()
+    nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=64)] = (
+        Node(name="node1"),
+        Node(name="node2"),
+    )
+
+
+class Bucket(Model):
+    """`quota`: how much the bucket may hold, earlier versions included; on the drives it takes twice that."""
+
+    quota: ByteSize
+    """The most that it holds; more is refused."""
+
+
+def _holding(quota: str) -> Bucket:
+    return Bucket.model_validate({"quota": quota})
+
+
+class Buckets(Model):
+    """The buckets of the object store."""
+
+    datasets: Bucket = _holding("32GiB")
+    checkpoints: Bucket = _holding("16GiB")
+    models: Bucket = _holding("8GiB")
+    results: Bucket = _holding("8GiB")
+
+    def quotas(self) -> dict[str, int]:
+        """Bucket → bytes."""
+        return {name: bucket.quota for name, bucket in self}
+
+
+class ObjectStore(Model):
+    """MinIO, one drive a node, one erasure set over all nodes."""
+
+    nodes: Annotated[int, Field(ge=4, le=16, strict=True)] = 4
+    """Fixed with the first `up`: a store that holds data keeps its number of nodes."""
+    cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
+    """CPUs of each node, in hundredths."""
+    memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * 2**30
+    """The most that each node may use."""
+    buckets: Buckets = Buckets()
+
+
+class Retention(Model):
+    """Of each of the last hours, days, weeks and months that have one, the newest snapshot stays.
+
+    A complete one goes before a partial one; the newest of all and the newest complete one always stay.
+    """
+
+    hourly: Kept = 24
+    """How many hours."""
+    daily: Kept = 7
+    """How many days."""
+    weekly: Kept = 5
+    """How many weeks."""
+    monthly: Kept = 12
+    """How many months."""
+
+
+class Backup(Model):
+    """The vault and the job that fills it."""
+
+    schedule: Cron = "*/30 * * * *"
+    """Five cron fields, UTC, for example `"15 2 * * mon-fri"`; one run starts with the service, too."""
+    cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
+    """CPUs, in hundredths."""
+    memory: Annotated[ByteSize, Field(ge=256 * MIB)] = 512 * 2**20
+    """The most that the job may use."""
+    staging_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 64 * 2**30
+    """The most that the copy of the store may take on the engine's disk; a run that needs more fails."""
+    vault_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 128 * 2**30
+    """The most that the vault may hold before runs fail; from 80 % on `make status` warns."""
+    prune_schedule: Cron = "17 3 * * *"
+    """Five cron fields, UTC: when snapshots go that the retention does not keep."""
+    retention: Retention = Retention()
+
+
+class StackConfig(Model):
+    """The whole data centre."""
+
+    network: Network = Network()
+    load_balancer: LoadBalancer = LoadBalancer()
+    compute: Compute = Compute()
+    object_store: ObjectStore = ObjectStore()
+    backup: Backup = Backup()

@@ -1,0 +1,66 @@
+"""Every service of a stack with its role, container, addresses and ports. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from components.planning.addressing import Segment, address, segments
+from components.planning.config import StackConfig
+from components.planning.flows import FLOWS, LISTENS, Flow, Listen, memberships
+
+
+@dataclass(frozen=True)
+class Service:
+    """One container that runs. `addresses` maps a segment's name to the service's IPv4 address in it."""
+
+    name: str
+    role: str
+    container: str
+    addresses: dict[str, str]
+
+    @property
+    def listens(self) -> tuple[Listen, ...]:
+        return LISTENS.get(self.role, ())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole stack on paper."""
+
+    stack: str
+    config: StackConfig
+    segments: tuple[Segment, ...]
+    services: tuple[Service, ...]
+    flows: tuple[Flow, ...] = FLOWS
+
+    def segment(self, name: str) -> Segment:
+        return next(s for s in self.segments if s.name == name)
+
+    def by_role(self, role: str) -> tuple[Service, ...]:
+        return tuple(s for s in self.services if s.role == role)
+
+    def service(self, name: str) -> Service:
+        return next(s for s in self.services if s.name == name)
+
+
+def make_plan(stack: str, config: StackConfig) -> Plan:
+    """All services of `config`; adding a node changes no other service's name or address."""
+    planned = segments(stack, config.network)
+    by_name = {s.name: s for s in planned}
+
+    def service(name: str, role: str, index: int = 0) -> Service:
+        places = {m: address(by_name[m], role, index) for m in memberships(role)}
+        return Service(name, role, f"aidc-{stack}-{name}", places)
+
+    services = (
+        service("firewall", "firewall"),
+        service("load-balancer", "load-balancer"),
+        service("ray-head", "ray-head"),
+        *(service(f"compute-{n.name}", "compute", i) for i, n in enumerate(config.compute.nodes)),
+        *(service(f"object-store-{i + 1}", "object-store", i) for i in range(config.object_store.nodes)),
+        service("object-store-setup", "object-store-setup"),
+        service("vault", "vault"),
+        service("vault-pruner", "vault-pruner"),
+        service("backup", "backup"),
+    )
+    return Plan(stack, config, planned, services)

@@ -1,0 +1,176 @@
+"""YAML as its readers agree on it: ours (YAML 1.1) and Pulumi's (1.2 with leftovers of 1.1).
+
+`parse` takes only what both understand alike, and refuses the rest with its line: unquoted dates, `1:30`,
+`yes`, `0o17`, `1e3`, tags, a key that is there twice, and aliases (Pulumi writes the file anew and puts the
+values in their place). Pure; raises nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from components.planning.config import Issue
+
+TAG = "tag:yaml.org,2002:"
+# The plain scalars that every reader takes for the same number, truth value or nothing.
+INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,15})\.[0-9]{1,17}")
+CONSTANTS = {"true": True, "false": False, "null": None, "~": None, "": None}
+# What some reader takes for something else than a text.
+NUMBER = re.compile(
+    r"""[-+]?(
+        [0-9][0-9_,]* | 0[xX][0-9a-fA-F_]* | 0[oO][0-7_]* | 0[bB][01_]*     # octal with leading zeros, too
+      | ([0-9][0-9_]*\.?[0-9_]* | \.[0-9][0-9_]*)([eE][-+]?[0-9_]+)?
+      | [0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?                             # sexagesimal: 1:30 is 90
+      | \.(inf|Inf|INF)
+    )
+    | \.(nan|NaN|NAN)""",
+    re.X,
+)
+TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?", re.S)
+WORDS = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null|=|<<")
+DEEPEST = 100
+RESOLVER: Any = yaml.SafeLoader("")
+TOO_DEEP, MEANT = "is nested too deeply", "see Pulumi.dev.yaml for how it is meant"
+
+
+@dataclass(frozen=True)
+class Document:
+    """`value` holds dicts, lists and scalars; what was refused stands there as its text."""
+
+    value: Any
+    issues: tuple[Issue, ...] = ()
+
+
+def parse(text: str, name: str, *, own: str = "") -> Document:
+    """Read `text`; `name` is the file's in messages.
+
+    With `own`, as `aidc:`, keys below `config` of another name space are not looked into.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        issues = list(_aliases(text, name))
+    except yaml.YAMLError as error:
+        return Document(None, (unreadable(name, error),))
+    except (RecursionError, ValueError) as error:
+        deep = isinstance(error, RecursionError)
+        fault = TOO_DEEP if deep else f"is not readable YAML: {error}"
+        return Document(None, (Issue(name, fault, MEANT),))
+    if root is None or issues:
+        return Document(None, tuple(issues))
+    reader = _Reader(name, own)
+    value = reader.read(root, ())
+    return Document(value, tuple(reader.issues))
+
+
+def unreadable(name: str, error: Exception) -> Issue:
+    """What the YAML library said, with the line where it knows one."""
+    mark = getattr(error, "problem_mark", None)
+    where = f"{name}, line {mark.line + 1}" if mark else name
+    problem = getattr(error, "problem", None) or getattr(error, "strerror", None) or str(error)
+    return Issue(where, f"is not readable YAML: {problem}", "correct the line; lists need [a, b] or - a")
+
+
+def _aliases(text: str, name: str) -> Iterator[Issue]:
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            yield Issue(
+                f"{name}, line {_line(event)}",
+                f"*{event.anchor} is an alias: where Pulumi writes into this file, it puts the value there",
+                "write the value out",
+            )
+
+
+def _line(part: Any) -> int:
+    return int(part.start_mark.line) + 1
+
+
+class _Reader:
+    """Turns nodes into values and collects what is ambiguous on the way."""
+
+    def __init__(self, name: str, own: str) -> None:
+        self.name, self.own = name, own
+        self.issues: list[Issue] = []
+
+    def read(self, node: yaml.Node, path: tuple[str, ...]) -> Any:
+        if len(path) > DEEPEST:
+            self._refuse(node, TOO_DEEP, MEANT)
+            return None
+        if path[:1] == ("config",) and len(path) == 2 and self._is_foreign(path[1]):
+            return _any(node)
+        if isinstance(node, yaml.MappingNode):
+            self._tag(node, "map")
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            self._tag(node, "seq")
+            return [self.read(item, (*path, str(i))) for i, item in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
+        return self._scalar(node)
+
+    def _is_foreign(self, key: str) -> bool:
+        return bool(self.own) and ":" in key and not key.startswith(self.own)
+
+    def _mapping(self, node: yaml.MappingNode, path: tuple[str, ...]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._refuse(key, "a key is no text", "write `key: value`")
+                continue
+            if not isinstance(self._scalar(key), str):
+                self._refuse(key, f"the key {key.value!r:.40} is no text", "write it in quotes")
+            if key.value in found:
+                first = lines[key.value]
+                fault = f"{key.value!r:.40} is already given in line {first}"
+                self._refuse(key, fault, "remove one of the two")
+                continue
+            lines[key.value] = _line(key)
+            found[key.value] = self.read(value, (*path, key.value))
+        return found
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        text = str(node.value)
+        if node.style is not None:
+            self._tag(node, "str")
+            return text
+        implicit = RESOLVER.resolve(yaml.ScalarNode, text, (True, False))
+        if node.tag != implicit:
+            self._tag(node, "")
+            return text
+        if text.lower() in CONSTANTS and (
+            text.islower() or text.isupper() or text.istitle() or text in ("", "~")
+        ):
+            return CONSTANTS[text.lower()]
+        if INTEGER.fullmatch(text):
+            return int(text)
+        if FLOAT.fullmatch(text):
+            return float(text)
+        if implicit != f"{TAG}str" or any(p.fullmatch(text) for p in (NUMBER, TIMESTAMP, WORDS)):
+            self._refuse(
+                node,
+                f"{text!r:.60} is read as a text by some and as something else by others",
+                "write a text in quotes, a number in plain decimal digits, a truth value as true or false",
+            )
+        return text
+
+    def _tag(self, node: yaml.Node, kind: str) -> None:
+        if node.tag != TAG + kind:
+            shown = "!!" + node.tag.removeprefix(TAG) if node.tag.startswith(TAG) else node.tag
+            self._refuse(node, f"has the tag {shown:.40}", "remove the tag; write a text in quotes")
+
+    def _refuse(self, node: yaml.Node, fault: str, fix: str) -> None:
+        self.issues.append(Issue(f"{self.name}, line {_line(node)}", fault, fix))
+
+
+def _any(node: yaml.Node) -> Any:
+    """Another's value, for its shape only."""
+    if isinstance(node, yaml.MappingNode):
+        return {str(getattr(k, "value", "")): _any(v) for k, v in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return [_any(item) for item in node.value]
+    return node.value

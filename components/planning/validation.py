@@ -1,0 +1,270 @@
+"""From raw YAML to a checked StackConfig: all mistakes at once, each with its path and a fix."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from components.planning.addressing import MINIMUM_PREFIX, subnets
+from components.planning.config import (
+    ROOT,
+    STACK_NAME,
+    ConfigError,
+    Head,
+    HostFacts,
+    Issue,
+    Node,
+    StackConfig,
+    size_text,
+)
+
+FIXES = {
+    "int_type": "write a whole number",
+    "int_parsing": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_type": "write a number",
+    "float_parsing": "write a number",
+    "string_type": "write a text in quotes",
+    "string_too_long": "choose a shorter name: Docker and DNS limit the whole",
+    "missing": "add this key",
+    "tuple_type": "write a YAML list: [a, b]",
+    "model_type": "write a YAML mapping: key: value",
+    "model_attributes_type": "write a YAML mapping: key: value",
+    "dict_type": "write a YAML mapping: key: value",
+    "too_short": "add entries",
+    "too_long": "remove entries",
+    "string_unicode": "write a text in quotes",
+    "ip_v4_address": "write an IPv4 address of this host, for example 127.0.0.1",
+    "ip_v4_network": "write an IPv4 network whose host bits are zero, for example 10.77.0.0/20",
+}
+FIXES_BY_KEY = {
+    "memory": 'write a size with a binary unit, for example "3GiB"',
+    "shm": 'write a size with a binary unit, for example "512MiB"',
+    "schedule": 'write five cron fields, for example "*/30 * * * *"',
+    "cpus": "write a number with at most two decimals, for example 0.5 or 2",
+    "bind": "write an IPv4 address of this host in quotes, for example 127.0.0.1, or 0.0.0.0",
+    "segments": "choose a private IPv4 network of /24 or larger, for example 192.168.7.0/24",
+    "cidr": "choose a private IPv4 network of /20 or larger, for example 10.77.0.0/20",
+    "name": "use 1 to 20 lower-case letters, digits and inner hyphens, beginning with a letter",
+    "ports": "choose a free port between 1024 and 65535",
+    "requests_per_second": "write a whole number between 1 and 100000",
+}
+# Takes the place of a faulty name, so that the rest of its entry is checked too.
+STAND_IN = "unnamed"
+
+
+def load(raw: object, stack: str, host: HostFacts | None = None) -> StackConfig:
+    """Check `raw` (the value of `aidc:datacenter`, a mapping or None) and return the typed configuration.
+
+    `host` limits CPUs, memory and GPUs; None skips that check (another machine will run the stack).
+    Raises ConfigError with every mistake found.
+    """
+    issues = (
+        []
+        if STACK_NAME.fullmatch(stack)
+        else [
+            Issue("stack", f"the name {stack!r} is not usable", "use 1 to 16 lower-case letters and digits")
+        ]
+    )
+    raw = {} if raw is None else raw
+    if not isinstance(raw, Mapping):
+        raise ConfigError([*issues, Issue(ROOT, "is no mapping", FIXES["model_type"])])
+    remaining: Any = copy.deepcopy(dict(raw))
+    config, pruned = None, set[str]()
+    while config is None:
+        try:
+            config = StackConfig.model_validate(remaining)
+        except ValidationError as error:
+            # A list whose entries are faulty is also called too short: an echo, not a mistake.
+            details = [e for e in error.errors(include_url=False) if not _is_echo(e)]
+            issues += [_explain(e) for e in details]
+            pruned |= {_path(e["loc"]) for e in details}
+            # Without the faulty parts the rest can still be cross-checked, so that one run shows everything.
+            if not all(_prune(remaining, e["loc"]) for e in details):
+                raise ConfigError(issues) from None
+    cross = [i for i in cross_check(config, host) if not any(i.path.startswith(p) for p in pruned)]
+    if issues or cross:
+        raise ConfigError(list(dict.fromkeys(issues + cross)))
+    return config
+
+
+def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
+    """Checks that need more than one field."""
+    yield from _check_network(config)
+    ports = config.load_balancer.ports.model_dump()
+    for name, port in ports.items():
+        others = [n for n, p in ports.items() if p == port and n != name]
+        if others:
+            yield Issue(
+                f"{ROOT}.load_balancer.ports.{name}",
+                f"port {port} is also given to {', '.join(others)}",
+                "give every service its own port",
+            )
+    nodes = config.compute.nodes
+    for index, node in enumerate(nodes):
+        if node.name != STAND_IN and any(other.name == node.name for other in nodes[:index]):
+            yield Issue(f"{ROOT}.compute.nodes[{index}].name", f"{node.name!r} is taken", "name nodes apart")
+    parts: list[tuple[str, Head | Node]] = [("head", config.compute.head)]
+    parts += [(f"nodes[{index}]", node) for index, node in enumerate(nodes)]
+    for path, part in parts:
+        if part.shm >= part.memory:
+            yield Issue(
+                f"{ROOT}.compute.{path}.shm",
+                "is not smaller than its memory",
+                "shared memory counts against memory: lower shm or raise memory",
+            )
+    owners = Counter(gpu for node in nodes for gpu in node.gpus)
+    for index, node in enumerate(nodes):
+        for gpu in (g for g in node.gpus if owners[g] > 1):
+            yield Issue(
+                f"{ROOT}.compute.nodes[{index}].gpus",
+                f"GPU {gpu} is assigned {owners[gpu]} times",
+                "assign every GPU to one node, once",
+            )
+    if host is not None:
+        yield from _check_host(config, host)
+
+
+def _check_network(config: StackConfig) -> Iterator[Issue]:
+    if config.network.cidr.prefixlen > MINIMUM_PREFIX:
+        yield Issue(f"{ROOT}.network.cidr", f"{config.network.cidr} is too small", FIXES_BY_KEY["cidr"])
+        return
+    for (a, net_a), (b, net_b) in combinations(subnets(config.network).items(), 2):
+        if net_a.overlaps(net_b):
+            yield Issue(
+                f"{ROOT}.network.segments",
+                f"{a} ({net_a}) and {b} ({net_b}) overlap",
+                "choose disjoint subnets, or leave segments out to have them planned",
+            )
+    for name, net in config.network.segments.items():
+        if net.prefixlen > 24:
+            yield Issue(f"{ROOT}.network.segments.{name}", f"{net} is too small", "give it a /24 or larger")
+
+
+def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
+    nodes = config.compute.nodes
+    path = f"{ROOT}.compute.nodes"
+    # Of the nodes, and of the head's memory, the sums below speak.
+    for where, asked in _cpus_beside_nodes(config):
+        if asked > host.cpus:
+            fault = f"{asked:g} CPUs are more than the host has ({host.cpus})"
+            yield Issue(f"{ROOT}.{where}.cpus", fault, f"write at most {host.cpus}")
+    for where, size in (
+        ("load_balancer", config.load_balancer.memory),
+        ("object_store", config.object_store.memory),
+        ("backup", config.backup.memory),
+    ):
+        if size > host.memory:
+            fault = f"{size_text(size)} are more than the host has ({host.memory / 2**30:.1f} GiB)"
+            yield Issue(f"{ROOT}.{where}.memory", fault, "lower memory")
+    cpus = sum(n.cpus for n in nodes)
+    if cpus > host.cpus:
+        fix = f"lower cpus so that the sum is at most {host.cpus}"
+        yield Issue(path, f"nodes ask for {cpus:g} CPUs in all, the host has {host.cpus}", fix)
+    memory = sum(n.memory for n in nodes) + config.compute.head.memory
+    if memory > host.memory:
+        have, want = host.memory / 2**30, memory / 2**30
+        yield Issue(
+            path, f"head and nodes ask for {want:.1f} GiB, the host has {have:.1f} GiB", "lower memory"
+        )
+    for index, node in enumerate(nodes):
+        for gpu in node.gpus:
+            yield from _check_gpu(f"{path}[{index}].gpus", gpu, host)
+
+
+def _cpus_beside_nodes(config: StackConfig) -> Iterator[tuple[str, float]]:
+    yield "load_balancer", config.load_balancer.cpus
+    yield "compute.head", config.compute.head.cpus
+    yield "object_store", config.object_store.cpus
+    yield "backup", config.backup.cpus
+
+
+def _check_gpu(path: str, gpu: int, host: HostFacts) -> Iterator[Issue]:
+    if host.gpus is None or gpu < host.gpus:
+        return
+    if gpu < host.gpus + host.asleep:
+        fix = "run `nvidia-smi` once as root, and after each start of the machine: it makes the device files"
+        yield Issue(path, f"the driver knows GPU {gpu}, and it has no device file yet", fix)
+        return
+    fix = f"use indices below {host.gpus}" if host.gpus else "leave gpus empty: this host shows no GPU"
+    yield Issue(path, f"the host has no GPU {gpu}", fix)
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    parts = (f"[{p}]" if isinstance(p, int) else f".{p}" for p in location if p != "[key]")
+    return ROOT + "".join(parts)
+
+
+def _explain(error: ErrorDetails) -> Issue:
+    location = error["loc"]
+    key = str(location[-1]) if location else ""
+    if error["type"] == "extra_forbidden":
+        known = sorted(_keys_at(StackConfig, location[:-1]))
+        close = difflib.get_close_matches(key, known, n=1)
+        fix = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+        return Issue(_path(location), "unknown key", fix)
+    message = _message(error, key)
+    known_keys = [str(part) for part in reversed(location) if str(part) in FIXES_BY_KEY]
+    by_key = FIXES_BY_KEY[known_keys[0]] if known_keys else None
+    fix = FIXES.get(error["type"]) or by_key or "see docs/configuration.md"
+    if by_key and error["type"].startswith(("value_error", "greater", "less")):
+        fix = by_key
+    return Issue(_path(location), message[:1].lower() + message[1:], fix)
+
+
+def _message(error: ErrorDetails, key: str) -> str:
+    bound = (error.get("ctx") or {}).get("ge")
+    if error["type"] == "greater_than_equal" and isinstance(bound, int | float):
+        if key in ("memory", "shm"):
+            return f"is below {size_text(int(bound))}, the least with which this service works"
+        if key == "cpus":
+            return f"is below {bound:g}, the least with which this service comes up in time"
+    return error["msg"].removeprefix("Value error, ")
+
+
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        arguments = [annotation, *getattr(annotation, "__args__", ())]
+        nested = [a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)]
+        if not nested:
+            return []
+        model = nested[0]
+    return list(model.model_fields)
+
+
+def _prune(raw: Any, location: tuple[int | str, ...]) -> bool:
+    """Remove the faulty part from `raw`; False when nothing can be removed (a required key is missing).
+
+    List entries stay, because without one the others' paths would shift; a faulty name is replaced, because
+    an entry cannot be without.
+    """
+    target, innermost = raw, None
+    for part in location:
+        if isinstance(target, dict) and part in target:
+            innermost = (target, part)
+        try:
+            target = target[part]
+        except (KeyError, IndexError, TypeError):
+            break
+    if innermost is None:
+        return False
+    container, key = innermost
+    if key == "name" and container[key] != STAND_IN:
+        container[key] = STAND_IN
+    else:
+        del container[key]
+    return True
+
+
+def _is_echo(error: ErrorDetails) -> bool:
+    return error["type"] == "too_short" and bool(error["input"])

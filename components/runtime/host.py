@@ -1,0 +1,64 @@
+"""What the engine's machine has: the one place on the planning side that looks at it.
+
+The engine decides, for it is the one that refuses: it may be on another machine, or see less than all of this
+one. Where none answers, this machine's own figures stand in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from components.planning.config import HostFacts
+
+# Set to `unknown` where the plan is checked on another machine than the one that will run it, as in CI.
+VARIABLE = "AIDC_HOST"
+PATIENCE = 5  # seconds
+GPU = "nvidia.com/gpu="
+
+
+def host_facts() -> HostFacts | None:
+    """CPUs, memory in bytes and GPUs of the engine's machine, or None when AIDC_HOST is `unknown`."""
+    if os.environ.get(VARIABLE) == "unknown":
+        return None
+    info, local = _ask_engine()
+    return facts(info, local=local)
+
+
+def facts(info: Mapping[str, Any] | None, *, local: bool, root: Path = Path("/")) -> HostFacts:
+    """`info` is the engine's, None where none answers; `root` is this machine's file system."""
+    cpus, memory = os.cpu_count() or 1, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if info:
+        cpus, memory = int(info.get("NCPU") or cpus), int(info.get("MemTotal") or memory)
+    if not local:
+        # Without a list of devices an engine elsewhere does not say how many GPUs it has.
+        return HostFacts(cpus, memory, len(cdi_gpus(info or {})) or None)
+    files = [p for p in root.glob("dev/nvidia[0-9]*") if p.name.removeprefix("nvidia").isdigit()]
+    known = len(list(root.glob("proc/driver/nvidia/gpus/*")))
+    return HostFacts(cpus, memory, len(files), asleep=max(0, known - len(files)))
+
+
+def cdi_gpus(info: Mapping[str, Any]) -> list[str]:
+    """The single GPUs that the engine found described for CDI, as `nvidia.com/gpu=0`."""
+    devices = [str(d.get("ID", "")) for d in info.get("DiscoveredDevices") or () if isinstance(d, Mapping)]
+    return [d for d in devices if d.startswith(GPU) and d.removeprefix(GPU).isdigit()]
+
+
+def is_local(base_url: str) -> bool:
+    """Whether an engine's ports, routes and disks are this machine's. `base_url` is the SDK's."""
+    # A connection by SSH reads http+docker://ssh.
+    return base_url.startswith(("http+docker://local", "unix://"))
+
+
+def _ask_engine() -> tuple[Mapping[str, Any] | None, bool]:
+    """What the engine says of its machine, and whether that is this one; (None, True) without an answer."""
+    import docker  # noqa: PLC0415  (a fifth of a second, which a plan without a host need not wait for)
+    from docker.errors import DockerException  # noqa: PLC0415
+
+    try:
+        client = docker.from_env(timeout=PATIENCE)
+        return client.info(), is_local(str(client.api.base_url))
+    except (DockerException, OSError, ValueError):
+        return None, True

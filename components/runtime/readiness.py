@@ -1,0 +1,111 @@
+"""Ready: `pulumi up` returns when every container is healthy, or fails at once and says why.
+
+The provider's own waiting sits out its whole time-out on an unhealthy or exited container; this one fails
+at once, with the name and the last log lines. It checks when a container is new; `make status` at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+from components.runtime.health import INTERRUPT_FILE, wait
+
+LOG_LINES = 15
+
+
+class _ReadyProvider(ResourceProvider):
+    """Waits on create and on update; reads and deletes nothing."""
+
+    # Nothing secret is captured, and a plain value keeps the state readable.
+    serialize_as_secret_always = False
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        end_with_engine()
+        return CheckResult(news, [])
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        _wait_or_raise(props)
+        return CreateResult("ready", {"names": props["names"], "identifiers": props["identifiers"]})
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        _wait_or_raise(news)
+        return UpdateResult({"names": news["names"], "identifiers": news["identifiers"]})
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        return DiffResult(changes=olds.get("identifiers") != news.get("identifiers"))
+
+
+def _wait_or_raise(props: Mapping[str, Any]) -> None:
+    import docker as engine  # noqa: PLC0415  (the provider's process needs it, the program's does not)
+
+    client = engine.from_env()
+    file = os.environ.get(INTERRUPT_FILE)
+    problems = wait(
+        props["names"],
+        float(props["timeout"]),
+        client.api.inspect_container,
+        interrupted=lambda: file is not None and os.path.exists(file),
+    )
+    if problems:
+        parts = []
+        for name, fault in problems.items():
+            log = client.containers.get(name).logs(tail=LOG_LINES).decode(errors="replace").rstrip()
+            indented = "\n".join(f"    {line}" for line in log.splitlines()) or "    (no output)"
+            parts.append(f"{name}: {fault}; its last log lines:\n{indented}")
+        raise RuntimeError("\n".join(parts))
+
+
+@cache
+def end_with_engine() -> None:
+    """End this provider's process when Pulumi is gone: killed, it would leave it running for ever."""
+    try:
+        born_of = _ancestors()
+    except OSError:  # no /proc here
+        return
+
+    def watch() -> None:
+        # A parent that ends between two looks has no entry any more: gone is gone.
+        with suppress(OSError):
+            while _ancestors() == born_of:
+                time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _ancestors() -> tuple[int, int]:
+    """Parent and grandparent: Pulumi starts a provider through a shell, which outlives it too."""
+    parent = os.getppid()
+    after_name = Path(f"/proc/{parent}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+    return parent, int(after_name.split()[1])
+
+
+class Ready(Resource, module="readiness", name="Ready"):
+    """Depends on `containers` and waits up to `timeout` seconds until each is healthy, a job finished."""
+
+    def __init__(
+        self,
+        name: str,
+        containers: Sequence[docker.Container],
+        *,
+        timeout: int = 120,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props: dict[str, Any] = {
+            "names": [c.name for c in containers],
+            # A replaced container has a new identifier: then, and only then, there is something to wait for.
+            "identifiers": [c.id for c in containers],
+            "timeout": timeout,
+        }
+        super().__init__(_ReadyProvider(), name, props, opts)

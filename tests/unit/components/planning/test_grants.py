@@ -1,0 +1,109 @@
+"""The policies of the object store's identities: what each may do, and what nobody but root may."""
+
+import json
+from typing import Any
+
+import pytest
+
+from components.planning.config import StackConfig
+from components.planning.grants import ANYWHERE, BUCKETS, GRANTS, NEVER, policy
+
+DENIED_BY_NAME = (
+    "s3:DeleteObjectVersion",
+    "s3:BypassGovernanceRetention",
+    "s3:PutObjectRetention",
+    "s3:PutObjectLegalHold",
+    "s3:PutBucketVersioning",
+    "s3:PutBucketPolicy",
+    "s3:DeleteBucketPolicy",
+    "s3:PutLifecycleConfiguration",
+    "s3:PutBucketObjectLockConfiguration",
+    "s3:PutReplicationConfiguration",
+    "s3:PutEncryptionConfiguration",
+    "s3:PutBucketNotification",
+    "s3:PutObjectTagging",
+)
+
+
+def statements(user: str, effect: str) -> list[dict[str, Any]]:
+    return [s for s in json.loads(policy(user))["Statement"] if s["Effect"] == effect]
+
+
+def allowed(user: str, action: str) -> set[str]:
+    """The buckets in whose objects `user` may do `action`."""
+    return {
+        bucket
+        for statement in statements(user, "Allow")
+        for bucket in BUCKETS
+        if action in statement["Action"] and f"arn:aws:s3:::{bucket}/*" in statement["Resource"]
+    }
+
+
+@pytest.mark.parametrize("user", GRANTS)
+@pytest.mark.parametrize("action", DENIED_BY_NAME)
+def test_nobody_may_break_what_is_kept(user: str, action: str) -> None:
+    denied = [s for s in statements(user, "Deny") if "Condition" not in s and action in s["Action"]]
+    assert [s["Resource"] for s in denied] == [ANYWHERE]
+
+
+@pytest.mark.parametrize("user", GRANTS)
+@pytest.mark.parametrize("action", ["admin:*", "kms:*"])
+def test_nobody_may_make_accounts_or_change_a_key(user: str, action: str) -> None:
+    assert {"Effect": "Deny", "Action": [action]} in statements(user, "Deny")
+
+
+@pytest.mark.parametrize("user", GRANTS)
+def test_a_session_may_do_nothing(user: str) -> None:
+    condition = {"StringEquals": {"aws:principaltype": "AssumedRole"}}
+    (found,) = [s for s in statements(user, "Deny") if s.get("Condition") == condition]
+    assert (found["Action"], found["Resource"]) == (["s3:*"], ANYWHERE)
+
+
+@pytest.mark.parametrize("user", GRANTS)
+@pytest.mark.parametrize(
+    "key", ["s3:x-amz-server-side-encryption-customer-algorithm", "s3:RequestObjectTagKeys"]
+)
+def test_an_object_with_a_key_or_tags_of_its_own_is_refused(user: str, key: str) -> None:
+    (found,) = [s for s in statements(user, "Deny") if s.get("Condition") == {"Null": {key: "false"}}]
+    assert (found["Action"], found["Resource"]) == (["s3:PutObject"], ANYWHERE)
+
+
+@pytest.mark.parametrize("user", GRANTS)
+def test_nothing_is_both_allowed_and_denied(user: str) -> None:
+    given = {action for statement in statements(user, "Allow") for action in statement["Action"]}
+    assert given.isdisjoint(NEVER)
+
+
+@pytest.mark.parametrize("user", GRANTS)
+def test_no_permission_is_for_every_bucket_there_may_be(user: str) -> None:
+    named = {f"arn:aws:s3:::{bucket}{suffix}" for bucket in BUCKETS for suffix in ("", "/*")}
+    assert all(set(statement["Resource"]) <= named for statement in statements(user, "Allow"))
+
+
+@pytest.mark.parametrize(
+    ("user", "action", "buckets"),
+    [
+        ("compute", "s3:PutObject", {"datasets", "checkpoints", "models", "results"}),
+        ("compute", "s3:DeleteObject", {"checkpoints", "results"}),
+        ("client", "s3:PutObject", {"datasets", "results"}),
+        ("client", "s3:DeleteObject", {"datasets", "results"}),
+        ("backup", "s3:GetObject", {"datasets", "checkpoints", "models", "results"}),
+        ("backup", "s3:PutObject", set()),
+        ("backup", "s3:DeleteObject", set()),
+    ],
+)
+def test_each_may_do_what_it_needs(user: str, action: str, buckets: set[str]) -> None:
+    assert allowed(user, action) == buckets
+
+
+def test_every_bucket_has_a_quota() -> None:
+    quotas = StackConfig().object_store.buckets.quotas()
+    assert set(quotas) == set(BUCKETS)
+    assert min(quotas.values()) >= 2**30
+
+
+def test_a_quota_comes_from_the_file() -> None:
+    raw = {"object_store": {"buckets": {"results": {"quota": "3GiB"}}}}
+    buckets = StackConfig.model_validate(raw).object_store.buckets
+    assert buckets.results.quota == 3 * 2**30
+    assert buckets.datasets == StackConfig().object_store.buckets.datasets

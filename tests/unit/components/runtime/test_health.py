@@ -1,0 +1,62 @@
+"""What counts as ready, what as failed, and that failing does not wait."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from components.runtime.health import Verdict, judge, wait
+
+RUNNING = {"Status": "running", "ExitCode": 0}
+EXITED = {"Status": "exited", "ExitCode": 1}
+
+
+def health(status: str, output: str = "") -> dict[str, Any]:
+    return {**RUNNING, "Health": {"Status": status, "Log": [{"Output": output}]}}
+
+
+@pytest.mark.parametrize(
+    ("state", "restarts", "job", "expected"),
+    [
+        (RUNNING, 0, False, Verdict(True, False, "running")),
+        (health("healthy"), 0, False, Verdict(True, False, "healthy")),
+        (health("starting"), 0, False, Verdict(False, False, "starting")),
+        (health("unhealthy", "no table"), 0, False, Verdict(False, True, "unhealthy: no table")),
+        (EXITED, 0, False, Verdict(False, True, "exited with code 1")),
+        (EXITED, 0, True, Verdict(False, True, "exited with code 1")),
+        ({"Status": "exited", "ExitCode": 0}, 0, True, Verdict(True, False, "finished")),
+        ({"Status": "exited", "ExitCode": 0}, 0, False, Verdict(False, True, "exited with code 0")),
+        (RUNNING, 0, True, Verdict(False, False, "running")),
+        ({**EXITED, "OOMKilled": True}, 0, False, Verdict(False, True, "exited with code 1, out of memory")),
+        ({**RUNNING, "ExitCode": 7}, 3, False, Verdict(False, True, "restarted 3 times, last exit code 7")),
+    ],
+)
+def test_judgement(state: Mapping[str, Any], restarts: int, job: bool, expected: Verdict) -> None:
+    assert judge(state, restarts, job) == expected
+
+
+def described(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {"State": state, "Config": {"Labels": {}}, "RestartCount": 0}
+
+
+def test_one_failure_ends_the_waiting_for_the_others() -> None:
+    states = {"slow": health("starting"), "broken": EXITED}
+    started = time.monotonic()
+    assert wait(list(states), 60, lambda name: described(states[name])) == {"broken": "exited with code 1"}
+    assert time.monotonic() - started < 5
+
+
+def test_time_out_names_who_is_late() -> None:
+    late = wait(["slow"], 0, lambda _: described(health("starting")))
+    assert late == {"slow": "not ready after 0 s (starting)"}
+
+
+def test_an_interrupt_ends_the_waiting() -> None:
+    states = {"slow": health("starting"), "fine": health("healthy")}
+    found = wait(list(states), 60, lambda name: described(states[name]), interrupted=lambda: True)
+    assert found == {"slow": "interrupted before it was ready"}
+
+
+def test_all_healthy_is_empty() -> None:
+    assert wait(["a", "b"], 1, lambda _: described(health("healthy"))) == {}
