@@ -15,8 +15,8 @@ from audit.drift import Thing, stem
 from audit.fields import number, planned
 from components.runtime.image import IMAGES, ImageError, reference
 from components.runtime.labels import DIGEST, SEED_DIR
-from policies import sources
 from policies.model import Resource
+from policies.sources import stacks
 
 OTHER_SEED = "0dd5" * 16
 KINDS = ("container", "network", "volume")
@@ -25,10 +25,10 @@ DIGEST_FIELD = f"labels.{DIGEST}"
 
 
 def programs(stack: str) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
-    """The stack's resources, build files included, under two seeds. Raises policies.sources.SourceError."""
-    first = sources.plan(stack)
-    with patch.object(sources, "FAKE_SEED", OTHER_SEED):
-        return first, sources.program(stack)
+    """The stack's resources, build files included, under two seeds. Raises SourceError."""
+    first = stacks.plan(stack)
+    with patch.object(stacks, "FAKE_SEED", OTHER_SEED):
+        return first, stacks.program(stack)
 
 
 def things(first: Sequence[Resource], second: Sequence[Resource]) -> list[Thing]:

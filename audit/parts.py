@@ -33,11 +33,12 @@ from audit.snapshot import things as live_things
 from audit.verdicts import Part, Row, not_checked
 from components.planning.flows import FLOWS, LISTENS
 from components.planning.inventory import Inventory, ServiceEntry
-from policies import live, settings, sources
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import Report, evaluate
 from policies.model import Resource, Source, Stack
-from policies.waivers import FILE as WAIVERS
+from policies.settings import bundle
+from policies.settings.waivers import FILE as WAIVERS
+from policies.sources import live, stacks
 
 ATTACKER = Path(__file__).parent / "attacker.pl"
 LINK = "needs root on the engine's host"
@@ -84,7 +85,7 @@ def reach(context: Context) -> Part:
 
 def compare(context: Context) -> Part:
     """The plan against what runs, and who else is there."""
-    state = sources.state(context.exported)
+    state = stacks.state(context.exported)
     names = drift.known_names(r.name for r in state if r.kind == "volume")
     images, origin = declared.images(context.root / ".build", declared.deployed_images(state))
     planned = drift.with_names(declared.things(context.plan, context.other_plan), names, images)
@@ -130,7 +131,7 @@ def policies(context: Context) -> Part:
     )
     found: Mapping[Source, tuple[Resource, ...]] = {
         "plan": context.plan,
-        "state": sources.state(context.exported),
+        "state": stacks.state(context.exported),
         "live": running,
     }
     sides: dict[str, agreement.Side] = {
@@ -142,8 +143,8 @@ def policies(context: Context) -> Part:
 
 
 def judge(context: Context, resources: tuple[Resource, ...], source: Source) -> Report:
-    """Every rule, with the waivers and levels of today. Raises policies.documents.SettingsError."""
-    in_force = settings.load(context.stack, NAMES)
+    """Every rule, with the waivers and levels of today. Raises policies.settings.documents.SettingsError."""
+    in_force = bundle.load(context.stack, NAMES)
     whole = Stack(resources, FLOWS, LISTENS, context.stack, source)
     return evaluate(whole, RULES, in_force.waivers, in_force.levels, today())
 
@@ -188,7 +189,7 @@ def excuse(context: Context) -> Part:
         check=False,
     )
     # Those of another stack are judged with that one.
-    mine = [w for w in settings.load(context.stack, NAMES).waivers if w.stack in ("", context.stack)]
+    mine = [w for w in bundle.load(context.stack, NAMES).waivers if w.stack in ("", context.stack)]
     found = aging.aged(mine, aging.dates(blame.stdout), today())
     faults = judge(context, context.plan, "plan").waiver_faults
     return Part(tuple(aging.rows(found, faults)), {"waivers": aging.document(found)})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from audit.verdicts import Row, judged, plural
-from policies.waivers import Waiver
+from policies.settings.waivers import Waiver
 
 # Days in which a waiver should be renewed, or its cause repaired.
 SOON = 14

@@ -30,7 +30,7 @@ from operations.output import console
 from operations.process import Interrupts, say
 from operations.pulumi_cli import Pulumi
 from operations.stack_file import ROOT
-from policies.sources import SourceError
+from policies.sources.stacks import SourceError
 
 COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "not checked": "yellow"}
 

@@ -20,14 +20,16 @@ from rich.console import Console
 from rich.table import Table
 
 from components.planning.flows import FLOWS, LISTENS
-from policies import live, report, settings, sources
 from policies.catalogue import NAMES, RULES
-from policies.documents import SettingsError
 from policies.evaluate import Report, evaluate
-from policies.junit import junit
 from policies.model import Resource, Source, Stack
-from policies.sarif import sarif
-from policies.settings import ROOT, Settings
+from policies.reports import report
+from policies.reports.junit import junit
+from policies.reports.sarif import sarif
+from policies.settings import bundle
+from policies.settings.bundle import ROOT, Settings
+from policies.settings.documents import SettingsError
+from policies.sources import live, stacks
 
 OUT = Path("out")
 
@@ -44,9 +46,9 @@ def resources(arguments: argparse.Namespace) -> tuple[Source, tuple[Resource, ..
         try:
             exported = json.loads(arguments.state.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise sources.SourceError(f"{arguments.state}: {error}") from error
-        return "state", sources.state(exported)
-    return "plan", sources.plan(arguments.stack)
+            raise stacks.SourceError(f"{arguments.state}: {error}") from error
+        return "state", stacks.state(exported)
+    return "plan", stacks.plan(arguments.stack)
 
 
 def rules_table() -> Table:
@@ -86,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started, when = time.monotonic(), datetime.now(UTC)
     try:
         in_force, name, found = prepared(chosen)
-    except (SettingsError, sources.SourceError) as error:
+    except (SettingsError, stacks.SourceError) as error:
         print(error, file=sys.stderr)
         if on_github and isinstance(error, SettingsError):
             print("\n".join(report.github_settings(error.problems)))
@@ -119,11 +121,11 @@ def prepared(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resour
         SettingsError, sources.SourceError: with every mistake.
     """
     try:
-        in_force = settings.load(chosen.stack, NAMES)
+        in_force = bundle.load(chosen.stack, NAMES)
     except SettingsError as error:
         try:
             resources(chosen)
-        except sources.SourceError as other:
+        except stacks.SourceError as other:
             raise SettingsError([*error.problems, str(other)]) from None
         raise
     return in_force, *resources(chosen)
@@ -141,7 +143,7 @@ def check_plan(stack: str) -> tuple[str, bool]:
     Raises:
         sources.SourceError, SettingsError: nothing could be checked.
     """
-    in_force, found = settings.load(stack, NAMES), sources.plan(stack)
+    in_force, found = bundle.load(stack, NAMES), stacks.plan(stack)
     result = judged(stack, found, in_force)
     line = report.summary(result, len(RULES), len(found), stack, "plan")
     if result.passed:

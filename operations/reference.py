@@ -15,10 +15,10 @@ from pydantic.fields import FieldInfo
 
 from components.planning.config import ROOT, StackConfig, size_text
 from components.planning.flows import CLIENTS, FLOWS, LISTENS, memberships
-from policies import settings
 from policies.catalogue import NAMES
 from policies.mutations import figures
-from policies.page import page
+from policies.reports.page import page
+from policies.settings import bundle
 
 DOCS = Path(__file__).parent.parent / "docs"
 SIZES = ("memory", "shm", "quota", "staging_capacity", "vault_capacity")
@@ -159,9 +159,9 @@ def diagram() -> str:
 
 def policies() -> str:
     """The rules, what they cover of CIS, the waivers, and how many mutants they find (a few seconds)."""
-    known = sorted(settings.stacks())
-    levels = {stack: settings.load(stack, NAMES).levels for stack in known}
-    return page(settings.load(known[0], NAMES).waivers, levels, figures())
+    known = sorted(bundle.stacks())
+    levels = {stack: bundle.load(stack, NAMES).levels for stack in known}
+    return page(bundle.load(known[0], NAMES).waivers, levels, figures())
 
 
 PAGES = {"configuration.md": configuration, "flows.md": flows, "policies.md": policies}

@@ -26,8 +26,8 @@ from operations.progress import Progress
 from operations.pulumi_cli import Pulumi
 from operations.stack_file import ISSUED, SEED, StackFile, layout_kept, read
 from operations.subject import Session
-from policies.documents import SettingsError
-from policies.sources import SourceError
+from policies.settings.documents import SettingsError
+from policies.sources.stacks import SourceError
 
 HEALTHY_WITHIN = 60
 COMMAND = ("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--policy-pack", "policies")

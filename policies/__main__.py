@@ -9,17 +9,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-from policies import settings
 from policies.catalogue import NAMES, RULES
 from policies.crossguard import policies
-from policies.documents import SettingsError
+from policies.settings import bundle
+from policies.settings.documents import SettingsError
 
 stack = os.environ.get("PULUMI_STACK", "")
 if not stack:
     # Levels go by it: without a name those of the stack would be passed over in silence.
     sys.exit("The policies cannot start: the engine does not say which stack this is (PULUMI_STACK)")
 try:
-    in_force = policies(RULES, settings.load(stack, NAMES), stack)
+    in_force = policies(RULES, bundle.load(stack, NAMES), stack)
 except SettingsError as error:
     sys.exit(str(error))
 

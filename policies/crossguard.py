@@ -21,11 +21,11 @@ from pulumi_policy.proxy import UnknownValueError
 
 from components.planning.flows import FLOWS, LISTENS
 from policies.evaluate import evaluate, faults, waiver_for
-from policies.levels import level_of
 from policies.model import KINDS, REGISTERED, Resource, Stack
-from policies.report import WAIVERS_DESCRIPTION, WAIVERS_RULE
+from policies.reports.report import WAIVERS_DESCRIPTION, WAIVERS_RULE
 from policies.rule import Fault, ResourceRule, Rule
-from policies.settings import Settings
+from policies.settings.bundle import Settings
+from policies.settings.levels import level_of
 
 CIS = "CIS Docker Benchmark"
 

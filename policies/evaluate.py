@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from policies.documents import problem, suggest
-from policies.levels import Levels, level_of
 from policies.model import Stack, stack_of
 from policies.rule import Fault, Level, ResourceRule, Rule, StackRule
-from policies.waivers import Waiver
+from policies.settings.documents import problem, suggest
+from policies.settings.levels import Levels, level_of
+from policies.settings.waivers import Waiver
 
 Status = Literal["passed", "failed", "waived"]
 WHOLE_STACK = "(whole stack)"

@@ -14,7 +14,7 @@ from functools import cache, partial
 from typing import Any
 
 from components.planning.flows import FLOWS, LISTENS
-from policies import buildfile, settings, sources
+from policies import buildfile
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import evaluate
 from policies.holes import (
@@ -35,7 +35,9 @@ from policies.holes import (
 )
 from policies.model import Resource, Stack
 from policies.rule import ResourceRule, Rule, StackRule
-from policies.waivers import Waiver
+from policies.settings import bundle
+from policies.settings.waivers import Waiver
+from policies.sources import stacks
 
 Change = Callable[[Props], object]
 
@@ -241,4 +243,4 @@ def figures() -> tuple[Figures, ...]:
     Raises:
         SourceError, SettingsError: there is no plan to mutate.
     """
-    return judge(sources.plan(STACK), RULES, settings.load(STACK, NAMES).waivers)
+    return judge(stacks.plan(STACK), RULES, bundle.load(STACK, NAMES).waivers)

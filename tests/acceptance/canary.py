@@ -12,7 +12,7 @@ from unittest.mock import patch
 from urllib.parse import quote
 
 from components.planning import pki, secrets
-from policies import sources
+from policies.sources import stacks
 
 # Derived, and public by nature.
 PUBLIC = ("serial/", "bcrypt-salt/")
@@ -29,7 +29,7 @@ def derived(stack: str) -> set[tuple[str, int, int]]:
         return real(seed, name, length, generation)
 
     with patch.object(secrets, "derive", derive), patch.object(pki, "derive", derive):
-        sources.program(stack)
+        stacks.program(stack)
     return {entry for entry in seen if not entry[0].startswith(PUBLIC)}
 
 

@@ -13,7 +13,7 @@ from policies import buildfile
 from policies.catalogue import RULES
 from policies.evaluate import Report, evaluate
 from policies.model import KINDS, REGISTERED, Kind, Resource, Stack
-from policies.waivers import Waiver
+from policies.settings.waivers import Waiver
 
 Props = dict[str, Any]
 TYPES = {kind: type_ for type_, kind in reversed(list(KINDS.items()))}

@@ -6,7 +6,7 @@ import pytest
 
 from components.runtime.image import IMAGES
 from policies.buildfile import Instruction, build_files, parse
-from policies.settings import ROOT
+from policies.settings.bundle import ROOT
 
 
 def test_an_instruction_has_its_first_line() -> None:

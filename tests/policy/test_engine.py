@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from policies.model import REGISTERED
-from policies.settings import ROOT
+from policies.settings.bundle import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("pulumi") is None, reason="needs the pulumi CLI: make setup")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from policies import mutations, settings, sources
+from policies import mutations
 from policies.catalogue import NAMES, RULES
+from policies.settings import bundle
+from policies.sources import stacks
 
 
 def test_every_mutant_is_caught() -> None:
@@ -12,7 +14,7 @@ def test_every_mutant_is_caught() -> None:
 
 def test_without_its_rule_a_mutant_survives() -> None:
     rules = [rule for rule in RULES if rule.name not in ("readonly-root", "minimal-packages")]
-    found = mutations.judge(sources.plan(mutations.STACK), rules, settings.load("test", NAMES).waivers)
+    found = mutations.judge(stacks.plan(mutations.STACK), rules, bundle.load("test", NAMES).waivers)
     survivors = {name.partition(": ")[2] for one in found for name in one.survivors}
     installs = "RUN apt-get update && /usr/bin/apt-get install x && rm -rf /var/lib/apt/lists/*"
     assert survivors == {
@@ -30,7 +32,7 @@ def test_the_mutations_fit_the_program() -> None:
 
 
 def test_a_mutant_is_one_change_of_one_resource() -> None:
-    resources = sources.plan(mutations.STACK)
+    resources = stacks.plan(mutations.STACK)
     for mutant in mutations.mutants(resources):
         original = resources[mutant.index]
         assert mutant.resource.name == original.name
@@ -38,12 +40,12 @@ def test_a_mutant_is_one_change_of_one_resource() -> None:
 
 
 def test_no_mutant_is_made_twice() -> None:
-    names = [mutant.name for mutant in mutations.mutants(sources.plan(mutations.STACK))]
+    names = [mutant.name for mutant in mutations.mutants(stacks.plan(mutations.STACK))]
     assert len(set(names)) == len(names)
 
 
 def test_every_container_is_mutated() -> None:
-    resources = sources.plan(mutations.STACK)
+    resources = stacks.plan(mutations.STACK)
     mutated = {mutant.index for mutant in mutations.mutants(resources)}
     left_out = {r.kind for index, r in enumerate(resources) if index not in mutated}
     assert left_out == {"other"}, "components and waiting have no properties that could harden anything"

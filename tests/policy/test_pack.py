@@ -15,12 +15,12 @@ from pulumi_policy.policy import (
 )
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
 
-from policies import settings
 from policies.catalogue import NAMES, RULES
 from policies.crossguard import policies
 from policies.model import REGISTERED
 from policies.rule import ResourceRule, StackRule
-from policies.settings import Settings
+from policies.settings import bundle
+from policies.settings.bundle import Settings
 from tests.policy.conftest import make_plant
 from tests.policy.test_rules import BY_NAME, VIOLATIONS, Violation
 
@@ -28,7 +28,7 @@ OPTIONS = PolicyResourceOptions(False, [], None, [], PolicyCustomTimeouts(0, 0, 
 CONTAINER = "docker:index/container:Container"
 
 
-IN_FORCE = settings.load("test", NAMES)
+IN_FORCE = bundle.load("test", NAMES)
 KIND_OF = make_plant().kinds
 
 

@@ -11,11 +11,12 @@ import pytest
 
 from components.planning.flows import FLOWS, LISTENS
 from operations import policy
-from policies import settings, sources
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import WHOLE_STACK, Report, evaluate
 from policies.model import Resource, Stack
 from policies.rule import ResourceRule
+from policies.settings import bundle
+from policies.sources import stacks
 
 TODAY = date(2026, 12, 1)
 STACKS = ("dev", "test")
@@ -25,17 +26,17 @@ LIVE_ONLY = {"no-swarm", "no-insecure-registry", "current-storage-driver", "no-e
 
 @pytest.fixture(scope="module")
 def plan() -> tuple[Resource, ...]:
-    return sources.plan("dev")
+    return stacks.plan("dev")
 
 
 def check(resources: tuple[Resource, ...], stack: str = "dev") -> Report:
-    found = settings.load(stack, NAMES)
+    found = bundle.load(stack, NAMES)
     return evaluate(Stack(resources, FLOWS, LISTENS, stack), RULES, found.waivers, found.levels, TODAY)
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_stack_keeps_every_mandatory_rule(stack: str) -> None:
-    report = check(sources.plan(stack), stack)
+    report = check(stacks.plan(stack), stack)
     assert [outcome.message for outcome in report.violations] == []
     assert report.waiver_faults == ()
 
@@ -85,7 +86,7 @@ def test_the_command_fails_on_a_violation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = Resource("container", "aidc-dev-bad", {"privileged": True}, type="docker:index/container:Container")
-    monkeypatch.setattr(sources, "plan", lambda stack: (bad,))
+    monkeypatch.setattr(stacks, "plan", lambda stack: (bad,))
     assert policy.main(["--out", str(tmp_path)]) == 1
     assert "policy FAILED" in capsys.readouterr().out
 
@@ -109,9 +110,9 @@ def test_exported_state_is_judged_like_the_plan(plan: tuple[Resource, ...], tmp_
 
 
 def test_a_secret_in_state_stays_unread() -> None:
-    secret = {sources.SIGNATURE_KEY: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
-    found = sources.from_engine("docker:index/container:Container", "x", {"uploads": secret})
-    assert found.get("uploads") == sources.HIDDEN
+    secret = {stacks.SIGNATURE_KEY: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
+    found = stacks.from_engine("docker:index/container:Container", "x", {"uploads": secret})
+    assert found.get("uploads") == stacks.HIDDEN
 
 
 def test_whole_stack_outcomes_are_no_resource(plan: tuple[Resource, ...]) -> None:
@@ -140,8 +141,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "Pulumi.dev.yaml").write_text("{}\n", encoding="utf-8")
     (tmp_path / "policies" / "waivers.yaml").write_text("- resource: x\n", encoding="utf-8")
     (tmp_path / "policies" / "levels.yaml").write_text("prd: {}\n", encoding="utf-8")
-    load = settings.load
-    monkeypatch.setattr(settings, "load", lambda stack, rules: load(stack, rules, tmp_path))
+    load = bundle.load
+    monkeypatch.setattr(bundle, "load", lambda stack, rules: load(stack, rules, tmp_path))
     return tmp_path
 
 
@@ -173,6 +174,6 @@ def test_the_command_tells_all_mistakes_at_once(
 )
 def test_a_faulty_stack_file_is_told_with_its_line(text: str, problem: str, tmp_path: Path) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(sources.SourceError) as caught:
-        sources.program("dev", tmp_path)
+    with pytest.raises(stacks.SourceError) as caught:
+        stacks.program("dev", tmp_path)
     assert problem in str(caught.value)

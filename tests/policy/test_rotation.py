@@ -12,10 +12,11 @@ import yaml
 
 from components.planning.flows import FLOWS, LISTENS
 from components.planning.rotation import ROTATABLE
-from policies import settings, sources
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import evaluate
 from policies.model import Resource, Stack
+from policies.settings import bundle
+from policies.sources import stacks
 
 # Name → the services whose container is another one afterwards. A job is made again in order to run again.
 REPLACED = {
@@ -43,11 +44,11 @@ TOLD = {
 
 def planned(folder: Path, **config: object) -> dict[str, Resource]:
     """The resources of `dev` with more configuration, by name."""
-    document = yaml.safe_load((settings.ROOT / "Pulumi.dev.yaml").read_text())
+    document = yaml.safe_load((bundle.ROOT / "Pulumi.dev.yaml").read_text())
     document["config"] |= {f"aidc:{key}": value for key, value in config.items()}
     (folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump(document))
-    shutil.copy(settings.ROOT / "__main__.py", folder)
-    return {f"{r.kind} {r.name}": r for r in sources.program("dev", folder)}
+    shutil.copy(bundle.ROOT / "__main__.py", folder)
+    return {f"{r.kind} {r.name}": r for r in stacks.program("dev", folder)}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def test_a_first_generation_that_is_written_down_changes_nothing(
 def test_a_rotated_stack_keeps_every_mandatory_rule(tmp_path: Path) -> None:
     found = planned(tmp_path, generations=dict.fromkeys(ROTATABLE, 3), renewed="2026-06-01")
     stack = Stack(tuple(found.values()), FLOWS, LISTENS)
-    report = evaluate(stack, RULES, settings.load("dev", NAMES).waivers, {}, date(2026, 12, 1))
+    report = evaluate(stack, RULES, bundle.load("dev", NAMES).waivers, {}, date(2026, 12, 1))
     assert [outcome.message for outcome in report.violations] == []
 
 
@@ -99,5 +100,5 @@ def test_a_rotated_stack_keeps_every_mandatory_rule(tmp_path: Path) -> None:
     "config", [{"generations": {"s3/encryption": 2}}, {"generations": {"s3/clinet": 2}}, {"renewed": "soon"}]
 )
 def test_a_mistake_is_refused_before_anything_is_planned(config: dict[str, object], tmp_path: Path) -> None:
-    with pytest.raises(sources.SourceError, match="does not run"):
+    with pytest.raises(stacks.SourceError, match="does not run"):
         planned(tmp_path, **config)

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from operations import policy
-from policies import documents, settings
-from policies.settings import ROOT
+from policies.settings import bundle, documents
+from policies.settings.bundle import ROOT
 
 FILE = ROOT / ".github" / "workflows" / "policy.yml"
 # YAML 1.1 reads the key `on` as a truth.
@@ -83,7 +83,7 @@ def test_machine_and_python_are_pinned(job: Any) -> None:
 
 def test_it_checks_the_committed_stacks(job: Any) -> None:
     assert job["strategy"]["matrix"]["stack"] == ["dev", "test"]
-    assert {"dev", "test"} <= settings.stacks()
+    assert {"dev", "test"} <= bundle.stacks()
 
 
 def test_it_installs_by_hash_only(commands: list[list[str]]) -> None:

@@ -10,7 +10,7 @@ from audit.agreement import Side
 from policies.catalogue import RULES
 from policies.evaluate import evaluate
 from policies.model import Resource, Stack
-from policies.waivers import Waiver
+from policies.settings.waivers import Waiver
 
 NON_ROOT = [rule for rule in RULES if rule.name in ("non-root", "restart-bounded")]
 TODAY = date(2026, 1, 1)

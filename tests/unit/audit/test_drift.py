@@ -7,8 +7,8 @@ import pytest
 from audit import declared, drift
 from audit.declared import SECRET
 from audit.drift import ABSENT, Thing
-from policies import sources
 from policies.model import Resource
+from policies.sources import stacks
 
 FAKE, REAL = "aidc-test-vault-files-000000000000", "aidc-test-vault-files-0123456789ab"
 
@@ -162,4 +162,4 @@ def test_the_planned_rule_set_is_found(plans: tuple[tuple[Resource, ...], tuple[
 
 def test_the_seed_is_put_back(plans: tuple[tuple[Resource, ...], tuple[Resource, ...]]) -> None:
     assert plans
-    assert sources.FAKE_SEED != declared.OTHER_SEED
+    assert stacks.FAKE_SEED != declared.OTHER_SEED

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from audit import waivers
-from policies.waivers import Waiver
+from policies.settings.waivers import Waiver
 
 TODAY = date(2026, 1, 31)
 BLAME = """aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 3 3 2

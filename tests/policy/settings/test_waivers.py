@@ -10,9 +10,9 @@ import pytest
 
 from policies.catalogue import RULES
 from policies.evaluate import Report, evaluate
-from policies.levels import Levels
 from policies.model import Source, connection
-from policies.waivers import Waiver
+from policies.settings.levels import Levels
+from policies.settings.waivers import Waiver
 
 TODAY = date(2027, 3, 1)
 WAIVER = Waiver(

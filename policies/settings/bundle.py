@@ -6,12 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from policies import levels, waivers
-from policies.documents import SettingsError
-from policies.levels import Levels
-from policies.waivers import Waiver
+from policies.settings import levels, waivers
+from policies.settings.documents import SettingsError
+from policies.settings.levels import Levels
+from policies.settings.waivers import Waiver
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)

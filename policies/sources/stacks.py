@@ -18,10 +18,11 @@ from pulumi.runtime import mocks, set_all_config, set_mocks
 from pulumi.runtime.stack import register_stack_transformation, run_pulumi_func
 
 from components.planning import strict_yaml
-from policies import advisories, buildfile
+from policies import buildfile
 from policies.model import KINDS, Resource, Source
-from policies.places import declared
-from policies.settings import ROOT, stacks
+from policies.settings import advisories
+from policies.settings.bundle import ROOT, stacks
+from policies.sources.places import declared
 
 PROJECT = "aidc"
 # The engine marks a secret by this signature under this key; the value is in "value" or "ciphertext".

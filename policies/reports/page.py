@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from policies.catalogue import MODULES, RULES
 from policies.cis import HOST, RECOMMENDATIONS, coverage
-from policies.levels import Levels
 from policies.mutations import STACK, Figures
 from policies.rule import Rule
-from policies.waivers import Waiver
+from policies.settings.levels import Levels
+from policies.settings.waivers import Waiver
 
 KINDS = {
     "container": "containers",

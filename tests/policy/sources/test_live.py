@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from policies import live
 from policies.catalogue import RULES
 from policies.evaluate import faults
 from policies.model import Stack
 from policies.rule import ResourceRule
-from policies.sources import SourceError
+from policies.sources import live
+from policies.sources.stacks import SourceError
 
 INSPECTED: dict[str, Any] = {
     "Id": "0a1b",

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from policies import places, sources
 from policies.catalogue import RULES
 from policies.evaluate import Outcome
 from policies.model import Resource
-from policies.settings import ROOT
+from policies.settings.bundle import ROOT
+from policies.sources import places, stacks
 
 BY_NAME = {rule.name: rule for rule in RULES}
 
 
 @pytest.fixture(scope="module")
 def registered() -> dict[str, Resource]:
-    return {resource.name: resource for resource in sources.program("dev")}
+    return {resource.name: resource for resource in stacks.program("dev")}
 
 
 def outcome(rule: str, resource: str, fault: str = "x", place: str = "") -> Outcome:
@@ -53,7 +53,7 @@ def test_a_resource_is_declared_in_its_component(
 
 
 def test_resources_come_in_the_same_order_every_time() -> None:
-    one, two = ([resource.name for resource in sources.program("dev")] for _ in range(2))
+    one, two = ([resource.name for resource in stacks.program("dev")] for _ in range(2))
     assert one == two
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import get_args
 
-from policies.documents import Node, problem, read, suggest
 from policies.rule import Level, Rule
+from policies.settings.documents import Node, problem, read, suggest
 
 FILE = "levels.yaml"
 EVERY = "all"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from policies.evaluate import Outcome
-from policies.report import WAIVERS_DESCRIPTION, WAIVERS_FIX, WAIVERS_RULE, Located, place_of
+from policies.reports.report import WAIVERS_DESCRIPTION, WAIVERS_FIX, WAIVERS_RULE, Located, place_of
 from policies.rule import Rule
 
 TOOL, VERSION = "aidc-policies", "1.0.0"

@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Schema
 
 from components.planning.flows import FLOWS, LISTENS
-from policies import report as reports
-from policies import settings, sources
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import Report, evaluate
 from policies.model import Stack
-from policies.sarif import sarif
-from policies.settings import ROOT
+from policies.reports import report as reports
+from policies.reports.sarif import sarif
+from policies.settings import bundle
+from policies.settings.bundle import ROOT
+from policies.sources import stacks
 
 TODAY = date(2026, 12, 1)
 
@@ -35,8 +36,8 @@ def written(faulty: Report) -> Any:
 @pytest.fixture(scope="module")
 def committed() -> Any:
     """The document of the committed stack, which has advisory and waived faults."""
-    in_force = settings.load("dev", NAMES)
-    stack = Stack(sources.plan("dev"), FLOWS, LISTENS, "dev")
+    in_force = bundle.load("dev", NAMES)
+    stack = Stack(stacks.plan("dev"), FLOWS, LISTENS, "dev")
     return document(evaluate(stack, RULES, in_force.waivers, in_force.levels, TODAY), "dev")
 
 

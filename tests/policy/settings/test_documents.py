@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.documents import read
+from policies.settings.documents import read
 
 
 @pytest.mark.parametrize("text", ["[" * 3000, "{a: " * 3000, "a: [1\nb: 2\n"])

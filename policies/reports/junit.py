@@ -10,7 +10,7 @@ from datetime import datetime
 from xml.etree import ElementTree
 
 from policies.evaluate import Outcome, Report
-from policies.report import WAIVERS_RULE
+from policies.reports.report import WAIVERS_RULE
 
 SUITE = "aidc-policies"
 

@@ -16,9 +16,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from policies.documents import Node, problem, read, suggest
 from policies.model import Resource
 from policies.pins import Pin, PinKind, pins
+from policies.settings.documents import Node, problem, read, suggest
 
 FILE = "toolchain/advisories.yaml"
 Text = Annotated[str, Field(min_length=1)]

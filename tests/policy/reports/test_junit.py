@@ -10,7 +10,7 @@ import pytest
 
 from policies.catalogue import RULES
 from policies.evaluate import Report, evaluate
-from policies.junit import junit
+from policies.reports.junit import junit
 
 NOW = datetime(2027, 3, 1, 12, 30, 45, tzinfo=UTC)
 # Element → attributes that must be there, attributes that may, and children.

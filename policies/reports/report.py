@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.table import Table
 
 from policies.evaluate import Outcome, Report
-from policies.places import place
+from policies.sources.places import place
 
 WAIVERS_RULE = "waivers-current"
 WAIVERS_DESCRIPTION = "Checks whether every waiver is in force and needed."

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from policies import report as reports
 from policies.catalogue import RULES
 from policies.evaluate import Report, evaluate
-from policies.report import Located
-from policies.settings import ROOT
+from policies.reports import report as reports
+from policies.reports.report import Located
+from policies.settings.bundle import ROOT
 
 
 @pytest.fixture

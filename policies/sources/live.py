@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from policies.model import Resource
-from policies.sources import SourceError
+from policies.sources.stacks import SourceError
 
 MIB = 2**20
 NANO = 10**9

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from policies import levels, settings, waivers
 from policies.catalogue import NAMES
-from policies.documents import SettingsError
-from policies.levels import Levels
-from policies.waivers import Waiver
+from policies.settings import bundle, levels, waivers
+from policies.settings.documents import SettingsError
+from policies.settings.levels import Levels
+from policies.settings.waivers import Waiver
 
-DATA = Path(__file__).parent.parent / "testdata" / "policies"
+DATA = Path(__file__).parents[1].parent / "testdata" / "policies"
 STACKS = ("dev", "test", "prod")
 EXPECT = "# expect: "
 
@@ -85,11 +85,11 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_stack_has_a_file(root: Path) -> None:
-    assert settings.stacks(root) == {"dev"}
+    assert bundle.stacks(root) == {"dev"}
 
 
 def test_no_settings_are_fine(root: Path) -> None:
-    found = settings.load("dev", NAMES, root)
+    found = bundle.load("dev", NAMES, root)
     assert found.waivers == ()
     assert not found.levels
 
@@ -98,7 +98,7 @@ def test_mistakes_of_both_files_are_told_together(root: Path) -> None:
     (root / "policies" / "waivers.yaml").write_text("- text\n", encoding="utf-8")
     (root / "policies" / "levels.yaml").write_text("dev: {cpu-limit: off}\n", encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
-        settings.load("dev", NAMES, root)
+        bundle.load("dev", NAMES, root)
     assert [problem.partition(":")[0] for problem in caught.value.problems] == [
         "policies/waivers.yaml",
         "policies/levels.yaml",
@@ -115,7 +115,7 @@ def test_blanks_around_a_waivers_texts_mean_nothing(root: Path) -> None:
         " expires: 2099-01-31}\n",
         encoding="utf-8",
     )
-    (waiver,) = settings.load("dev", NAMES, root).waivers
+    (waiver,) = bundle.load("dev", NAMES, root).waivers
     assert (waiver.resource, waiver.rule, waiver.reason) == ("aidc-{stack}-vault", "no-privileged", reason)
     assert waiver.covers("dev", "no-privileged", "aidc-dev-vault", "privileged is set")
 
@@ -125,15 +125,15 @@ def test_a_missing_file_is_a_mistake(file: str, root: Path) -> None:
     """Without its levels a stack would be judged by others, in silence."""
     (root / "policies" / file).unlink()
     with pytest.raises(SettingsError, match=f"policies/{file}:1: there is no such file"):
-        settings.load("dev", NAMES, root)
+        bundle.load("dev", NAMES, root)
 
 
 def test_a_file_that_is_no_text_is_a_mistake(root: Path) -> None:
     (root / "policies" / "levels.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SettingsError, match="cannot be read"):
-        settings.load("dev", NAMES, root)
+        bundle.load("dev", NAMES, root)
 
 
-@pytest.mark.parametrize("stack", sorted(settings.stacks()))
+@pytest.mark.parametrize("stack", sorted(bundle.stacks()))
 def test_the_committed_settings_are_valid(stack: str) -> None:
-    settings.load(stack, NAMES)
+    bundle.load(stack, NAMES)

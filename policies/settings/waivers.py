@@ -12,8 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from policies.documents import Node, problem, read, suggest
 from policies.model import stack_of
+from policies.settings.documents import Node, problem, read, suggest
 
 FILE = "waivers.yaml"
 REQUIRED = ("resource", "rule", "reason", "owner", "expires")

@@ -1,0 +1,1 @@
+"""What a check found, for a terminal, a browser, SARIF readers and JUnit readers. Pure."""

@@ -1,0 +1,4 @@
+"""What the policies are set to: levels, waivers and the reviews of the pins, each mistake with its line.
+
+`bundle.load` reads all of them; `documents` is the reader that knows the lines.
+"""
