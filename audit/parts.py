@@ -11,25 +11,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from audit import (
-    advisories,
-    agreement,
-    attacks,
-    certificates,
-    contents,
-    declared,
-    drift,
-    host,
-    inside,
-    packages,
-    sbom,
-    strays,
-    tls,
-)
 from audit import waivers as aging
-from audit.drift import Thing
-from audit.snapshot import Snapshot, name_of
-from audit.snapshot import things as live_things
+from audit.attacks import attempts
+from audit.certificates import expiry, tls
+from audit.drift import agreement, comparison, declared, strays
+from audit.engine import inside
+from audit.engine.snapshot import Snapshot, name_of
+from audit.engine.snapshot import things as live_things
+from audit.engine.things import Thing
+from audit.reachability import host
+from audit.supply_chain import advisories, contents, packages, sbom
 from audit.verdicts import Part, Row, not_checked
 from components.planning.flows import FLOWS, LISTENS
 from components.planning.inventory import Inventory, ServiceEntry
@@ -40,7 +31,7 @@ from policies.settings import bundle
 from policies.settings.waivers import FILE as WAIVERS
 from policies.sources import live, stacks
 
-ATTACKER = Path(__file__).parent / "attacker.pl"
+ATTACKER = Path(__file__).parent / "attacks" / "attacker.pl"
 LINK = "needs root on the engine's host"
 
 
@@ -69,7 +60,7 @@ class Context:
 
 def reach(context: Context) -> Part:
     """Who can talk to whom."""
-    from audit import reachability  # noqa: PLC0415  (a capture and namespaces: not on every system)
+    from audit.reachability import survey  # noqa: PLC0415  (a capture and namespaces: not on every system)
 
     if not context.local:
         return Part((not_checked("reachability", LINK, "run make audit as root where the engine runs"),))
@@ -80,19 +71,19 @@ def reach(context: Context) -> Part:
         return inside.output(context.client, container, command)
 
     rules = declared.firewall_rules(context.plan)
-    return reachability.run(context.snapshot, context.inventory, rules, shell)
+    return survey.run(context.snapshot, context.inventory, rules, shell)
 
 
 def compare(context: Context) -> Part:
     """The plan against what runs, and who else is there."""
     state = stacks.state(context.exported)
-    names = drift.known_names(r.name for r in state if r.kind == "volume")
+    names = comparison.known_names(r.name for r in state if r.kind == "volume")
     images, origin = declared.images(context.root / ".build", declared.deployed_images(state))
-    planned = drift.with_names(declared.things(context.plan, context.other_plan), names, images)
+    planned = comparison.with_names(declared.things(context.plan, context.other_plan), names, images)
     found = declared.without_secrets(live_things(context.snapshot), planned)
-    differences = drift.compare(planned, found, context.stack)
+    differences = comparison.compare(planned, found, context.stack)
     fields = _compared(planned, found)
-    rows = drift.rows(differences, fields, len(planned))
+    rows = comparison.rows(differences, fields, len(planned))
     data = {
         "differences": [asdict(d) for d in differences],
         "compared": fields,
@@ -157,26 +148,26 @@ def attack(context: Context) -> Part:
     """What must not work, tried in every container that runs."""
     script = ATTACKER.read_text(encoding="utf-8")
 
-    def one(service: ServiceEntry) -> tuple[list[attacks.Tried], dict[str, bool]]:
-        inside.start(context.client, service.container, attacks.VICTIM_COMMAND, attacks.VICTIM)
+    def one(service: ServiceEntry) -> tuple[list[attempts.Tried], dict[str, bool]]:
+        inside.start(context.client, service.container, attempts.VICTIM_COMMAND, attempts.VICTIM)
         # Whatever it printed counts, also where it was cut off.
         _, said = inside.run(context.client, service.container, ("perl", "-e", script))
-        return attacks.read(service.name, said)
+        return attempts.read(service.name, said)
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         results = list(pool.map(one, context.services))
     tried = [t for found, _ in results for t in found]
     controls = {s.name: c for s, (_, c) in zip(context.services, results, strict=True)}
-    data = {"attempts": [asdict(t) for t in tried], "titles": {a.name: a.title for a in attacks.ATTEMPTS}}
-    return Part(tuple(attacks.rows(tried, controls)), data)
+    data = {"attempts": [asdict(t) for t in tried], "titles": {a.name: a.title for a in attempts.ATTEMPTS}}
+    return Part(tuple(attempts.rows(tried, controls)), data)
 
 
 def certify(context: Context) -> Part:
     """The certificate of every TLS listener."""
     # Where the engine is elsewhere, only what it publishes can be asked.
     inner = context.snapshot.running if context.local else frozenset()
-    found = tls.ask(certificates.listeners(context.inventory, inner), context.ca_pem)
-    return Part(tuple(certificates.rows(found)), {"certificates": certificates.document(found)})
+    found = tls.ask(expiry.listeners(context.inventory, inner), context.ca_pem)
+    return Part(tuple(expiry.rows(found)), {"certificates": expiry.document(found)})
 
 
 def excuse(context: Context) -> Part:

@@ -18,9 +18,13 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
-from audit import declared, locks, packages, page, probes, snapshot
+from audit.drift import declared
+from audit.engine import snapshot
 from audit.parts import Context
+from audit.reachability import probes
+from audit.report import page
 from audit.run import background, run
+from audit.supply_chain import locks, packages
 from audit.verdicts import VERDICTS
 from components.planning.inventory import load
 from operations.engine import Engine, connect

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from audit import sbom
+from audit.supply_chain import sbom
 from components.runtime.image import ImageError, references
 from operations.contexts import BUILD
 from operations.engine import connect

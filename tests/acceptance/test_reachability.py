@@ -1,14 +1,15 @@
 """The flow table against the live network: every listed pair connects, every other pair does not.
 
-The audit's own machinery probes (`audit/reachability.py`): from inside every network namespace, each port
-with a live listener seen open from its own side, so that "blocked" never means "down".
+The audit's own machinery probes (`audit/reachability/survey.py`): from inside every network namespace, each
+port with a live listener seen open from its own side, so that "blocked" never means "down".
 """
 
 from __future__ import annotations
 
 import pytest
 
-from audit import matrix, parts
+from audit import parts
+from audit.reachability import matrix
 from audit.verdicts import Part, Row
 from components.planning.inventory import Inventory
 from operations.audit import gather

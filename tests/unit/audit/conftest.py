@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from audit import matrix, probes
-from audit.probes import CLIENTS, OUTSIDE, Probe
+from audit.reachability import matrix, probes
+from audit.reachability.probes import CLIENTS, OUTSIDE, Probe
 from audit.run import entry
 from audit.verdicts import SCHEMA, Row
 from components.export import inventory as exported

@@ -58,7 +58,7 @@ def test_a_stack_of_which_nothing_runs_is_refused(monkeypatch: pytest.MonkeyPatc
     }
     outputs(monkeypatch, inventory=raw, access={"ca_pem": ""}, export={})
     nothing = SimpleNamespace(running=frozenset())
-    monkeypatch.setattr("audit.snapshot.take", lambda _client, _stack: nothing)
+    monkeypatch.setattr("audit.engine.snapshot.take", lambda _client, _stack: nothing)
     assert command(tmp_path) == 2
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from audit import declared, parts, snapshot
+from audit import parts
+from audit.drift import declared
+from audit.engine import snapshot
 from audit.parts import Context
 from audit.verdicts import Part
 from policies.model import Resource
 from tests.unit.audit.conftest import make_inventory
-from tests.unit.audit.engine import Api
+from tests.unit.audit.fake_engine import Api
 
 STACK = "test"
 VAULT, NODE = "aidc-test-vault", "aidc-test-compute-node1"

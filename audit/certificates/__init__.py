@@ -1,0 +1,1 @@
+"""The certificate of every TLS listener. `tls.ask` collects them, `expiry` judges."""

@@ -1,0 +1,65 @@
+"""Asks every TLS listener for its certificate. Effects: connects from this host, which is not filtered."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from cryptography import x509
+
+from audit.certificates.expiry import Certificate, Listener
+
+TIMEOUT = 4.0
+
+
+def ask(listeners: Sequence[Listener], ca_pem: str) -> list[Certificate]:
+    """Every listener's certificate, verified against the stack's authority and its own name."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return list(pool.map(lambda listener: certificate(listener, ca_pem), listeners))
+
+
+def certificate(listener: Listener, ca_pem: str) -> Certificate:
+    """One listener. What does not verify is asked again without verifying, to say what it shows instead."""
+    strict = ssl.create_default_context(cadata=ca_pem)
+    try:
+        return _described(listener, "", *_handshake(listener, strict))
+    except ssl.SSLCertVerificationError as error:
+        fault = f"does not verify: {error.verify_message}"
+    except (OSError, ValueError) as error:
+        return Certificate(listener, f"no TLS: {_words(error)}")
+    loose = ssl.create_default_context()
+    loose.check_hostname, loose.verify_mode = False, ssl.CERT_NONE
+    try:
+        return _described(listener, fault, *_handshake(listener, loose))
+    except (OSError, ValueError):
+        return Certificate(listener, fault)
+
+
+def _handshake(listener: Listener, context: ssl.SSLContext) -> tuple[bytes, str]:
+    with (
+        socket.create_connection((listener.address, listener.port), timeout=TIMEOUT) as raw,
+        context.wrap_socket(raw, server_hostname=listener.name) as tls,
+    ):
+        return tls.getpeercert(binary_form=True) or b"", tls.version() or ""
+
+
+def _described(listener: Listener, fault: str, der: bytes, protocol: str) -> Certificate:
+    found = x509.load_der_x509_certificate(der)
+    days = (found.not_valid_after_utc - datetime.now(UTC)).days
+    return Certificate(listener, fault, days, _names(found), protocol)
+
+
+def _names(found: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(str(name.value) for name in names)
+
+
+def _words(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None)
+    return str(reason or error or type(error).__name__)

@@ -1,0 +1,105 @@
+"""Who is on the stack's networks, volumes and namespaces without being of the stack. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from audit.engine.snapshot import Snapshot, name_of
+from audit.verdicts import Row, judged, plural
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A process that is in a container's network namespace and not in its process namespace."""
+
+    container: str
+    pid: int
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.command} (process {self.pid}) in {self.container}"
+
+
+def foreign(snapshot: Snapshot) -> list[str]:
+    """Containers without the stack's label on its networks, in its namespaces, or with its volumes."""
+    networks = {n["Name"] for n in snapshot.networks}
+    volumes = {v["Name"] for v in snapshot.volumes}
+    joined = {f"container:{c['Id']}": name_of(c) for c in snapshot.containers}
+    faults = []
+    for other in snapshot.others:
+        name, host = name_of(other), other["HostConfig"]
+        attached = networks & set(other["NetworkSettings"].get("Networks") or {})
+        faults += [f"container {name} is on {network}" for network in sorted(attached)]
+        for setting in ("NetworkMode", "PidMode", "IpcMode"):
+            target = joined.get(str(host.get(setting) or ""))
+            if target:
+                faults.append(f"container {name} shares {setting.removesuffix('Mode').lower()} with {target}")
+        mounted = {str(m.get("Name")) for m in other.get("Mounts") or () if m.get("Type") == "volume"}
+        faults += [f"container {name} mounts {volume}" for volume in sorted(volumes & mounted)]
+    return faults
+
+
+def endpoints(snapshot: Snapshot) -> list[str]:
+    """Endpoints that a network lists and no container that we know has, as swarm tasks leave them."""
+    known = {c["Id"] for c in (*snapshot.containers, *snapshot.others)}
+    return [
+        f"endpoint {value.get('Name')} is on {network['Name']}"
+        for network in snapshot.networks
+        for identifier, value in (network.get("Containers") or {}).items()
+        if identifier not in known
+    ]
+
+
+def bridges(snapshot: Snapshot) -> list[str]:
+    """The host's interfaces of the stack's networks."""
+    named = [
+        (n.get("Options") or {}).get("com.docker.network.bridge.name") or f"br-{n['Id'][:12]}"
+        for n in snapshot.networks
+    ]
+    return [str(name) for name in named]
+
+
+def unknown_ports(ports: Mapping[str, Mapping[str, int]], peers: Iterable[int]) -> list[str]:
+    """`ports`: bridge → interface on it → its index; `peers`: indices at which containers' interfaces end."""
+    known = set(peers)
+    return [
+        f"interface {name} is on {bridge}"
+        for bridge, members in ports.items()
+        for name, index in members.items()
+        if index not in known
+    ]
+
+
+def rows(contained: Sequence[str], guests: Sequence[Guest] | None, ports: Sequence[str] | None) -> list[Row]:
+    """`guests` and `ports` are None where the host's processes and interfaces cannot be read."""
+    made = [
+        judged(
+            "only the stack is on its networks and volumes",
+            contained,
+            "no container without its label is attached",
+            plural(len(contained), "foreign attachment"),
+            "docker network disconnect NETWORK CONTAINER, or remove the container, if nobody needs it there",
+        )
+    ]
+    for name, found, good, bad, fix in (
+        (
+            "no foreign process is in a container's network",
+            None if guests is None else [str(guest) for guest in guests],
+            "every process there is the container's own",
+            "foreign process",
+            "see what it is (ps -p PID -f) and end it",
+        ),
+        (
+            "every interface on the stack's bridges is a container's",
+            ports,
+            "all known",
+            "unknown interface",
+            "see what it belongs to (ip -d link show NAME) and take it off the bridge",
+        ),
+    ):
+        if found is None:
+            made.append(Row(name, "not checked", "needs root on the engine's host"))
+        else:
+            made.append(judged(name, found, good, plural(len(found), bad), fix))
+    return made
