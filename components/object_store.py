@@ -83,7 +83,7 @@ class ObjectStore(pulumi.ComponentResource):
                         key="certs/private.key",
                         on_change="HUP",
                     ),
-                    # Read at start only; it holds the next authority too (operations/rotation.py).
+                    # Read at start only; it holds the next authority too (operations/rotation/steps.py).
                     File(path="certs/CAs/ca.crt", content=identity.authority(), on_change="read"),
                     # All nodes at once: those with another root password are strangers to each other.
                     *root(identity, on_change="restart"),

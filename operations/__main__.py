@@ -14,10 +14,11 @@ from collections.abc import Callable, Sequence
 from docker.errors import DockerException
 
 from components.planning.config import STACK_NAME
-from operations import cli, proxies
+from operations import cli
 from operations.errors import FAILED, INTERRUPTED, OperationError
-from operations.exclusive import changing
 from operations.process import warn
+from operations.stack import proxies
+from operations.stack.exclusive import changing
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -30,12 +31,14 @@ def run(arguments: Sequence[str]) -> int:
         benchmark: Callable[[list[str]], int] = importlib.import_module("benchmark.__main__").main
         return benchmark(cli.for_benchmark(first, arguments[1:]))
     if command and command.own_arguments:
-        own: Callable[[Sequence[str]], int] = importlib.import_module(f"operations.{command.module}").main
+        own: Callable[[Sequence[str]], int] = importlib.import_module(
+            f"operations.commands.{command.module}"
+        ).main
         return own(arguments[1:])
     asks = first if {"-h", "--help"} & set(arguments[1:]) else None
     given = vars(cli.parser(asks).parse_args([first, *arguments[1:]]))
     chosen = cli.COMMANDS[given.pop("command")]
-    main: Callable[..., int] = importlib.import_module(f"operations.{chosen.module}").main
+    main: Callable[..., int] = cli.module(chosen).main
     os.environ.update(proxies.direct(os.environ, *proxies.published(str(given.get("stack", "")))))
     if chosen.changes and STACK_NAME.match(given["stack"]):
         with changing(given["stack"], first):

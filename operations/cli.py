@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 
 from operations.errors import RefusedError
 
@@ -81,6 +82,10 @@ COMMANDS: Mapping[str, Command] = {
         _MEASURE, "time up, second up and destroy on a stack of its own", "aidc bench-lifecycle", "lifecycle"
     ),
 }  # fmt: skip
+
+
+def module(command: Command) -> ModuleType:
+    return importlib.import_module(f"operations.commands.{command.module}")
 
 
 def parser(command: str | None = None) -> argparse.ArgumentParser:
@@ -167,4 +172,4 @@ def own_version() -> str:
 
 
 def _about(name: str) -> str:
-    return (importlib.import_module(f"operations.{COMMANDS[name].module}").__doc__ or "").strip()
+    return (module(COMMANDS[name]).__doc__ or "").strip()

@@ -62,7 +62,7 @@ if command -v docker >/dev/null 2>&1; then
 fi
 
 # Loopback is no proxy's business: Pulumi's parts talk to each other there, and clients to the stack. Some
-# libraries read one spelling only, and not all forgive a blank (operations/proxies.py does the same).
+# libraries read one spelling only, and not all forgive a blank (operations/stack/proxies.py does the same).
 if [ -n "${http_proxy:-}${HTTP_PROXY:-}${https_proxy:-}${HTTPS_PROXY:-}${all_proxy:-}${ALL_PROXY:-}${grpc_proxy:-}" ]; then
   aidc_direct=${no_proxy:-}
   if [ "${NO_PROXY:-}" != "$aidc_direct" ]; then aidc_direct=$aidc_direct,${NO_PROXY:-}; fi

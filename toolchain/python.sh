@@ -47,7 +47,7 @@ use_pip_index() {
 setup_images() {
   step "Images"
   local status=0
-  if [ -e "$AIDC_ROOT/operations/images.py" ]; then
+  if [ -e "$AIDC_ROOT/operations/images/building.py" ]; then
     note "assembling and building what the engine lacks"
     # The bundle of a company's proxy is needed inside the builds too.
     SSL_CERT_FILE=$(ca_bundle) "$AIDC_ROOT/toolchain/run.sh" python -m operations images 9>&- || status=$?

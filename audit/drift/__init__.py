@@ -1,1 +1,1 @@
-"""What was planned against what runs, field by field, and who else is there. `comparison.compare` is the judge."""
+"""What was planned against what runs, field by field, and who else is there. `comparison` is the judge."""

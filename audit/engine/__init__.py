@@ -1,1 +1,1 @@
-"""What the engine holds, read once and in fields that compare. `snapshot.take` reads, `inside` runs a command."""
+"""What the engine holds, in fields that compare. `snapshot.take` reads it, `inside` runs a command."""

@@ -1,1 +1,1 @@
-"""Who can talk to whom: every pair of roles probed and set against the table of flows. `survey.run` does all of it."""
+"""Who can talk to whom: every pair of roles probed, against the table of flows. `survey.run` does it all."""

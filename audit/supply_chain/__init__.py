@@ -1,1 +1,1 @@
-"""What the images are made of: packages and their updates, known advisories, locks, and a bill of materials."""
+"""What the images are made of: packages and updates, known advisories, locks, a bill of materials."""

@@ -12,8 +12,8 @@ from audit import parts
 from audit.reachability import matrix
 from audit.verdicts import Part, Row
 from components.planning.inventory import Inventory
-from operations.audit import gather
-from operations.exclusive import auditing
+from operations.commands.audit import gather
+from operations.stack.exclusive import auditing
 from tests.acceptance.conftest import STACK
 
 ROWS = (

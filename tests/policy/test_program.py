@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.planning.flows import FLOWS, LISTENS
-from operations import policy
+from operations.commands import policy
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import WHOLE_STACK, Report, evaluate
 from policies.model import Resource, Stack

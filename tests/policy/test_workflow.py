@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from operations import policy
+from operations.commands import policy
 from policies.settings import bundle, documents
 from policies.settings.bundle import ROOT
 

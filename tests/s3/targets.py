@@ -25,7 +25,7 @@ import requests
 
 from components.planning import pki
 from components.planning.rotation import Generations
-from operations.contexts import cache
+from operations.images.contexts import cache
 from tests.s3 import madmin
 from tests.s3.server import Identity, Server
 

@@ -13,8 +13,9 @@ import pytest
 
 from benchmark import __main__ as benchmark_main
 from benchmark.arguments import parser
-from operations import cli, policy
-from operations.modules import needed
+from operations import cli
+from operations.commands import policy
+from operations.images.modules import needed
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

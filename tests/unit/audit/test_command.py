@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from operations import __main__ as commands
-from operations import audit, exclusive
-from operations.engine import EngineError
-from operations.pulumi_cli import PulumiError
+from operations.commands import audit
+from operations.engine.client import EngineError
+from operations.stack import exclusive
+from operations.stack.pulumi import PulumiError
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +31,8 @@ def outputs(monkeypatch: pytest.MonkeyPatch, **found: Any) -> None:
         return found.get(name)
 
     monkeypatch.setattr(audit, "connect", lambda: SimpleNamespace(client=None, is_local=True))
-    monkeypatch.setattr("operations.audit.Pulumi.output", output)
-    monkeypatch.setattr("operations.audit.Pulumi.export", lambda _self: found.get("export"))
+    monkeypatch.setattr("operations.commands.audit.Pulumi.output", output)
+    monkeypatch.setattr("operations.commands.audit.Pulumi.export", lambda _self: found.get("export"))
 
 
 def command(out: Path) -> int:

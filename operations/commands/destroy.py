@@ -1,0 +1,191 @@
+"""`make destroy`: remove all that carries the stack's label, and keep its data unless purged on purpose.
+
+Kept without `--purge`: volumes labelled `aidc.kind=data`, and with them seed and date of issue in the
+stack's file, because the data can be read with that seed only; `make up` uses them again.
+With `--purge` all of these go too, and the file is as before the first `make up`.
+
+Exit codes: 0 gone; 1 something could not be removed; 2 refused, or not confirmed, and nothing was touched;
+130 interrupted, and the next `make destroy` goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+from docker.errors import DockerException
+
+from components.firewall import table_name
+from components.runtime.labels import labels
+from operations.engine.client import Engine, Thing, connect
+from operations.errors import OK, InterruptionError, OperationError, RefusedError, refusal
+from operations.preflight import checks, requirements
+from operations.process import Interrupts, say, warn
+from operations.stack import recovery, state
+from operations.stack.file import WRITTEN, StackFile, drop_salt, layout_kept, read
+from operations.stack.progress import Progress
+from operations.stack.pulumi import Pulumi
+
+# Prints a word only when it removed something; listing first, because deleting what is not there is an error.
+REMOVE_TABLE = (
+    'nft list tables | grep -qxF "table inet $1" || exit 0; nft delete table inet "$1"; echo "removed"'
+)
+
+
+def main(stack: str, *, purge: bool, yes: bool) -> int:
+    """Take `stack` down. Raises OperationError; returns 0."""
+    started = time.monotonic()
+    file, pulumi = read(stack), Pulumi(stack)
+    environment = pulumi.environment
+    issues = [i for i in file.issues if i.path == "stack"]
+    issues += requirements.pulumi_present(environment).issues
+    issues += checks.passphrase(file, requirements.backend(environment), environment).issues
+    issues += state.lock_issues(state.locks(stack, environment), stack)
+    if issues:
+        raise refusal(issues, f"nothing was removed from the stack {stack}")
+    engine = connect()
+    exported = pulumi.export()
+    owned = engine.owned(stack)
+    _ours, others = state.strangers(owned, exported)
+    data = sorted((thing for thing in owned if thing.is_data), key=lambda thing: thing.name)
+    _confirm(stack, [t for t in others if t.running], data if purge else [], yes)
+
+    with Interrupts() as interrupts:
+        if exported is not None:
+            recovery.release_locks(pulumi)
+            remove_unknown(engine, others)
+            _destroy(pulumi, interrupts)
+        problems = sweep(engine, stack)
+        problems += remove_table(engine, stack, worth_telling=bool(owned))
+        if purge:
+            problems += remove_all(engine, [t for t in engine.volumes(stack) if t.is_data])
+            if not problems:
+                _forget(pulumi, file, exported is not None)
+    if problems:
+        raise OperationError(
+            "\n".join([f"{len(problems)} things of {stack} could not be removed", *problems])
+        )
+    say(f"{stack} is {'gone' if owned else 'not there'}, {time.monotonic() - started:.1f} s")
+    _tell_about_data(file, data, purge)
+    return OK
+
+
+def _confirm(stack: str, foreign: Sequence[Thing], data: Sequence[Thing], yes: bool) -> None:
+    """Ask before what cannot be undone: data, and running containers that the state does not know."""
+    questions = []
+    if foreign:
+        questions.append(f"{len(foreign)} running containers that this clone's state does not know")
+    if data:
+        questions.append(f"{len(data)} volumes with data, for good")
+    if not questions or yes:
+        return
+    say(f"This removes from the stack {stack} " + ", and ".join(questions) + ":")
+    for thing in (*foreign, *data):
+        say(f"  {thing.kind} {thing.name}")
+    if not sys.stdin.isatty():
+        raise RefusedError("not confirmed: there is no terminal to ask; fix: add --yes; nothing was removed")
+    try:
+        answer = input(f"Type the stack's name ({stack}) to go on: ")
+    except EOFError:
+        answer = ""
+    if answer.strip() != stack:
+        raise RefusedError("not confirmed; nothing was removed")
+
+
+def _destroy(pulumi: Pulumi, interrupts: Interrupts) -> None:
+    code = pulumi.run(
+        "destroy",
+        "--yes",
+        "--skip-preview",
+        "--suppress-outputs",
+        interrupts=interrupts,
+        on_line=Progress(interrupted=interrupts.any),
+    )
+    again = f"run `make destroy STACK={pulumi.stack}` again to go on"
+    if interrupts.any():
+        raise InterruptionError(f"interrupted; {again}")
+    if code:
+        raise OperationError(f"Pulumi did not remove everything; {again}")
+
+
+def remove_unknown(engine: Engine, strangers: Sequence[Thing]) -> None:
+    """Remove the containers that the state does not know: they hold volumes and networks that it does know.
+
+    What cannot be removed is told by the sweep after Pulumi.
+    """
+    remove_all(engine, [thing for thing in strangers if thing.kind == "container"])
+
+
+def sweep(engine: Engine, stack: str) -> list[str]:
+    """Remove what still carries the stack's label, except data; return what went wrong."""
+    return remove_all(engine, [thing for thing in engine.owned(stack) if not thing.is_data])
+
+
+def remove_all(engine: Engine, things: Sequence[Thing]) -> list[str]:
+    problems = []
+    for thing in things:
+        try:
+            engine.remove(thing)
+            say(f"  removed {thing.kind} {thing.name}")
+        except OperationError as error:
+            problems.append(str(error))
+    return problems
+
+
+def remove_table(engine: Engine, stack: str, *, worth_telling: bool) -> list[str]:
+    """Remove the firewall's table where its container was killed before it could; return what went wrong.
+
+    From the firewall's own image: the host may have no nft, or one too old for the table.
+    """
+    present = sorted(tag for tag in engine.images() if tag.startswith("aidc-firewall:"))
+    wanted = requirements.images()["firewall"]
+    image = wanted if wanted in present else next(iter(present), None)
+    if image is None:
+        if worth_telling:
+            command = f"nft delete table inet {table_name(stack)}"
+            warn(f"no firewall image to look with; if the table is left: {command}")
+        return []
+    try:
+        output: bytes = engine.client.containers.run(
+            image,
+            ["sh", "-c", REMOVE_TABLE, "sh", table_name(stack)],
+            name=f"aidc-{stack}-table-removal",
+            labels=labels(stack, kind="tool"),
+            user="0",
+            network_mode="host",
+            cap_drop=["ALL"],
+            cap_add=["NET_ADMIN"],
+            security_opt=["no-new-privileges:true"],
+            read_only=True,
+            mem_limit="64m",
+            remove=True,
+        )
+    except DockerException as error:
+        return [f"firewall table {table_name(stack)}: cannot be removed: {error}"]
+    if output.strip():
+        say(f"  removed the firewall's table {table_name(stack)}")
+    return []
+
+
+def _forget(pulumi: Pulumi, file: StackFile, exists: bool) -> None:
+    """The file as before the first `make up`, and no stack: nothing is left that the seed could open."""
+    if file.path.is_file():
+        with layout_kept(file.path):
+            for key in WRITTEN:
+                if file.has(key):
+                    pulumi.unset(key)
+    if exists:
+        pulumi.call("stack", "rm", "--yes", "--preserve-config")
+    if file.path.is_file():
+        with layout_kept(file.path):
+            drop_salt(file.path)
+
+
+def _tell_about_data(file: StackFile, data: Sequence[Thing], purge: bool) -> None:
+    if data and purge:
+        say(f"  {len(data)} data volumes and the seed are removed for good")
+    elif data:
+        say(f"  kept: {len(data)} data volumes ({', '.join(t.name for t in data)})")
+        say(f"  kept: the seed in {file.path.name}, which alone can read them; `make up` uses both again")
+        say(f"  to remove them for good: python -m operations destroy --purge --stack {file.stack}")

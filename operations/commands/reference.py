@@ -1,0 +1,178 @@
+"""Writes docs/configuration.md, flows.md and policies.md from the code: `operations.commands.reference`.
+
+Pure functions from models and tables to Markdown; a test fails when the committed files are not up to date.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from components.planning.config import ROOT, StackConfig, size_text
+from components.planning.flows import CLIENTS, FLOWS, LISTENS, memberships
+from policies.catalogue import NAMES
+from policies.mutations import figures
+from policies.reports.page import page
+from policies.settings import bundle
+
+DOCS = Path(__file__).parents[2] / "docs"
+SIZES = ("memory", "shm", "quota", "staging_capacity", "vault_capacity")
+BOUNDS = {"gt": "above", "ge": "at least", "le": "at most", "max_length": "length at most"}
+HEAD = f"""\
+`Pulumi.<stack>.yaml`, below `config: {ROOT}:`. Every key is optional, an unknown key is refused.
+Generated from `components/planning/config.py`.
+
+Sizes are texts with a binary unit and whole MiB (`3GiB`), CPUs are numbers with at most two decimals (`0.5`).
+The least of each is what the services were seen to come up with; the most is what the engine's machine has,
+wherever the engine runs. `make up` and plain `pulumi up` check all of it before they touch a container.
+
+YAML is taken as all its readers agree on it. Write dates and whatever else is a text in quotes
+(`"2026-01-31"`, `"1:30"`, `"yes"`), numbers in plain decimal digits, truth values as `true` and `false`, and
+no aliases: Pulumi writes into this file and would put values in their place. Whatever is read differently is
+refused with its line.
+"""
+
+
+def configuration() -> str:
+    """Every key of the stack's YAML with its type and default."""
+    rows = "\n".join(_sections(StackConfig, ROOT))
+    return f"# Configuration\n\n{HEAD}{rows}"
+
+
+def _sections(model: type[BaseModel], path: str, given: BaseModel | None = None) -> Iterator[str]:
+    """`given` holds what a key is by default here, where its model has no default of its own."""
+    yield f"\n## `{path}`\n\n{(model.__doc__ or '').strip()}\n"
+    leaves = {k: f for k, f in model.model_fields.items() if _model(f.annotation) is None}
+    if leaves:
+        yield "| key | type | default | meaning |\n|---|---|---|---|"
+        for key, field in leaves.items():
+            kind = _type(key, field)
+            default = _default(key, field, getattr(given, key, None))
+            yield f"| `{key}` | {kind} | {default} | {_meaning(field)} |"
+    for key, field in model.model_fields.items():
+        nested = _model(field.annotation)
+        if nested is not None:
+            many = "[]" if get_origin(field.annotation) is tuple else ""
+            preset = field.default if isinstance(field.default, BaseModel) else None
+            yield from _sections(nested, f"{path}.{key}{many}", preset)
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _type(key: str, field: FieldInfo) -> str:
+    size = key in SIZES
+    return ("size" if size else _name(field.annotation)) + "".join(
+        f", {word} {size_text(int(bound)) if size else f'{bound:g}'}"
+        for name, word in BOUNDS.items()
+        for bound in [getattr(c, name, None) for c in field.metadata]
+        # The most that anything may be is no news.
+        if bound is not None and not (size and name == "le")
+    )
+
+
+def _meaning(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split())
+
+
+def _name(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(str(a) for a in arguments)
+    if origin is dict:
+        return f"mapping of {_name(arguments[0])} to {_name(arguments[1])}"
+    if origin is tuple:
+        return f"list of {_name(arguments[0])}"
+    if origin in (Union, types.UnionType):
+        return " or ".join(_name(a) for a in arguments)
+    if hasattr(annotation, "__metadata__"):
+        return _name(arguments[0])
+    names = {"IPv4Network": "IPv4 network", "IPv4Address": "IPv4 address", "int": "integer", "str": "text"}
+    return str(names.get(annotation.__name__, annotation.__name__))
+
+
+def _default(key: str, field: FieldInfo, given: Any = None) -> str:
+    if field.is_required() and given is None:
+        return "required"
+    value = given if field.is_required() else field.default
+    if key in SIZES:
+        return f"`{size_text(value)}`"
+    return f"`{list(value) if isinstance(value, tuple) else value}`"
+
+
+def flows() -> str:
+    """The flow table, who listens where, and the picture."""
+    rows = [
+        f"| {f.source} | {f.destination} | {f.ports} | {f.protocol} | {f.segment} | {f.why} |" for f in FLOWS
+    ]
+    listens = [
+        f"| {role} | {', '.join(memberships(role))} | "
+        + ", ".join(f"{x.port}" if x.port == x.port_end else f"{x.port}-{x.port_end}" for x in ports)
+        + f" | {'; '.join(x.purpose for x in ports)} |"
+        for role, ports in LISTENS.items()
+    ]
+    return "\n".join(
+        [
+            "# Flows",
+            "",
+            "Who may talk to whom. Everything else is refused, also within a segment. Generated from",
+            "`components/planning/flows.py`, as are the firewall's rules, the networks' members and the",
+            "tests.",
+            "",
+            "```mermaid",
+            diagram(),
+            "```",
+            "",
+            "| source | destination | port | protocol | segment | why |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+            "| role | segments | listens on | for |",
+            "|---|---|---|---|",
+            *listens,
+            "",
+        ]
+    )
+
+
+def diagram() -> str:
+    """A Mermaid flow chart: one arrow for each pair of roles, with its ports."""
+    lines = ["flowchart LR"]
+    roles = dict.fromkeys(role for flow in FLOWS for role in (flow.source, flow.destination))
+    lines += [f"  {r.replace('-', '_')}[{r}]" if r != CLIENTS else f"  {r}(({r}))" for r in roles]
+    pairs = dict.fromkeys((flow.source, flow.destination) for flow in FLOWS)
+    for source, destination in pairs:
+        ports = dict.fromkeys(f.ports for f in FLOWS if (f.source, f.destination) == (source, destination))
+        label = ", ".join(ports)
+        lines.append(f'  {source.replace("-", "_")} -->|"{label}"| {destination.replace("-", "_")}')
+    return "\n".join(lines)
+
+
+def policies() -> str:
+    """The rules, what they cover of CIS, the waivers, and how many mutants they find (a few seconds)."""
+    known = sorted(bundle.stacks())
+    levels = {stack: bundle.load(stack, NAMES).levels for stack in known}
+    return page(bundle.load(known[0], NAMES).waivers, levels, figures())
+
+
+PAGES = {"configuration.md": configuration, "flows.md": flows, "policies.md": policies}
+
+
+def main() -> None:
+    """Write the pages."""
+    DOCS.mkdir(exist_ok=True)
+    for name, text in PAGES.items():
+        (DOCS / name).write_text(text().rstrip("\n") + "\n")
+
+
+if __name__ == "__main__":
+    main()

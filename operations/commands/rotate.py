@@ -1,0 +1,134 @@
+"""`make rotate`: new certificates, or new passwords, for a stack that is up.
+
+`WHAT` is `certificates` (the default), names with commas between them, or `all`: each that ends no jobs.
+It says what each name costs, writes the new generations into the stack's file, and runs `make up`, whose last
+step proves that every new value works and every old one is refused (operations/rotation/proof.py). A rotation
+that was
+cut off goes on with the next `make rotate` or `make up`; a name that is under way is not rotated twice.
+
+Exit codes: 0 rotated and proven; 1 the stack is not up, or something is not proven; 2 nothing was rotated;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+
+from components.planning import rotation
+from components.planning.config import Issue
+from components.planning.plan import make_plan
+from components.planning.rotation import ROTATABLE
+from operations.commands import up
+from operations.engine.client import Engine
+from operations.errors import OperationError, RefusedError, refusal
+from operations.preflight import requirements
+from operations.process import say
+from operations.rotation import identities
+from operations.rotation.steps import BACKED_UP
+from operations.rotation.subject import Session, Subject
+from operations.stack.file import ROTATING, StackFile, layout_kept, read
+from operations.stack.pulumi import Pulumi
+
+DATED = frozenset({"certificates", "authority"})
+
+
+def main(stack: str, *, what: str, yes: bool) -> int:
+    """Rotate `what` in `stack`. Raises OperationError; returns 0."""
+    names, mistakes = chosen(what)
+    report = requirements.examine(read(stack))
+    problems = [*mistakes, *report.issues]
+    if problems or report.engine is None or report.config is None:
+        raise refusal(problems, f"nothing was rotated in the stack {stack}")
+    pulumi = Pulumi(stack)
+    if pulumi.output("inventory") is None:
+        raise RefusedError(f"{stack} is not up, so nothing was rotated; fix: make up STACK={stack}")
+    new = [name for name in names if name not in report.file.rotating]
+    tell(report.file, new)
+    confirm([name for name in new if ROTATABLE[name].ends_jobs], yes)
+    if BACKED_UP & set(new):
+        wait_for_backup(report.engine, make_plan(stack, report.config).service("backup").container)
+    subject = Subject(
+        make_plan(stack, report.config), report.engine, pulumi.seed(), report.file.generations()
+    )
+    derived = derive(subject, new)
+    begin(pulumi, report.file, new, datetime.now(UTC).date())
+    return up.main(stack, derived)
+
+
+def chosen(what: str) -> tuple[list[str], list[Issue]]:
+    """The names that `what` asks for, in the table's order, and an issue for each that is none."""
+    asked = [name.strip() for name in what.split(",") if name.strip()]
+    names = {name for name, kind in ROTATABLE.items() if "all" in asked and not kind.ends_jobs}
+    names |= set(asked) - {"all"}
+    issues = [rotation.unknown(name, f"WHAT {name}") for name in asked if name not in {*ROTATABLE, "all"}]
+    if not asked:
+        issues.append(Issue("WHAT", "names nothing", f"names: all, {', '.join(ROTATABLE)}"))
+    return [name for name in ROTATABLE if name in names], issues
+
+
+def tell(file: StackFile, new: Sequence[str]) -> None:
+    """What is going to happen, and what it costs."""
+    width = max(map(len, ROTATABLE))
+    for name in file.rotating:
+        say(f"  {name:<{width}}  goes on: {ROTATABLE[name].cost}")
+    for name in new:
+        say(f"  {name:<{width}}  {ROTATABLE[name].cost}")
+    kept = [name for name, kind in ROTATABLE.items() if kind.ends_jobs and name not in new]
+    if len(new) == len(ROTATABLE) - len(kept):
+        say(f"not rotated, because it ends jobs: {', '.join(kept)}; WHAT={','.join(kept)} does it")
+
+
+def confirm(costly: Sequence[str], yes: bool) -> None:
+    """Ask before what ends jobs."""
+    if not costly or yes:
+        return
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            f"{', '.join(costly)} ends jobs, and there is no terminal to ask; fix: add --yes (YES=1); "
+            "nothing was rotated"
+        )
+    try:
+        answer = input("Jobs that run now will end. Type yes to go on: ")
+    except EOFError:
+        answer = ""
+    if answer.strip() != "yes":
+        raise RefusedError("not confirmed; nothing was rotated")
+
+
+def wait_for_backup(engine: Engine, container: str) -> None:
+    """A backup that runs now comes to its end first."""
+    engine.output(container, ["flock", "/tmp/lock", "true"])
+
+
+def derive(subject: Subject, new: Sequence[str]) -> Mapping[str, Session]:
+    """A session made with each S3 key that is going to be old, to be tried when it is.
+
+    What others had made is removed first: accounts of root's drop out of every list when its id changes.
+    """
+    names = [name for name in new if name in identities.NAMES]
+    faults = list(identities.sweep(subject)) if names else []
+    if faults:
+        raise OperationError(f"{faults[0]}\n    fix: make up STACK={subject.plan.stack}; nothing was rotated")
+    return {name: identities.session(subject, name) for name in names}
+
+
+def begin(pulumi: Pulumi, file: StackFile, new: Sequence[str], today: date) -> None:
+    """Write the next generation of each name, and that it is not proven yet, in one step."""
+    values = steps(file, new, today)
+    if values:
+        with layout_kept(file.path):
+            pulumi.set_all(values)
+
+
+def steps(file: StackFile, new: Sequence[str], today: date) -> Mapping[str, str]:
+    """Configuration path → value."""
+    generations = file.generations()
+    values: dict[str, str] = {}
+    for name in new:
+        number = str(generations.of(name) + 1)
+        values |= {f'{key}["{name}"]': number for key in (rotation.GENERATIONS, ROTATING)}
+    if DATED & set(new):
+        values[rotation.RENEWED] = today.isoformat()
+    return values

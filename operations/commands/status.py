@@ -1,0 +1,218 @@
+"""`make status`: what runs, how it is, where to reach it, and where to look next.
+
+Exit codes: 0 every service is healthy; 1 something is not, or the stack is not there; 2 no engine answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from docker.errors import NotFound
+from rich.markup import escape
+from rich.table import Table
+
+from components.planning.inventory import Inventory, load
+from components.runtime.health import judge
+from components.runtime.labels import KIND, ROLE
+from operations.engine import usage
+from operations.engine.client import Engine, EngineError, Thing, connect
+from operations.errors import FAILED, OK, OperationError, RefusedError
+from operations.output import ago, console, parse_time, size
+from operations.process import say
+from operations.stack import state
+from operations.stack.file import read
+from operations.stack.pulumi import Pulumi
+
+SCHEMA = "aidc.status/1"
+MISSING = "missing"
+# The whole text stands below the table.
+STATE_WIDTH = 24
+
+
+@dataclass(frozen=True)
+class Row:
+    """One service. `since` is the start, or the end of a job, in RFC 3339; None when it does not exist."""
+
+    name: str
+    role: str
+    container: str
+    addresses: Mapping[str, str]
+    healthy: bool
+    state: str
+    since: str | None = None
+    cpus: float | None = None
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+
+
+def main(stack: str, *, as_json: bool) -> int:
+    """Print the state of `stack`; see the module for the exit code."""
+    try:
+        engine = connect()
+    except EngineError as error:
+        raise RefusedError(str(error)) from None
+    things = [t for t in engine.containers(stack) if t.labels.get(KIND) in ("service", "job")]
+    inventory, remark = _inventory(stack, things)
+    rows = collect(engine, inventory, things)
+    healthy = bool(rows) and all(row.healthy for row in rows) and inventory is not None
+    endpoints = inventory.endpoints if inventory else {}
+    backup = last_backup(engine, stack) if rows else None
+    if as_json:
+        document = {
+            "schema": SCHEMA,
+            "stack": stack,
+            "healthy": healthy,
+            "services": [asdict(row) for row in rows],
+            "endpoints": endpoints,
+            "last_backup": backup,
+            "remark": remark,
+        }
+        say(json.dumps(document, indent=2))
+    elif not rows:
+        busy = remark if remark and "at work" in remark else f"fix: `make up STACK={stack}`"
+        say(f"{stack} is not there; {_no_file(stack) or busy}")
+    else:
+        console().print(_table(stack, rows))
+        _epilogue(stack, rows, endpoints, backup, remark)
+    return OK if healthy else FAILED
+
+
+def _no_file(stack: str) -> str | None:
+    """What to say where the stack has no file; None where it has one."""
+    file = read(stack)
+    return (
+        None
+        if file.path.is_file()
+        else f"{file.issues[0].path}: {file.issues[0].fault}; {file.issues[0].fix}"
+    )
+
+
+def absent(stack: str, things: Sequence[Thing], exported: Mapping[str, Any] | None) -> str:
+    """Why containers run and this clone's state has no inventory."""
+    _ours, others = state.strangers(things, exported)
+    if not others:
+        return f"`make up STACK={stack}` was cut off; run it again to go on"
+    return (
+        f"this clone's state does not know {others[0].name} and {len(others) - 1} more: they are another "
+        "clone's; work on it there, and for a stack of your own choose another name, cidr and ports"
+    )
+
+
+def _inventory(stack: str, things: Sequence[Thing]) -> tuple[Inventory | None, str | None]:
+    """The deployed inventory, and a remark on what is going on with the stack."""
+    pulumi = Pulumi(stack)
+    at_work = [lock for lock in state.locks(stack, pulumi.environment) if lock.alive]
+    remark = f"Pulumi is at work on it (process {at_work[0].pid})" if at_work else None
+    try:
+        raw = pulumi.output("inventory")
+    except OperationError as error:
+        return None, str(error)
+    if raw is None:
+        return None, remark or absent(stack, things, pulumi.export() if things else None)
+    return load(raw), remark
+
+
+def collect(engine: Engine, inventory: Inventory | None, things: list[Thing]) -> list[Row]:
+    """A row for each declared service and for each that runs undeclared; without inventory all that runs."""
+    found = {t.name: t for t in things}
+    used = usage.sample(engine, [t.name for t in things if t.running]) if things else {}
+    declared = {s.container: s for s in inventory.services} if inventory and things else {}
+    rows = []
+    for container in (*declared, *sorted(set(found) - set(declared))):
+        entry = declared.get(container)
+        labels = found[container].labels if container in found else {}
+        prefix = f"aidc-{labels.get('aidc.stack', '')}-"
+        base: dict[str, Any] = {
+            "name": entry.name if entry else container.removeprefix(prefix),
+            "role": entry.role if entry else labels.get(ROLE, "?"),
+            "container": container,
+            "addresses": entry.addresses if entry else {},
+        }
+        try:
+            raw = engine.inspect(container)
+        except NotFound:
+            rows.append(Row(**base, healthy=False, state=MISSING))
+            continue
+        rows.append(_row(base, raw, used.get(container)))
+    return rows
+
+
+def _row(base: Mapping[str, Any], raw: Mapping[str, Any], used: usage.Usage | None) -> Row:
+    job = raw["Config"]["Labels"].get(KIND) == "job"
+    # What restarted long ago and is healthy now is healthy: restarts count only while coming up.
+    verdict = judge(raw["State"], 0, job)
+    moment = parse_time(raw["State"].get("FinishedAt" if job else "StartedAt", ""))
+    return Row(
+        **base,
+        healthy=verdict.done,
+        state=verdict.state.splitlines()[0],
+        since=moment.isoformat() if moment else None,
+        cpus=round(used.cpus, 3) if used else None,
+        memory_bytes=used.memory if used else None,
+        memory_limit_bytes=used.limit if used else None,
+    )
+
+
+def last_backup(engine: Engine, stack: str) -> dict[str, str] | None:
+    """State, time and words for the newest run, as the backup service keeps them; None without one."""
+    text = engine.output(f"aidc-{stack}-backup", ["backup", "status"])
+    try:
+        found = json.loads(text or "")
+        if found["run"] is None:
+            return None
+        return {"result": found["state"], "at": found["run"]["finished"], "text": found["text"]}
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _table(stack: str, rows: list[Row]) -> Table:
+    table = Table(
+        "service", "role", "health", "since", "addresses", title=f"stack {stack}", title_justify="left"
+    )
+    table.add_column("CPUs", justify="right")
+    table.add_column("memory", justify="right")
+    for row in rows:
+        since = ago(datetime.fromisoformat(row.since)) if row.since else "-"
+        where = " ".join(f"{segment}={ip}" for segment, ip in row.addresses.items()) or "-"
+        cpus = f"{row.cpus:.2f}" if row.cpus is not None else "-"
+        memory = "-"
+        if row.memory_bytes is not None and row.memory_limit_bytes:
+            memory = f"{size(row.memory_bytes)} of {size(row.memory_limit_bytes)}"
+        colour = "green" if row.healthy else "red"
+        short = row.state if len(row.state) <= STATE_WIDTH else f"{row.state[: STATE_WIDTH - 1]}…"
+        state = f"[{colour}]{escape(short)}[/]"
+        table.add_row(row.name, row.role, state, since, where, cpus, memory)
+    return table
+
+
+def _epilogue(
+    stack: str,
+    rows: list[Row],
+    endpoints: Mapping[str, str | None],
+    backup: Mapping[str, str] | None,
+    remark: str | None,
+) -> None:
+    for name, url in endpoints.items():
+        if url:
+            say(f"{name:<12} {url}")
+    if backup:
+        when = ago(datetime.fromisoformat(backup["at"]))
+        say(f"{'last backup':<12} {backup['result']}, {when} ago; {backup['text']}")
+    else:
+        say(f"{'last backup':<12} none yet")
+    ill = [row for row in rows if not row.healthy]
+    missing = [row.name for row in ill if row.state == MISSING]
+    if missing:
+        say(f"missing: {', '.join(missing)}; fix: make up STACK={stack}")
+    for row in ill:
+        if row.state != MISSING:
+            say(f"{row.name}: {row.state}; look at: docker logs --tail 50 {row.container}")
+    if remark:
+        say(remark)
+    if not ill:
+        say(f"{len(rows)} of {len(rows)} healthy; logs: docker logs {rows[0].container} | "
+            f"how to call it: python -m operations access --stack {stack}")  # fmt: skip

@@ -1,0 +1,161 @@
+"""Build contexts: what of the clone and of the cache goes into each image, exchanged in one step.
+
+`.build/<name>` is a link to a folder that nobody changes any more, so that a plan which is made while another
+run assembles reads the old context or the new one, and never a half.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import filecmp
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from components.runtime.image import NOT_CONTENT, context_digest
+from operations.errors import OperationError
+from operations.images.modules import needed
+
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / ".build"
+CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+# Image → files beside its own folder: name in the context → source relative to the cache's bin or the clone.
+BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup": ("supercronic",)}
+PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
+# Image → what it shares with others, from images/shared.
+SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(("load-balancer", "object-store", "vault"), ("follow",))
+# What of a package the image runs. The rest of its modules runs on a workstation, and an edit there must not
+# replace the containers.
+PROGRAMS: Mapping[str, tuple[str, ...]] = {
+    "benchmark": ("benchmark.job", "benchmark.ray_train", "benchmark.serve"),
+}
+NEEDS_CA = frozenset({"compute"})
+# Seconds for which a context that was exchanged stays: no plan reads for as long.
+KEPT = 3600
+
+
+class BuildError(OperationError):
+    """A context cannot be assembled or an image cannot be built; the text says which, why, and the fix."""
+
+
+class IncompleteError(BuildError):
+    """A part of a context is missing, which `make setup` makes."""
+
+
+def cache() -> Path:
+    """Where `make setup` keeps what it built."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aidc"
+    return Path(os.environ.get("AIDC_CACHE") or default)
+
+
+def ca_bundle() -> Path:
+    """The host's CA bundle: downloads during a build pass through the same proxy as the host's own."""
+    return Path(os.environ.get("SSL_CERT_FILE") or CA_BUNDLE)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One run at a time assembles and builds: two would build the same image twice."""
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print("  another run builds images; waiting for it to end", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def assemble(name: str) -> Path:
+    """A fresh context in a folder of its own, which nobody reads yet.
+
+    Raises IncompleteError when a part is missing.
+    """
+    contexts = BUILD / "contexts"
+    contexts.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=contexts))
+    try:
+        _fill(name, fresh)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    _normalise(fresh)
+    os.utime(fresh)  # copying gave it the age of its source
+    return fresh
+
+
+def _fill(name: str, fresh: Path) -> None:
+    shutil.copytree(ROOT / "images" / name, fresh, dirs_exist_ok=True)
+    for binary in BINARIES.get(name, ()):
+        source = cache() / "bin" / binary
+        if not source.exists():
+            raise IncompleteError(f"image {name}: {source} is missing; fix: run `make setup`")
+        shutil.copy2(source.resolve(), fresh / binary)
+    for script in SHARED.get(name, ()):
+        shutil.copy2(ROOT / "images" / "shared" / script, fresh / script)
+    for package in PACKAGES.get(name, ()):
+        copy_package(package, fresh / package)
+    if name in NEEDS_CA:
+        if not ca_bundle().is_file():
+            raise IncompleteError(f"image {name}: {ca_bundle()} is missing; fix: install ca-certificates")
+        shutil.copy2(ca_bundle(), fresh / "ca-certificates.crt")
+
+
+def _normalise(context: Path) -> None:
+    """Modes as in a clone made under umask 022: the users in the containers read what COPY brings."""
+    context.chmod(0o755)
+    for path in context.rglob("*"):
+        if not path.is_symlink():
+            executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+            path.chmod(0o755 if executable else 0o644)
+
+
+def publish(name: str, fresh: Path) -> None:
+    """Make `fresh` the context `.build/<name>`: who reads meanwhile sees the old one or the new one."""
+    link = BUILD / name
+    if link.is_dir() and not link.is_symlink():  # of a version that kept the context itself there
+        link.rename(fresh.with_name(f"{fresh.name}.former"))
+    new = BUILD / f".{fresh.name}"
+    new.symlink_to(fresh.relative_to(BUILD))
+    new.replace(link)
+    # A plan that began before may still read the former one.
+    for old in (BUILD / "contexts").glob(f"{name}.*"):
+        if old != fresh and time.time() - old.stat().st_mtime > KEPT:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def unchanged(name: str, fresh: Path, digest: str) -> bool:
+    """Whether the context in use says the same as `fresh`, in what does not count as content too.
+
+    `digest` is that of `fresh`.
+    """
+    link = BUILD / name
+    if not link.is_symlink() or not link.is_dir() or context_digest(link.resolve()) != digest:
+        return False
+    pairs = [(link / extra, fresh / extra) for extra in NOT_CONTENT if (fresh / extra).is_file()]
+    return all(old.is_file() and filecmp.cmp(old, new, shallow=False) for old, new in pairs)
+
+
+def discard(name: str, fresh: Path) -> None:
+    """Remove a context that did not become the one in use."""
+    if (BUILD / name).resolve() != fresh.resolve():
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def copy_package(package: str, into: Path) -> None:
+    """Its folders whole: they hold data and a user's modules. Of its modules those that its programs need."""
+    kept = needed(ROOT, PROGRAMS[package])
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        here = Path(folder)
+        found = {name for name in names if name in ("__pycache__", "templates") or name.endswith(".pyc")}
+        if here == ROOT / package:
+            found |= {n for n in names if n.endswith(".py") and here / n not in kept}
+        return found
+
+    shutil.copytree(ROOT / package, into, ignore=left_out)

@@ -1,0 +1,1 @@
+"""Whether the machine, the file and the tools are fit for a command, all faults at once. Changes nothing."""

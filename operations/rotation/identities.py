@@ -1,0 +1,151 @@
+"""The object store's identities as the store itself lists them, and what a rotation proves of them.
+
+Who knew an id and a key could have had credentials made from them: a service account, or a session of STS,
+which goes on for up to a week. So a rotation removes them all, and tries one that it had made before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from docker.errors import DockerException
+
+from components.planning import secrets
+from components.planning.flows import MINIO
+from components.planning.grants import GRANTS
+from operations.errors import OperationError
+from operations.rotation.subject import Session, Subject
+
+NAMES = ("s3/root", *(f"s3/{user}" for user in GRANTS))
+REFUSED = ("SignatureDoesNotMatch", "InvalidAccessKeyId")
+# Known, but not allowed to list buckets: the key itself was taken.
+KNOWN = ("", "AccessDenied")
+INSIDE = f"https://127.0.0.1:{MINIO}"
+DENIED = "403"
+
+
+def pairs(subject: Subject, name: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """(id, key) of `name` now, and before its last rotation."""
+    generations = subject.generations
+    now, before = generations.of(name), generations.before(name)
+    return (
+        (secrets.access_key(subject.seed, name, now), subject.value(name)),
+        (secrets.access_key(subject.seed, name, before), subject.old(name)),
+    )
+
+
+def session(subject: Subject, name: str) -> Session:
+    """What STS gives to the identity `name` as it is now. Raises OperationError when it gives nothing."""
+    (access_key, key), _ = pairs(subject, name)
+    # This id and key are about to be replaced; they are passed inside the container, as no argument.
+    code, text = _asked(subject, "session", {"ID": access_key, "KEY": key})
+    parts = text.split()
+    if code != 0 or len(parts) != len(fields(Session)):
+        raise OperationError(
+            f"{name}: the object store does not take its present key; "
+            f"fix: make up STACK={subject.plan.stack}, then rotate; nothing was rotated"
+        )
+    return Session(*parts)
+
+
+def sweep(subject: Subject) -> Iterator[str]:
+    """Remove service accounts and sessions; yields why that failed."""
+    code, text = _asked(subject, "sweep")
+    if code != 0:
+        yield f"service accounts and sessions cannot be removed: {text.strip() or f'exit code {code}'}"
+
+
+def foreign(listed: Sequence[str], declared: Mapping[str, str]) -> list[str]:
+    """What `identities list` shows and nobody declared; `declared`: id → name. Names no id."""
+    found = []
+    for line in listed:
+        kind, identifier, *policies = [*line.split(), ""]
+        name = declared.get(identifier)
+        if kind == "user" and name is None:
+            found.append("knows a user that is not declared")
+        elif kind == "user" and policies[0] != (name or "").removeprefix("s3/"):
+            found.append(f"gives {name} other policies than its own")
+        elif kind == "service":
+            found.append("knows a service account")
+        elif kind == "session":
+            found.append(f"knows a session of {name or 'a user that is not declared'}")
+    missing = sorted(set(declared.values()) - {declared.get(line.split()[1]) for line in listed if line})
+    found += [f"does not know {name}" for name in missing]
+    return list(dict.fromkeys(found))
+
+
+def undeclared(subject: Subject) -> Iterator[str]:
+    """Everybody whom the object store knows is declared, and nobody is missing."""
+    declared = {pairs(subject, name)[0][0]: name for name in NAMES if name != "s3/root"}
+    code, text = _asked(subject, "list")
+    if code != 0:
+        yield "the object store does not tell whom it knows"
+    else:
+        yield from (f"the object store {fault}" for fault in foreign(text.splitlines(), declared))
+
+
+def proof(subject: Subject, name: str) -> Iterator[str]:
+    """The new id and key are taken; nothing of before is, no constant name, and nothing made of either."""
+    new, old = pairs(subject, name)
+    if (said := says(subject, *new)) not in KNOWN:
+        yield f"the new key is not taken: {said}"
+    constant = name.partition("/")[2]
+    tries: Sequence[tuple[str, tuple[str, str]]] = (
+        ("the old id with its old key", old),
+        ("the old id with the new key", (old[0], new[1])),
+        ("the new id with the old key", (new[0], old[1])),
+        (f"the name {constant!r} with the new key", (constant, new[1])),
+    )
+    for what, pair in tries:
+        if pair != new and (said := says(subject, *pair)) not in REFUSED:
+            yield f"{what} is not refused: {said or 'taken'}"
+    if name in subject.derived:
+        yield from revived(subject, subject.derived[name])
+    yield from undeclared(subject)
+
+
+def revived(subject: Subject, derived: Session) -> Iterator[str]:
+    """No node takes the session any more, not even for the most that policies would leave it."""
+    pair = {"ID": derived.access_key, "KEY": derived.secret_key, "TOKEN": derived.token}
+    for node in subject.plan.by_role("object-store"):
+        _, text = _asked(subject, "try", pair, node.container)
+        if (status := text.strip()) != DENIED:
+            yield f"{node.name}: a session of before is not refused: HTTP {status or 'without an answer'}"
+
+
+def says(subject: Subject, access_key: str, key: str) -> str:
+    """The error code of listing buckets through the load balancer, or empty."""
+    settings = Config(
+        s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=10, connect_timeout=5
+    )
+    client = boto3.client(
+        "s3",
+        endpoint_url=subject.endpoint("s3"),
+        aws_access_key_id=access_key,
+        aws_secret_access_key=key,
+        region_name="us-east-1",
+        verify=subject.ca_file,
+        config=settings,
+    )
+    try:
+        client.list_buckets()
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    except BotoCoreError as error:
+        return type(error).__name__
+    return ""
+
+
+def _asked(
+    subject: Subject, action: str, values: Mapping[str, str] | None = None, container: str = ""
+) -> tuple[int, str]:
+    """Exit code and output of `identities ACTION` in a node, by default the first one."""
+    node = container or subject.plan.by_role("object-store")[0].container
+    try:
+        return subject.engine.run(node, ["identities", action, INSIDE], values)
+    except DockerException as error:
+        return 1, str(error)

@@ -1,0 +1,45 @@
+"""What a rotation is about: a stack that is up, with the values of now and of before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from components.load_balancer import endpoints
+from components.planning import secrets
+from components.planning.plan import Plan
+from components.planning.rotation import Generations
+from operations.engine.client import Engine
+
+
+@dataclass(frozen=True)
+class Session:
+    """Temporary credentials, as the object store gives them to an identity for its key."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """`ca_file` holds the certificates to trust; `derived` a session made with each S3 key of before."""
+
+    plan: Plan
+    engine: Engine
+    seed: str = field(repr=False)
+    generations: Generations
+    ca_file: str = ""
+    derived: Mapping[str, Session] = field(default_factory=dict)
+
+    def value(self, name: str) -> str:
+        return secrets.password(self.seed, name, self.generations.of(name))
+
+    def old(self, name: str) -> str:
+        return secrets.password(self.seed, name, self.generations.before(name))
+
+    def endpoint(self, name: str) -> str:
+        return str(endpoints(self.plan)[name])
+
+    def container(self, service: str) -> str:
+        return self.plan.service(service).container

@@ -1,0 +1,210 @@
+"""Pulumi.<stack>.yaml as the operations see it: before Pulumi runs, and without needing it.
+
+The values themselves are checked by `components.planning.validation`, the code that the program runs too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from components.planning import rotation, strict_yaml
+from components.planning.config import ROOT as DATACENTER
+from components.planning.config import ConfigError, HostFacts, Issue, LoadBalancer, Network, StackConfig
+from components.planning.validation import load
+
+ROOT = Path(__file__).parents[2]
+SEED, ISSUED = "aidc:seed", "aidc:issued"
+# What a rotation that is under way has to reach: name → generation. Gone when all of it is proven.
+ROTATING = "aidc:rotating"
+# What `up` and `rotate` write; without the data they mean nothing.
+WRITTEN = (SEED, ISSUED, rotation.GENERATIONS, rotation.RENEWED, ROTATING)
+KEYS = (DATACENTER, *WRITTEN)
+# Beside these Pulumi knows none, and drops them.
+PULUMI_KEYS = ("config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment")
+# Commands pass the name to Pulumi and to file names; everything else about it is checked with the rest.
+M = TypeVar("M", bound=BaseModel)
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+@dataclass(frozen=True)
+class StackFile:
+    """One stack's file. `config` is its `config:` mapping, `issues` what is wrong with its outer shape."""
+
+    stack: str
+    path: Path
+    config: Mapping[str, Any] = field(default_factory=dict)
+    issues: tuple[Issue, ...] = ()
+    secrets_provider: str = "passphrase"
+    salted: bool = False
+
+    @property
+    def datacenter(self) -> object:
+        return self.config.get(DATACENTER)
+
+    @property
+    def rotating(self) -> Mapping[str, int]:
+        """Names whose rotation is not proven yet, with the generation that each is to reach."""
+        return self.config.get(ROTATING) or {}
+
+    def generations(self) -> rotation.Generations:
+        """As the file says; only for a file without issues that has been brought up."""
+        config = self.config
+        return rotation.read(
+            config.get(rotation.GENERATIONS), str(config[ISSUED]), config.get(rotation.RENEWED)
+        )
+
+    def has(self, key: str) -> bool:
+        return self.config.get(key) not in (None, "")
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        part = self.datacenter.get(name) if isinstance(self.datacenter, Mapping) else None
+        return part if isinstance(part, Mapping) else {}
+
+    def network(self) -> Network | None:
+        """The address space, or None when that part of the file is faulty: the rest can be checked still."""
+        return _part(Network, self.section("network"))
+
+    def load_balancer(self) -> LoadBalancer | None:
+        """Address and published ports, or None when that part of the file is faulty."""
+        return _part(LoadBalancer, self.section("load_balancer"))
+
+    def asks_for_gpus(self) -> bool:
+        nodes = self.section("compute").get("nodes")
+        return isinstance(nodes, list) and any(isinstance(n, Mapping) and n.get("gpus") for n in nodes)
+
+    def check(self, host: HostFacts | None) -> tuple[StackConfig | None, list[Issue]]:
+        """The typed configuration, or None, and every mistake in the file."""
+        if not self.path.is_file():
+            # The defaults of an empty file would be checked, and their faults are nobody's.
+            return None, list(self.issues)
+        if self.issues and not self.config:
+            # It could not be read: defaults would be checked that nobody asked for.
+            return None, list(self.issues)
+        try:
+            return load(self.datacenter, self.stack, host), list(self.issues)
+        except ConfigError as error:
+            return None, [*self.issues, *error.issues]
+
+
+def _part(model: type[M], raw: Mapping[str, Any]) -> M | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError:
+        return None
+
+
+def path_of(stack: str, root: Path = ROOT) -> Path:
+    return root / f"Pulumi.{stack}.yaml"
+
+
+def read(stack: str, root: Path = ROOT) -> StackFile:
+    """Read the file; whatever is wrong with it comes back as `issues`, never as an exception."""
+    path = path_of(stack, root)
+    if not PLAIN_NAME.fullmatch(stack):
+        fault = f"the name {stack!r} is not usable"
+        issue = Issue("stack", fault, "use 1 to 16 lower-case letters and digits, beginning with a letter")
+        return StackFile(stack, path, issues=(issue,))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        known = sorted(p.name.split(".")[1] for p in root.glob("Pulumi.*.yaml"))
+        fix = f"name one of {', '.join(known)}, or copy Pulumi.dev.yaml to it and choose own cidr and ports"
+        return StackFile(stack, path, issues=(Issue(path.name, "no such file", fix),))
+    except (OSError, UnicodeDecodeError) as error:
+        return StackFile(stack, path, issues=(strict_yaml.unreadable(path.name, error),))
+    read_in = strict_yaml.parse(text, path.name, own="aidc:")
+    document = {} if read_in.value is None else read_in.value
+    config = document.get("config") if isinstance(document, Mapping) else None
+    if not isinstance(document, Mapping) or not isinstance(config or {}, Mapping):
+        issue = Issue(path.name, "is no mapping with the key `config`", "see Pulumi.dev.yaml")
+        return StackFile(stack, path, issues=(*read_in.issues, issue))
+    return StackFile(
+        stack,
+        path,
+        config or {},
+        (*read_in.issues, *_top_issues(path.name, document), *_key_issues(config or {})),
+        str(document.get("secretsprovider", "passphrase")),
+        "encryptionsalt" in document,
+    )
+
+
+def _top_issues(name: str, document: Mapping[str, Any]) -> list[Issue]:
+    """Keys beside `config`: Pulumi deletes what it does not know, with the comments above, when it writes."""
+    fix = "remove it; notes can stand in comments below `config:`"
+    return [
+        Issue(f"{name}: {key}", "is no key of Pulumi, which deletes it when it writes into this file", fix)
+        for key in document
+        if key not in PULUMI_KEYS
+    ]
+
+
+def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
+    # A misspelt key here would mean that the whole data centre silently falls back to defaults.
+    issues = []
+    for key in (k for k in map(str, config) if k not in KEYS and (k.startswith("aidc:") or ":" not in k)):
+        close = difflib.get_close_matches(key, KEYS, n=1)
+        fix = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(KEYS)}"
+        issues.append(Issue(f"config.{key}", "unknown key", fix))
+    seed = config.get(SEED)
+    if isinstance(seed, str):
+        fix = f"store it as a secret: pulumi config set --secret {SEED} (the value on stdin)"
+        issues.append(Issue(f"config.{SEED}", "every password comes from it, and it is plain text", fix))
+    issued = config.get(ISSUED)
+    issues += rotation.issues(
+        config.get(rotation.GENERATIONS), config.get(rotation.RENEWED), "" if issued is None else issued
+    )
+    rotating = config.get(ROTATING)
+    if rotating is not None and (
+        not isinstance(rotating, Mapping) or set(rotating) - set(rotation.ROTATABLE)
+    ):
+        fix = "remove it, and run the rotation again"
+        issues.append(Issue(f"config.{ROTATING}", "is not what `make rotate` writes", fix))
+    return issues
+
+
+def drop_salt(path: Path) -> None:
+    """Remove `encryptionsalt` when no secret is left that needs it."""
+    text = path.read_text(encoding="utf-8")
+    if "secure:" not in text:
+        path.write_text(re.sub(r"(?m)^encryptionsalt:.*\n?", "", text), encoding="utf-8")
+
+
+@contextmanager
+def layout_kept(path: Path) -> Iterator[None]:
+    """Within it Pulumi may rewrite the file; afterwards only lines that say something else have changed.
+
+    Pulumi keeps comments, and moves the aligned ones.
+    """
+    before = path.read_text(encoding="utf-8")
+    try:
+        yield
+    finally:
+        after = path.read_text(encoding="utf-8")
+        kept = merge_layout(before, after)
+        if yaml.safe_load(kept) == yaml.safe_load(after):
+            path.write_text(kept, encoding="utf-8")
+
+
+def merge_layout(before: str, after: str) -> str:
+    """The lines of `after`, each as it was written in `before` where it differs in spaces only."""
+    old, new = before.splitlines(), after.splitlines()
+    matcher = difflib.SequenceMatcher(None, [_bare(x) for x in old], [_bare(x) for x in new], autojunk=False)
+    lines: list[str] = []
+    for tag, old_start, old_end, new_start, new_end in matcher.get_opcodes():
+        lines += old[old_start:old_end] if tag == "equal" else new[new_start:new_end]
+    return "\n".join(lines) + "\n"
+
+
+def _bare(line: str) -> str:
+    # Leading spaces are YAML's structure; within a line they are layout.
+    indent = len(line) - len(line.lstrip())
+    return line[:indent] + " ".join(line.split())

@@ -1,0 +1,128 @@
+"""The Pulumi command line for one stack: short queries, and long runs whose output is passed on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from components.runtime.health import INTERRUPT_FILE
+from operations.errors import OperationError
+from operations.process import Interrupts, capture, stream
+from operations.stack import proxies
+from operations.stack.file import ROOT, SEED
+
+MISSING = 'the command `pulumi` is missing; fix: run `make setup`, then `eval "$(make -s env)"`'
+# What Pulumi says → what to do about it.
+FIXES = (
+    (
+        re.compile(r"incorrect passphrase", re.I),
+        "the stack's file was encrypted with another passphrase: restore that passphrase "
+        "(by default in .aidc/passphrase); without it the secrets in the file cannot be read again",
+    ),
+    (
+        re.compile(r"passphrase must be set", re.I),
+        'set PULUMI_CONFIG_PASSPHRASE_FILE, or run `eval "$(make -s env)"`',
+    ),
+    (re.compile(r"PULUMI_ACCESS_TOKEN|login", re.I), 'log in, or run `eval "$(make -s env)"`'),
+    (re.compile(r"currently locked", re.I), "wait until the other run has ended"),
+)
+
+
+class PulumiError(OperationError):
+    """Pulumi refused; the text holds its reason and, where known, a fix."""
+
+
+class Pulumi:
+    """`pulumi … --stack <stack>` in the clone `root`."""
+
+    def __init__(self, stack: str, root: Path = ROOT, environment: Mapping[str, str] | None = None) -> None:
+        self.stack, self.root = stack, root
+        base = dict(os.environ if environment is None else environment)
+        self.environment = {**base, **proxies.direct(base), "PULUMI_SKIP_UPDATE_CHECK": "1"}
+
+    def call(self, *arguments: str, stdin: str | None = None) -> str:
+        """Standard output of a short command. Raises PulumiError."""
+        command = ["pulumi", *arguments, "--stack", self.stack, "--non-interactive", "--color", "never"]
+        try:
+            done = capture(command, environment=self.environment, cwd=self.root, stdin=stdin)
+        except FileNotFoundError:
+            raise PulumiError(MISSING) from None
+        except subprocess.TimeoutExpired as error:
+            what, seconds = " ".join(arguments[:2]), f"{error.timeout:g} s"
+            raise PulumiError(f"pulumi {what}: did not end within {seconds}; fix: try again") from None
+        if done.returncode != 0:
+            raise PulumiError(explain(" ".join(arguments[:2]), done.stderr or done.stdout))
+        return done.stdout
+
+    def run(self, *arguments: str, interrupts: Interrupts, on_line: Callable[[str], None]) -> int:
+        """A long command; its output goes to `on_line`. Returns its exit code, negative for a signal."""
+        command = ["pulumi", *arguments, "--stack", self.stack, "--non-interactive", "--color", "never"]
+        try:
+            return stream(
+                command,
+                interrupts=interrupts,
+                on_line=on_line,
+                environment={**self.environment, INTERRUPT_FILE: str(interrupts.file)},
+                cwd=self.root,
+            )
+        except FileNotFoundError:
+            raise PulumiError(MISSING) from None
+
+    def select(self) -> None:
+        """Make the stack when it does not exist, and the current one for plain `pulumi` commands."""
+        self.call("stack", "select", "--create")
+
+    def exists(self) -> bool:
+        return self.export() is not None
+
+    def export(self) -> dict[str, Any] | None:
+        """The stack's state, secrets encrypted; None when there is no such stack."""
+        try:
+            exported: dict[str, Any] = json.loads(self.call("stack", "export"))
+        except PulumiError as error:
+            if "no stack named" in str(error):
+                return None
+            raise
+        return exported
+
+    def output(self, name: str, *, secret: bool = False) -> Any:
+        """A stack output, or None when the stack or the output does not exist."""
+        shown = ["--show-secrets"] if secret else []
+        try:
+            return json.loads(self.call("stack", "output", name, "--json", *shown))
+        except PulumiError as error:
+            if "no stack named" in str(error) or "does not have output" in str(error):
+                return None
+            raise
+
+    def set(self, key: str, value: str, *, secret: bool = False) -> None:
+        """Write into the stack's file; a secret goes through stdin, never through the process list."""
+        if secret:
+            self.call("config", "set", "--secret", key, stdin=value)
+        else:
+            self.call("config", "set", key, value)
+
+    def set_all(self, values: Mapping[str, str]) -> None:
+        """Write several plain values, path → value, in one step."""
+        pairs = [part for path, value in values.items() for part in ("--plaintext", f"{path}={value}")]
+        self.call("config", "set-all", "--path", *pairs)
+
+    def seed(self) -> str:
+        """The stack's seed. Raises PulumiError when it has none or the passphrase is another one."""
+        return self.call("config", "get", SEED).strip()
+
+    def unset(self, key: str) -> None:
+        self.call("config", "rm", key)
+
+
+def explain(what: str, text: str) -> str:
+    """Pulumi's own words without decoration, and the fix where we know one."""
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    said = "\n    ".join(line.removeprefix("error: ") for line in lines) or "no reason given"
+    fix = next((fix for pattern, fix in FIXES if pattern.search(text)), None)
+    return f"pulumi {what}: {said}" + (f"\n    fix: {fix}" if fix else "")

@@ -1,0 +1,202 @@
+"""What an earlier run left behind in Pulumi's state: locks of dead processes, half-done creations."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from components.planning.config import Issue
+from components.runtime.labels import KIND
+from operations.engine.client import Thing
+
+PROJECT = "aidc"
+# Kinds of containers that only Pulumi makes: `run` and `FileVolume` give them.
+PULUMI_KINDS = frozenset({"service", "job", "seed"})
+NAME_INPUT = "name"
+CONTAINER = "docker:index/container:Container"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Another run's claim on the stack. `alive` is None when that cannot be told from here."""
+
+    path: Path
+    pid: int
+    host: str
+    since: str
+    alive: bool | None
+
+
+def backend_folder(environment: Mapping[str, str]) -> Path | None:
+    """Where a `file://` backend keeps its state; None for every other backend."""
+    url = urlsplit(environment.get("PULUMI_BACKEND_URL", ""))
+    if url.scheme != "file":
+        return None
+    return Path(unquote(url.netloc + url.path)).expanduser() / ".pulumi"
+
+
+def locks(stack: str, environment: Mapping[str, str]) -> list[Lock]:
+    """All locks on the stack. Only a file backend has them as files."""
+    folder = backend_folder(environment)
+    if folder is None:
+        return []
+    found = []
+    for path in sorted((folder / "locks" / "organization" / PROJECT / stack).glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            pid, host = int(content["pid"]), str(content["hostname"])
+        except (OSError, ValueError, KeyError):
+            continue
+        alive = _is_pulumi(pid) if host == socket.gethostname() else None
+        found.append(Lock(path, pid, host, str(content.get("timestamp", "?"))[:19], alive))
+    return found
+
+
+def _is_pulumi(pid: int) -> bool:
+    # The number alone proves nothing: after a reboot it may belong to any process.
+    try:
+        name = os.readlink(f"/proc/{pid}/exe")
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return _exists(pid)
+    return Path(name.removesuffix(" (deleted)")).name.startswith("pulumi")
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def lock_issues(found: Iterable[Lock], stack: str) -> list[Issue]:
+    """Locks that stand in the way; one of a process that is gone does not."""
+    return [
+        Issue(
+            f"stack {stack}",
+            f"is locked by another run (process {lock.pid} on {lock.host}, since {lock.since})",
+            "wait for it, or stop it with Ctrl-C"
+            if lock.alive
+            else f"if that process is gone: pulumi cancel --yes --stack {stack}",
+        )
+        for lock in found
+        if lock.alive is not False
+    ]
+
+
+def recorded(exported: Mapping[str, Any] | None) -> frozenset[str]:
+    """Identifiers of everything that the state knows."""
+    resources = (exported or {}).get("deployment", {}).get("resources") or ()
+    return frozenset(str(r["id"]) for r in resources if r.get("id"))
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """How a container was put on a network: its address there, if fixed, and the names it answers to."""
+
+    address: str
+    aliases: frozenset[str]
+
+
+def attachments(exported: Mapping[str, Any] | None) -> dict[str, dict[str, Attachment]]:
+    """Identifier of each container that the state knows → network → how it was put on it."""
+    resources = (exported or {}).get("deployment", {}).get("resources") or ()
+    return {
+        str(resource["id"]): {
+            str(n["name"]): Attachment(str(n.get("ipv4Address") or ""), frozenset(n.get("aliases") or ()))
+            for n in (resource.get("inputs") or {}).get("networksAdvanced") or ()
+        }
+        for resource in resources
+        if resource.get("type") == CONTAINER and resource.get("id")
+    }
+
+
+def detached(wanted: Mapping[str, Attachment], networks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Of the networks a container was made with, those on which it is not any more as it was made.
+
+    `networks` is the engine's description of the container. One that does not run has no address at present,
+    and one that it is to get again.
+    """
+
+    def intact(attachment: Attachment, found: Mapping[str, Any]) -> bool:
+        configured = (found.get("IPAMConfig") or {}).get("IPv4Address") or ""
+        address = found.get("IPAddress") or configured
+        return attachment.address in ("", address) and attachment.aliases <= set(found.get("Aliases") or ())
+
+    return [
+        name
+        for name, attachment in wanted.items()
+        if name not in networks or not intact(attachment, networks[name])
+    ]
+
+
+def pending(exported: Mapping[str, Any] | None) -> frozenset[str]:
+    """Docker names of what was being created when the earlier run died."""
+    names = (o.get("resource", {}).get("inputs", {}).get(NAME_INPUT) for o in _creations(exported))
+    return frozenset(n for n in names if isinstance(n, str))
+
+
+def has_pending(exported: Mapping[str, Any] | None) -> bool:
+    """Whether the earlier run died while it was creating something."""
+    return bool(_creations(exported))
+
+
+def _creations(exported: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    # Half-done deletions and updates need nothing: the next refresh sees what is there.
+    operations = (exported or {}).get("deployment", {}).get("pending_operations") or ()
+    return [o for o in operations if o.get("type") == "creating"]
+
+
+def unrecorded(owned: Sequence[Thing], exported: Mapping[str, Any] | None) -> list[Thing]:
+    """What carries the stack's label and would be in a name's way, without being in the state.
+
+    Volumes are not: creating one that exists adopts it, and data must never be removed here.
+    """
+    known = recorded(exported)
+    return [
+        thing
+        for thing in owned
+        if thing.identifier not in known
+        and (
+            thing.kind == "network" or (thing.kind == "container" and thing.labels.get(KIND) in PULUMI_KINDS)
+        )
+    ]
+
+
+def strangers(owned: Sequence[Thing], exported: Mapping[str, Any] | None) -> tuple[list[Thing], list[Thing]]:
+    """(ours, not ours): unrecorded things that a killed run of this state made, and all others.
+
+    The others belong to another clone's stack of the same name, or to a state that was lost.
+    """
+    names = pending(exported)
+    found = unrecorded(owned, exported)
+    ours = [t for t in found if t.name in names]
+    return ours, [t for t in found if t not in ours]
+
+
+def stranger_issues(things: Sequence[Thing], stack: str) -> list[Issue]:
+    """One issue for all of them: they have one cause."""
+    if not things:
+        return []
+    names = ", ".join(t.name for t in things[:4]) + (
+        f" and {len(things) - 4} more" if len(things) > 4 else ""
+    )
+    return [
+        Issue(
+            f"stack {stack}",
+            f"this clone's state does not know {names}, which carry the stack's label",
+            "another clone runs a stack of this name: work on it there, or choose another name here. Only "
+            f"where no other clone has it, as its state was lost: `make destroy STACK={stack}` removes them "
+            "and keeps the data",
+        )
+    ]

@@ -1,0 +1,44 @@
+"""What the engine lists is taken as it comes: other people's networks are odd."""
+
+from typing import Any
+
+import pytest
+
+from components.runtime.host import is_local
+from operations.engine.client import _network
+
+
+@pytest.mark.parametrize(
+    ("subnet", "read"),
+    [
+        ("172.28.0.0/16", ["172.28.0.0/16"]),
+        ("172.28.5.1/16", ["172.28.0.0/16"]),
+        (None, []),
+        ("", []),
+        ("fd00:77::1/64", []),
+        ("::ffff:10.0.0.0/104", []),
+        ("nowhere", []),
+    ],
+)
+def test_a_foreign_networks_subnet_is_read_or_left_out(subnet: str | None, read: list[str]) -> None:
+    raw = {"Name": "x", "Id": "x", "IPAM": {"Config": [{"Subnet": subnet}]}}
+    assert [str(s) for s in _network(raw).subnets] == read
+
+
+@pytest.mark.parametrize("ipam", [None, {}, {"Config": None}, {"Config": [None]}, {"Config": [{}]}])
+def test_a_network_without_addresses_has_none(ipam: Any) -> None:
+    assert _network({"Name": "x", "Id": "x", "IPAM": ipam}).subnets == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http+docker://localhost", True),
+        ("unix:///var/run/docker.sock", True),
+        ("http+docker://ssh", False),
+        ("http://192.0.2.1:2375", False),
+        ("https://engine:2376", False),
+    ],
+)
+def test_an_engine_behind_ssh_is_on_another_machine(url: str, local: bool) -> None:
+    assert is_local(url) is local
