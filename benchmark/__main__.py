@@ -36,13 +36,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmark.arguments import parser
-from benchmark.config import WORKLOADS_DIR, SourceCodeData, load_all
-from benchmark.errors import BenchmarkError, ComparisonError, ConfigError, StackError
-from benchmark.injector import CASES
+from benchmark.cluster.injector import CASES
+from benchmark.core.config import WORKLOADS_DIR, SourceCodeData, load_all
+from benchmark.core.errors import BenchmarkError, ComparisonError, ConfigError, StackError
 
 if TYPE_CHECKING:
-    from benchmark.schedule import Plan
-    from benchmark.stack import Stack
+    from benchmark.cluster.stack import Stack
+    from benchmark.scheduling.schedule import Plan
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ def _run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted while waiting; nothing was started", file=sys.stderr)
         return 130
-    from benchmark import run
+    from benchmark.experiments import run
 
     files = _files(options.workloads)
     return run.run(_fill(run.Options, options, workload_files=files, out=_folder(options), schedule=record))
@@ -111,7 +111,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _wait(options: argparse.Namespace) -> dict[str, Any]:
     """Until the planned start; what the result says about it. Torch is not held in memory meanwhile."""
-    from benchmark import schedule, waiting
+    from benchmark.scheduling import schedule, waiting
 
     plan = _plan(options)
     load_all(_files(options.workloads), options.tier)  # a mistake is told before the wait, not after
@@ -123,7 +123,7 @@ def _wait(options: argparse.Namespace) -> dict[str, Any]:
 
 def _plan(options: argparse.Namespace) -> Plan:
     """ConfigError with the mistakes of window and series together."""
-    from benchmark import schedule, series, waiting
+    from benchmark.scheduling import schedule, series, waiting
 
     problems, window, values = [], None, None
     try:
@@ -142,28 +142,30 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _schedule(options: argparse.Namespace) -> int:
-    from benchmark import schedule
+    from benchmark.scheduling import schedule
 
     print("\n".join(schedule.lines(_plan(options))))
     return 0
 
 
 def _bare(options: argparse.Namespace) -> int:
-    from benchmark import bare
+    from benchmark.experiments import host_baseline
 
     files = _files(options.workloads)
-    return bare.main(_fill(bare.Options, options, workload_files=files, out=_folder(options)))
+    return host_baseline.main(
+        _fill(host_baseline.Options, options, workload_files=files, out=_folder(options))
+    )
 
 
 def _overhead(options: argparse.Namespace) -> int:
-    from benchmark import overhead
+    from benchmark.experiments import overhead
 
     out = options.out or _folder(options) / "overhead"
     return overhead.main(_fill(overhead.Options, options, workload_files=_files(options.workloads), out=out))
 
 
 def _faults(options: argparse.Namespace) -> int:
-    from benchmark import faults
+    from benchmark.experiments import faults
 
     cases = CASES if options.case == "all" else (options.case,)
     return faults.run(
@@ -173,7 +175,7 @@ def _faults(options: argparse.Namespace) -> int:
 
 
 def _resilience(options: argparse.Namespace) -> int:
-    from benchmark import resilience
+    from benchmark.experiments import resilience
 
     if options.rate is not None and not options.rate > 0:
         raise ConfigError([f"--rate: {options.rate:g}: give a number of requests a second above 0"])
@@ -183,24 +185,27 @@ def _resilience(options: argparse.Namespace) -> int:
 
 
 def _autoscale(options: argparse.Namespace) -> int:
-    from benchmark import autoscale
+    from benchmark.experiments import autoscale
 
     return _serving_probe(options, "autoscale", lambda s, r: autoscale.examine(s, r, options.workload))
 
 
 def _direct(options: argparse.Namespace) -> int:
-    from benchmark import direct
+    from benchmark.experiments import balancer_overhead
 
-    return _serving_probe(options, "direct", lambda s, r: direct.examine(s, r, options.workload))
+    return _serving_probe(options, "direct", lambda s, r: balancer_overhead.examine(s, r, options.workload))
 
 
 def _serving_probe(
     options: argparse.Namespace, key: str, examine: Callable[[Stack, dict[str, Any]], dict[str, Any]]
 ) -> int:
     """Write `<key>.json`, and with --into the same under `serving.<key>` of a result and its report."""
-    from benchmark import files, report, runs, serving_verdicts, stack
-    from benchmark import result as results
-    from benchmark.verdict import text_of
+    from benchmark.analysis import result as results
+    from benchmark.analysis import runs, serving_verdicts
+    from benchmark.cluster import stack
+    from benchmark.core import files
+    from benchmark.core.verdict import text_of
+    from benchmark.report import pages
 
     out = _folder(options)
     files.check_folder(out)
@@ -211,7 +216,7 @@ def _serving_probe(
     found = examine(stack.read(options.stack, options.inventory, options.access), result)
     files.write_json(out / f"{key}.json", found)
     if options.into:
-        report.take_up(options.into, found, "serving", key)
+        pages.take_up(options.into, found, "serving", key)
     rows = serving_verdicts.rows({key: found})
     for row in rows:
         print(text_of(row))
@@ -220,19 +225,19 @@ def _serving_probe(
 
 
 def _efficiency(options: argparse.Namespace) -> int:
-    from benchmark import efficiency
+    from benchmark.experiments import efficiency
 
     return efficiency.main(_fill(efficiency.Options, options, workload_file=_file(options.workload)))
 
 
 def _abba(options: argparse.Namespace) -> int:
-    from benchmark import abba
+    from benchmark.experiments import abba
 
     return abba.main(_fill(abba.Options, options, workload_files=_files(options.workloads)))
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from benchmark import gate
+    from benchmark.analysis import gate
 
     found = gate.compare(_earlier(options.baseline), _earlier(options.candidate))
     for line in gate.lines(found):
@@ -241,8 +246,9 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from benchmark import comparison, report, runs
-    from benchmark import result as results
+    from benchmark.analysis import result as results
+    from benchmark.analysis import runs
+    from benchmark.report import comparison, pages
 
     if options.run and options.result:
         raise ConfigError([f"--run: {options.run}: give a run or a result.json, not both"])
@@ -257,12 +263,12 @@ def _report(options: argparse.Namespace) -> int:
     elif options.markdown:
         print(comparison.markdown_of_one(results.load(path)), end="")
     else:
-        print(report.write(path))
+        print(pages.write(path))
     return 0
 
 
 def _runs(options: argparse.Namespace) -> int:
-    from benchmark import runs
+    from benchmark.analysis import runs
 
     out = _folder(options)
     found = list(runs.rows(out))
@@ -277,7 +283,7 @@ def _runs(options: argparse.Namespace) -> int:
 
 def _earlier(path: Path) -> dict[str, Any]:
     """A result to compare. Exit 1 says `worse`, so a file that cannot be used is bad input: exit 2."""
-    from benchmark import result as results
+    from benchmark.analysis import result as results
 
     try:
         return results.load(path)
@@ -286,8 +292,8 @@ def _earlier(path: Path) -> dict[str, Any]:
 
 
 def _prepare(options: argparse.Namespace) -> int:
+    from benchmark.core.store import open_store
     from benchmark.data import dataset
-    from benchmark.store import open_store
 
     store = open_store(options.store)
     for workload in load_all(_files(options.workloads), options.tier):

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark.config import TIERS
-from benchmark.injector import CASES
+from benchmark.cluster.injector import CASES
+from benchmark.core.config import TIERS
 
 
 def parser(about: str) -> argparse.ArgumentParser:

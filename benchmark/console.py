@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmark import result as results
-from benchmark.errors import BenchmarkError, ConfigError
-from benchmark.runs import Run
-from benchmark.verdict import text_of
+from benchmark.analysis import result as results
+from benchmark.analysis.runs import Run
+from benchmark.core.errors import BenchmarkError, ConfigError
+from benchmark.core.verdict import text_of
 
 
 def note(result: dict[str, Any], where: str, error: BenchmarkError) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from benchmark.config import GptConfig, Workload
+from benchmark.core.config import GptConfig, Workload
 
 CHUNK = 32  # steps
 

@@ -21,12 +21,11 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 from torch import Tensor
 
-from benchmark import baselines
-from benchmark.config import WORKLOADS_DIR, ModuleData, SourceCodeData, Workload, digest
-from benchmark.data import own, stages
+from benchmark.core.config import WORKLOADS_DIR, ModuleData, SourceCodeData, Workload, digest
+from benchmark.core.errors import DataError
+from benchmark.core.store import Store, get_json, put_json
+from benchmark.data import baselines, own, stages
 from benchmark.data.records import Split
-from benchmark.errors import DataError
-from benchmark.store import Store, get_json, put_json
 
 SCHEMA = "aidc.dataset/1"
 SHARD_BYTES = 8 << 20

@@ -10,10 +10,10 @@ from typing import cast
 
 import numpy as np
 
-from benchmark.config import ModuleData
+from benchmark.core.config import ModuleData
+from benchmark.core.errors import DataError
 from benchmark.data.records import Split
 from benchmark.data.sources import Source
-from benchmark.errors import DataError
 
 PACKAGE = "benchmark.data"
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.config import DigitsData, GaussianData
+from benchmark.core.config import DigitsData, GaussianData
 from benchmark.data.records import Array, Records, Split
 
 Floats = NDArray[np.float32]

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from benchmark.config import DataConfig, DigitsData, GaussianData, ModuleData, SourceCodeData, digest
+from benchmark.core.config import DataConfig, DigitsData, GaussianData, ModuleData, SourceCodeData, digest
+from benchmark.core.errors import BenchmarkError, DataError
 from benchmark.data import own, sources
 from benchmark.data.records import Records, Split
-from benchmark.errors import BenchmarkError, DataError
 
 T = TypeVar("T")
 STAGES = ("collect", "clean", "normalise", "split", "augment")

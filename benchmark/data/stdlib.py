@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.config import WORKLOADS_DIR, SourceCodeData
+from benchmark.core.config import WORKLOADS_DIR, SourceCodeData
+from benchmark.core.errors import DataError
 from benchmark.data.records import Records, Split
-from benchmark.errors import DataError
 
 # Tests are repetitive and huge; the rest is absent from some distributions or differs by build.
 EXCLUDED = frozenset(

@@ -29,8 +29,8 @@ from typing import Any, Literal
 import yaml
 from rich.table import Table
 
-from benchmark import stats
-from benchmark.verdicts import RATIO_BOUND, bare_pairs
+from benchmark.analysis.verdicts import RATIO_BOUND, bare_pairs
+from benchmark.core import stats
 from components.planning.config import ROOT as DATACENTER
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, InterruptionError, OperationError, RefusedError

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from components.runtime.image import NOT_CONTENT, context_digest
 from operations.errors import OperationError
-from operations.images.modules import needed
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / ".build"
@@ -29,11 +28,13 @@ BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup":
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
 # Image → what it shares with others, from images/shared.
 SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(("load-balancer", "object-store", "vault"), ("follow",))
-# What of a package the image runs. The rest of its modules runs on a workstation, and an edit there must not
-# replace the containers.
-PROGRAMS: Mapping[str, tuple[str, ...]] = {
-    "benchmark": ("benchmark.job", "benchmark.ray_train", "benchmark.serve"),
-}
+# The rooms of a package that run in the image. The others run on a workstation, and an edit there must not
+# replace the containers; a contract of imports keeps them apart (pyproject.toml).
+INSIDE: Mapping[str, tuple[str, ...]] = {
+    "benchmark": (
+        "core", "data", "model", "checkpoints", "telemetry", "training", "serving", "workloads",
+    ),
+}  # fmt: skip
 NEEDS_CA = frozenset({"compute"})
 # Seconds for which a context that was exchanged stays: no plan reads for as long.
 KEPT = 3600
@@ -148,14 +149,10 @@ def discard(name: str, fresh: Path) -> None:
 
 
 def copy_package(package: str, into: Path) -> None:
-    """Its folders whole: they hold data and a user's modules. Of its modules those that its programs need."""
-    kept = needed(ROOT, PROGRAMS[package])
-
-    def left_out(folder: str, names: list[str]) -> set[str]:
-        here = Path(folder)
-        found = {name for name in names if name in ("__pycache__", "templates") or name.endswith(".pyc")}
-        if here == ROOT / package:
-            found |= {n for n in names if n.endswith(".py") and here / n not in kept}
-        return found
-
-    shutil.copytree(ROOT / package, into, ignore=left_out)
+    """The rooms of `package` that run in the image, whole: they hold data and a user's modules too."""
+    into.mkdir()
+    shutil.copy2(ROOT / package / "__init__.py", into)
+    for room in INSIDE[package]:
+        shutil.copytree(
+            ROOT / package / room, into / room, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
+        )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.gate import SPEED_CHECKS
+from benchmark.analysis.gate import SPEED_CHECKS
 from tests.acceptance.conftest import OUT, ROOT
 
 

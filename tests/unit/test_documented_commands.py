@@ -9,13 +9,13 @@ import shlex
 from functools import cache
 from pathlib import Path
 
+import grimp
 import pytest
 
 from benchmark import __main__ as benchmark_main
 from benchmark.arguments import parser
 from operations import cli
 from operations.commands import policy
-from operations.images.modules import needed
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -31,7 +31,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 # Options of other programs, which ours calls or advises.
 FOREIGN = {
     "abba": {"--quiet", "--shared", "--no-checkout", "--detach", "--verify", "--show-toplevel", "--no-stack"},
-    "containers": {"--net"},
+    "engine": {"--net"},
     "launch": {"--standalone", "--nproc-per-node"},
     "result": {"--porcelain", "--cached", "--exclude-standard", "--others", "--show-toplevel"},
     "stack": {"--json", "--non-interactive", "--show-secrets"},
@@ -92,13 +92,27 @@ def options_of() -> dict[str, set[str]]:
     }
 
 
-MODULES = {name: f"benchmark.{name}" for name in options_of() if (ROOT / "benchmark" / f"{name}.py").exists()}
+# Commands whose module has another name.
+RENAMED = {"bare": "host_baseline", "direct": "balancer_overhead", "report": "pages"}
+FILES = {path.stem: path.relative_to(ROOT) for path in (ROOT / "benchmark").glob("*/*.py")}
+MODULES = {
+    name: ".".join(FILES[RENAMED.get(name, name)].with_suffix("").parts)
+    for name in options_of()
+    if RENAMED.get(name, name) in FILES
+}
 ON_THIS_HOST = ("bare", "prepare", "efficiency")  # commands that prepare data themselves
 
 
 @cache
+def imports() -> grimp.ImportGraph:
+    return grimp.build_graph("benchmark")
+
+
 def imported(module: str) -> set[Path]:
-    return needed(ROOT, [module])
+    """The files of `module` and of all that it imports."""
+    names = {module} | imports().find_upstream_modules(module)
+    files = (ROOT / name.replace(".", "/") for name in names)
+    return {file / "__init__.py" if file.is_dir() else file.with_suffix(".py") for file in files}
 
 
 def messages(path: Path) -> set[str]:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark import client, serve
-from benchmark.config import Workload, load
-from benchmark.store import DirectoryStore
+from benchmark.core.config import Workload, load
+from benchmark.core.store import DirectoryStore
+from benchmark.load import client
+from benchmark.serving import app
 from tests.unit.benchmark import served
 from tests.unit.benchmark.fakes import Service
 
@@ -49,7 +50,7 @@ def tiny() -> Workload:
 
 
 @pytest.fixture
-def arguments(store: DirectoryStore) -> serve.Arguments:
+def arguments(store: DirectoryStore) -> app.Arguments:
     """Three small models in the store, and what it takes to serve them."""
     return served.saved(store)
 

@@ -6,10 +6,10 @@ import http.server
 import json
 from typing import Any
 
-from benchmark import job
-from benchmark.errors import BenchmarkError
-from benchmark.place import Place
-from benchmark.store import DirectoryStore
+from benchmark.core.errors import BenchmarkError
+from benchmark.core.ranks import Place
+from benchmark.core.store import DirectoryStore
+from benchmark.training import job
 
 
 class FakeNvml:

@@ -15,12 +15,12 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from benchmark import ray_train
-from benchmark.config import load
-from benchmark.errors import StoreError
-from benchmark.job import Spec
-from benchmark.place import Place, leave
-from benchmark.store import DirectoryStore
+from benchmark.core.config import load
+from benchmark.core.errors import StoreError
+from benchmark.core.ranks import Place, leave
+from benchmark.core.store import DirectoryStore
+from benchmark.training import ray_train
+from benchmark.training.job import Spec
 from tests.unit.benchmark.conftest import TESTDATA, changed
 
 LIMIT_S = 60  # of a collective: what must not be reached

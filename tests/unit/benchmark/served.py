@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from safetensors.torch import save as save_tensors
 
-from benchmark import models, serve
-from benchmark.config import GptConfig, MlpConfig
-from benchmark.serve_batches import Answer, compute
-from benchmark.serve_service import Service
-from benchmark.serve_work import Call
-from benchmark.store import DirectoryStore, put_json
+from benchmark.core.config import GptConfig, MlpConfig
+from benchmark.core.store import DirectoryStore, put_json
+from benchmark.model import models
+from benchmark.serving import app
+from benchmark.serving.batches import Answer, compute
+from benchmark.serving.service import Service
+from benchmark.serving.work import Call
 
 CONFIGS: dict[str, MlpConfig | GptConfig] = {
     "mlp": MlpConfig(kind="mlp", inputs=3, hidden=[4], outputs=1),
@@ -25,7 +26,7 @@ CONFIGS: dict[str, MlpConfig | GptConfig] = {
 }
 
 
-def saved(store: DirectoryStore) -> serve.Arguments:
+def saved(store: DirectoryStore) -> app.Arguments:
     """The models in the store, and what it takes to serve them."""
     served = {}
     for name, config in CONFIGS.items():
@@ -38,17 +39,17 @@ def saved(store: DirectoryStore) -> serve.Arguments:
                 "model": config.model_dump(), "metric": "accuracy", "quality": 0.9, "seed": 1}  # fmt: skip
         put_json(store, f"{prefix}/model.json", card)
         served[name] = {"card": f"{prefix}/model.json", "sha256": sha}
-    return serve.Arguments(models=served, store=str(store.root))
+    return app.Arguments(models=served, store=str(store.root))
 
 
-def computed(router: serve.Router, calls: Sequence[Call]) -> list[dict[str, Any]]:
+def computed(router: app.Router, calls: Sequence[Call]) -> list[dict[str, Any]]:
     """The contents of the answers to one batch, all of which are expected to be 200."""
     answers = compute(calls, router.metrics)
     assert [a.status for a in answers] == [200] * len(calls)
     return [json.loads(a.body) for a in answers]
 
 
-def ask(router: serve.Router, name: str, instances: list[Any]) -> list[dict[str, Any]]:
+def ask(router: app.Router, name: str, instances: list[Any]) -> list[dict[str, Any]]:
     body = json.dumps({"instances": instances}).encode()
     (answer,) = computed(router, [router.route("POST", f"/v1/models/{name}:predict", body)])
     predictions: list[dict[str, Any]] = answer["predictions"]

@@ -1,0 +1,150 @@
+"""The runs of a stack: each in a folder of its own, `<out>/runs/<run id>/`, which no other run touches.
+
+`<out>/result.json` and `<out>/report.html` are copies of the newest complete run's. A run that failed or was
+interrupted keeps what it measured in its own folder. Runs are removed by nobody but the user.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from benchmark.core import files
+from benchmark.core.errors import BenchmarkError, ConfigError
+
+FOLDER = "runs"
+RESULT, REPORT = "result.json", "report.html"
+COLUMNS = ("run", "started", "commit", "tier", "workloads", "complete", "verdicts", "path")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where one run keeps what it measures. `name`: `result`, or `faults`, whose copies have that name."""
+
+    out: Path
+    run_id: str
+    name: str = "result"
+
+    @property
+    def folder(self) -> Path:
+        return self.out / FOLDER / self.run_id
+
+    @property
+    def path(self) -> Path:
+        return self.folder / RESULT
+
+    @property
+    def copy(self) -> Path:
+        return self.out / f"{self.name}.json"
+
+    @property
+    def page(self) -> Path:
+        return self.out / (REPORT if self.name == "result" else f"{self.name}.html")
+
+    def publish(self) -> list[Path]:
+        """Make a complete run the newest one; the copies. A run that began later stays where it is."""
+        mine, theirs = read(self.path), read(self.copy)
+        if theirs and theirs.get("complete") and str(theirs.get("started")) > str(mine and mine["started"]):
+            return []
+        found = []
+        for source, copy in ((self.path, self.copy), (self.folder / REPORT, self.page)):
+            if source.exists():
+                files.write(copy, source.read_text(encoding="utf-8"))
+                found.append(copy)
+        return found
+
+
+def begin(out: Path, run_id: str, name: str = "result") -> Run:
+    """A folder for a new run; two that begin in the same second have names of their own."""
+    for number in range(1, 1000):
+        run = Run(out, run_id if number == 1 else f"{run_id}-{number}", name)
+        try:
+            run.folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ConfigError([f"{run.folder}: cannot be made: {error.strerror}"]) from error
+        return run
+    raise ConfigError([f"{out / FOLDER / run_id}: exists a thousand times"])
+
+
+def copies(path: Path, run_id: str) -> list[Path]:
+    """All files that hold the result of `run_id` at `path`: its own, and the copy of the newest."""
+    out = path.parent.parent.parent if path.parent.parent.name == FOLDER else path.parent
+    others = (out / FOLDER / run_id / RESULT, out / RESULT)
+    same = [p for p in others if p != path and (read(p) or {}).get("run_id") == run_id]
+    return list(dict.fromkeys([path, *same]))
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """A result, or None where there is none that can be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def folders(out: Path) -> list[Path]:
+    """Of all runs below `out`, those of `overhead` too; newest first."""
+    found = [f.parent for f in out.glob(f"**/{FOLDER}/*/{RESULT}")]
+    return sorted(
+        found, key=lambda f: (str((read(f / RESULT) or {}).get("started", "")), f.name), reverse=True
+    )
+
+
+def find(out: Path, run_id: str) -> Path:
+    """The result of a run; ConfigError names those that there are."""
+    known = {f.name: f for f in reversed(folders(out))}
+    if run_id in known:
+        return known[run_id] / RESULT
+    near = get_close_matches(run_id, known, 1, 0.6)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ConfigError([f"--run: {run_id!r}: no such run in {out}{hint}; `make runs` lists them"])
+
+
+def newest(out: Path) -> Path:
+    """The newest complete result; BenchmarkError says what there is instead."""
+    path = out / RESULT
+    if path.exists():
+        return path
+    others = folders(out)
+    hint = f"; {len(others)} that did not end well: `make runs` lists them" if others else ""
+    raise BenchmarkError(f"{path}: there is no complete run yet{hint}; run `make bench` first")
+
+
+def rows(out: Path) -> Iterator[dict[str, str]]:
+    """Of each run what the list shows, newest first."""
+    for folder in folders(out):
+        result = read(folder / RESULT)
+        nothing = {**dict.fromkeys(COLUMNS, "?"), "run": folder.name, "path": str(folder / RESULT)}
+        yield row(folder, result) if result else {**nothing, "complete": "unreadable"}
+
+
+def row(folder: Path, result: dict[str, Any]) -> dict[str, str]:
+    environment = result.get("environment") or {}
+    commit = str(environment.get("git_commit") or "-")[:10]
+    workloads = (result.get("configuration") or {}).get("workloads") or {}
+    counts = Counter(str(v.get("verdict")) for v in result.get("verdicts") or [])
+    return {
+        "run": folder.name,
+        "started": str(result.get("started") or "-").replace("T", " ").replace("+00:00", ""),
+        "commit": commit + ("+" if environment.get("git_dirty") else ""),
+        "tier": str(result.get("tier") or "-"),
+        "workloads": ",".join(workloads) or "-",
+        "complete": "yes" if result.get("complete") else "no",
+        "verdicts": ", ".join(f"{n} {word}" for word, n in sorted(counts.items())) or "-",
+        "path": str(folder / RESULT),
+    }
+
+
+def table(found: Iterable[dict[str, str]]) -> list[str]:
+    """Lines with a head, each column as wide as it must be."""
+    lines = [dict(zip(COLUMNS, COLUMNS, strict=True)), *found]
+    widths = {c: max(len(line[c]) for line in lines) for c in COLUMNS}
+    return ["  ".join(line[c].ljust(widths[c]) for c in COLUMNS).rstrip() for line in lines]

@@ -1,0 +1,110 @@
+"""Verdicts on serving under stress: faults under load, and what the load balancer costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmark.analysis.disturbance import excused
+from benchmark.core.verdict import verdict
+
+Row = dict[str, str]
+# No failure among so many shows, at 95 %, that fewer than 1 % fail.
+LEAST_ANSWERS = 300
+# Below this number of pairs, intervals of a difference of medians are too narrow.
+LEAST_MEDIAN_PAIRS = 50
+
+
+def rows(serving: dict[str, Any]) -> list[Row]:
+    """What `serving.resilience` and `serving.direct` have grounds for."""
+    found: list[Row] = []
+    resilience = serving.get("resilience")
+    if resilience:
+        found += [_killed(resilience), _updated(resilience)]
+    if serving.get("autoscale"):
+        found.append(_scaled(serving["autoscale"]))
+    if serving.get("direct"):
+        found.append(_direct(serving["direct"]))
+    return found
+
+
+def _killed(resilience: dict[str, Any]) -> Row:
+    name = "one replica killed under load"
+    expected = f"0 failed requests at {resilience['rate_rps']:g} requests/s, nothing sent twice by the client"
+    kill = resilience.get("kill")
+    if not kill:
+        return verdict(name, None, expected, _why(resilience, "kill"))
+    actual = f"{_counts(kill)}, replaced after {kill['replaced_s']:g} s"
+    outcome, actual = _judged(kill, True, actual)
+    return verdict(name, outcome, expected, actual)
+
+
+def _updated(resilience: dict[str, Any]) -> Row:
+    name = "rolling update under load"
+    expected = f"0 failed requests at {resilience['rate_rps']:g} requests/s, only the new model afterwards"
+    update = resilience.get("update")
+    if not update:
+        return verdict(name, None, expected, _why(resilience, "update"))
+    new = [v for v in update["versions"] if v["sha256"] == resilience["to_sha256"]]
+    strangers = {v["sha256"] for v in update["versions"]} - {
+        resilience["from_sha256"],
+        resilience["to_sha256"],
+    }
+    last_old = max((v["last_s"] for v in update["versions"] if v not in new), default=0.0)
+    # The end of the load must belong to the new model alone.
+    changed = bool(new) and not strangers and new[0]["last_s"] > last_old
+    actual = f"{_counts(update)}, " + (
+        f"first new answer at {new[0]['first_s']:.1f} s, last old one at {last_old:.1f} s"
+        if new
+        else "the new model never answered"
+    )
+    outcome, actual = _judged(update, changed, actual)
+    return verdict(name, outcome, expected, actual)
+
+
+def _scaled(scaled: dict[str, Any]) -> Row:
+    """Up to the most that is allowed, neither fewer nor more at any time, and no request lost on the way."""
+    least, most = scaled["limits"]["min_replicas"], scaled["limits"]["max_replicas"]
+    within = least <= scaled["fewest"] and scaled["most"] <= most
+    rose = scaled["most"] == most
+    actual = f"{scaled['fewest']} to {scaled['most']} replicas"
+    if scaled["first_more_s"] is not None:
+        actual += (
+            f", the first more after {scaled['first_more_s']:.0f} s, the most after {scaled['most_s']:.0f} s"
+        )
+    failed, all_ = scaled["failed"], scaled["answered"] + scaled["failed"]
+    expected = f"from {least} to {most} with {scaled['clients']} requests under way, 0 failed"
+    actual += f"; {failed} of {all_} failed"
+    good: bool | None = within and rose and not failed
+    if good and all_ < LEAST_ANSWERS:
+        good, actual = None, f"{actual}; a verdict needs {LEAST_ANSWERS} answers"
+    outcome, actual = excused(good, actual, scaled.get("host_load"))
+    return verdict("replicas follow the load", outcome, expected, actual)
+
+
+def _judged(load: dict[str, Any], otherwise_good: bool, actual: str) -> tuple[bool | None, str]:
+    """Outcome and text of a load that nothing may fail under; a few answers show nothing."""
+    good: bool | None = load["samples"] > 0 and not load["errors"] and not load["resent"] and otherwise_good
+    if good and load["samples"] < LEAST_ANSWERS:
+        good, actual = None, f"{actual}; a verdict needs {LEAST_ANSWERS} answers"
+    return excused(good, actual, load.get("host_load"))
+
+
+def _counts(load: dict[str, Any]) -> str:
+    return f"{load['errors']} of {load['samples'] + load['errors']} failed"
+
+
+def _why(resilience: dict[str, Any], key: str) -> str:
+    reasons = [e for e in resilience["errors"] if e.startswith(f"{key}: ")]
+    return f"not measured: {reasons[0].removeprefix(f'{key}: ')}" if reasons else "not measured"
+
+
+def _direct(direct: dict[str, Any]) -> Row:
+    """Judged by the whole interval: one that holds the bound within itself is open."""
+    bound = direct["bound_ms"]
+    outcome = True if direct["high_ms"] <= bound else False if direct["low_ms"] > bound else None
+    actual = f"{direct['added_p50_ms']:.2f} ms over {direct['pairs']} pairs, "
+    actual += f"95 % interval {direct['low_ms']:.2f}–{direct['high_ms']:.2f}"
+    if direct["pairs"] < LEAST_MEDIAN_PAIRS:
+        outcome, actual = None, f"{actual}; a verdict needs {LEAST_MEDIAN_PAIRS}"
+    outcome, actual = excused(outcome, actual, direct.get("host_load"))
+    return verdict("cost of the load balancer", outcome, f"added p50 ≤ {bound:g} ms", actual)

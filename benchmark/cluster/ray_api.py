@@ -1,0 +1,241 @@
+"""A small client of Ray's REST API: submit jobs, follow their logs, deploy an application."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import requests
+
+from benchmark.core.errors import StackError, UnknownJobError
+from benchmark.serving.app import Arguments
+
+ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
+LINE = re.compile(r"@(progress|error) (\{.*\})\s*$")
+POLL_S = 1.0
+# Ranks that outlive another get a few seconds to leave, then they are killed: their exchange hangs.
+JOB_VARIABLES = {"RAY_DEDUP_LOGS": "0", "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5"}
+# How long the API may be away before a job is given up: a killed head is back within a minute or two.
+PATIENCE_S = 240.0
+TRIES = 3
+LOG_RATE = 2e6  # characters a second that following a log may take
+# A job that ended without its driver's own word: the node that held the driver is gone, or the head's memory.
+LOST = "LOST"
+LOST_BY = frozenset({f"JOB_SUPERVISOR_ACTOR_{w}" for w in ("DIED", "UNKNOWN_FAILURE", "START_FAILURE")})
+
+
+class RayClient:
+    def __init__(self, endpoint: str, token: str | None = None, ca_path: str | None = None) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        self.session = requests.Session()
+        # Else REQUESTS_CA_BUNDLE of the user's shell would take the place of the stack's own authority.
+        self.session.trust_env = False
+        if token:
+            self.session.headers["Authorization"] = f"Bearer {token}"
+        if ca_path:
+            self.session.verify = ca_path
+
+    def submit(
+        self,
+        entrypoint: str,
+        submission_id: str,
+        variables: Mapping[str, str] | None = None,
+        patience_s: float = 0,
+    ) -> str:
+        """Its identifier. For `patience_s` seconds an API that does not answer is asked again."""
+        body = {
+            "entrypoint": entrypoint,
+            "submission_id": submission_id,
+            "entrypoint_num_cpus": 0.1,  # keeps the driver off the head node, which offers none
+            "runtime_env": {"env_vars": {**JOB_VARIABLES, **(variables or {})}},
+        }
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                return str(self._call("POST", "/api/jobs/", json=body)["submission_id"])
+            except StackError as error:
+                if time.monotonic() >= deadline:
+                    raise
+                if "already exists" in str(error):  # an earlier try got through, its answer did not
+                    return submission_id
+            time.sleep(POLL_S)
+
+    def status(self, identifier: str) -> dict[str, Any]:
+        return self._call("GET", f"/api/jobs/{identifier}")
+
+    def logs(self, identifier: str) -> str:
+        text: str = self._call("GET", f"/api/jobs/{identifier}/logs").get("logs") or ""
+        return text
+
+    def stop(self, identifier: str) -> None:
+        self._call("POST", f"/api/jobs/{identifier}/stop")
+
+    def follow(self, identifier: str, on_line: Callable[[str], None], timeout_s: float) -> str:
+        """Hand every new log line to `on_line` until the job ends; its final status, or LOST.
+
+        Ctrl-C and a timeout stop the job before they go on. Failed polls are forgiven for a while:
+        the head node may be restarting.
+        """
+        lines = LogLines()
+        unknown, silent, asked = 0, 0, -math.inf
+        answered = time.monotonic()
+        deadline = answered + timeout_s
+        try:
+            while True:
+                state: dict[str, Any] | None = None
+                try:
+                    state = self.status(identifier)
+                    answered, unknown = time.monotonic(), 0
+                except UnknownJobError:
+                    # More than once: a head that has just started may not have read its jobs yet.
+                    answered, unknown = time.monotonic(), unknown + 1
+                    if unknown > TRIES:
+                        return LOST
+                except StackError:
+                    if time.monotonic() - answered > PATIENCE_S:
+                        raise
+                ended = state is not None and state["status"] in ENDED
+                text = None
+                if state and (ended or time.monotonic() - asked >= lines.rest_s):
+                    text, asked = self._log_or_none(identifier), time.monotonic()
+                    silent = silent + 1 if text is None else 0
+                for line in lines.new(text or "", ended):
+                    on_line(line)
+                if state is not None and ended and (text is not None or silent > TRIES):
+                    return final(state)
+                if time.monotonic() > deadline:
+                    raise StackError(f"job {identifier}: has not ended after {timeout_s:.0f} s; stopped")
+                time.sleep(POLL_S)
+        except (KeyboardInterrupt, StackError):
+            with suppress(StackError):  # the first problem is the one to report
+                self.stop(identifier)
+            raise
+
+    def _log_or_none(self, identifier: str) -> str | None:
+        """The log, or None: the node that keeps it may be away while the head is not."""
+        try:
+            return self.logs(identifier)
+        except StackError:
+            return None
+
+    def deploy(self, arguments: Mapping[str, Any], timeout_s: float = 180) -> dict[str, Any]:
+        """Make `benchmark.serving.app` the cluster's application and wait until it runs; its status.
+
+        The models go as `user_config`, the limits as `autoscaling_config`: when nothing else changes, every
+        replica loads the new models beside the old ones and then changes over, and replicas are added or
+        taken away. Changed `args` would have Ray build the application anew, for which time it names no
+        replica to the proxies.
+        """
+        settings = {k: v for k, v in arguments.items() if k not in ("models", "min_replicas", "max_replicas")}
+        autoscaling = Arguments.model_validate(arguments).autoscaling()
+        body = {
+            "proxy_location": "EveryNode",
+            "http_options": {"host": "0.0.0.0", "port": 8000},
+            "applications": [
+                {
+                    "name": "models",
+                    "route_prefix": "/",
+                    "import_path": "benchmark.serving.app:build",
+                    "args": settings,
+                    "deployments": [
+                        {
+                            "name": "models",
+                            "user_config": arguments["models"],
+                            "autoscaling_config": autoscaling,
+                        }
+                    ],
+                }
+            ],
+        }
+        # The first deployment starts Serve itself, which takes its time on a busy machine.
+        self._call("PUT", "/api/serve/applications/", json=body, timeout=timeout_s)
+        deadline = time.monotonic() + timeout_s
+        time.sleep(POLL_S)  # the old state of a re-deployment is still there at once
+        while True:
+            application = self.application()
+            status = application.get("status", "NOT_STARTED")
+            if status == "RUNNING":
+                return application
+            if status in {"DEPLOY_FAILED", "UNHEALTHY"} or time.monotonic() > deadline:
+                raise StackError(f"serving application: {status}: {application.get('message', '')[-1500:]}")
+            time.sleep(POLL_S)
+
+    def application(self) -> dict[str, Any]:
+        """Ray Serve's description of the application; empty where none is deployed."""
+        found = self._call("GET", "/api/serve/applications/").get("applications", {}).get("models")
+        return dict(found or {})
+
+    def replicas(self) -> list[dict[str, Any]]:
+        """The replicas that run: `replica_id`, `node_ip`, `pid` in their container, `start_time_s`, …"""
+        members = self.application().get("deployments", {}).get("models", {}).get("replicas", [])
+        return sorted(
+            (dict(r) for r in members if r.get("state") == "RUNNING"), key=lambda r: str(r["replica_id"])
+        )
+
+    def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        url = self.endpoint + path
+        try:
+            response = self.session.request(method, url, **{"timeout": 30, **arguments})
+        except requests.RequestException as error:
+            raise StackError(
+                f"Ray API {url}: cannot be reached: {error}. Is the stack up (`make status`)?"
+            ) from error
+        if response.status_code == 404 and path.startswith("/api/jobs/"):
+            raise UnknownJobError(f"Ray API {method} {url}: 404: {response.text[:500]}")
+        if response.status_code >= 400:
+            hint = " (check the token)" if response.status_code in {401, 403} else ""
+            raise StackError(f"Ray API {method} {url}: {response.status_code}{hint}: {response.text[:500]}")
+        try:
+            content = response.json() if response.content else {}
+        except ValueError:
+            return {"text": response.text}
+        return content if isinstance(content, dict) else {"text": content}
+
+
+class LogLines:
+    """The new lines of a log that is fetched whole each time, as Ray's API has no part of one."""
+
+    def __init__(self) -> None:
+        self.seen = 0  # characters
+
+    @property
+    def rest_s(self) -> float:
+        """Until it is fetched again: to follow a log costs the same traffic however long it is."""
+        return self.seen / LOG_RATE
+
+    def new(self, text: str, ended: bool = False) -> list[str]:
+        """Whole lines that were not there before; the last one too, once the job has ended.
+
+        Only a line feed ends one. What a carriage return has overwritten is not of the line.
+        """
+        if len(text) < self.seen:  # another attempt's, or none could be had
+            return []
+        end = len(text) if ended else text.rfind("\n") + 1
+        part, self.seen = text[self.seen : end], max(end, self.seen)
+        return (
+            [line.rstrip("\r").rpartition("\r")[2] for line in part.removesuffix("\n").split("\n")]
+            if part
+            else []
+        )
+
+
+def final(state: Mapping[str, Any]) -> str:
+    """The status of an ended job; LOST if it failed without its driver's exit."""
+    lost = state["status"] == "FAILED" and state.get("driver_exit_code") is None
+    return LOST if lost and state.get("error_type") in LOST_BY else str(state["status"])
+
+
+def message_of(line: str) -> tuple[str, dict[str, Any]] | None:
+    """("progress" or "error", its content) if a log line carries one, whatever prefix Ray put before it."""
+    match = LINE.search(line)
+    if not match:
+        return None
+    try:
+        return match.group(1), json.loads(match.group(2))
+    except ValueError:
+        return None

@@ -1,0 +1,113 @@
+"""The running stack as the benchmark sees it: the exported inventory and the client's access."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from benchmark.cluster.ray_api import RayClient
+from benchmark.core.errors import StackError
+from benchmark.core.store import S3Store
+from benchmark.load.client import Endpoint
+
+
+@dataclass(frozen=True)
+class Stack:
+    name: str
+    inventory: dict[str, Any]
+    access: dict[str, Any] = field(repr=False)  # secret
+    ca_path: str | None = None
+
+    @property
+    def compute_nodes(self) -> int:
+        return sum(service["role"] == "compute" for service in self.inventory.get("services", []))
+
+    def images(self) -> dict[str, str]:
+        return {service["name"]: service["image"] for service in self.inventory.get("services", [])}
+
+    def endpoint(self, name: str) -> str:
+        url = self.inventory.get("endpoints", {}).get(name)
+        if not url:
+            raise StackError(f"stack {self.name}: inventory.endpoints.{name}: the stack publishes none")
+        return str(url)
+
+    def ray(self) -> RayClient:
+        return RayClient(self.endpoint("ray"), self.access.get("ray_token"), self.ca_path)
+
+    def inference(self) -> Endpoint:
+        return Endpoint(self.endpoint("inference"), self.ca_path, self.access.get("inference_token"))
+
+    def store(self) -> S3Store:
+        keys = self.access.get("s3", {})
+        return S3Store(self.endpoint("s3"), keys.get("access_key"), keys.get("secret_key"), self.ca_path)
+
+
+def read(name: str, inventory_file: Path | None = None, access_file: Path | None = None) -> Stack:
+    """From two files, or from the outputs of the Pulumi stack `name`."""
+    inventory = _load(inventory_file) if inventory_file else _output(name, "inventory", secret=False)
+    access = _load(access_file) if access_file else _output(name, "access", secret=True)
+    if inventory.get("schema") != "aidc.inventory/1":
+        raise StackError(
+            f"stack {name}: inventory.schema: expected 'aidc.inventory/1', is {inventory.get('schema')!r}"
+        )
+    return Stack(name, inventory, access, _write_ca(access.get("ca_pem")))
+
+
+def _output(name: str, output: str, secret: bool) -> dict[str, Any]:
+    command = ["pulumi", "stack", "output", output, "--json", "--stack", name, "--non-interactive"]
+    try:
+        done = subprocess.run(
+            command + (["--show-secrets"] if secret else []),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    except FileNotFoundError:
+        raise StackError('pulumi: not found; prepare the shell with `eval "$(make -s env)"`') from None
+    except subprocess.TimeoutExpired:
+        raise StackError(f"{' '.join(command)}: no answer within 120 s") from None
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["no output"]
+        raise StackError(
+            f"stack {name}: no output {output!r}: {lines[-1]}. Bring it up first: make up STACK={name}"
+        )
+    value: dict[str, Any] = json.loads(done.stdout)
+    return value
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StackError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise StackError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise StackError(f"{path}: must be a JSON object")
+    return value
+
+
+def _write_ca(pem: str | None) -> str | None:
+    """TLS libraries want a file; a certificate authority's certificate is no secret."""
+    if not pem:
+        return None
+    path = _folder() / f"ca-{hashlib.sha256(pem.encode()).hexdigest()[:16]}.pem"
+    path.write_text(pem, encoding="utf-8")
+    return str(path)
+
+
+@cache
+def _folder() -> Path:
+    """A folder that only this user can enter, for this process; a signal ends it by way of `atexit` too."""
+    path = tempfile.mkdtemp(prefix="aidc-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return Path(path)

@@ -1,0 +1,237 @@
+"""Faults during training: one undisturbed run, then the same run again for each case with a fault in it.
+
+The fault comes once a checkpoint is there and some steps beyond it have passed. What it cost is
+computed afterwards from the event logs of all attempts (`benchmark.analysis.recovery`), not watched.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.analysis import recovery, runs
+from benchmark.analysis import result as results
+from benchmark.checkpoints import journal
+from benchmark.cluster import engine as containers
+from benchmark.cluster import injector, launch
+from benchmark.cluster import stack as stacks
+from benchmark.cluster.injector import Injector
+from benchmark.cluster.stack import Stack
+from benchmark.console import ended, refused, say, show, stopped
+from benchmark.core import files
+from benchmark.core.config import Workload, load
+from benchmark.core.errors import BenchmarkError, ConfigError, StackError
+from benchmark.core.store import Store, get_json
+from benchmark.experiments.hostload import HostLoad
+from benchmark.experiments.run import describe_stack
+from benchmark.report import pages as report
+from benchmark.training.job import Spec
+
+BEYOND = 5  # steps after a checkpoint before the fault comes: some must be lost
+# Noise: about the standard deviation between seeds. The same seed on as many ranks should differ by less.
+TOLERANCE = {"bits_per_byte": 0.02, "accuracy": 0.005}
+
+
+@dataclass(frozen=True)
+class Options:
+    stack: str
+    tier: str
+    workload_file: Path
+    out: Path
+    cases: tuple[str, ...] = injector.CASES
+    seed: int = 1
+    steps: int | None = None
+    checkpoint_every: int = 25
+    outage_s: float = 10
+    into: Path | None = None
+    world_size: int | None = None
+    threads: int = 1
+    inventory: Path | None = None
+    access: Path | None = None
+    unfrozen_data: bool = False
+
+
+def run(options: Options) -> int:
+    """0: training survived every fault; 1: it did not, or something is missing; 2: bad input.
+
+    What is wrong with what was asked is known before the hour is spent, and before anything is written.
+    """
+    try:
+        if options.into:
+            results.load(options.into)
+        workload = prepared(load(options.workload_file, options.tier), options)
+        files.check_folder(options.out)
+        stack = stacks.read(options.stack, options.inventory, options.access)
+        place = runs.begin(options.out, results.new_run_id("faults-"), "faults")
+    except BenchmarkError as error:
+        return refused(error)
+    run_id, path = place.run_id, place.path
+    result = results.new(options.stack, options.tier, run_id)
+    code = 1
+    try:
+        describe_stack(result, stack)
+        ranks = options.world_size or max(1, stack.compute_nodes)
+        spec = Spec(run_id=run_id, workload=workload, world_size=ranks, threads=options.threads,
+                    frozen_data=not options.unfrozen_data, trace=True)  # fmt: skip
+        result["recovery"] = found = header(workload, ranks)
+        engine = injector.connect()
+        for case in ("undisturbed", *options.cases):
+            say(f"{case}: training {workload.name}, {workload.training.steps} steps on {ranks} compute nodes")
+            record = one(case, spec, stack, engine, options.outage_s)
+            if record["problem"]:
+                results.add_error(result, case, record["problem"])
+                say(f"{case}: {record['problem']}")
+            if case == "undisturbed":
+                found["undisturbed"] = record
+            else:
+                found["cases"].append(compared(record, found["undisturbed"]))
+            results.save(result, path)
+        result["complete"] = not result["errors"]
+    except (BenchmarkError, KeyboardInterrupt) as error:
+        code = stopped(result, "faults", error)
+    result["finished"] = results.now()
+    results.save(result, path)
+    pages = [report.write(path)]
+    if options.into and result.get("recovery"):
+        pages.append(report.take_up(options.into, result["recovery"], "recovery"))
+    ended(result, place, *pages)
+    failed = any(v["verdict"] == "fail" for v in result["verdicts"])
+    return 0 if code == 1 and result["complete"] and not failed else code
+
+
+def prepared(workload: Workload, options: Options) -> Workload:
+    """One seed, frequent checkpoints. ConfigError when no fault could come between two of them."""
+    steps, every = options.steps or workload.training.steps, options.checkpoint_every
+    if every <= BEYOND or steps < 2 * every:
+        raise ConfigError([f"--checkpoint-every {every}: must be more than {BEYOND} and at most half of "
+                           f"the {steps} steps: a fault must come between two checkpoints"])  # fmt: skip
+    training = workload.training.model_copy(
+        update={
+            "steps": steps,
+            "checkpoint_every": every,
+            "evaluate_every": min(workload.training.evaluate_every, steps),
+        }
+    )
+    return workload.model_copy(update={"training": training, "seeds": [options.seed]})
+
+
+def header(workload: Workload, ranks: int) -> dict[str, Any]:
+    return {
+        "workload": workload.name,
+        "title": workload.title,
+        "seed": workload.seeds[0],
+        "world_size": ranks,
+        "steps": workload.training.steps,
+        "checkpoint_every": workload.training.checkpoint_every,
+        "metric": workload.target.metric,
+        "tolerance": TOLERANCE[workload.target.metric],
+        "log_resolution_s": journal.TRACE_S,
+        "undisturbed": None,
+        "cases": [],
+    }
+
+
+def one(case: str, spec: Spec, stack: Stack, engine: Injector, outage_s: float) -> dict[str, Any]:
+    """Train once, with the fault of `case` in it; its record, complete or not."""
+    spec = spec.model_copy(update={"run_id": f"{spec.run_id}-{case}"})
+    store, ray = stack.store(), stack.ray()
+    trigger = Trigger(case, spec, stack, engine, outage_s if case in ("node", "driver", "head") else 0)
+    problem: str | None = None
+    host = HostLoad(containers.names(stack.inventory))
+    try:
+        with host:
+            problem = launch.in_stack(spec, ray, store, trigger.message)
+        if not problem and case != "undisturbed" and trigger.fault_ms is None:
+            problem = "training ended before the fault could be caused: take more --steps"
+    except BenchmarkError as error:  # what the attempts have left is kept
+        problem = str(error)
+    return {"case": case, **trigger.record(), "problem": problem, **outcome(spec, store, trigger),
+            "host_load": host.record}  # fmt: skip
+
+
+class Trigger:
+    """Hears the job's messages and causes the fault, once, when its moment has come."""
+
+    def __init__(self, case: str, spec: Spec, stack: Stack, engine: Injector, outage_s: float) -> None:
+        self.case, self.spec, self.stack, self.engine, self.outage_s = case, spec, stack, engine, outage_s
+        self.submissions = 1
+        self.target: injector.Target | None = None
+        self.fault_ms: int | None = None
+        self.healing: threading.Thread | None = None
+        self.healthy: float | None = None
+        self.store = stack.store()
+
+    def message(self, kind: str, content: dict[str, Any]) -> None:
+        show(kind, content)
+        self.submissions = content.get("submission", self.submissions)
+        if self.case != "undisturbed" and self.target is None and self._is_time(content.get("step", 0)):
+            self.target = self._choose()
+            say(f"{self.case}: kill {'rank 0 on ' if self.target.process else ''}{self.target.service}")
+            self.fault_ms = self.engine.cause(self.target, self.outage_s)
+            if not self.target.process:  # watched beside the training, which may go on before or after it
+                # A daemon: whoever interrupts the command does not wait for it.
+                self.healing = threading.Thread(
+                    target=self._await, args=(self.target.container,), daemon=True
+                )
+                self.healing.start()
+
+    def _await(self, container: str) -> None:
+        self.healthy = self.engine.await_healthy(container)
+
+    def _is_time(self, step: int) -> bool:
+        if step < self.spec.workload.training.checkpoint_every + BEYOND:
+            return False
+        pointer = f"checkpoints/{self.spec.run_id}/{self._name}/latest.json"
+        return self.store.exists(pointer) and step >= get_json(self.store, pointer)["step"] + BEYOND
+
+    @property
+    def _name(self) -> str:
+        return f"{self.spec.workload.name}/seed-{self.spec.workload.seeds[0]}"
+
+    def _choose(self) -> injector.Target:
+        ranks = get_json(self.store, f"{self.spec.prefix}/machine.json")
+        job = self.stack.ray().status(f"{self.spec.run_id}-{self.spec.workload.name}")
+        driver = (job.get("driver_info") or {}).get("node_ip_address")
+        services = self.stack.inventory.get("services", [])
+        return injector.choose(self.case, services, [rank["host"] for rank in ranks], driver)
+
+    def record(self) -> dict[str, Any]:
+        """What was killed, and when its container was healthy again, which is awaited."""
+        if self.healing:
+            self.healing.join()
+        target, healthy = self.target, self.healthy
+        return {
+            "lost": target.lost if target else injector.LOST.get(self.case, ""),
+            "service": target.service if target else None,
+            "outage_s": self.outage_s,
+            "submissions": self.submissions,
+            "healthy_again_s": round(healthy - self.fault_ms / 1e3, 1) if healthy and self.fault_ms else None,
+        }
+
+
+def outcome(spec: Spec, store: Store, trigger: Trigger) -> dict[str, Any]:
+    """Quality and costs, from what the attempts have left in the store."""
+    (seed,) = spec.workload.seeds
+    try:
+        found = launch.collect(spec, store)
+        line = recovery.attempts(journal.read(store, f"{spec.prefix}/seed-{seed}"))
+    except BenchmarkError as error:
+        raise StackError(f"{spec.prefix}: what the job has left cannot be read: {error}") from error
+    faults_ms = [] if trigger.fault_ms is None else [trigger.fault_ms]
+    origin = line[0].start_ms if line else 0
+    summary = recovery.summary(line, faults_ms)
+    return {
+        "quality": found["runs"][0]["quality"]["value"] if found["runs"] else None,
+        "difference": None,
+        **summary,
+        "fault_s": [round((at - origin) / 1e3, 3) for at in faults_ms],
+        "lines": recovery.drawn(line, origin),
+    }
+
+
+def compared(record: dict[str, Any], undisturbed: dict[str, Any] | None) -> dict[str, Any]:
+    values = record["quality"], (undisturbed or {}).get("quality")
+    difference = None if None in values else round(values[0] - values[1], 6)
+    return {**record, "difference": difference}

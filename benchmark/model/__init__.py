@@ -1,0 +1,1 @@
+"""Models, their optimiser and kernels, compiling, and how good a model is (`evaluate`)."""

@@ -1,0 +1,1 @@
+"""A result as a page: sections, plots and the comparison of two results. `pages.write` writes it."""

@@ -1,0 +1,188 @@
+"""The trained models behind HTTP, as a Ray Serve application.
+
+    GET  /v1/models                       {"models": [{"workload", "sha256", "quality", "limits", …}]}
+    GET  /v1/health                       {"status": "ok", "replica", "models": {workload: sha256}}
+    GET  /v1/metrics                      what the replica that answers has counted, for Prometheus
+    POST /v1/models/<workload>:predict    {"instances": […]} -> {"predictions": […], "model_sha256"}
+
+An instance is a list of features (mlp, digits) or text (bytelm: its bytes are the context). A
+prediction is `{"label", "probabilities"}`, or for text the distribution of the next byte.
+Requests that wait together are computed together, in a thread of their own. A model is loaded only if
+its weights have the hash that the deployment names. What a request may ask for: `benchmark.serving.work`.
+"""
+
+# ruff: noqa: PLC0415  (Ray exists in the stack only)
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from benchmark.checkpoints.artefact import Loaded
+from benchmark.core.store import open_store
+from benchmark.serving.batches import JSON, Answer
+from benchmark.serving.metrics import CONTENT_TYPE, Metrics
+from benchmark.serving.requests import RequestError, parse, read, shown
+from benchmark.serving.service import Service
+from benchmark.serving.work import ONGOING, QUEUED, Call, call, limits
+
+# A node has 21 ports for replicas, of which one that has ended keeps its own for a while.
+MAX_REPLICAS = 16
+
+
+class Arguments(BaseModel):
+    """What to serve: workload -> the key of its card (model.json) and the hash of its weights.
+
+    As many replicas run as it takes to keep each at `target_ongoing_requests` requests under way or
+    waiting, within `min_replicas` and `max_replicas`. Two at least: one may be lost or replaced.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    models: dict[str, dict[str, str]] = {}
+    store: str = "s3://"
+    min_replicas: int = Field(default=2, ge=2)
+    max_replicas: int = Field(default=4, le=MAX_REPLICAS)
+    target_ongoing_requests: float = Field(default=8, gt=0)
+    cpus_per_replica: float = 0.1
+    threads: int = 1
+    max_batch_size: int = 16
+    batch_wait_s: float = 0.002
+
+    @model_validator(mode="after")
+    def _limits_are_in_order(self) -> Arguments:
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(
+                f"max_replicas {self.max_replicas} must not be below min_replicas {self.min_replicas}"
+            )
+        return self
+
+    def autoscaling(self) -> dict[str, Any]:
+        """Ray Serve's `autoscaling_config`: up after half a minute of load, down after five without."""
+        return {
+            "min_replicas": self.min_replicas,
+            "initial_replicas": self.min_replicas,
+            "max_replicas": self.max_replicas,
+            "target_ongoing_requests": self.target_ongoing_requests,
+            "upscale_delay_s": 30,
+            "downscale_delay_s": 300,
+        }
+
+
+class Router:
+    """Requests to models; knows nothing of Ray, so that it is tested without it."""
+
+    def __init__(self, arguments: Arguments, replica: str = "") -> None:
+        torch.set_num_threads(arguments.threads)
+        self.metrics = Metrics(replica)
+        self.store = arguments.store
+        self.models: dict[str, Loaded] = {}
+        self.models = self.load(arguments.models)
+
+    def load(self, chosen: Mapping[str, Mapping[str, str]]) -> dict[str, Loaded]:
+        """The models of `chosen`, all of them or CheckpointError; what is in memory with its hash stays."""
+        store = open_store(self.store)
+        known = self.hashes()
+        return {
+            name: self.models[name]
+            if known.get(name) == m["sha256"]
+            else Loaded(store, m["card"], m["sha256"])
+            for name, m in chosen.items()
+        }
+
+    def page(self, method: str, path: str) -> tuple[str, str] | None:
+        """(content type, body) of a page about this replica; None where `path` names none."""
+        pages = {"/v1/models": self.overview, "/v1/health": self.health}
+        path = path.rstrip("/")
+        if path not in pages and path != "/v1/metrics":
+            return None
+        if method != "GET":
+            raise RequestError(405, f"{path}: only GET is allowed here", {"Allow": "GET"})
+        if path == "/v1/metrics":
+            return CONTENT_TYPE, self.metrics.text(self.hashes())
+        return JSON, json.dumps(pages[path]())
+
+    def find(self, method: str, path: str) -> Loaded:
+        """The model of a prediction, before anything of the body is read."""
+        name, colon, action = path.removeprefix("/v1/models/").partition(":")
+        if not path.startswith("/v1/models/") or not colon or action != "predict":
+            raise RequestError(
+                404,
+                f"{shown(path)}: not found; try POST /v1/models/<workload>:predict, "
+                "or GET /v1/models, /v1/health, /v1/metrics",
+            )
+        if name not in self.models:
+            served = ", ".join(sorted(self.models)) or "none"
+            raise RequestError(404, f"{shown(name)}: no such model; serving {served}")
+        if method != "POST":
+            raise RequestError(405, f"{path}: only POST is allowed here", {"Allow": "POST"})
+        return self.models[name]
+
+    def route(self, method: str, path: str, body: bytes) -> Call:
+        """A prediction: its model, replaced or removed meanwhile, still answers."""
+        model = self.find(method, path)
+        return call(model, parse(body, model.config))
+
+    def known(self, path: str) -> str | None:
+        """The model that `path` names if it is served: a client's inventions become no label."""
+        name = path.removeprefix("/v1/models/").partition(":")[0]
+        return name if name in self.models else None
+
+    def hashes(self) -> dict[str, str]:
+        return {name: model.card["sha256"] for name, model in sorted(self.models.items())}
+
+    def health(self) -> dict[str, Any]:
+        """A replica answers only once its models are loaded and their hashes checked."""
+        return {"status": "ok", "replica": self.metrics.replica, "models": self.hashes()}
+
+    def overview(self) -> dict[str, Any]:
+        models = [{**m.describe(), "limits": limits(m)} for _, m in sorted(self.models.items())]
+        return {"models": models}
+
+
+def build(arguments: dict[str, Any]) -> Any:
+    """The application builder that Ray Serve calls: `import_path: benchmark.serving.app:build`."""
+    from ray import serve
+    from starlette.requests import Request  # type: ignore[import-not-found]
+    from starlette.responses import Response  # type: ignore[import-not-found]
+
+    settings = Arguments.model_validate(arguments)
+
+    @serve.deployment(
+        name="models",
+        autoscaling_config=settings.autoscaling(),
+        max_ongoing_requests=ONGOING,
+        max_queued_requests=QUEUED,
+        health_check_period_s=5,
+        graceful_shutdown_timeout_s=20,
+        ray_actor_options={"num_cpus": settings.cpus_per_replica},
+    )
+    class Models:
+        def __init__(self) -> None:
+            # Ray calls `reconfigure` before the first request.
+            self.router = Router(settings, serve.get_replica_context().replica_tag)
+            self.service = Service(self.router, settings.threads)
+
+        async def reconfigure(self, chosen: dict[str, dict[str, str]]) -> None:
+            """Other models, in place: requests are answered by the old ones until the new ones are loaded."""
+            loaded = await asyncio.to_thread(self.router.load, chosen)
+            self.router.models = loaded
+
+        @serve.batch(  # type: ignore[untyped-decorator]
+            max_batch_size=settings.max_batch_size, batch_wait_timeout_s=settings.batch_wait_s
+        )
+        async def predict(self, calls: list[Call]) -> list[Answer]:
+            return await self.service.batch(calls)
+
+        async def __call__(self, request: Request) -> Response:
+            def body() -> Awaitable[bytes]:
+                return read(request.stream(), request.headers.get("content-length"))
+
+            found = await self.service.answer(request.method, request.url.path, body, self.predict)
+            return Response(found.body, found.status, found.headers, found.media_type)
+
+    return Models.bind()  # type: ignore[attr-defined]

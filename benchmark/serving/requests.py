@@ -1,0 +1,101 @@
+"""What clients may ask of a served model: parsed, and refused with the place of the fault.
+
+A request is checked as a whole before it is computed with others: what passes here is a list of finite
+float32 numbers, or of Unicode text, of a size that the model answers in time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterable, Mapping, Sequence
+from typing import Any
+
+from benchmark.core.config import GptConfig, ModelConfig
+
+MAX_INSTANCES = 512
+MAX_BODY = 2 << 20  # bytes; the load balancer refuses more too
+FLOAT32_MAX = 3.4028234663852886e38
+SHOWN = 60  # characters of a client's own text in a message
+
+
+class RequestError(Exception):
+    """The client's mistake: an HTTP status and a message that says which field."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.headers = status, dict(headers or {})
+
+
+async def read(parts: AsyncIterable[bytes], declared: str | None = None) -> bytes:
+    """A body, part by part; RequestError as soon as it is known to be too long, not after."""
+    if declared and declared.isascii() and declared.isdigit() and int(declared[:20]) > MAX_BODY:
+        raise _too_long(f"{declared[:20]} bytes")
+    found = bytearray()
+    async for part in parts:
+        if len(found) + len(part) > MAX_BODY:
+            raise _too_long("too long")
+        found += part
+    return bytes(found)
+
+
+def parse(body: bytes, config: ModelConfig) -> list[Any]:
+    """The instances of a request; RequestError names the first field that is wrong."""
+    if len(body) > MAX_BODY:
+        raise _too_long(f"{len(body)} bytes")
+    try:
+        # Whole numbers as floats: one of a thousand digits is infinite, and read as fast as another.
+        content = json.loads(body, parse_int=float, object_pairs_hook=_once)
+    except RecursionError:
+        raise RequestError(400, "body: is nested too deeply") from None
+    except ValueError as error:
+        raise RequestError(400, f"body: is not JSON: {error}") from None
+    instances = content.get("instances") if isinstance(content, dict) else None
+    if not isinstance(instances, list) or not instances:
+        raise RequestError(400, 'instances: must be a list that is not empty, as in {"instances": [...]}')
+    if len(instances) > MAX_INSTANCES:
+        raise RequestError(413, f"instances: {len(instances)}, at most {MAX_INSTANCES} are accepted")
+    for i, instance in enumerate(instances):
+        problem = _text(instance) if isinstance(config, GptConfig) else _row(instance, config.inputs)
+        if problem:
+            raise RequestError(400, f"instances[{i}]{problem}")
+    return instances
+
+
+def shown(text: str) -> str:
+    """A client's own text in a message: short, and of plain ASCII whatever it was."""
+    plain = text.encode("ascii", "backslashreplace").decode("ascii")
+    return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}..."
+
+
+def _too_long(what: str) -> RequestError:
+    return RequestError(413, f"body: {what}, at most {MAX_BODY} bytes are accepted")
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise RequestError(400, f"body: the key '{shown(twice)}' stands there twice")
+    return found
+
+
+def _text(instance: Any) -> str | None:
+    if not isinstance(instance, str) or not instance:
+        return ": must be text that is not empty"
+    try:
+        instance.encode()
+    except UnicodeEncodeError as error:
+        code = f"\\u{ord(instance[error.start]):04x}"
+        return f": {code} at character {error.start} is half a surrogate pair: must be Unicode text"
+    return None
+
+
+def _row(instance: Any, inputs: int) -> str | None:
+    if not isinstance(instance, list) or len(instance) != inputs:
+        return f": must be a list of {inputs} numbers"
+    for j, value in enumerate(instance):
+        # Not a number compares as false, and what only float64 can hold would be infinite in the model.
+        if type(value) is not float or not abs(value) <= FLOAT32_MAX:
+            return f"[{j}]: must be a finite number (float32)"
+    return None

@@ -1,0 +1,190 @@
+"""One workload, all its seeds: what every launcher runs on every rank.
+
+`python -m benchmark.training.job SPEC.json` runs it as a single process or, under torchrun, as one
+rank of several; `benchmark.training.ray_train` calls `run` from Ray's workers. What it leaves in the
+store under `results/<run>/<workload>/`: manifest.json, machine.json, probes.json (if asked),
+seed-<n>.json and seed-<n>.events.jsonl for each seed, the logs of all its attempts under
+seed-<n>.attempts/, error.json after a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmark.checkpoints.journal import Journal
+from benchmark.core import machine, memory, ranks
+from benchmark.core.config import Workload
+from benchmark.core.errors import BenchmarkError, ConfigError
+from benchmark.core.events import EventLog
+from benchmark.core.ranks import Place
+from benchmark.core.store import Store, open_store, put_json
+from benchmark.data import dataset
+from benchmark.telemetry import energy, powercap, probes
+from benchmark.telemetry.energy import Meter
+from benchmark.training.train import train
+
+
+class Spec(BaseModel):
+    """A job, as JSON between the launcher and the ranks. `store`: `s3://` or a directory."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run_id: str
+    workload: Workload
+    store: str = "s3://"
+    world_size: int = 1
+    threads: int = 1
+    frozen_data: bool = True
+    with_probes: bool = False
+    trace: bool = False  # the time of every step, kept as it goes: for recovery from faults
+
+    @property
+    def prefix(self) -> str:
+        return f"results/{self.run_id}/{self.workload.name}"
+
+
+def read_spec(content: Any, name: str) -> Spec:
+    """A job from its decoded JSON; ConfigError with all problems, `name: field: message` a line."""
+    try:
+        return Spec.model_validate(content)
+    except ValidationError as error:
+        fields = [(".".join(map(str, item["loc"])) or "(file)", item["msg"]) for item in error.errors()]
+        raise ConfigError([f"{name}: {field}: {message}" for field, message in fields]) from error
+
+
+def run(spec: Spec, where: Place) -> None:
+    """Prepare data, probe, train every seed that has no result yet; write results as they come."""
+    torch.set_num_threads(spec.threads)
+    memory.keep_freed()
+    store: Store | None = None
+    try:
+        store = where.together(lambda: open_store(spec.store))
+        _run(spec, where, store)
+    except BenchmarkError as error:
+        problem = {"type": type(error).__name__, "workload": spec.workload.name, "message": str(error)}
+        say("error", problem)
+        if where.is_first and store:
+            with suppress(BenchmarkError):  # the store itself may be the problem; the line above has told it
+                put_json(store, f"{spec.prefix}/error.json", problem)
+        raise
+
+
+def has_failed(spec: Spec, store: Store) -> bool:
+    """Whether the job of `spec` has left an error, and not all results: an attempt before may have failed."""
+    if not store.exists(f"{spec.prefix}/error.json"):
+        return False
+    return not all(store.exists(f"{spec.prefix}/seed-{seed}.json") for seed in spec.workload.seeds)
+
+
+def _run(spec: Spec, where: Place, store: Store) -> None:
+    workload = spec.workload
+
+    def keep(name: str, value: Any) -> None:
+        where.once(lambda: put_json(store, f"{spec.prefix}/{name}.json", value))
+
+    if where.is_first:
+        say("progress", {"workload": workload.name, "stage": "data"})
+    manifest = where.once(lambda: dataset.prepare(workload, store, spec.frozen_data))
+    keep("manifest", manifest)
+    keep("machine", where.gather(machine.facts()))
+    meter = energy.meter_for(where.device)
+    where.synchronise()  # idle is a GPU that is held by a process, and does not work
+    where.barrier()
+    meter.measure_idle()
+    where.barrier()
+    if spec.with_probes:
+        keep("probes", probes.run(where, store, spec.prefix))
+    try:
+        with powercap.limited(workload.training.power_limit_w, where) as limit:
+            for seed in workload.seeds:
+                _seed(seed, spec=spec, where=where, store=store, manifest=manifest, meter=meter, limit=limit)
+    finally:
+        meter.close()
+
+
+def _seed(
+    seed: int,
+    *,
+    spec: Spec,
+    where: Place,
+    store: Store,
+    manifest: dict[str, Any],
+    meter: Meter,
+    limit: dict[str, Any] | None,
+) -> None:
+    """Train one seed and keep its record, unless a job that was restarted has done so before."""
+    key = f"{spec.prefix}/seed-{seed}"
+    if where.once(lambda: store.exists(f"{key}.json")):
+        return
+    events = EventLog(trace=spec.trace, workload=spec.workload.name, seed=seed)
+    journal = Journal(store, key, events) if where.is_first else None
+    try:
+        record = train(
+            workload=spec.workload,
+            seed=seed,
+            manifest=manifest,
+            store=store,
+            place=where,
+            run_id=spec.run_id,
+            events=events,
+            progress=_reporter(where),
+            meter=meter,
+        )
+    except BaseException:
+        if where.is_first:
+            with suppress(BenchmarkError):  # that which is raised tells more
+                store.put(f"{key}.events.jsonl", events.text().encode())
+        raise
+    finally:
+        if journal:
+            journal.close()
+
+    def keep() -> None:
+        store.put(f"{key}.events.jsonl", events.text().encode())
+        put_json(store, f"{key}.json", {**record, "power_limit": limit})
+
+    where.once(keep)
+
+
+def _reporter(where: Place) -> Any:
+    return (lambda value: say("progress", value)) if where.is_first else (lambda value: None)
+
+
+def say(kind: str, value: dict[str, Any]) -> None:
+    """A line for the launcher, which reads them out of the log: `@progress {...}` or `@error {...}`."""
+    print(f"@{kind} {json.dumps(value)}", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        path = Path(arguments[0])
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError([f"{path}: cannot be read as JSON: {error}"]) from error
+        spec = read_spec(content, str(path))
+        where = ranks.from_environment(spec.workload.training.device)
+        run(spec, where)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BenchmarkError as error:
+        if "WORLD_SIZE" not in os.environ:
+            print(error, file=sys.stderr)
+        return 1
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+    return 0
+
+
+if __name__ == "__main__":
+    ranks.leave(main(sys.argv[1:]))
