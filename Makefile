@@ -19,7 +19,7 @@ override RUN := STACK=$(STACK) toolchain/run.sh
 .PHONY: help
 help: ## list every target and variable
 	@echo 'usage: make TARGET [VARIABLE=value …]'
-	@size=$$(stty size <&1 2>/dev/null || echo "0 80"); awk -v width="$${size#* }" -f toolchain/help.awk $(MAKEFILE_LIST)
+	@exec 3<&1; size=$$(stty size <&3 2>/dev/null || echo "0 80"); awk -v width="$${size#* }" -f toolchain/help.awk $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## install or build whatever is missing: engine, Pulumi, Python environment, images
