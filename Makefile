@@ -14,79 +14,30 @@ OUT := out/$(STACK)
 ONE := $(if $(filter command,$(origin RUN)),$(RUN))
 override RUN := STACK=$(STACK) toolchain/run.sh
 
-# Lists every target that carries a `##` comment.
+# toolchain/help.awk makes its list from this file: `##@` starts a group, `##` describes a target, `##=` a variable.
+##@ Set up
 .PHONY: help
-help: ## this list
-	@echo "usage: make TARGET [STACK=dev] [TIER=smoke|ci|release] [GATE=result.json] [WHAT=…] [PURGE=1] [YES=1]"
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+help: ## list every target and variable
+	@echo 'usage: make TARGET [VARIABLE=value …]'
+	@exec 3<&1; size=$$(stty size <&3 2>/dev/null || echo "0 80"); awk -v width="$${size#* }" -f toolchain/help.awk $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: ## install and build what is missing: engine, Pulumi, Python environment, images
+setup: ## install or build whatever is missing: engine, Pulumi, Python environment, images
 	@toolchain/setup.sh
 
-.PHONY: env
-env: ## print the environment; use: eval "$(make -s env)"
-	@STACK=$(STACK) toolchain/run.sh --print-env
-
 .PHONY: doctor
-doctor: ## check that this machine can hold the stack
+doctor: ## check whether this machine can hold the stack; changes nothing
 	@$(RUN) python -m operations doctor --stack $(STACK)
 
 .PHONY: images
-images: ## assemble and build the images that the engine lacks
+images: ## build the images that the engine does not have yet
 	@$(RUN) python -m operations images
 
-.PHONY: up
-up: ## bring the stack up and wait until it is healthy
-	@$(RUN) python -m operations up --stack $(STACK)
+.PHONY: env
+env: ## print the environment as export lines: eval "$(make -s env)"
+	@STACK=$(STACK) toolchain/run.sh --print-env
 
-.PHONY: status
-status: ## show each service's health and the endpoints
-	@$(RUN) python -m operations status --stack $(STACK)
-
-.PHONY: bench
-bench: ## train and serve on the stack, write result.json (TIER=smoke|ci|release); GATE=, WINDOW=, SERIES=: see docs
-	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) \
-		$(if $(WORKLOADS),--workloads "$(WORKLOADS)") $(if $(GATE),--gate "$(GATE)") \
-		$(if $(WINDOW),--window "$(WINDOW)") $(if $(SERIES),--series "$(SERIES)") \
-		$(if $(DURATION),--expected-duration "$(DURATION)")
-
-.PHONY: bench-abba
-bench-abba: ## train commit BASE= and this working tree in turns on this host: is it slower or worse?
-	@$(RUN) python -m benchmark abba $(BASE) --tier $(if $(filter $(origin TIER),file),smoke,$(TIER))
-
-.PHONY: faults
-faults: ## kill a worker, a node and the head during training; CASE=worker|node|driver|head
-	@$(RUN) python -m benchmark faults --stack $(STACK) --tier $(TIER) --case $(CASE) --out $(OUT)
-
-.PHONY: report
-report: ## make report.html of the newest complete run, or of RUN=<id>
-	@$(RUN) python -m benchmark report --stack $(STACK) $(if $(ONE),--run "$(ONE)")
-
-.PHONY: runs
-runs: ## list the runs of the stack, newest first
-	@$(RUN) python -m benchmark runs --stack $(STACK)
-
-.PHONY: policy
-policy: ## check the stack against the policies; writes out/policy.sarif (waived faults as notes) and out/policy.junit.xml
-	@$(RUN) python -m operations policy --stack $(STACK)
-
-.PHONY: rotate
-rotate: ## new certificates, or WHAT=all|s3/client,vault/writer,… (see docs/rotation.md)
-	@$(RUN) python -m operations rotate --stack $(STACK) --what "$(WHAT)" $(if $(YES),--yes)
-
-.PHONY: sbom
-sbom: ## write the bill of materials of each image (CycloneDX 1.6) into out/<stack>/sbom
-	@$(RUN) python -m operations sbom --stack $(STACK) --out $(OUT)
-
-.PHONY: audit
-audit: ## try on the running stack what is declared; writes audit.json and audit.html
-	@$(RUN) python -m operations audit --stack $(STACK) --out $(OUT)
-
-.PHONY: destroy
-destroy: ## remove the stack; data volumes stay unless PURGE=1 (YES=1 does not ask)
-	@$(RUN) python -m operations destroy --stack $(STACK) $(if $(PURGE),--purge) $(if $(YES),--yes)
-
+##@ Run a stack
 .PHONY: demo
 demo: STARTED := $(shell date +%s)
 demo: ## setup, up, bench and report in one go
@@ -96,12 +47,76 @@ demo: ## setup, up, bench and report in one go
 	@$(MAKE) report
 	@echo "demo: $$(( $$(date +%s) - $(STARTED) )) s from the first step to the report"
 
+.PHONY: up
+up: ## bring the stack up and wait until it is healthy
+	@$(RUN) python -m operations up --stack $(STACK)
+
+.PHONY: status
+status: ## show the health and endpoints of every service
+	@$(RUN) python -m operations status --stack $(STACK)
+
+.PHONY: logs
+logs: ## show the last 200 log lines of one service: SERVICE=load-balancer
+	@[ -n "$(SERVICE)" ] || { echo "error: no service given; fix: make logs SERVICE=load-balancer" >&2; exit 2; }
+	@$(RUN) docker logs --tail 200 "aidc-$(STACK)-$(SERVICE)" || \
+		{ echo "fix: name a service that \`make status STACK=$(STACK)\` lists" >&2; exit 1; }
+
+.PHONY: rotate
+rotate: ## replace certificates, or the secrets named by WHAT (docs/rotation.md); YES=1 does not ask
+	@$(RUN) python -m operations rotate --stack $(STACK) --what "$(WHAT)" $(if $(YES),--yes)
+
+.PHONY: destroy
+destroy: ## remove the stack but keep its data volumes; PURGE=1 deletes them too; YES=1 does not ask
+	@$(RUN) python -m operations destroy --stack $(STACK) $(if $(PURGE),--purge) $(if $(YES),--yes)
+
+##@ Prove that it is safe
+.PHONY: policy
+policy: ## check the plan against the policies; writes out/policy.sarif and out/policy.junit.xml
+	@$(RUN) python -m operations policy --stack $(STACK)
+
+.PHONY: audit
+audit: ## test the running stack against its declaration; writes audit.json and audit.html
+	@$(RUN) python -m operations audit --stack $(STACK) --out $(OUT)
+
+.PHONY: sbom
+sbom: ## write each image's bill of materials (CycloneDX 1.6) to out/<stack>/sbom
+	@$(RUN) python -m operations sbom --stack $(STACK) --out $(OUT)
+
+.PHONY: test-s3
+test-s3: ## run the S3 attack suite on versitygw and unprotected MinIO; SERVERS=stack tests the stack
+	@S3_SERVERS="$(or $(SERVERS),versitygw,minio)" $(RUN) pytest -q tests/s3
+
+##@ Train, serve, measure
+.PHONY: bench
+bench: ## train and serve the workloads on the stack; writes result.json and report.html
+	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) \
+		$(if $(WORKLOADS),--workloads "$(WORKLOADS)") $(if $(GATE),--gate "$(GATE)") \
+		$(if $(WINDOW),--window "$(WINDOW)") $(if $(SERIES),--series "$(SERIES)") \
+		$(if $(DURATION),--expected-duration "$(DURATION)")
+
+.PHONY: runs
+runs: ## list the stack's benchmark runs, newest first
+	@$(RUN) python -m benchmark runs --stack $(STACK)
+
+.PHONY: report
+report: ## rebuild report.html of the newest complete run, or of RUN=<id>
+	@$(RUN) python -m benchmark report --stack $(STACK) $(if $(ONE),--run "$(ONE)")
+
+.PHONY: faults
+faults: ## kill a worker, a node, the driver and the head during training, and judge the recovery
+	@$(RUN) python -m benchmark faults --stack $(STACK) --tier $(TIER) --case $(CASE) --out $(OUT)
+
+.PHONY: bench-abba
+bench-abba: ## train commit BASE and the working tree in turns: is the working tree slower or worse?
+	@$(RUN) python -m benchmark abba $(BASE) --tier $(if $(filter $(origin TIER),file),smoke,$(TIER))
+
 .PHONY: bench-lifecycle
-bench-lifecycle: ## time up, second up, drift check and destroy, and training against bare, on a stack of its own
+bench-lifecycle: ## time up, second up, drift check and destroy, and training against the bare host, on a separate stack
 	@$(RUN) python -m operations bench-lifecycle
 
+##@ Develop
 .PHONY: lint
-lint: ## ruff, mypy strict, the import contract, shellcheck
+lint: ## ruff, mypy strict, the import contracts, shellcheck
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
@@ -118,18 +133,32 @@ test-unit: ## unit and policy tests: no Docker, no stack
 	@$(RUN) pytest -n auto tests/unit tests/policy
 
 .PHONY: test
-test: setup ## unit and policy tests, then the acceptance tests on a stack of their own
+test: setup ## unit and policy tests, then the acceptance tests on the separate stack `test`; KEEP=1 keeps it
 	@$(MAKE) test-unit
-	@STACK=test toolchain/run.sh toolchain/acceptance.sh
-
-.PHONY: test-s3
-test-s3: ## the S3 suite on versitygw and on MinIO without its fence; SERVERS=stack adds the running stack
-	@S3_SERVERS="$(or $(SERVERS),versitygw,minio)" $(RUN) pytest -q tests/s3
+	@STACK=test KEEP=$(KEEP) toolchain/run.sh toolchain/acceptance.sh
 
 .PHONY: lock
 lock: ## resolve every requirements.in into a hash-locked requirements.txt
 	@toolchain/run.sh toolchain/lock.sh
 
-# A target that does not exist: the nearest one.
+##@ Variables
+##= STACK      stack to work on: the name in Pulumi.<stack>.yaml (default: dev)
+##= SERVICE    logs: a service as `make status` lists it
+##= WHAT       rotate: secrets separated by commas, or all (default: certificates)
+##= YES        rotate, destroy: 1 answers every question with yes
+##= PURGE      destroy: 1 deletes the data volumes, too
+##= SERVERS    test-s3: stack, versitygw, minio, separated by commas (default: versitygw,minio)
+##= KEEP       test: 1 leaves the stack running
+##= TIER       bench, faults, bench-abba: smoke, ci, release or gpu: how long and how strict (default: ci; bench-abba: smoke)
+##= WORKLOADS  bench: names or files separated by commas (default: mlp,digits,bytelm)
+##= GATE       bench: an earlier result.json to compare with; exit code 1 if the new one is worse
+##= WINDOW     bench: start and end within these hours, UTC, for example 22:00-06:00
+##= SERIES     bench: CSV or JSON file of energy prices or carbon intensity; start when it is lowest
+##= DURATION   bench: expected seconds of the run, for WINDOW and SERIES (default: 600)
+##= RUN        report: a run as `make runs` lists it
+##= CASE       faults: worker, node, driver, head or all (default: all)
+##= BASE       bench-abba: commit to compare the working tree with
+
+# A target that does not exist: suggest the nearest one.
 .DEFAULT:
 	@toolchain/unknown-target '$@' $(MAKEFILE_LIST)
