@@ -10,10 +10,31 @@ from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from audit.parts import PARTS, Context
+from audit.attacks.check import check as attacks
+from audit.certificates.check import check as certificates
+from audit.context import Context
+from audit.drift.check import check as drift
+from audit.policies.check import check as policies
+from audit.reachability.check import check as reachability
+from audit.supply_chain import check as supply_chain
 from audit.verdicts import SCHEMA, Part, Row, counts
+from audit.waivers.check import check as waivers
 
 T = TypeVar("T")
+
+# Name of the part in the document → what checks it.
+PARTS: Mapping[str, Callable[[Context], Part]] = {
+    "reachability": reachability,
+    "drift": drift,
+    "policies": policies,
+    "attacks": attacks,
+    "certificates": certificates,
+    "waivers": waivers,
+    "packages": supply_chain.packages,
+    "advisories": supply_chain.reviews,
+    "sbom": supply_chain.bills,
+    "python": supply_chain.lock_files,
+}
 
 
 def background(work: Callable[[], T]) -> Future[T]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from audit.engine.names import FILES_NAME
 from audit.engine.things import Thing
 from audit.verdicts import Row, judged, plural
 
@@ -13,8 +14,6 @@ ABSENT = "(absent)"
 KINDS = ("container", "network", "volume")
 # Fields whose values may hold a secret: a report says that they differ, never what they are.
 HIDDEN = re.compile(r"(env|driver options|log options(?!\.max-))\.|command|entrypoint|health check$")
-# The digest in the name of a files volume depends on the stack's secrets.
-FILES_NAME = re.compile(r"(?P<stem>aidc-[a-z0-9-]+-files)-[0-9a-f]{12}")
 # Chosen by the engine unless the plan says otherwise.
 ONLY_IF_PLANNED = frozenset({"hostname", "stop timeout s"})
 
@@ -31,17 +30,6 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.resource}: {self.field} is {self.live}, planned {self.planned}"
-
-
-def stem(name: str) -> str:
-    """A resource's name without the digest that only the stack's secrets tell."""
-    match = FILES_NAME.fullmatch(name)
-    return match["stem"] if match else name
-
-
-def known_names(deployed: Iterable[str]) -> dict[str, str]:
-    """Stem → full name, of the files volumes that the exported state has."""
-    return {stem(name): name for name in deployed if FILES_NAME.fullmatch(name)}
 
 
 def with_names(things: Iterable[Thing], known: Mapping[str, str], images: Mapping[str, str]) -> list[Thing]:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
-from audit.drift.comparison import stem
 from audit.engine.fields import number, planned
+from audit.engine.names import stem
 from audit.engine.things import Thing
 from components.runtime.image import IMAGES, ImageError, reference
 from components.runtime.labels import DIGEST, SEED_DIR
@@ -96,15 +96,6 @@ def deployed_images(state: Sequence[Resource]) -> dict[str, str]:
 
 def by_repository(references: Iterable[str]) -> dict[str, str]:
     return {full.partition(":")[0]: full for full in references}
-
-
-def firewall_rules(resources: Sequence[Resource]) -> str:
-    """The planned rule set: a file of the firewall's seed; it holds no secret."""
-    for resource in resources:
-        for upload in resource.each("uploads"):
-            if str(upload.get("file")).endswith("/nftables.conf"):
-                return str(upload.get("content"))
-    return ""
 
 
 def not_compared(plan: Sequence[Thing], source: str) -> list[dict[str, str]]:

@@ -54,6 +54,15 @@ def name_of(container: Inspected) -> str:
     return str(container["Name"]).lstrip("/")
 
 
+def bridges(snapshot: Snapshot) -> list[str]:
+    """The host's interfaces of the stack's networks."""
+    named = [
+        (n.get("Options") or {}).get("com.docker.network.bridge.name") or f"br-{n['Id'][:12]}"
+        for n in snapshot.networks
+    ]
+    return [str(name) for name in named]
+
+
 def take(client: Any, stack: str) -> Snapshot:
     """Read everything. Raises docker.errors.DockerException when the engine does not answer."""
     api, label = client.api, {"label": [f"{STACK}={stack}"]}

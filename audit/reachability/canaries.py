@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from audit.drift.strays import bridges
-from audit.engine.snapshot import Snapshot
-from audit.reachability import host, names, probes
+from audit.engine import host
+from audit.engine.snapshot import Snapshot, bridges
+from audit.reachability import names, probes
 from audit.reachability.capture import Capture, masters
 from audit.reachability.namespaces import Probers
 from audit.reachability.probes import HOST

@@ -9,9 +9,19 @@ from collections.abc import Mapping, Sequence
 
 from audit.reachability.matrix import Outcome
 from audit.verdicts import Row, judged, not_checked, plural
+from policies.model import Resource
 
 FIX = "restart the firewall's container: it loads the planned rules and keeps them"
 REFUSED = "refused"
+
+
+def planned_rules(resources: Sequence[Resource]) -> str:
+    """The planned rule set: a file of the firewall's seed; it holds no secret."""
+    for resource in resources:
+        for upload in resource.each("uploads"):
+            if str(upload.get("file")).endswith("/nftables.conf"):
+                return str(upload.get("content"))
+    return ""
 
 
 def blocks(text: str) -> dict[str, list[str]]:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from audit.engine import host
 from audit.engine.snapshot import Snapshot
-from audit.reachability import canaries, host, matrix, probes
+from audit.reachability import canaries, matrix, probes
 from audit.reachability import counters as firewall
 from audit.reachability.namespaces import OtherHost, Probers, of_process
 from audit.reachability.probes import CLIENTS, HOST, IPV6, OUTSIDE, PLACES, SPARE_PORT, Probe

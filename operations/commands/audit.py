@@ -18,9 +18,9 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
+from audit.context import Context
 from audit.drift import declared
 from audit.engine import snapshot
-from audit.parts import Context
 from audit.reachability import probes
 from audit.report import page
 from audit.run import background, run

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from audit import parts
 from audit.reachability import matrix
+from audit.reachability.check import check
 from audit.verdicts import Part, Row
 from components.planning.inventory import Inventory
 from operations.commands.audit import gather
@@ -31,7 +31,7 @@ ROWS = (
 def part() -> Part:
     with auditing():
         context, _ = gather(STACK)
-        return parts.reach(context)
+        return check(context)
 
 
 @pytest.fixture(scope="module")

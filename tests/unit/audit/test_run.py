@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from audit import verdicts
-from audit.parts import PARTS, Context
-from audit.run import background, run
+from audit.context import Context
+from audit.run import PARTS, background, run
 from audit.verdicts import SCHEMA, Part, Row
 
 CONTEXT = cast(Context, type("Some", (), {"stack": "test"})())

@@ -10,7 +10,7 @@ import pytest
 
 from audit.attacks import attempts
 from audit.attacks.attempts import ATTEMPTS, Tried
-from audit.parts import ATTACKER
+from audit.attacks.check import ATTACKER
 from policies.catalogue import NAMES
 
 CONTROLS = {a.control: True for a in ATTEMPTS}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from audit.drift import agreement
-from audit.drift.agreement import Side
+from audit.policies import agreement
+from audit.policies.agreement import Side
 from policies.catalogue import RULES
 from policies.evaluate import evaluate
 from policies.model import Resource, Stack

@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from audit.drift.strays import Guest
-
 PROC, NET = Path("/proc"), Path("/sys/class/net")
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A process that is in a container's network namespace and not in its process namespace."""
+
+    container: str
+    pid: int
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.command} (process {self.pid}) in {self.container}"
 
 
 def guests(containers: Mapping[str, int], ignore: Iterable[int]) -> list[Guest]:

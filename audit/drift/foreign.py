@@ -1,27 +1,15 @@
-"""Who is on the stack's networks, volumes and namespaces without being of the stack. Pure."""
+"""What uses the stack's networks, volumes and namespaces without being part of the stack. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from audit.engine.host import Guest
 from audit.engine.snapshot import Snapshot, name_of
 from audit.verdicts import Row, judged, plural
 
 
-@dataclass(frozen=True)
-class Guest:
-    """A process that is in a container's network namespace and not in its process namespace."""
-
-    container: str
-    pid: int
-    command: str
-
-    def __str__(self) -> str:
-        return f"{self.command} (process {self.pid}) in {self.container}"
-
-
-def foreign(snapshot: Snapshot) -> list[str]:
+def containers(snapshot: Snapshot) -> list[str]:
     """Containers without the stack's label on its networks, in its namespaces, or with its volumes."""
     networks = {n["Name"] for n in snapshot.networks}
     volumes = {v["Name"] for v in snapshot.volumes}
@@ -51,16 +39,7 @@ def endpoints(snapshot: Snapshot) -> list[str]:
     ]
 
 
-def bridges(snapshot: Snapshot) -> list[str]:
-    """The host's interfaces of the stack's networks."""
-    named = [
-        (n.get("Options") or {}).get("com.docker.network.bridge.name") or f"br-{n['Id'][:12]}"
-        for n in snapshot.networks
-    ]
-    return [str(name) for name in named]
-
-
-def unknown_ports(ports: Mapping[str, Mapping[str, int]], peers: Iterable[int]) -> list[str]:
+def unknown_interfaces(ports: Mapping[str, Mapping[str, int]], peers: Iterable[int]) -> list[str]:
     """`ports`: bridge → interface on it → its index; `peers`: indices at which containers' interfaces end."""
     known = set(peers)
     return [
@@ -71,14 +50,16 @@ def unknown_ports(ports: Mapping[str, Mapping[str, int]], peers: Iterable[int]) 
     ]
 
 
-def rows(contained: Sequence[str], guests: Sequence[Guest] | None, ports: Sequence[str] | None) -> list[Row]:
+def rows(
+    attachments: Sequence[str], guests: Sequence[Guest] | None, ports: Sequence[str] | None
+) -> list[Row]:
     """`guests` and `ports` are None where the host's processes and interfaces cannot be read."""
     made = [
         judged(
             "only the stack is on its networks and volumes",
-            contained,
+            attachments,
             "no container without its label is attached",
-            plural(len(contained), "foreign attachment"),
+            plural(len(attachments), "foreign attachment"),
             "docker network disconnect NETWORK CONTAINER, or remove the container, if nobody needs it there",
         )
     ]

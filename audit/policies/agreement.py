@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from audit.drift.comparison import stem
+from audit.engine.names import stem
 from audit.verdicts import Row, judged, plural
 from policies.evaluate import Report
 from policies.rule import Rule
