@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
-from audit.engine.fields import number, planned
+from audit.engine import fields
 from audit.engine.names import stem
 from audit.engine.things import Thing
 from components.runtime.image import IMAGES, ImageError, reference
@@ -35,7 +35,7 @@ def programs(stack: str) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
 def things(first: Sequence[Resource], second: Sequence[Resource]) -> list[Thing]:
     """The planned resources. A file whose content comes from the seed is known by owner and mode alone."""
     other = {(r.kind, stem(r.name)): r for r in second}
-    limits = {r.text("container"): number(r.get("processes")) for r in first if r.kind == "limit"}
+    limits = {r.text("container"): fields.number(r.get("processes")) for r in first if r.kind == "limit"}
     made = []
     for resource in first:
         if resource.kind in KINDS:
@@ -46,7 +46,7 @@ def things(first: Sequence[Resource], second: Sequence[Resource]) -> list[Thing]
             limited = resource.kind == "container" and resource.name in limits
             limit = {"processes at most": limits[resource.name]} if limited else {}
             made.append(
-                Thing(resource.kind, resource.name, {**planned(resource), **limit, **files, **digest})
+                Thing(resource.kind, resource.name, {**fields.of(resource), **limit, **files, **digest})
             )
     return made
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from docker.errors import APIError, NotFound
 
-from audit.engine import observed
+from audit.engine import fields
 from audit.engine.things import Thing
 from components.runtime.labels import KIND, SEED_DIR, STACK
+from policies.sources import live
 
 Inspected = Mapping[str, Any]
 
@@ -121,13 +122,13 @@ def things(snapshot: Snapshot) -> list[Thing]:
     """All that carries the stack's label, in the fields that are compared."""
     made = []
     for container in snapshot.containers:
-        name, config = name_of(container), snapshot.images.get(container["Config"]["Image"], {})
+        name, image = name_of(container), str(container["Config"]["Image"])
         files = {
             f"files.{path}": f"{facts.owner} {facts.mode} {facts.digest[:16]}"
             for path, facts in snapshot.files.get(name, {}).items()
         }
-        fields = {**observed.container(container), **files}
-        made.append(Thing("container", name, fields, observed.inherited(config)))
-    made += [Thing("network", n["Name"], observed.network(n)) for n in snapshot.networks]
-    made += [Thing("volume", v["Name"], observed.volume(v)) for v in snapshot.volumes]
+        inherited = fields.of(live.image(image, snapshot.images.get(image, {})))
+        made.append(Thing("container", name, {**fields.of(live.container(container)), **files}, inherited))
+    made += [Thing("network", n["Name"], fields.of(live.network(n))) for n in snapshot.networks]
+    made += [Thing("volume", v["Name"], fields.of(live.volume(v))) for v in snapshot.volumes]
     return made
