@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.certificates import expiry, tls
+from audit.certificates import collect, expiry
 from audit.context import Context
 from audit.verdicts import Part
 
@@ -11,5 +11,5 @@ def check(context: Context) -> Part:
     """The certificate of every TLS listener."""
     # If the engine is on another machine, only its published ports can be asked.
     inner = context.snapshot.running if context.local else frozenset()
-    found = tls.ask(expiry.listeners(context.inventory, inner), context.ca_pem)
+    found = collect.ask(expiry.listeners(context.inventory, inner), context.ca_pem)
     return Part(tuple(expiry.rows(found)), {"certificates": expiry.document(found)})
