@@ -8,16 +8,18 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from audit.attacks.check import check as attacks
 from audit.certificates.check import check as certificates
 from audit.context import Context
+from audit.document import SCHEMA, Document, Environment, Timing, VerdictRecord
 from audit.drift.check import check as drift
 from audit.policies.check import check as policies
 from audit.reachability.check import check as reachability
+from audit.records import Record
 from audit.supply_chain import check as supply_chain
-from audit.verdicts import SCHEMA, Part, Row, counts
+from audit.verdicts import Part, Row, counts
 from audit.waivers.check import check as waivers
 
 T = TypeVar("T")
@@ -58,38 +60,41 @@ def run(
     parts: Mapping[str, Callable[[Context], Part]] = PARTS,
     *,
     begun: float | None = None,
-) -> dict[str, Any]:
-    """All parts, as the document `aidc.audit/1`. A part that breaks is a failed row: nothing is left out.
+) -> Document:
+    """All parts in one document. A part that breaks is a failed row: nothing is left out.
 
     `begun` is when the audit began, by the monotonic clock, if gathering what it needs took some time before.
+    `environment`: the fields of audit.document.Environment that this machine does not know by itself.
     """
     clock = time.monotonic() if begun is None else begun
     started = datetime.now(UTC) - timedelta(seconds=time.monotonic() - clock)
-    verdicts: list[dict[str, str]] = []
-    timings, data = [], {}
+    verdicts: list[VerdictRecord] = []
+    timings: list[Timing] = []
+    data: dict[str, Record] = {}
     if begun is not None:
-        timings.append({"part": "plan, state and engine", "seconds": round(time.monotonic() - begun, 2)})
+        timings.append(Timing(part="plan, state and engine", seconds=round(time.monotonic() - begun, 2)))
     for name, part in parts.items():
         say(f"{name} …")
         since = time.monotonic()
         done = attempt(name, part, context)
         seconds = round(time.monotonic() - since, 2)
         say(f"  {summary(done.rows)}, {seconds:.1f} s")
-        timings.append({"part": name, "seconds": seconds})
+        timings.append(Timing(part=name, seconds=seconds))
         data[name] = done.data
-        verdicts += [entry(name, row) for row in done.rows]
-    found = [v["verdict"] for v in verdicts]
-    return {
+        verdicts += [record(name, row) for row in done.rows]
+    fields = {
         "schema": SCHEMA,
         "stack": context.stack,
-        "started": started.isoformat(timespec="seconds"),
+        "started": started,
         "seconds": round(time.monotonic() - clock, 2),
-        "passed": "fail" not in found,
-        "environment": {"kernel": platform.release(), "machine": platform.machine(), **environment},
+        "passed": all(v.verdict != "fail" for v in verdicts),
+        "environment": Environment(
+            **{"kernel": platform.release(), "machine": platform.machine(), **environment}
+        ),
         "verdicts": verdicts,
         "timings": timings,
-        **data,
     }
+    return Document.model_validate(fields | data)
 
 
 def attempt(name: str, part: Callable[[Context], Part], context: Context) -> Part:
@@ -103,8 +108,8 @@ def attempt(name: str, part: Callable[[Context], Part], context: Context) -> Par
         return Part((Row(name, "fail", f"could not be checked: {reason}", fix),))
 
 
-def entry(part: str, row: Row) -> dict[str, str]:
-    return {"part": part, "name": row.name, "verdict": row.verdict, "detail": row.detail, "fix": row.fix}
+def record(part: str, row: Row) -> VerdictRecord:
+    return VerdictRecord(part=part, name=row.name, verdict=row.verdict, detail=row.detail, fix=row.fix)
 
 
 def summary(rows: tuple[Row, ...]) -> str:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from audit.records import AttackResult, Attempted
 from audit.verdicts import Row, judged, not_checked, plural
 
-Result = Literal["refused", "succeeded", "not possible"]
 # The user of the process that must not be traced: nobody, which no service runs as.
 VICTIM = "65534:65534"
 VICTIM_COMMAND = ("perl", "-e", "sleep 15")
@@ -49,17 +48,7 @@ ATTEMPTS = (
 )
 
 
-@dataclass(frozen=True)
-class Tried:
-    """One attempt in one service: `detail` says which error refused it, or why it could not be tried."""
-
-    service: str
-    attempt: str
-    result: Result
-    detail: str
-
-
-def read(service: str, output: str) -> tuple[list[Tried], dict[str, bool]]:
+def read(service: str, output: str) -> tuple[list[Attempted], dict[str, bool]]:
     """The attacker's lines, `name TAB result TAB detail`: attempts, and controls with whether they succeeded.
 
     What an attacker that was cut off did not get to is "not possible".
@@ -70,19 +59,19 @@ def read(service: str, output: str) -> tuple[list[Tried], dict[str, bool]]:
     tried = []
     for attempt in ATTEMPTS:
         result, detail = said.get(attempt.name, ("not possible", "the attacker did not get so far"))
-        known: Result = "refused" if result == "refused" else "succeeded"
-        tried.append(
-            Tried(service, attempt.name, "not possible" if result == "not possible" else known, detail)
-        )
+        # An unknown word counts as success: nothing is refused that did not say so.
+        known: Mapping[str, AttackResult] = {"refused": "refused", "not possible": "not possible"}
+        outcome = known.get(result, "succeeded")
+        tried.append(Attempted(service=service, attempt=attempt.name, result=outcome, detail=detail))
     return tried, controls
 
 
-def rows(tried: Sequence[Tried], controls: Mapping[str, Mapping[str, bool]]) -> list[Row]:
+def rows(tried: Sequence[Attempted], controls: Mapping[str, Mapping[str, bool]]) -> list[Row]:
     """One row an attempt. `controls`: service → control → whether it succeeded."""
     return [_row(attempt, [t for t in tried if t.attempt == attempt.name], controls) for attempt in ATTEMPTS]
 
 
-def _row(attempt: Attempt, mine: Sequence[Tried], controls: Mapping[str, Mapping[str, bool]]) -> Row:
+def _row(attempt: Attempt, mine: Sequence[Attempted], controls: Mapping[str, Mapping[str, bool]]) -> Row:
     name = f"attack: {attempt.title}"
     done = [t for t in mine if t.result != "not possible"]
     left = [f"{t.service}: {t.detail}" for t in mine if t.result == "not possible"]

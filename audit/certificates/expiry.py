@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from audit.reachability.probes import published
+from audit.records import CertificateRecord
 from audit.verdicts import Row, judged, plural
 from components.planning.inventory import Inventory
 
@@ -87,16 +88,16 @@ def rows(found: Sequence[Certificate]) -> list[Row]:
     ]
 
 
-def document(found: Sequence[Certificate]) -> list[dict[str, object]]:
+def records(found: Sequence[Certificate]) -> list[CertificateRecord]:
     return [
-        {
-            "service": c.listener.service,
-            "target": f"{c.listener.address}:{c.listener.port}",
-            "name": c.listener.name,
-            "names": list(c.names),
-            "days_left": c.days,
-            "protocol": c.protocol,
-            "fault": c.fault,
-        }
+        CertificateRecord(
+            service=c.listener.service,
+            target=f"{c.listener.address}:{c.listener.port}",
+            name=c.listener.name,
+            names=list(c.names),
+            days_left=c.days,
+            protocol=c.protocol,
+            fault=c.fault,
+        )
         for c in found
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from audit.context import Context
 from audit.drift import comparison, declared, foreign
@@ -12,6 +11,7 @@ from audit.engine import host
 from audit.engine.names import known_names
 from audit.engine.snapshot import bridges, things
 from audit.engine.things import Thing
+from audit.records import Drift
 from audit.verdicts import Part, Row
 from policies.sources import stacks
 
@@ -26,12 +26,12 @@ def check(context: Context) -> Part:
     differences = comparison.compare(planned, live, context.stack)
     fields = _fields_compared(planned, live)
     rows = comparison.rows(differences, fields, len(planned))
-    data = {
-        "differences": [asdict(d) for d in differences],
-        "compared": fields,
-        "resources": len(planned),
-        "not_compared": declared.not_compared(planned, origin),
-    }
+    data = Drift(
+        differences=differences,
+        compared=fields,
+        resources=len(planned),
+        not_compared=declared.not_compared(planned, origin),
+    )
     return Part((*rows, *foreign_rows(context)), data)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from audit.engine.names import FILES_NAME
 from audit.engine.things import Thing
+from audit.records import Difference
 from audit.verdicts import Row, judged, plural
 
 ABSENT = "(absent)"
@@ -16,20 +16,6 @@ KINDS = ("container", "network", "volume")
 HIDDEN = re.compile(r"(env|driver options|log options(?!\.max-))\.|command|entrypoint|health check$")
 # Chosen by the engine unless the plan says otherwise.
 ONLY_IF_PLANNED = frozenset({"hostname", "stop timeout s"})
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One field of one resource. `planned` and `live` are words for a person and hold no secret."""
-
-    resource: str
-    field: str
-    planned: str
-    live: str
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.resource}: {self.field} is {self.live}, planned {self.planned}"
 
 
 def with_names(things: Iterable[Thing], known: Mapping[str, str], images: Mapping[str, str]) -> list[Thing]:
@@ -59,12 +45,18 @@ def compare(planned: Sequence[Thing], live: Sequence[Thing], stack: str) -> list
     for key in sorted({*wanted, *found}):
         kind, name = key
         if key not in found:
-            differences.append(Difference(name, kind, "there", ABSENT, f"{up}, which makes what is missing"))
+            fix = f"{up}, which creates what is missing"
+            differences.append(_difference(name, kind, ("there", ABSENT), fix))
         elif key not in wanted:
-            differences.append(Difference(name, kind, ABSENT, "there", _extra_fix(kind, name, stack)))
+            differences.append(_difference(name, kind, (ABSENT, "there"), _extra_fix(kind, name, stack)))
         else:
             differences += _fields(wanted[key], found[key], stack)
     return differences
+
+
+def _difference(resource: str, field: str, values: tuple[str, str], fix: str) -> Difference:
+    planned, live = values
+    return Difference(resource=resource, field=field, planned=planned, live=live, fix=fix)
 
 
 def _extra_fix(kind: str, name: str, stack: str) -> str:
@@ -81,7 +73,7 @@ def _fields(wanted: Thing, found: Thing, stack: str) -> list[Difference]:
         if plan == live or (plan is None and (field in ONLY_IF_PLANNED or inherited.get(field) == live)):
             continue
         shown = _shown(field, plan, live)
-        differences.append(Difference(found.name, field, *shown, fix_of(field, found, stack)))
+        differences.append(_difference(found.name, field, shown, fix_of(field, found, stack)))
     return differences
 
 

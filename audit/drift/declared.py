@@ -14,6 +14,7 @@ from unittest.mock import patch
 from audit.engine import fields
 from audit.engine.names import stem
 from audit.engine.things import Thing
+from audit.records import NotCompared
 from components.runtime.image import IMAGES, ImageError, reference
 from components.runtime.labels import DIGEST, SEED_DIR
 from policies.model import Resource
@@ -98,27 +99,27 @@ def by_repository(references: Iterable[str]) -> dict[str, str]:
     return {full.partition(":")[0]: full for full in references}
 
 
-def not_compared(plan: Sequence[Thing], source: str) -> list[dict[str, str]]:
-    """What a plan without secrets cannot tell, said so that nobody takes it for compared."""
+def not_compared(plan: Sequence[Thing], source: str) -> list[NotCompared]:
+    """What a plan without secrets cannot tell, listed so that nobody takes it for compared."""
     secret = sum(
         name.startswith("files.") and value.endswith(SECRET) for t in plan for name, value in t.fields.items()
     )
     listed = [
-        {
-            "what": f"contents of {secret} files that hold secrets or certificates",
-            "why": "a plan does not know the seed: owners and modes are compared with the plan, "
+        NotCompared(
+            what=f"contents of {secret} files that hold secrets or certificates",
+            why="a plan does not know the seed: owners and modes are compared with the plan, "
             "the digests in their volumes' names with the exported state",
-        },
-        {
-            "what": "destroyGraceSeconds, mustRun, rm, wait",
-            "why": "settings of the provider: the engine has none of them",
-        },
+        ),
+        NotCompared(
+            what="destroyGraceSeconds, mustRun, rm, wait",
+            why="settings of the provider: the engine has none of them",
+        ),
     ]
     if source != "build contexts":
         listed.append(
-            {
-                "what": "images against the sources of this clone",
-                "why": "it has no build contexts (make images): the exported state's names are taken instead",
-            }
+            NotCompared(
+                what="images against the sources of this clone",
+                why="it has no build contexts (make images): the exported state's names are used instead",
+            )
         )
     return listed

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from audit.context import Context
 from audit.policies import agreement
 from audit.policies.evaluation import judge
+from audit.records import Policies
 from audit.verdicts import Part
 from policies.catalogue import RULES
 from policies.model import Resource, Source
@@ -32,4 +33,4 @@ def check(context: Context) -> Part:
         for source, resources in sources.items()
     }
     entries = agreement.table(RULES, sides)
-    return Part(tuple(agreement.rows(entries, sides)), {"rules": entries})
+    return Part(tuple(agreement.rows(entries, sides)), Policies(rules=entries))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from audit.reachability.probes import BOTH, CLIENTS, HOST, INTERNET, IPV6, METADATA, OUTSIDE, PLACES, Probe
+from audit.records import ProbeRecord, Seen
 from audit.verdicts import Row, judged, not_checked, plural
 
-Seen = Literal["open", "refused", "blocked", "unknown"]
 # What each answer of the prober means for a path.
 STATES: Mapping[str, Seen] = {
     "open": "open",
@@ -211,21 +210,18 @@ def ipv6(found: Sequence[Outcome], addresses: Mapping[str, Sequence[str]], contr
     return judged(name, faults, good, "IPv6 is there", "keep ipv6 off in the networks and the engine")
 
 
-def document(found: Sequence[Outcome], places: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """The matrix for `audit.json`; `places` are its rows and columns in order."""
-    return {
-        "places": [dict(place) for place in places],
-        "probes": [
-            {
-                "source": o.probe.source,
-                "destination": o.probe.destination,
-                "segment": o.probe.segment,
-                "protocol": o.probe.protocol,
-                "target": o.probe.target,
-                "expected": o.probe.expected,
-                "seen": o.seen,
-                "right": o.right,
-            }
-            for o in found
-        ],
-    }
+def records(found: Sequence[Outcome]) -> list[ProbeRecord]:
+    """The probes for `audit.json`."""
+    return [
+        ProbeRecord(
+            source=o.probe.source,
+            destination=o.probe.destination,
+            segment=o.probe.segment,
+            protocol=o.probe.protocol,
+            target=o.probe.target,
+            expected=o.probe.expected,
+            seen=o.seen,
+            right=o.right,
+        )
+        for o in found
+    ]

@@ -10,13 +10,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address, ip_network
-from typing import Literal
 
+from audit.records import Expected, Protocol
 from components.planning.inventory import FlowEntry, Inventory, ServiceEntry
 
-Protocol = Literal["tcp", "udp"]
-# `closed` is anything but open: whether a packet was dropped or answered with a reset does not matter there.
-Expected = Literal["open", "blocked", "closed"]
 BOTH: tuple[Protocol, Protocol] = ("tcp", "udp")
 
 # Places beside the services. `clients` use the published ports; `outside` is another host with a route to us.

@@ -19,6 +19,7 @@ from audit.reachability import canaries, matrix, probes
 from audit.reachability import counters as firewall
 from audit.reachability.namespaces import OtherHost, Probers, of_process
 from audit.reachability.probes import CLIENTS, HOST, IPV6, OUTSIDE, PLACES, SPARE_PORT, Probe
+from audit.records import Place, Reachability
 from audit.verdicts import Part, Row
 from components.planning.inventory import Inventory, ServiceEntry
 
@@ -63,9 +64,12 @@ def run(snapshot: Snapshot, inventory: Inventory, planned_rules: str, shell: She
         firewall.rules(planned_rules, loaded),
         firewall.risen(seen.before, seen.after, seen.outcomes),
     ]
-    places = _places(inventory, snapshot.running)
-    counters = firewall.rises(seen.before, seen.after)
-    return Part(tuple(rows), {**matrix.document(seen.outcomes, places), "counters": counters})
+    data = Reachability(
+        places=_places(inventory, snapshot.running),
+        probes=matrix.records(seen.outcomes),
+        counters=firewall.rises(seen.before, seen.after),
+    )
+    return Part(tuple(rows), data)
 
 
 def look(snapshot: Snapshot, inventory: Inventory, planned_rules: str, shell: Shell) -> Seen:
@@ -185,21 +189,20 @@ def _with_control(row: Row, seen: Seen) -> Row:
     return row
 
 
-def _places(inventory: Inventory, running: frozenset[str]) -> list[dict[str, str]]:
+def _places(inventory: Inventory, running: frozenset[str]) -> list[Place]:
     """Rows and columns of the matrix, in the order of the traffic."""
     why = probes.left_out(inventory, running)
-    made = [{"name": CLIENTS, "kind": "place", "role": "outside", "note": "by the published ports"}]
-    made.append(
-        {"name": OUTSIDE, "kind": "place", "role": "outside", "note": "another host with a route to us"}
-    )
-    made += [
-        {"name": s.name, "kind": "service", "role": s.role, "note": why.get(s.name, "")}
-        for s in inventory.services
-    ]
+
+    def place(name: str, note: str = "") -> Place:
+        return Place(name=name, kind="place", role="outside", note=note)
+
     notes = {HOST: "all its addresses", IPV6: "any way out by IPv6"}
-    made += [
-        {"name": place, "kind": "place", "role": "outside", "note": notes.get(place, "")}
-        for place in PLACES
-        if place != OUTSIDE
+    return [
+        place(CLIENTS, "by the published ports"),
+        place(OUTSIDE, "another host with a route to us"),
+        *(
+            Place(name=s.name, kind="service", role=s.role, note=why.get(s.name, ""))
+            for s in inventory.services
+        ),
+        *(place(name, notes.get(name, "")) for name in PLACES if name != OUTSIDE),
     ]
-    return made

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audit.records import Python, PythonFinding
 from audit.verdicts import Part, Row, judged, not_checked, plural
 
 FILES = ("requirements.txt", "images/compute/requirements.txt")
@@ -58,19 +59,17 @@ def judge(answer: Mapping[str, Any]) -> Part:
     """pip-audit's JSON as a row; a package that it skipped is said."""
     packages = answer.get("dependencies") or []
     found = [
-        {
-            "package": p["name"],
-            "version": p.get("version", ""),
-            "id": v["id"],
-            "fixed": ", ".join(v.get("fix_versions") or []),
-        }
+        PythonFinding(
+            package=p["name"],
+            version=p.get("version", ""),
+            id=v["id"],
+            fixed=", ".join(v.get("fix_versions") or []),
+        )
         for p in packages
         for v in p.get("vulns") or []
     ]
     skipped = sum("skip_reason" in p for p in packages)
-    faults = [
-        f"{f['package']} {f['version']}: {f['id']} (fixed in {f['fixed'] or 'none yet'})" for f in found
-    ]
+    faults = [f"{f.package} {f.version}: {f.id} (fixed in {f.fixed or 'none yet'})" for f in found]
     good = plural(len(packages) - skipped, "package") + (f", {skipped} skipped" if skipped else "")
     row: Row = judged(NAME, faults, good, f"{len(faults)} found", FIX)
-    return Part((row,), {"findings": found, "packages": len(packages)})
+    return Part((row,), Python(findings=found, packages=len(packages)))

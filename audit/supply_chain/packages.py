@@ -17,6 +17,7 @@ import requests
 from docker.errors import DockerException
 
 from audit.engine.snapshot import Snapshot, name_of
+from audit.records import PackageFinding, Packages
 from audit.supply_chain import debian
 from audit.supply_chain.debian import Finding, Package
 from audit.verdicts import Part, Row, judged, not_checked, plural
@@ -79,16 +80,16 @@ def check(
 ) -> Part:
     """`pending`: the tracker's data, on its way since the audit began."""
     counted = {image: len(packages) for image, (_, packages) in images.items()}
-    data: dict[str, Any] = {"images": counted, "findings": []}
+    nothing = Packages(images=counted, findings=[])
     try:
         entries = pending.result(timeout=limit)
     except TimeoutError:
-        return Part((not_checked(NAME, f"the security tracker did not answer within {limit:g} s"),), data)
+        return Part((not_checked(NAME, f"the security tracker did not answer within {limit:g} s"),), nothing)
     except TrackerError as error:
-        return Part((not_checked(NAME, str(error)),), data)
+        return Part((not_checked(NAME, str(error)),), nothing)
     found = {image: debian.findings(p, entries, release) for image, (release, p) in images.items() if release}
-    data["findings"] = [_entry(image, f) for image, mine in found.items() for f in mine]
-    return Part((judge(counted, found),), data)
+    findings = [_record(image, f) for image, mine in found.items() for f in mine]
+    return Part((judge(counted, found),), Packages(images=counted, findings=findings))
 
 
 def judge(counted: Mapping[str, int], found: Mapping[str, Sequence[Finding]]) -> Row:
@@ -109,12 +110,12 @@ def judge(counted: Mapping[str, int], found: Mapping[str, Sequence[Finding]]) ->
     return judged(NAME, behind, good, plural(len(behind), "missing update"), FIX)
 
 
-def _entry(image: str, finding: Finding) -> dict[str, str]:
-    return {
-        "image": image,
-        "package": finding.package.source,
-        "version": finding.package.version,
-        "cve": finding.cve,
-        "fixed": finding.fixed,
-        "urgency": finding.urgency,
-    }
+def _record(image: str, finding: Finding) -> PackageFinding:
+    return PackageFinding(
+        image=image,
+        package=finding.package.source,
+        version=finding.package.version,
+        cve=finding.cve,
+        fixed=finding.fixed,
+        urgency=finding.urgency,
+    )

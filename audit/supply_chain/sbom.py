@@ -23,6 +23,7 @@ from cyclonedx.schema import OutputFormat, SchemaVersion
 from docker.errors import DockerException, NotFound
 from packageurl import PackageURL
 
+from audit.records import Sbom
 from audit.supply_chain import contents
 from audit.supply_chain.contents import Component
 from audit.verdicts import Part, judged, plural
@@ -158,4 +159,4 @@ def check(client: Any, images: Iterable[str], folder: Path) -> Part:
     except DockerException as error:
         return Part((judged(NAME, [str(error)], "", "an image cannot be read", "make images, then make up"),))
     good = f"{plural(sum(counted.values()), 'component')} in {plural(len(counted), 'image')}: {folder}"
-    return Part((judged(NAME, [], good, "", ""),), {"images": dict(counted)})
+    return Part((judged(NAME, [], good, "", ""),), Sbom(images=dict(counted)))

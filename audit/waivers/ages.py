@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from audit.records import WaiverRecord
 from audit.verdicts import Row, judged, plural
 from policies.settings.waivers import Waiver
 
@@ -47,17 +48,17 @@ def rows(found: Sequence[Aged], faults: Sequence[str]) -> list[Row]:
     return [judged(NAME, bad, good, f"{len(bad)} faulty", fix)]
 
 
-def document(found: Sequence[Aged]) -> list[dict[str, object]]:
+def records(found: Sequence[Aged]) -> list[WaiverRecord]:
     return [
-        {
-            "rule": w.waiver.rule,
-            "resource": w.waiver.resource,
-            "reason": w.waiver.reason,
-            "owner": w.waiver.owner,
-            "expires": w.waiver.expires.isoformat(),
-            "days_left": w.left,
-            "age_days": w.age,
-        }
+        WaiverRecord(
+            rule=w.waiver.rule,
+            resource=w.waiver.resource,
+            reason=w.waiver.reason,
+            owner=w.waiver.owner,
+            expires=w.waiver.expires,
+            days_left=w.left,
+            age_days=w.age,
+        )
         for w in found
     ]
 

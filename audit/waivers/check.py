@@ -6,6 +6,7 @@ import subprocess
 
 from audit.context import Context
 from audit.policies.evaluation import judge, today
+from audit.records import Waivers
 from audit.verdicts import Part
 from audit.waivers import ages
 from policies.catalogue import NAMES
@@ -26,4 +27,4 @@ def check(context: Context) -> Part:
     mine = [w for w in bundle.load(context.stack, NAMES).waivers if w.stack in ("", context.stack)]
     found = ages.aged(mine, ages.dates(blame.stdout), today())
     faults = judge(context, context.plan, "plan").waiver_faults
-    return Part(tuple(ages.rows(found, faults)), {"waivers": ages.document(found)})
+    return Part(tuple(ages.rows(found, faults)), Waivers(waivers=ages.records(found)))

@@ -10,6 +10,7 @@ import pytest
 
 from audit.reachability import matrix
 from audit.reachability.check import check
+from audit.records import Reachability
 from audit.verdicts import Part, Row
 from components.planning.inventory import Inventory
 from operations.commands.audit import gather
@@ -50,5 +51,5 @@ def test_nothing_else_is_open(rows: dict[str, Row]) -> None:
 
 def test_every_ordered_pair_was_probed(part: Part, inventory: Inventory) -> None:
     names = {s.name for s in inventory.services if s.addresses and s.role != "object-store-setup"}
-    probed = {(probe["source"], probe["destination"]) for probe in part.data["probes"]}
+    probed = {(probe.source, probe.destination) for probe in part.holding(Reachability).probes}
     assert {(a, b) for a in names for b in names if a != b} <= probed

@@ -16,6 +16,8 @@ from audit.drift.check import check as drift
 from audit.engine import snapshot
 from audit.policies.check import check as policies
 from audit.reachability.check import check as reachability
+from audit.records import Advisories, Drift, Policies, Waivers
+from audit.supply_chain import check as supply_chain
 from audit.verdicts import Part
 from audit.waivers.check import check as waivers
 from policies.model import Resource
@@ -79,9 +81,9 @@ Audit = Callable[[Callable[[Context], Part]], Part]
 
 def test_what_was_made_as_planned_has_no_drift(audited: Audit) -> None:
     part = audited(drift)
-    assert part.data["differences"] == []
+    assert part.holding(Drift).differences == []
     assert failed(part) == []
-    assert part.data["compared"] > 500
+    assert part.holding(Drift).compared > 500
 
 
 def test_what_was_made_as_planned_keeps_the_rules_on_all_three(audited: Audit) -> None:
@@ -89,7 +91,7 @@ def test_what_was_made_as_planned_keeps_the_rules_on_all_three(audited: Audit) -
 
 
 def differing(part: Part) -> set[tuple[str, str]]:
-    return {(d["resource"], d["field"]) for d in part.data["differences"]}
+    return {(d.resource, d.field) for d in part.holding(Drift).differences}
 
 
 def test_a_foreign_segment_is_drift_and_a_disagreement(audited: Audit, api: Api) -> None:
@@ -101,8 +103,8 @@ def test_a_foreign_segment_is_drift_and_a_disagreement(audited: Audit, api: Api)
 def test_a_lost_hardening_is_drift_and_a_disagreement(audited: Audit, api: Api) -> None:
     api.one(NODE)["HostConfig"]["ReadonlyRootfs"] = False
     assert differing(audited(drift)) == {(NODE, "read-only root")}
-    entries = audited(policies).data["rules"]
-    assert [e["rule"] for e in entries if e["disagreements"]] == ["readonly-root"]
+    entries = audited(policies).holding(Policies).rules
+    assert [e.rule for e in entries if e.disagreements] == ["readonly-root"]
 
 
 def test_a_file_whose_mode_was_widened_is_found(audited: Audit, api: Api) -> None:
@@ -146,7 +148,7 @@ def test_a_stopped_service_is_found(audited: Audit, api: Api) -> None:
 
 
 def test_what_is_not_compared_is_said(audited: Audit) -> None:
-    whats = " ".join(item["what"] for item in audited(drift).data["not_compared"])
+    whats = " ".join(item.what for item in audited(drift).holding(Drift).not_compared)
     assert "secrets" in whats
     assert "destroyGraceSeconds" in whats
     assert "images against the sources" in whats
@@ -168,4 +170,12 @@ def test_without_root_or_a_local_engine_reachability_is_not_checked(audited: Aud
 def test_waivers_are_needed_on_the_plan(audited: Audit) -> None:
     part = audited(waivers)
     assert failed(part) == []
-    assert part.data["waivers"]
+    assert part.holding(Waivers).waivers
+
+
+def test_every_pin_of_the_plan_is_recorded_with_its_review(
+    audited: Audit, plans: tuple[tuple[Resource, ...], tuple[Resource, ...]]
+) -> None:
+    pins = audited(supply_chain.reviews).holding(Advisories).pins
+    assert {pin.name for pin in pins} == {r.name for r in plans[0] if r.kind == "pin"}
+    assert any(pin.reviewed_version and pin.review_place for pin in pins)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from audit.records import Packages
 from audit.run import background
 from audit.supply_chain import locks, packages
 from audit.supply_chain.debian import Package
@@ -34,7 +35,7 @@ def test_a_fix_that_the_image_lacks_fails() -> None:
     part = packages.check(IMAGES, done(entry(status="resolved", fixed_version="2.41-12")))
     (row,) = part.rows
     assert (row.verdict, "CVE-2026-0001, fixed in 2.41-12" in row.detail) == ("fail", True)
-    assert part.data["findings"][0]["package"] == "glibc"
+    assert part.holding(Packages).findings[0].package == "glibc"
 
 
 def test_what_has_no_fix_yet_is_counted_and_passes() -> None:

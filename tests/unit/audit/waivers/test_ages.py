@@ -62,8 +62,8 @@ def test_ages_come_from_the_history_of_the_line() -> None:
 
 
 def test_the_document_holds_every_waiver_in_days() -> None:
-    (entry,) = ages.document(ages.aged([waiver(20)], {3: date(2026, 1, 1)}, TODAY))
-    assert (entry["days_left"], entry["age_days"], entry["expires"]) == (20, 30, "2026-02-20")
+    (entry,) = ages.records(ages.aged([waiver(20)], {3: date(2026, 1, 1)}, TODAY))
+    assert (entry.days_left, entry.age_days, entry.expires) == (20, 30, date(2026, 2, 20))
 
 
 def test_no_waiver_is_fine() -> None:
