@@ -17,7 +17,7 @@ VERDICTS: tuple[Verdict, ...] = ("pass", "warn", "fail", "not checked")
 Protocol = Literal["tcp", "udp"]
 # `closed` is anything but open: whether a packet was dropped or answered with a reset does not matter there.
 Expected = Literal["open", "blocked", "closed"]
-# `unknown`: nothing listened at the target, so silence says nothing.
+# `unknown`: nothing listened at the target, so silence proves nothing.
 Seen = Literal["open", "refused", "blocked", "unknown"]
 AttackResult = Literal["refused", "succeeded", "not possible"]
 RuleStatus = Literal["passed", "failed", "waived"]

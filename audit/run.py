@@ -1,4 +1,4 @@
-"""The whole audit: parts one after another, each timed, and one document in the end. Effects: all."""
+"""The whole audit: parts one after another, each timed, then one document. Effects: those of all parts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PARTS: Mapping[str, Callable[[Context], Part]] = {
 
 
 def background(work: Callable[[], T]) -> Future[T]:
-    """Start `work` in a thread that nobody waits for at the end: an interrupt must not hang on a download."""
+    """Start `work` in a daemon thread: an interrupt must not hang on a download."""
     future: Future[T] = Future()
 
     def run() -> None:
@@ -104,7 +104,7 @@ def attempt(name: str, part: Callable[[Context], Part], context: Context) -> Par
     except Exception as error:
         text = str(error).strip().splitlines()
         reason = f"{type(error).__name__}: {text[0] if text else 'no reason given'}"
-        fix = "see `make status`; when the stack is healthy, this is a fault of the audit itself"
+        fix = "see `make status`; if the stack is healthy, this is a fault of the audit itself"
         return Part((Row(name, "fail", f"could not be checked: {reason}", fix),))
 
 

@@ -1,8 +1,8 @@
-"""What critical rules forbid, tried from inside the containers, and what the tries came to. Pure.
+"""What critical rules forbid, tried from inside the containers, and the results. Pure.
 
 `attacker.pl` runs in each container as its own user (`docker exec`), with its capabilities and filters: perl,
 because Debian's smallest images have it. Every attempt must be refused; its control, which is allowed, must
-succeed: else a refusal might only mean that the attempt was broken.
+succeed: otherwise a refusal might only mean that the attempt was broken.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read(service: str, output: str) -> tuple[list[Attempted], dict[str, bool]]:
     controls = {n: r == "succeeded" for n, (r, _) in said.items() if n in {a.control for a in ATTEMPTS}}
     tried = []
     for attempt in ATTEMPTS:
-        result, detail = said.get(attempt.name, ("not possible", "the attacker did not get so far"))
+        result, detail = said.get(attempt.name, ("not possible", "the attacker did not get that far"))
         # An unknown word counts as success: nothing is refused that did not say so.
         known: Mapping[str, AttackResult] = {"refused": "refused", "not possible": "not possible"}
         outcome = known.get(result, "succeeded")
@@ -67,7 +67,7 @@ def read(service: str, output: str) -> tuple[list[Attempted], dict[str, bool]]:
 
 
 def rows(tried: Sequence[Attempted], controls: Mapping[str, Mapping[str, bool]]) -> list[Row]:
-    """One row an attempt. `controls`: service → control → whether it succeeded."""
+    """One row per attempt. `controls`: service → control → whether it succeeded."""
     return [_row(attempt, [t for t in tried if t.attempt == attempt.name], controls) for attempt in ATTEMPTS]
 
 

@@ -1,4 +1,4 @@
-"""What the program plans, and which of it depends on secrets that a plan does not know.
+"""What the program plans, and which parts of it depend on secrets that a plan does not know.
 
 The program runs twice under mocks, with two stand-in seeds: what differs comes from the seed. Effects: runs
 the program; the rest is pure.
@@ -12,8 +12,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from audit.engine import fields
+from audit.engine.flat import FlatResource
 from audit.engine.names import stem
-from audit.engine.things import Thing
 from audit.records import NotCompared
 from components.runtime.image import IMAGES, ImageError, reference
 from components.runtime.labels import DIGEST, SEED_DIR
@@ -33,7 +33,7 @@ def programs(stack: str) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
         return first, stacks.program(stack)
 
 
-def things(first: Sequence[Resource], second: Sequence[Resource]) -> list[Thing]:
+def resources(first: Sequence[Resource], second: Sequence[Resource]) -> list[FlatResource]:
     """The planned resources. A file whose content comes from the seed is known by owner and mode alone."""
     other = {(r.kind, stem(r.name)): r for r in second}
     limits = {r.text("container"): fields.number(r.get("processes")) for r in first if r.kind == "limit"}
@@ -41,13 +41,15 @@ def things(first: Sequence[Resource], second: Sequence[Resource]) -> list[Thing]
     for resource in first:
         if resource.kind in KINDS:
             files = _files(resource, other[resource.kind, stem(resource.name)])
-            # Of all of a seed's files, keyed with the stack's own: no plan knows it.
+            # A digest of all files of the seed, keyed with a secret of the stack: no plan knows it.
             digest = {DIGEST_FIELD: f" {SECRET}"} if resource.label(DIGEST) else {}
             # A network may have a container's name.
             limited = resource.kind == "container" and resource.name in limits
             limit = {"processes at most": limits[resource.name]} if limited else {}
             made.append(
-                Thing(resource.kind, resource.name, {**fields.of(resource), **limit, **files, **digest})
+                FlatResource(
+                    resource.kind, resource.name, {**fields.of(resource), **limit, **files, **digest}
+                )
             )
     return made
 
@@ -65,11 +67,11 @@ def _files(one: Resource, two: Resource) -> dict[str, str]:
     return found
 
 
-def without_secrets(live: Sequence[Thing], plan: Sequence[Thing]) -> list[Thing]:
-    """The live things with the digests of those files hidden that the plan does not know either."""
+def without_secrets(live: Sequence[FlatResource], plan: Sequence[FlatResource]) -> list[FlatResource]:
+    """The running resources, with the digests hidden of files that the plan does not know either."""
     secret = {(t.name, f) for t in plan for f, value in t.fields.items() if value.endswith(SECRET)}
     return [
-        Thing(
+        FlatResource(
             t.kind,
             t.name,
             {
@@ -83,7 +85,7 @@ def without_secrets(live: Sequence[Thing], plan: Sequence[Thing]) -> list[Thing]
 
 
 def images(build: Path, deployed: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """Repository → full reference, and where it is from: the build contexts, else the exported state."""
+    """Repository → full reference, and the origin of these: the build contexts, else the exported state."""
     try:
         return by_repository(reference(name, build) for name in IMAGES), "build contexts"
     except ImageError:
@@ -99,7 +101,7 @@ def by_repository(references: Iterable[str]) -> dict[str, str]:
     return {full.partition(":")[0]: full for full in references}
 
 
-def not_compared(plan: Sequence[Thing], source: str) -> list[NotCompared]:
+def not_compared(plan: Sequence[FlatResource], source: str) -> list[NotCompared]:
     """What a plan without secrets cannot tell, listed so that nobody takes it for compared."""
     secret = sum(
         name.startswith("files.") and value.endswith(SECRET) for t in plan for name, value in t.fields.items()

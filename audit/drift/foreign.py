@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from audit.engine.host import Guest
+from audit.engine.host import ForeignProcess
 from audit.engine.snapshot import Snapshot, name_of
 from audit.verdicts import Row, judged, plural
 
@@ -29,7 +29,7 @@ def containers(snapshot: Snapshot) -> list[str]:
 
 
 def endpoints(snapshot: Snapshot) -> list[str]:
-    """Endpoints that a network lists and no container that we know has, as swarm tasks leave them."""
+    """Endpoints that a network lists and no known container has, such as those of swarm tasks."""
     known = {c["Id"] for c in (*snapshot.containers, *snapshot.others)}
     return [
         f"endpoint {value.get('Name')} is on {network['Name']}"
@@ -51,9 +51,9 @@ def unknown_interfaces(ports: Mapping[str, Mapping[str, int]], peers: Iterable[i
 
 
 def rows(
-    attachments: Sequence[str], guests: Sequence[Guest] | None, ports: Sequence[str] | None
+    attachments: Sequence[str], processes: Sequence[ForeignProcess] | None, ports: Sequence[str] | None
 ) -> list[Row]:
-    """`guests` and `ports` are None where the host's processes and interfaces cannot be read."""
+    """`processes` and `ports` are None where the host's processes and interfaces cannot be read."""
     made = [
         judged(
             "only the stack is on its networks and volumes",
@@ -66,17 +66,17 @@ def rows(
     for name, found, good, bad, fix in (
         (
             "no foreign process is in a container's network",
-            None if guests is None else [str(guest) for guest in guests],
+            None if processes is None else [str(process) for process in processes],
             "every process there is the container's own",
             "foreign process",
-            "see what it is (ps -p PID -f) and end it",
+            "check what it is (ps -p PID -f) and end it",
         ),
         (
             "every interface on the stack's bridges is a container's",
             ports,
             "all known",
             "unknown interface",
-            "see what it belongs to (ip -d link show NAME) and take it off the bridge",
+            "check what it belongs to (ip -d link show NAME) and remove it from the bridge",
         ),
     ):
         if found is None:

@@ -1,4 +1,4 @@
-"""What the engine holds, read once: the stack's things, and who else is there. Effects: asks the engine."""
+"""What the engine holds, read once: the stack's resources, other containers. Effects: asks the engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from docker.errors import APIError, NotFound
 
 from audit.engine import fields
-from audit.engine.things import Thing
+from audit.engine.flat import FlatResource
 from components.runtime.labels import KIND, SEED_DIR, STACK
 from policies.sources import live
 
@@ -84,7 +84,7 @@ def take(client: Any, stack: str) -> Snapshot:
 
 
 def _inspect(api: Any, identifier: str) -> Inspected | None:
-    """None for a container that went away since it was listed."""
+    """None for a container that was removed since it was listed."""
     try:
         found: Inspected = api.inspect_container(identifier)
     except NotFound:
@@ -93,7 +93,7 @@ def _inspect(api: Any, identifier: str) -> Inspected | None:
 
 
 def _image(api: Any, reference: str) -> Inspected:
-    """The image's defaults; empty when the image is gone though its container is there."""
+    """The image's defaults; empty if the image was removed while its container remains."""
     try:
         return dict(api.inspect_image(reference).get("Config") or {})
     except NotFound:
@@ -101,7 +101,7 @@ def _image(api: Any, reference: str) -> Inspected:
 
 
 def _files(api: Any, seed: str) -> dict[str, FileFacts]:
-    """The files that a seed put into its volume; they are read and forgotten."""
+    """The files that a seed put into its volume; their contents are read and not kept."""
     try:
         chunks, _ = api.get_archive(seed, SEED_DIR)
         content = b"".join(chunks)
@@ -118,8 +118,8 @@ def _files(api: Any, seed: str) -> dict[str, FileFacts]:
     return found
 
 
-def things(snapshot: Snapshot) -> list[Thing]:
-    """All that carries the stack's label, in the fields that are compared."""
+def resources(snapshot: Snapshot) -> list[FlatResource]:
+    """Everything that carries the stack's label, in the fields that are compared."""
     made = []
     for container in snapshot.containers:
         name, image = name_of(container), str(container["Config"]["Image"])
@@ -128,7 +128,9 @@ def things(snapshot: Snapshot) -> list[Thing]:
             for path, facts in snapshot.files.get(name, {}).items()
         }
         inherited = fields.of(live.image(image, snapshot.images.get(image, {})))
-        made.append(Thing("container", name, {**fields.of(live.container(container)), **files}, inherited))
-    made += [Thing("network", n["Name"], fields.of(live.network(n))) for n in snapshot.networks]
-    made += [Thing("volume", v["Name"], fields.of(live.volume(v))) for v in snapshot.volumes]
+        made.append(
+            FlatResource("container", name, {**fields.of(live.container(container)), **files}, inherited)
+        )
+    made += [FlatResource("network", n["Name"], fields.of(live.network(n))) for n in snapshot.networks]
+    made += [FlatResource("volume", v["Name"], fields.of(live.volume(v))) for v in snapshot.volumes]
     return made

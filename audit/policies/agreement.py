@@ -65,7 +65,7 @@ def disagreements(
 ) -> list[str]:
     """Resources that break a rule on one source and keep it on another.
 
-    A resource that a source does not have at all is a matter of drift and not counted here.
+    A resource that a source does not have at all is a matter of drift and is not counted here.
     """
     there = {source: {stem(name) for name in side.resources} for source, side in sides.items()}
     everywhere = set().union(*there.values())
@@ -90,9 +90,9 @@ def rows(entries: Iterable[RuleRecord], sides: Mapping[str, Side]) -> list[Row]:
     agreed = judged(
         "plan, state and live agree",
         apart,
-        f"{plural(len(list(sides)), 'source')} say the same of every rule",
+        f"{plural(len(list(sides)), 'source')} agree on every rule",
         plural(len(apart), "disagreement"),
-        "find what changed the resource beside Pulumi (see drift), or the rule that cannot see it",
+        "find what changed the resource outside Pulumi (see drift), or the rule that cannot see it",
     )
     return [*made, agreed]
 
@@ -101,6 +101,6 @@ def _source(source: str, report: Report) -> Row:
     broken = sorted({f"{o.rule.name} ({stem(o.resource)})" for o in report.violations})
     advisory, waived = len(report.having("failed", "advisory")), len(report.having("waived"))
     checks = plural(len(report.outcomes), "check")
-    good = f"{checks}: none mandatory broken, {advisory} advisory, {waived} waived"
+    good = f"{checks}: no mandatory violation, {advisory} advisory, {waived} waived"
     bad = plural(len(broken), "mandatory violation")
     return judged(f"policies on {NAMES[source]}", broken, good, bad, "make policy names each fix")

@@ -11,7 +11,7 @@ from audit.reachability.matrix import Outcome
 from audit.verdicts import Row, judged, not_checked, plural
 from policies.model import Resource
 
-FIX = "restart the firewall's container: it loads the planned rules and keeps them"
+FIX = "restart the firewall's container: it loads the planned rules and keeps them loaded"
 REFUSED = "refused"
 
 
@@ -57,7 +57,7 @@ def spelled(line: str) -> str:
 
 
 def differences(planned: str, loaded: str) -> list[str]:
-    """What the loaded table lacks, has too much, or has in another order."""
+    """What the loaded table lacks, has in excess, or has in another order."""
     faults = []
     wanted, found = blocks(planned), blocks(loaded)
     for name in dict.fromkeys((*wanted, *found)):
@@ -110,8 +110,8 @@ def risen(before: Mapping[str, int] | None, after: Mapping[str, int] | None, see
             faults.append(f"{flow} rose by {rise}, {plural(connections, 'connection')} opened")
     if after.get(REFUSED, 0) <= before.get(REFUSED, 0):
         faults.append(f"{REFUSED} did not rise, so something else blocked the probes")
-    good = f"{plural(len(opened), 'flow')}: each by its {plural(sum(opened.values()), 'connection')} or more"
-    bad = f"{plural(len(faults), 'counter')} stood still: traffic passes beside the firewall"
+    good = f"{plural(len(opened), 'flow')}: all of {plural(sum(opened.values()), 'connection')} were counted"
+    bad = f"{plural(len(faults), 'counter')} did not rise: traffic bypasses the firewall"
     return judged(name, faults, good, bad, FIX)
 
 

@@ -21,7 +21,7 @@ STATES: Mapping[str, Seen] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """One probe and what came of it. `unknown`: nothing listened at the target, so silence says nothing."""
+    """One probe and its result. `unknown`: nothing listened at the target, so silence proves nothing."""
 
     probe: Probe
     seen: Seen
@@ -88,7 +88,7 @@ QUESTIONS = (
         "declared flows connect",
         "all open",
         "not open",
-        "see that the destination is healthy (make status), then compare the firewall's rules",
+        "check that the destination is healthy (make status), then compare the firewall's rules",
         lambda p: _inner(p) and p.expected == "open",
     ),
     Question(
@@ -109,7 +109,7 @@ QUESTIONS = (
         "clients reach the published ports",
         "all open",
         "not open",
-        "see that the load balancer is healthy and its ports are free (make status)",
+        "check that the load balancer is healthy and its ports are free (make status)",
         lambda p: p.source == CLIENTS,
     ),
     Question(
@@ -158,7 +158,7 @@ QUESTIONS = (
 
 
 def rows(found: Sequence[Outcome]) -> list[Row]:
-    """One row a question."""
+    """One row per question."""
     made = []
     for question in QUESTIONS:
         mine = [outcome for outcome in found if question.of(outcome.probe)]
@@ -195,19 +195,19 @@ def controls(
         dead,
         f"{plural(len(wanted), 'listener')}, each seen open from its own side",
         f"{len(dead)} of {plural(len(wanted), 'listener')} silent",
-        "see that the service is healthy: behind a silent port, blocked means nothing",
+        "check that the service is healthy: behind a silent port, blocked proves nothing",
     )
 
 
 def ipv6(found: Sequence[Outcome], addresses: Mapping[str, Sequence[str]], control: bool) -> Row:
-    """No container has an IPv6 address or a way out by it. `control`: this host reached the listener."""
+    """No container has an IPv6 address or a route out by it. `control`: this host reached the listener."""
     name = "containers have no IPv6"
     faults = [f"{service} has {address}" for service, listed in addresses.items() for address in listed]
     mine = [o for o in found if o.probe.destination == IPV6]
     faults += [o.fault for o in mine if o.seen != "blocked"]
     proof = "" if control else " (this host has no IPv6 either, so the probes prove nothing)"
     good = f"no address in {plural(len(addresses), 'service')}, {plural(len(mine), 'probe')} blocked{proof}"
-    return judged(name, faults, good, "IPv6 is there", "keep ipv6 off in the networks and the engine")
+    return judged(name, faults, good, "IPv6 is present", "disable IPv6 in the networks and the engine")
 
 
 def records(found: Sequence[Outcome]) -> list[ProbeRecord]:

@@ -28,6 +28,8 @@ TITLES = {
     "certificates": "Certificates",
     "waivers": "Waivers",
     "packages": "Packages of the images",
+    "advisories": "Known advisories",
+    "sbom": "Bills of materials",
     "python": "Python packages",
 }
 # Verdict → class of its pill.

@@ -1,4 +1,4 @@
-"""The Python lock files against the advisories that pip-audit knows. Effects: runs pip-audit where it is."""
+"""The Python lock files against the advisories that pip-audit knows. Effects: runs it if it is installed."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def check(root: Path, limit: float = LIMIT) -> Part:
             command(found, FILES), cwd=root, capture_output=True, text=True, timeout=limit, check=False
         )
     except subprocess.TimeoutExpired:
-        return Part((not_checked(NAME, f"pip-audit did not end within {limit:g} s", shown),))
+        return Part((not_checked(NAME, f"pip-audit did not finish within {limit:g} s", shown),))
     try:
         answer = json.loads(done.stdout)
     except ValueError:
-        said = done.stderr.strip().splitlines()
-        reason = said[-1][:200] if said else f"exit code {done.returncode}"
+        errors = done.stderr.strip().splitlines()
+        reason = errors[-1][:200] if errors else f"exit code {done.returncode}"
         return Part((not_checked(NAME, f"pip-audit: {reason}", shown),))
     return judge(answer)
 
 
 def judge(answer: Mapping[str, Any]) -> Part:
-    """pip-audit's JSON as a row; a package that it skipped is said."""
+    """pip-audit's JSON as a row; skipped packages are counted."""
     packages = answer.get("dependencies") or []
     found = [
         PythonFinding(

@@ -1,4 +1,4 @@
-"""The age and the rest of each waiver. Pure."""
+"""The age of each waiver, and how long it still lasts. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "waivers are in force and needed"
 
 @dataclass(frozen=True)
 class Aged:
-    """A waiver in whole days: `left` below 0 is expired, `age` is None where git does not tell it."""
+    """A waiver in whole days. `left` is negative once it has expired; `age` is None if git does not know."""
 
     waiver: Waiver
     left: int

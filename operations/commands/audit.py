@@ -1,4 +1,4 @@
-"""`make audit`: the live security audit of a running stack; what is declared is tried on what runs.
+"""`make audit`: the live security audit of a running stack; what is declared is tested on what is running.
 
 Writes `audit.json` and, from it alone, `audit.html`. It changes nothing in the stack. What needs root on the
 engine's host is "not checked" elsewhere. Exit codes: 0 all pass; 1 something failed; 2 no stack, no engine or
@@ -62,7 +62,7 @@ def main(stack: str, out: Path | None = None) -> int:
 
 
 def gather(stack: str) -> tuple[Context, dict[str, str]]:
-    """Everything that the parts share. Raises RefusedError: nothing is there to audit."""
+    """Everything that the parts share. Raises RefusedError if there is nothing to audit."""
     try:
         engine, pulumi = connect(), Pulumi(stack)
         raw, secret, exported = (
@@ -75,8 +75,8 @@ def gather(stack: str) -> tuple[Context, dict[str, str]]:
         inventory = load(raw)
         found = snapshot.take(engine.client, stack)
         if not found.running:
-            raise RefusedError(f"nothing of {stack} runs; fix: `make up STACK={stack}`")
-        # Slow services are asked while everything else is at work.
+            raise RefusedError(f"no container of {stack} is running; fix: `make up STACK={stack}`")
+        # Slow services are asked in the background, while everything else runs.
         tracker, python = background(packages.tracker), background(lambda: locks.check(ROOT))
         plan, other_plan = declared.programs(stack)
     except (OperationError, SourceError, ValidationError) as error:

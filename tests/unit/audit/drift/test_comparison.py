@@ -8,15 +8,15 @@ from audit.drift import comparison, declared
 from audit.drift.comparison import ABSENT
 from audit.drift.declared import SECRET
 from audit.engine import names
-from audit.engine.things import Thing
+from audit.engine.flat import FlatResource
 from policies.model import Resource
 from policies.sources import stacks
 
 FAKE, REAL = "aidc-test-vault-files-000000000000", "aidc-test-vault-files-0123456789ab"
 
 
-def thing(name: str = "aidc-test-vault", kind: str = "container", **fields: str) -> Thing:
-    return Thing(kind, name, fields)
+def thing(name: str = "aidc-test-vault", kind: str = "container", **fields: str) -> FlatResource:
+    return FlatResource(kind, name, fields)
 
 
 @pytest.mark.parametrize("kind", ["container", "network", "volume"])
@@ -58,9 +58,9 @@ def test_every_difference_says_how_to_undo_it() -> None:
 
 
 def test_what_the_image_gives_is_no_difference_unless_it_was_changed() -> None:
-    live = Thing("container", "c", {"env.PATH": "/usr/bin"}, {"env.PATH": "/usr/bin"})
+    live = FlatResource("container", "c", {"env.PATH": "/usr/bin"}, {"env.PATH": "/usr/bin"})
     assert comparison.compare([thing("c")], [live], "test") == []
-    changed = Thing("container", "c", {"env.PATH": "/tmp"}, {"env.PATH": "/usr/bin"})
+    changed = FlatResource("container", "c", {"env.PATH": "/tmp"}, {"env.PATH": "/usr/bin"})
     assert comparison.compare([thing("c")], [changed], "test")
 
 
@@ -71,19 +71,19 @@ def test_a_content_that_differs_is_said_without_its_digest() -> None:
         "test",
     )
     assert [(d.planned, d.live) for d in found] == [
-        ("0:0 0400", "0:0 0400, other content"),
+        ("0:0 0400", "0:0 0400, different content"),
         (ABSENT, "0:0 0444"),
     ]
 
 
 def test_commands_say_from_which_word_on_they_differ() -> None:
     (found,) = comparison.compare([thing(command="a b c")], [thing(command="a x c d")], "test")
-    assert (found.planned, found.live) == ("3 words", "4 words, other from word 2 on")
+    assert (found.planned, found.live) == ("3 words", "4 words, different from word 2 on")
 
 
 def test_a_longer_command_differs_after_the_last_word() -> None:
     (found,) = comparison.compare([thing(command="a b")], [thing(command="a b c")], "test")
-    assert found.live == "3 words, other from word 3 on"
+    assert found.live == "3 words, different from word 3 on"
 
 
 def test_names_that_depend_on_secrets_come_from_the_state() -> None:
@@ -114,8 +114,8 @@ def seed(content: str, file: str = "/files/certs/a") -> Resource:
 
 
 def test_files_that_differ_between_two_seeds_are_known_by_owner_and_mode_alone() -> None:
-    (plain,) = declared.things([seed("same")], [seed("same")])
-    (secret,) = declared.things([seed("one")], [seed("two")])
+    (plain,) = declared.resources([seed("same")], [seed("same")])
+    (secret,) = declared.resources([seed("one")], [seed("two")])
     assert plain.fields["files.certs/a"].startswith("1:2 0400 ")
     assert not plain.fields["files.certs/a"].endswith(SECRET)
     assert secret.fields["files.certs/a"] == f"1:2 0400 {SECRET}"
@@ -139,8 +139,8 @@ def test_the_programs_plan_equals_itself_whatever_the_seed(
 ) -> None:
     one, two = plans
     real = {names.stem(r.name): r.name for r in one if r.kind == "volume" and names.stem(r.name) != r.name}
-    first = declared.things(one, two)
-    second = comparison.with_names(declared.things(two, one), real, {})
+    first = declared.resources(one, two)
+    second = comparison.with_names(declared.resources(two, one), real, {})
     assert comparison.compare(first, second, "test") == []
 
 
@@ -149,7 +149,7 @@ def test_the_programs_files_are_partly_secret(
 ) -> None:
     files = {
         (t.name, f): value
-        for t in declared.things(*plans)
+        for t in declared.resources(*plans)
         for f, value in t.fields.items()
         if f.startswith("files.")
     }

@@ -9,7 +9,7 @@ import pytest
 
 from audit.drift import foreign
 from audit.engine import host
-from audit.engine.host import Guest
+from audit.engine.host import ForeignProcess
 from audit.engine.snapshot import Snapshot, bridges
 
 
@@ -71,22 +71,22 @@ def test_an_interface_that_ends_in_no_container_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("guests", "ports", "verdicts"),
+    ("processes", "ports", "verdicts"),
     [
         ([], [], ["pass", "pass", "pass"]),
-        ([Guest("own", 7, "nc")], [], ["pass", "fail", "pass"]),
+        ([ForeignProcess("own", 7, "nc")], [], ["pass", "fail", "pass"]),
         ([], ["interface veth2 is on dc-edge"], ["pass", "pass", "fail"]),
         (None, None, ["pass", "not checked", "not checked"]),
     ],
 )
 def test_verdicts_on_processes_and_interfaces(
-    guests: list[Guest] | None, ports: list[str] | None, verdicts: list[str]
+    processes: list[ForeignProcess] | None, ports: list[str] | None, verdicts: list[str]
 ) -> None:
-    assert [row.verdict for row in foreign.rows([], guests, ports)] == verdicts
+    assert [row.verdict for row in foreign.rows([], processes, ports)] == verdicts
 
 
-def test_the_hosts_own_network_has_no_guests() -> None:
-    assert host.guests({"firewall": os.getpid()}, ()) == []
+def test_the_hosts_own_network_has_no_foreign_processes() -> None:
+    assert host.foreign_processes({"firewall": os.getpid()}, ()) == []
 
 
 def test_a_bridge_that_is_not_there_has_no_ports() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from audit.drift import comparison
 from audit.engine import fields
-from audit.engine.things import Thing
+from audit.engine.flat import FlatResource
 from policies.model import Resource
 from policies.sources import live
 
@@ -128,9 +128,9 @@ IMAGE: dict[str, Any] = {"Env": ["PATH=/usr/bin"], "Labels": None}
 def differences(inspected: dict[str, Any], plan: dict[str, Any] = PLANNED) -> dict[str, tuple[str, str]]:
     """Field → (planned, live)."""
     name = "aidc-test-vault"
-    planned = Thing("container", name, fields.of(Resource("container", name, plan)))
+    planned = FlatResource("container", name, fields.of(Resource("container", name, plan)))
     inherited = fields.of(live.image("aidc-vault", IMAGE))
-    running = Thing("container", name, fields.of(live.container(inspected)), inherited)
+    running = FlatResource("container", name, fields.of(live.container(inspected)), inherited)
     return {d.field: (d.planned, d.live) for d in comparison.compare([planned], [running], "test")}
 
 

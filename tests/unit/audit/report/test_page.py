@@ -135,7 +135,7 @@ def test_the_picture_has_a_cell_for_every_pair(document: dict[str, Any], invento
 
 def test_a_pair_that_was_not_probed_says_why(document: dict[str, Any]) -> None:
     cell = cells(document)["object-store-setup", "object-store-1"]
-    assert (cell.look, "does not run" in cell.title) == ("none", True)
+    assert (cell.look, "is not running" in cell.title) == ("none", True)
 
 
 def test_wrong_pairs_stand_out_and_say_what_is_wrong(inventory: Inventory) -> None:
