@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from audit.records import AttackResult, Attempted
 from audit.verdicts import Row, judged, not_checked, plural
 
-# The user of the process that must not be traced: nobody, which no service runs as.
+# The user of the process that must not be traced: nobody, as whom no service runs.
 VICTIM = "65534:65534"
 VICTIM_COMMAND = ("perl", "-e", "sleep 15")
 
@@ -54,11 +54,11 @@ def read(service: str, output: str) -> tuple[list[Attempted], dict[str, bool]]:
     What an attacker that was cut off did not get to is "not possible".
     """
     lines = [line.split("\t") for line in output.splitlines() if line.count("\t") == 2]
-    said = {name: (result, detail) for name, result, detail in lines}
-    controls = {n: r == "succeeded" for n, (r, _) in said.items() if n in {a.control for a in ATTEMPTS}}
+    answers = {name: (result, detail) for name, result, detail in lines}
+    controls = {n: r == "succeeded" for n, (r, _) in answers.items() if n in {a.control for a in ATTEMPTS}}
     tried = []
     for attempt in ATTEMPTS:
-        result, detail = said.get(attempt.name, ("not possible", "the attacker did not get that far"))
+        result, detail = answers.get(attempt.name, ("not possible", "the attacker did not get that far"))
         # An unknown word counts as success: nothing is refused that did not say so.
         known: Mapping[str, AttackResult] = {"refused": "refused", "not possible": "not possible"}
         outcome = known.get(result, "succeeded")

@@ -54,10 +54,10 @@ def resources(first: Sequence[Resource], second: Sequence[Resource]) -> list[Fla
     return made
 
 
-def _files(one: Resource, two: Resource) -> dict[str, str]:
-    contents = {str(u.get("file")): u.get("content") for u in two.each("uploads")}
+def _files(first: Resource, second: Resource) -> dict[str, str]:
+    contents = {str(u.get("file")): u.get("content") for u in second.each("uploads")}
     found = {}
-    for upload in one.each("uploads"):
+    for upload in first.each("uploads"):
         path, content = str(upload.get("file")), str(upload.get("content"))
         digest = (
             hashlib.sha256(content.encode()).hexdigest()[:16] if contents.get(path) == content else SECRET

@@ -45,14 +45,14 @@ def blocks(text: str) -> dict[str, list[str]]:
 
 
 def spelled(line: str) -> str:
-    """One statement: sets sorted, a set of one without braces, names without quotes, one space between."""
+    """One statement: sets sorted, a set of one bare, names without quotes, one space between."""
 
-    def one(match: re.Match[str]) -> str:
+    def in_order(match: re.Match[str]) -> str:
         items = sorted(item.strip() for item in match[1].split(",") if item.strip())
         return items[0] if len(items) == 1 else "{ " + ", ".join(items) + " }"
 
     head, comment, rest = line.partition(' comment "')
-    head = re.sub(r"\{([^}]*)\}", one, head).replace('"', "")
+    head = re.sub(r"\{([^}]*)\}", in_order, head).replace('"', "")
     return " ".join(head.split()) + comment + rest
 
 

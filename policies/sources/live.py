@@ -21,10 +21,10 @@ NANO = 10**9
 
 
 def running(stack: str) -> tuple[Resource, ...]:
-    """Everything on the engine that carries the stack's label, stopped and never started containers too.
+    """Everything on the engine with the stack's label, including stopped and never started containers.
 
     Raises:
-        SourceError: no engine answers, or it holds nothing of the stack.
+        SourceError: the engine does not answer, or holds no resources of the stack.
     """
     import docker  # noqa: PLC0415  (a plan and exported state need no engine)
 
@@ -42,7 +42,7 @@ def running(stack: str) -> tuple[Resource, ...]:
         *(volume(item.attrs) for item in volumes),
     )
     if not found:
-        raise SourceError(f"the engine holds nothing of stack {stack}. Fix: make up STACK={stack}")
+        raise SourceError(f"the engine holds no resources of stack {stack}. Fix: make up STACK={stack}")
     return (*found, engine(about))
 
 
@@ -102,7 +102,7 @@ def container(inspected: Mapping[str, Any]) -> Resource:
         "logDriver": logs.get("Type"),
         "logOpts": logs.get("Config") or {},
         "networkMode": mode,
-        # A seed's "none", a firewall's "host": no network that anybody could be met on.
+        # A seed's "none" and a firewall's "host" are not networks that it shares with other containers.
         "networksAdvanced": [
             {"name": n, **_attachment(a, inspected["Id"])}
             for n, a in attached.items()

@@ -165,7 +165,7 @@ def test_what_runs_is_the_labelled_things_and_the_engine(monkeypatch: pytest.Mon
 
 def test_an_engine_without_the_stack_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("docker.from_env", lambda: _Engine([]))
-    with pytest.raises(SourceError, match="holds nothing of stack test"):
+    with pytest.raises(SourceError, match="holds no resources of stack test"):
         live.running("test")
 
 
