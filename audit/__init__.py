@@ -1,5 +1,6 @@
-"""The live security audit of a running stack: what was declared, tried on what runs.
+"""The live security audit of a running stack: what is declared, tested on what is running.
 
-Planning and judging are pure; what touches the machine stands apart in modules that say so. `run` puts the
-parts together and writes `audit.json`; `page` makes the report from that file alone.
+Each room has a `check.py` that gathers what it needs and hands it to pure judges; a module with effects says
+so in its docstring. `run` puts the parts together into one `document`; `report` makes the page from that
+alone.
 """

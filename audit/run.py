@@ -1,4 +1,4 @@
-"""The whole audit: parts one after another, each timed, and one document in the end. Effects: all."""
+"""The whole audit: parts one after another, each timed, then one document. Effects: those of all parts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,39 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from audit.parts import PARTS, Context
-from audit.verdicts import SCHEMA, Part, Row, counts
+from audit.attacks.check import check as attacks
+from audit.certificates.check import check as certificates
+from audit.context import Context
+from audit.document import SCHEMA, Document, Environment, Timing, VerdictRecord
+from audit.drift.check import check as drift
+from audit.policies.check import check as policies
+from audit.reachability.check import check as reachability
+from audit.records import Record
+from audit.supply_chain import check as supply_chain
+from audit.verdicts import Part, Row, counts
+from audit.waivers.check import check as waivers
 
 T = TypeVar("T")
 
+# Name of the part in the document → what checks it.
+PARTS: Mapping[str, Callable[[Context], Part]] = {
+    "reachability": reachability,
+    "drift": drift,
+    "policies": policies,
+    "attacks": attacks,
+    "certificates": certificates,
+    "waivers": waivers,
+    "packages": supply_chain.packages,
+    "advisories": supply_chain.reviews,
+    "sbom": supply_chain.bills,
+    "python": supply_chain.lock_files,
+}
+
 
 def background(work: Callable[[], T]) -> Future[T]:
-    """Start `work` in a thread that nobody waits for at the end: an interrupt must not hang on a download."""
+    """Start `work` in a daemon thread: an interrupt must not hang on a download."""
     future: Future[T] = Future()
 
     def run() -> None:
@@ -37,38 +60,41 @@ def run(
     parts: Mapping[str, Callable[[Context], Part]] = PARTS,
     *,
     begun: float | None = None,
-) -> dict[str, Any]:
-    """All parts, as the document `aidc.audit/1`. A part that breaks is a failed row: nothing is left out.
+) -> Document:
+    """All parts in one document. A part that breaks is a failed row: nothing is left out.
 
     `begun` is when the audit began, by the monotonic clock, if gathering what it needs took some time before.
+    `environment`: the fields of audit.document.Environment that this machine does not know by itself.
     """
     clock = time.monotonic() if begun is None else begun
     started = datetime.now(UTC) - timedelta(seconds=time.monotonic() - clock)
-    verdicts: list[dict[str, str]] = []
-    timings, data = [], {}
+    verdicts: list[VerdictRecord] = []
+    timings: list[Timing] = []
+    data: dict[str, Record] = {}
     if begun is not None:
-        timings.append({"part": "plan, state and engine", "seconds": round(time.monotonic() - begun, 2)})
+        timings.append(Timing(part="plan, state and engine", seconds=round(time.monotonic() - begun, 2)))
     for name, part in parts.items():
         say(f"{name} …")
         since = time.monotonic()
         done = attempt(name, part, context)
         seconds = round(time.monotonic() - since, 2)
         say(f"  {summary(done.rows)}, {seconds:.1f} s")
-        timings.append({"part": name, "seconds": seconds})
+        timings.append(Timing(part=name, seconds=seconds))
         data[name] = done.data
-        verdicts += [entry(name, row) for row in done.rows]
-    found = [v["verdict"] for v in verdicts]
-    return {
+        verdicts += [record(name, row) for row in done.rows]
+    fields = {
         "schema": SCHEMA,
         "stack": context.stack,
-        "started": started.isoformat(timespec="seconds"),
+        "started": started,
         "seconds": round(time.monotonic() - clock, 2),
-        "passed": "fail" not in found,
-        "environment": {"kernel": platform.release(), "machine": platform.machine(), **environment},
+        "passed": all(v.verdict != "fail" for v in verdicts),
+        "environment": Environment(
+            **{"kernel": platform.release(), "machine": platform.machine(), **environment}
+        ),
         "verdicts": verdicts,
         "timings": timings,
-        **data,
     }
+    return Document.model_validate(fields | data)
 
 
 def attempt(name: str, part: Callable[[Context], Part], context: Context) -> Part:
@@ -78,12 +104,12 @@ def attempt(name: str, part: Callable[[Context], Part], context: Context) -> Par
     except Exception as error:
         text = str(error).strip().splitlines()
         reason = f"{type(error).__name__}: {text[0] if text else 'no reason given'}"
-        fix = "see `make status`; when the stack is healthy, this is a fault of the audit itself"
+        fix = "see `make status`; if the stack is healthy, this is a fault of the audit itself"
         return Part((Row(name, "fail", f"could not be checked: {reason}", fix),))
 
 
-def entry(part: str, row: Row) -> dict[str, str]:
-    return {"part": part, "name": row.name, "verdict": row.verdict, "detail": row.detail, "fix": row.fix}
+def record(part: str, row: Row) -> VerdictRecord:
+    return VerdictRecord(part=part, name=row.name, verdict=row.verdict, detail=row.detail, fix=row.fix)
 
 
 def summary(rows: tuple[Row, ...]) -> str:

@@ -1,15 +1,14 @@
-"""What an audit says: one row a question, each with its verdict and never without a reason. Pure."""
+"""What an audit finds: one row per question, each with its verdict and never without a reason. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TypeVar
 
-# `warn` is a pass that somebody should look at soon; `not checked` says in its detail why.
-Verdict = Literal["pass", "warn", "fail", "not checked"]
-VERDICTS: tuple[Verdict, ...] = ("pass", "warn", "fail", "not checked")
-SCHEMA = "aidc.audit/1"
+from audit.records import VERDICTS, NoData, Record, Verdict
+
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -24,10 +23,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the audit: its rows, and what the page shows beside them (plain data for JSON)."""
+    """One part of the audit: its rows, and what the document holds beside them."""
 
     rows: tuple[Row, ...]
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Record = field(default_factory=NoData)
+
+    def holding(self, kind: type[R]) -> R:
+        """The data of this kind. Raises TypeError for a part that holds other data or none."""
+        if not isinstance(self.data, kind):
+            raise TypeError(f"expected {kind.__name__}, found {type(self.data).__name__}")
+        return self.data
 
 
 def judged(name: str, faults: Sequence[object], good: str, bad: str, fix: str) -> Row:

@@ -1,5 +1,5 @@
 # Tries what must not work, inside a container and as its own user. `perl -e` gets this text: nothing is copied.
-# Prints one line an attempt: name, result, detail. An attempt that succeeds is undone at once.
+# Prints one line per attempt: name, result, detail. An attempt that succeeds is undone at once.
 use strict;
 use warnings;
 use POSIX ();
@@ -26,7 +26,7 @@ sub say_ { print join("\t", @_), "\n" }
 
 sub refused { my $number = $_[0] + 0; return grep { $number == $_ } EPERM, EACCES, EROFS, ENOSYS, ENOENT }
 
-# Reports one try: whether it worked, else the error. Any error but a refusal means that it was let through.
+# Reports one attempt: whether it worked, else the error. Any error other than a refusal means that it was let through.
 sub outcome {
     my ($name, $worked, $error) = @_;
     return say_($name, "succeeded", "it worked") if $worked;
@@ -34,7 +34,7 @@ sub outcome {
     return say_($name, "succeeded", "let through, then: $error");
 }
 
-# A system call: where there is no table for this machine, nothing can be said.
+# A system call: without a table for this machine nothing can be tried.
 sub try_call {
     my ($name, $key, @arguments) = @_;
     return !say_($name, "not possible", "no system call numbers for $machine") unless $call;
@@ -52,7 +52,7 @@ say_("datagram-socket", socket(my $plain, AF_INET, SOCK_DGRAM, 0) ? "succeeded" 
 say_("read-proc", open(my $status, "<", "/proc/self/status") ? "succeeded" : "failed", "/proc/self/status");
 my $text = do { local $/; $status ? <$status> : "" };
 
-# write-root: every folder of the root file system that is none of its mounts.
+# write-root: folders of the root file system that are not mounts.
 my ($written, $why) = ("", 0);
 for my $folder ("/", "/etc", "/usr/bin", "/usr/lib", "/opt", "/root") {
     my $path = "$folder/aidc-audit-$$";
@@ -88,7 +88,7 @@ elsif (defined $child) { try_call("user-namespace", "unshare", 0x10000000); POSI
     outcome("raw-socket", $raw || $packet, $error);
 }
 
-# ptrace: attaching (16) to a child of ours may work; to the process of another user it must not. 17 detaches.
+# ptrace: attaching (16) to our own child may work; to the process of another user it must not. 17 detaches.
 my $child = fork;
 if (defined $child && !$child) { sleep 5; POSIX::_exit(0) }
 if ($child) {
@@ -103,7 +103,7 @@ for my $entry (glob "/proc/[0-9]*/status") {
     open(my $handle, "<", $entry) or next;
     local $/;
     if ((<$handle> // "") =~ /^Uid:\s+65534\s/m) {
-        # A number, not a text: a system call takes a text for an address.
+        # A number, not a string: a system call takes a string for an address.
         $victim = 0 + ($entry =~ /(\d+)/)[0];
         last;
     }
@@ -124,7 +124,7 @@ try_call("bpf", "bpf", 0, 0, 0);
     unlink $path;
 }
 
-# engine-socket: the usual places, and whatever is mounted under such a name.
+# engine-socket: the usual places, and any socket that is mounted under such a name.
 my @sockets = map { ("/run/$_", "/var/run/$_") }
     qw(docker.sock containerd/containerd.sock podman/podman.sock crio/crio.sock);
 if (open(my $mounts, "<", "/proc/self/mountinfo")) {
@@ -137,7 +137,7 @@ sub reaches {
 my ($reached) = grep { reaches($_) } @sockets;
 say_("engine-socket", $reached ? "succeeded" : "refused", $reached // "none is there");
 
-# host-paths: opening for writing changes nothing; reading one byte of memory shows nothing.
+# host-paths: opening for writing changes nothing; reading one byte of memory reveals nothing.
 my @opened = grep { open(my $handle, ">>", $_) } (
     "/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe",
     "/sys/kernel/uevent_helper", "/sys/fs/cgroup/release_agent", glob("/sys/fs/cgroup/*/release_agent"),

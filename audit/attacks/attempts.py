@@ -1,20 +1,19 @@
-"""What critical rules forbid, tried from inside the containers, and what the tries came to. Pure.
+"""What critical rules forbid, tried from inside the containers, and the results. Pure.
 
 `attacker.pl` runs in each container as its own user (`docker exec`), with its capabilities and filters: perl,
 because Debian's smallest images have it. Every attempt must be refused; its control, which is allowed, must
-succeed: else a refusal might only mean that the attempt was broken.
+succeed: otherwise a refusal might only mean that the attempt was broken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from audit.records import AttackResult, Attempted
 from audit.verdicts import Row, judged, not_checked, plural
 
-Result = Literal["refused", "succeeded", "not possible"]
-# The user of the process that must not be traced: nobody, which no service runs as.
+# The user of the process that must not be traced: nobody, as whom no service runs.
 VICTIM = "65534:65534"
 VICTIM_COMMAND = ("perl", "-e", "sleep 15")
 
@@ -49,40 +48,30 @@ ATTEMPTS = (
 )
 
 
-@dataclass(frozen=True)
-class Tried:
-    """One attempt in one service: `detail` says which error refused it, or why it could not be tried."""
-
-    service: str
-    attempt: str
-    result: Result
-    detail: str
-
-
-def read(service: str, output: str) -> tuple[list[Tried], dict[str, bool]]:
+def read(service: str, output: str) -> tuple[list[Attempted], dict[str, bool]]:
     """The attacker's lines, `name TAB result TAB detail`: attempts, and controls with whether they succeeded.
 
     What an attacker that was cut off did not get to is "not possible".
     """
     lines = [line.split("\t") for line in output.splitlines() if line.count("\t") == 2]
-    said = {name: (result, detail) for name, result, detail in lines}
-    controls = {n: r == "succeeded" for n, (r, _) in said.items() if n in {a.control for a in ATTEMPTS}}
+    answers = {name: (result, detail) for name, result, detail in lines}
+    controls = {n: r == "succeeded" for n, (r, _) in answers.items() if n in {a.control for a in ATTEMPTS}}
     tried = []
     for attempt in ATTEMPTS:
-        result, detail = said.get(attempt.name, ("not possible", "the attacker did not get so far"))
-        known: Result = "refused" if result == "refused" else "succeeded"
-        tried.append(
-            Tried(service, attempt.name, "not possible" if result == "not possible" else known, detail)
-        )
+        result, detail = answers.get(attempt.name, ("not possible", "the attacker did not get that far"))
+        # An unknown word counts as success: nothing is refused that did not say so.
+        known: Mapping[str, AttackResult] = {"refused": "refused", "not possible": "not possible"}
+        outcome = known.get(result, "succeeded")
+        tried.append(Attempted(service=service, attempt=attempt.name, result=outcome, detail=detail))
     return tried, controls
 
 
-def rows(tried: Sequence[Tried], controls: Mapping[str, Mapping[str, bool]]) -> list[Row]:
-    """One row an attempt. `controls`: service → control → whether it succeeded."""
+def rows(tried: Sequence[Attempted], controls: Mapping[str, Mapping[str, bool]]) -> list[Row]:
+    """One row per attempt. `controls`: service → control → whether it succeeded."""
     return [_row(attempt, [t for t in tried if t.attempt == attempt.name], controls) for attempt in ATTEMPTS]
 
 
-def _row(attempt: Attempt, mine: Sequence[Tried], controls: Mapping[str, Mapping[str, bool]]) -> Row:
+def _row(attempt: Attempt, mine: Sequence[Attempted], controls: Mapping[str, Mapping[str, bool]]) -> Row:
     name = f"attack: {attempt.title}"
     done = [t for t in mine if t.result != "not possible"]
     left = [f"{t.service}: {t.detail}" for t in mine if t.result == "not possible"]

@@ -1,1 +1,1 @@
-"""The certificate of every TLS listener. `tls.ask` collects them, `expiry` judges."""
+"""The certificate of every TLS listener. `collect.ask` collects them, `expiry` judges."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from audit.reachability.probes import published
+from audit.records import CertificateRecord
 from audit.verdicts import Row, judged, plural
 from components.planning.inventory import Inventory
 
@@ -60,7 +61,7 @@ def listeners(inventory: Inventory, running: frozenset[str]) -> list[Listener]:
 
 def rows(found: Sequence[Certificate]) -> list[Row]:
     if not found:
-        return [Row("certificates verify", "fail", "no listener says that it speaks TLS", FIX)]
+        return [Row("certificates verify", "fail", "no listener is declared to speak TLS", FIX)]
     bad = [f"{c.listener.what}: {c.fault}" for c in found if c.fault]
     short = [
         f"{c.listener.what}: {plural(c.days, 'day')}"
@@ -75,28 +76,28 @@ def rows(found: Sequence[Certificate]) -> list[Row]:
             bad,
             f"{plural(len(found), 'listener')}, each for its own name ({', '.join(protocols)})",
             f"{len(bad)} of {plural(len(found), 'listener')} wrong",
-            "see what listens there: its files come from the stack's seed (make up)",
+            "check what listens there: its files come from the stack's seed (make up)",
         ),
         judged(
             "certificates last",
             short if days else ["none could be read"],
-            f"{plural(min(days, default=0), 'day')} or more",
+            f"{plural(min(days, default=0), 'day')} or more left",
             f"less than {plural(LEAST_DAYS, 'day')}",
             FIX,
         ),
     ]
 
 
-def document(found: Sequence[Certificate]) -> list[dict[str, object]]:
+def records(found: Sequence[Certificate]) -> list[CertificateRecord]:
     return [
-        {
-            "service": c.listener.service,
-            "target": f"{c.listener.address}:{c.listener.port}",
-            "name": c.listener.name,
-            "names": list(c.names),
-            "days_left": c.days,
-            "protocol": c.protocol,
-            "fault": c.fault,
-        }
+        CertificateRecord(
+            service=c.listener.service,
+            target=f"{c.listener.address}:{c.listener.port}",
+            name=c.listener.name,
+            names=list(c.names),
+            days_left=c.days,
+            protocol=c.protocol,
+            fault=c.fault,
+        )
         for c in found
     ]

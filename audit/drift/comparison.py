@@ -4,48 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from audit.engine.things import Thing
+from audit.engine.flat import FlatResource
+from audit.engine.names import FILES_NAME
+from audit.records import Difference
 from audit.verdicts import Row, judged, plural
 
-ABSENT = "(absent)"
+ABSENT, PRESENT = "(absent)", "(present)"
 KINDS = ("container", "network", "volume")
 # Fields whose values may hold a secret: a report says that they differ, never what they are.
 HIDDEN = re.compile(r"(env|driver options|log options(?!\.max-))\.|command|entrypoint|health check$")
-# The digest in the name of a files volume depends on the stack's secrets.
-FILES_NAME = re.compile(r"(?P<stem>aidc-[a-z0-9-]+-files)-[0-9a-f]{12}")
 # Chosen by the engine unless the plan says otherwise.
 ONLY_IF_PLANNED = frozenset({"hostname", "stop timeout s"})
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One field of one resource. `planned` and `live` are words for a person and hold no secret."""
-
-    resource: str
-    field: str
-    planned: str
-    live: str
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.resource}: {self.field} is {self.live}, planned {self.planned}"
-
-
-def stem(name: str) -> str:
-    """A resource's name without the digest that only the stack's secrets tell."""
-    match = FILES_NAME.fullmatch(name)
-    return match["stem"] if match else name
-
-
-def known_names(deployed: Iterable[str]) -> dict[str, str]:
-    """Stem → full name, of the files volumes that the exported state has."""
-    return {stem(name): name for name in deployed if FILES_NAME.fullmatch(name)}
-
-
-def with_names(things: Iterable[Thing], known: Mapping[str, str], images: Mapping[str, str]) -> list[Thing]:
-    """The planned things with the volume names and image references that a plan without secrets lacks.
+def with_names(
+    resources: Iterable[FlatResource], known: Mapping[str, str], images: Mapping[str, str]
+) -> list[FlatResource]:
+    """The planned resources with the volume names and image references that a plan without secrets lacks.
 
     `images`: repository → the real reference. What is not known stays as it is.
     """
@@ -54,15 +30,18 @@ def with_names(things: Iterable[Thing], known: Mapping[str, str], images: Mappin
         return FILES_NAME.sub(lambda m: known.get(m["stem"], m[0]), text)
 
     made = []
-    for thing in things:
-        fields = {k: real(value) if k.startswith("mounts.") else value for k, value in thing.fields.items()}
+    for resource in resources:
+        fields = {
+            k: real(value) if k.startswith("mounts.") else value for k, value in resource.fields.items()
+        }
         if "image" in fields:
             fields["image"] = images.get(fields["image"].partition(":")[0], fields["image"])
-        made.append(Thing(thing.kind, real(thing.name) if thing.kind == "volume" else thing.name, fields))
+        name = real(resource.name) if resource.kind == "volume" else resource.name
+        made.append(FlatResource(resource.kind, name, fields))
     return made
 
 
-def compare(planned: Sequence[Thing], live: Sequence[Thing], stack: str) -> list[Difference]:
+def compare(planned: Sequence[FlatResource], live: Sequence[FlatResource], stack: str) -> list[Difference]:
     """Everything that differs; both sides may come in any order."""
     up = f"make up STACK={stack}"
     wanted = {(t.kind, t.name): t for t in planned}
@@ -71,21 +50,27 @@ def compare(planned: Sequence[Thing], live: Sequence[Thing], stack: str) -> list
     for key in sorted({*wanted, *found}):
         kind, name = key
         if key not in found:
-            differences.append(Difference(name, kind, "there", ABSENT, f"{up}, which makes what is missing"))
+            fix = f"{up}, which creates what is missing"
+            differences.append(_difference(name, kind, (PRESENT, ABSENT), fix))
         elif key not in wanted:
-            differences.append(Difference(name, kind, ABSENT, "there", _extra_fix(kind, name, stack)))
+            differences.append(_difference(name, kind, (ABSENT, PRESENT), _extra_fix(kind, name, stack)))
         else:
             differences += _fields(wanted[key], found[key], stack)
     return differences
 
 
+def _difference(resource: str, field: str, values: tuple[str, str], fix: str) -> Difference:
+    planned, live = values
+    return Difference(resource=resource, field=field, planned=planned, live=live, fix=fix)
+
+
 def _extra_fix(kind: str, name: str, stack: str) -> str:
     if kind == "volume":
-        return f"see what it holds: data of a node that left Pulumi.{stack}.yaml stays until it is purged"
+        return f"check what it holds: when a node is removed from Pulumi.{stack}.yaml, its data stays"
     return f"docker {kind} rm {name}, if nobody needs it"
 
 
-def _fields(wanted: Thing, found: Thing, stack: str) -> list[Difference]:
+def _fields(wanted: FlatResource, found: FlatResource, stack: str) -> list[Difference]:
     inherited = found.inherited or {}
     differences = []
     for field in sorted({*wanted.fields, *found.fields}):
@@ -93,23 +78,23 @@ def _fields(wanted: Thing, found: Thing, stack: str) -> list[Difference]:
         if plan == live or (plan is None and (field in ONLY_IF_PLANNED or inherited.get(field) == live)):
             continue
         shown = _shown(field, plan, live)
-        differences.append(Difference(found.name, field, *shown, fix_of(field, found, stack)))
+        differences.append(_difference(found.name, field, shown, fix_of(field, found, stack)))
     return differences
 
 
 def _shown(field: str, plan: str | None, live: str | None) -> tuple[str, str]:
-    """Both values in words that hold no secret."""
+    """Both values as text that holds no secret."""
     if HIDDEN.match(field):
         return _hidden(plan, live)
     if field.startswith("files."):
         # The digest of a short secret could be guessed.
         ours, theirs = (value.rpartition(" ")[0] if value else ABSENT for value in (plan, live))
-        return (ours, theirs) if ours != theirs else (ours, f"{theirs}, other content")
+        return (ours, theirs) if ours != theirs else (ours, f"{theirs}, different content")
     return plan or ABSENT, live or ABSENT
 
 
 def _hidden(plan: str | None, live: str | None) -> tuple[str, str]:
-    """What may be said of two values that may be secret."""
+    """What may be shown of two values that may be secret."""
     if plan is None or live is None:
         return ABSENT if plan is None else "(a value)", ABSENT if live is None else "(a value)"
     ours, theirs = plan.split(), live.split()
@@ -117,28 +102,30 @@ def _hidden(plan: str | None, live: str | None) -> tuple[str, str]:
         return "(a value)", "(another value)"
     pairs = enumerate(zip(ours, theirs, strict=False))
     same = next((i for i, (a, b) in pairs if a != b), min(len(ours), len(theirs)))
-    return plural(len(ours), "word"), f"{plural(len(theirs), 'word')}, other from word {same + 1} on"
+    return plural(len(ours), "word"), f"{plural(len(theirs), 'word')}, different from word {same + 1} on"
 
 
-def fix_of(field: str, thing: Thing, stack: str) -> str:
-    """What sets the field right again. Docker cannot change most of them on a container that exists."""
-    if field.startswith("networks.") and thing.kind == "container":
+def fix_of(field: str, resource: FlatResource, stack: str) -> str:
+    """How to restore the field. Docker cannot change most of them on an existing container."""
+    if field.startswith("networks.") and resource.kind == "container":
         network = field.partition(".")[2]
         return (
-            f"docker network disconnect {network} {thing.name}, if it is not planned; "
-            f"else docker rm --force {thing.name}, then make up STACK={stack}"
+            f"docker network disconnect {network} {resource.name}, if it is not planned; "
+            f"else docker rm --force {resource.name}, then make up STACK={stack}"
         )
     if field == "runs":
-        return f"make up STACK={stack} (it refreshes and starts again what has stopped)"
-    if thing.kind == "container":
-        return f"docker rm --force {thing.name}, then make up STACK={stack}"
-    if thing.kind == "volume":
-        return f"see who made {thing.name}; make up STACK={stack} does not change a volume that is there"
+        return f"make up STACK={stack} (it refreshes the state and restarts what has stopped)"
+    if resource.kind == "container":
+        return f"docker rm --force {resource.name}, then make up STACK={stack}"
+    if resource.kind == "volume":
+        return (
+            f"find out who created {resource.name}; make up STACK={stack} does not change an existing volume"
+        )
     return f"make destroy STACK={stack} (data stays), then make up STACK={stack}"
 
 
-def rows(differences: Sequence[Difference], compared: int, things: int) -> list[Row]:
-    """One row on what is there, one on how it is."""
+def rows(differences: Sequence[Difference], compared: int, resources: int) -> list[Row]:
+    """One row on which resources exist, one on their fields."""
     whole = [d for d in differences if ABSENT in (d.planned, d.live) and d.field in KINDS]
     parts = [d for d in differences if d not in whole]
     fix = "each difference below names its fix"
@@ -149,7 +136,7 @@ def rows(differences: Sequence[Difference], compared: int, things: int) -> list[
                 f"{d.resource} ({d.field}) is {'missing' if d.live == ABSENT else 'not planned'}"
                 for d in whole
             ],
-            f"{things} containers, networks and volumes: none missing, none extra",
+            f"{resources} containers, networks and volumes: none missing, none extra",
             plural(len(whole), "difference"),
             fix,
         ),

@@ -1,4 +1,4 @@
-"""What the program plans, and which of it depends on secrets that a plan does not know.
+"""What the program plans, and which parts of it depend on secrets that a plan does not know.
 
 The program runs twice under mocks, with two stand-in seeds: what differs comes from the seed. Effects: runs
 the program; the rest is pure.
@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
-from audit.drift.comparison import stem
-from audit.engine.fields import number, planned
-from audit.engine.things import Thing
+from audit.engine import fields
+from audit.engine.flat import FlatResource
+from audit.engine.names import stem
+from audit.records import NotCompared
 from components.runtime.image import IMAGES, ImageError, reference
 from components.runtime.labels import DIGEST, SEED_DIR
 from policies.model import Resource
@@ -32,29 +33,31 @@ def programs(stack: str) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
         return first, stacks.program(stack)
 
 
-def things(first: Sequence[Resource], second: Sequence[Resource]) -> list[Thing]:
+def resources(first: Sequence[Resource], second: Sequence[Resource]) -> list[FlatResource]:
     """The planned resources. A file whose content comes from the seed is known by owner and mode alone."""
     other = {(r.kind, stem(r.name)): r for r in second}
-    limits = {r.text("container"): number(r.get("processes")) for r in first if r.kind == "limit"}
+    limits = {r.text("container"): fields.number(r.get("processes")) for r in first if r.kind == "limit"}
     made = []
     for resource in first:
         if resource.kind in KINDS:
             files = _files(resource, other[resource.kind, stem(resource.name)])
-            # Of all of a seed's files, keyed with the stack's own: no plan knows it.
+            # A digest of all files of the seed, keyed with a secret of the stack: no plan knows it.
             digest = {DIGEST_FIELD: f" {SECRET}"} if resource.label(DIGEST) else {}
             # A network may have a container's name.
             limited = resource.kind == "container" and resource.name in limits
             limit = {"processes at most": limits[resource.name]} if limited else {}
             made.append(
-                Thing(resource.kind, resource.name, {**planned(resource), **limit, **files, **digest})
+                FlatResource(
+                    resource.kind, resource.name, {**fields.of(resource), **limit, **files, **digest}
+                )
             )
     return made
 
 
-def _files(one: Resource, two: Resource) -> dict[str, str]:
-    contents = {str(u.get("file")): u.get("content") for u in two.each("uploads")}
+def _files(first: Resource, second: Resource) -> dict[str, str]:
+    contents = {str(u.get("file")): u.get("content") for u in second.each("uploads")}
     found = {}
-    for upload in one.each("uploads"):
+    for upload in first.each("uploads"):
         path, content = str(upload.get("file")), str(upload.get("content"))
         digest = (
             hashlib.sha256(content.encode()).hexdigest()[:16] if contents.get(path) == content else SECRET
@@ -64,11 +67,11 @@ def _files(one: Resource, two: Resource) -> dict[str, str]:
     return found
 
 
-def without_secrets(live: Sequence[Thing], plan: Sequence[Thing]) -> list[Thing]:
-    """The live things with the digests of those files hidden that the plan does not know either."""
+def without_secrets(live: Sequence[FlatResource], plan: Sequence[FlatResource]) -> list[FlatResource]:
+    """The running resources, with the digests hidden of files that the plan does not know either."""
     secret = {(t.name, f) for t in plan for f, value in t.fields.items() if value.endswith(SECRET)}
     return [
-        Thing(
+        FlatResource(
             t.kind,
             t.name,
             {
@@ -82,7 +85,7 @@ def without_secrets(live: Sequence[Thing], plan: Sequence[Thing]) -> list[Thing]
 
 
 def images(build: Path, deployed: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """Repository → full reference, and where it is from: the build contexts, else the exported state."""
+    """Repository → full reference, and the origin of these: the build contexts, else the exported state."""
     try:
         return by_repository(reference(name, build) for name in IMAGES), "build contexts"
     except ImageError:
@@ -98,36 +101,27 @@ def by_repository(references: Iterable[str]) -> dict[str, str]:
     return {full.partition(":")[0]: full for full in references}
 
 
-def firewall_rules(resources: Sequence[Resource]) -> str:
-    """The planned rule set: a file of the firewall's seed; it holds no secret."""
-    for resource in resources:
-        for upload in resource.each("uploads"):
-            if str(upload.get("file")).endswith("/nftables.conf"):
-                return str(upload.get("content"))
-    return ""
-
-
-def not_compared(plan: Sequence[Thing], source: str) -> list[dict[str, str]]:
-    """What a plan without secrets cannot tell, said so that nobody takes it for compared."""
+def not_compared(plan: Sequence[FlatResource], source: str) -> list[NotCompared]:
+    """What a plan without secrets cannot tell, listed so that nobody takes it for compared."""
     secret = sum(
         name.startswith("files.") and value.endswith(SECRET) for t in plan for name, value in t.fields.items()
     )
     listed = [
-        {
-            "what": f"contents of {secret} files that hold secrets or certificates",
-            "why": "a plan does not know the seed: owners and modes are compared with the plan, "
+        NotCompared(
+            what=f"contents of {secret} files that hold secrets or certificates",
+            why="a plan does not know the seed: owners and modes are compared with the plan, "
             "the digests in their volumes' names with the exported state",
-        },
-        {
-            "what": "destroyGraceSeconds, mustRun, rm, wait",
-            "why": "settings of the provider: the engine has none of them",
-        },
+        ),
+        NotCompared(
+            what="destroyGraceSeconds, mustRun, rm, wait",
+            why="settings of the provider: the engine has none of them",
+        ),
     ]
     if source != "build contexts":
         listed.append(
-            {
-                "what": "images against the sources of this clone",
-                "why": "it has no build contexts (make images): the exported state's names are taken instead",
-            }
+            NotCompared(
+                what="images against the sources of this clone",
+                why="it has no build contexts (make images): the exported state's names are used instead",
+            )
         )
     return listed

@@ -1,4 +1,4 @@
-"""What the engine holds, read once: the stack's things, and who else is there. Effects: asks the engine."""
+"""What the engine holds, read once: the stack's resources, other containers. Effects: asks the engine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 
 from docker.errors import APIError, NotFound
 
-from audit.engine import observed
-from audit.engine.things import Thing
+from audit.engine import fields
+from audit.engine.flat import FlatResource
 from components.runtime.labels import KIND, SEED_DIR, STACK
+from policies.sources import live
 
 Inspected = Mapping[str, Any]
 
@@ -54,6 +55,15 @@ def name_of(container: Inspected) -> str:
     return str(container["Name"]).lstrip("/")
 
 
+def bridges(snapshot: Snapshot) -> list[str]:
+    """The host's interfaces of the stack's networks."""
+    named = [
+        (n.get("Options") or {}).get("com.docker.network.bridge.name") or f"br-{n['Id'][:12]}"
+        for n in snapshot.networks
+    ]
+    return [str(name) for name in named]
+
+
 def take(client: Any, stack: str) -> Snapshot:
     """Read everything. Raises docker.errors.DockerException when the engine does not answer."""
     api, label = client.api, {"label": [f"{STACK}={stack}"]}
@@ -74,7 +84,7 @@ def take(client: Any, stack: str) -> Snapshot:
 
 
 def _inspect(api: Any, identifier: str) -> Inspected | None:
-    """None for a container that went away since it was listed."""
+    """None for a container that was removed since it was listed."""
     try:
         found: Inspected = api.inspect_container(identifier)
     except NotFound:
@@ -83,7 +93,7 @@ def _inspect(api: Any, identifier: str) -> Inspected | None:
 
 
 def _image(api: Any, reference: str) -> Inspected:
-    """The image's defaults; empty when the image is gone though its container is there."""
+    """The image's defaults; empty if the image was removed while its container remains."""
     try:
         return dict(api.inspect_image(reference).get("Config") or {})
     except NotFound:
@@ -91,7 +101,7 @@ def _image(api: Any, reference: str) -> Inspected:
 
 
 def _files(api: Any, seed: str) -> dict[str, FileFacts]:
-    """The files that a seed put into its volume; they are read and forgotten."""
+    """The files that a seed put into its volume; their contents are read and not kept."""
     try:
         chunks, _ = api.get_archive(seed, SEED_DIR)
         content = b"".join(chunks)
@@ -108,17 +118,19 @@ def _files(api: Any, seed: str) -> dict[str, FileFacts]:
     return found
 
 
-def things(snapshot: Snapshot) -> list[Thing]:
-    """All that carries the stack's label, in the fields that are compared."""
+def resources(snapshot: Snapshot) -> list[FlatResource]:
+    """Everything that carries the stack's label, in the fields that are compared."""
     made = []
     for container in snapshot.containers:
-        name, config = name_of(container), snapshot.images.get(container["Config"]["Image"], {})
+        name, image = name_of(container), str(container["Config"]["Image"])
         files = {
             f"files.{path}": f"{facts.owner} {facts.mode} {facts.digest[:16]}"
             for path, facts in snapshot.files.get(name, {}).items()
         }
-        fields = {**observed.container(container), **files}
-        made.append(Thing("container", name, fields, observed.inherited(config)))
-    made += [Thing("network", n["Name"], observed.network(n)) for n in snapshot.networks]
-    made += [Thing("volume", v["Name"], observed.volume(v)) for v in snapshot.volumes]
+        inherited = fields.of(live.image(image, snapshot.images.get(image, {})))
+        made.append(
+            FlatResource("container", name, {**fields.of(live.container(container)), **files}, inherited)
+        )
+    made += [FlatResource("network", n["Name"], fields.of(live.network(n))) for n in snapshot.networks]
+    made += [FlatResource("volume", v["Name"], fields.of(live.volume(v))) for v in snapshot.volumes]
     return made

@@ -1,6 +1,6 @@
 """Asks for names from inside every container while the host's interfaces are watched. Effects: both.
 
-The engine's resolver answers for its networks and asks others for the rest: whether it did shows on the wire.
+The engine's resolver answers for its networks and asks others for the rest; the wire shows if it did.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from audit.drift.strays import bridges
-from audit.engine.snapshot import Snapshot
-from audit.reachability import host, names, probes
+from audit.engine import host
+from audit.engine.snapshot import Snapshot, bridges
+from audit.reachability import names, probes
 from audit.reachability.capture import Capture, masters
 from audit.reachability.namespaces import Probers
 from audit.reachability.probes import HOST
 from audit.verdicts import Row
 from components.planning.inventory import ServiceEntry
 
-# The engine gives its own question up after a few seconds; what it sends, it sends at once.
+# The engine gives up on its own query after a few seconds; whatever it sends, it sends at once.
 SECONDS = 2.0
 
 
 def ask(probers: Probers, snapshot: Snapshot, services: Sequence[ServiceEntry]) -> list[Row]:
-    """A name of its own from every service to every server that it could ask; the host's is the control."""
+    """Every service asks each server in its reach for a name of its own; the host's query is the control."""
     token = secrets.token_hex(8)
     labels = {names.label(token, index): service.name for index, service in enumerate(services)}
     control = names.label(token, len(services))

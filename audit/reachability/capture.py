@@ -18,7 +18,7 @@ from audit.reachability.names import Sighting
 ALL_PROTOCOLS = 0x0003
 # Enough of a packet for its headers and the question in it.
 SNAPLEN = 512
-# Seconds for what is still in the buffer at the end: a busy host must not hold the audit up.
+# Seconds for what is still in the buffer at the end: a busy host must not delay the audit.
 DRAIN = 1.0
 SO_ATTACH_FILTER = 26
 # Classic BPF: IPv6, and UDP over IPv4, as questions to name servers come. The rest never leaves the kernel.
@@ -34,7 +34,7 @@ FILTER = (
 
 
 class Capture:
-    """Notes every packet that holds one of `labels`, until left. `gave_up` is why some were not looked at."""
+    """Records every packet that holds one of `labels`. `gave_up` says why some packets were not examined."""
 
     def __init__(self, labels: Iterable[str]) -> None:
         self.labels = {label.encode(): label for label in labels}
@@ -57,7 +57,7 @@ class Capture:
             for needle, label in self.labels.items():
                 if needle in packet:
                     self.sightings.add(Sighting(label, interface))
-        self.gave_up = "the host was too busy to look at every packet"
+        self.gave_up = "the host was too busy to examine every packet"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -73,7 +73,7 @@ class Capture:
 
 
 def _attach(watcher: socket.socket) -> None:
-    """Have the kernel drop what FILTER does not want."""
+    """Let the kernel drop what FILTER rejects."""
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in FILTER))
     watcher.setsockopt(
         socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(FILTER), ctypes.addressof(program))

@@ -9,9 +9,19 @@ from collections.abc import Mapping, Sequence
 
 from audit.reachability.matrix import Outcome
 from audit.verdicts import Row, judged, not_checked, plural
+from policies.model import Resource
 
-FIX = "restart the firewall's container: it loads the planned rules and keeps them"
+FIX = "restart the firewall's container: it loads the planned rules and keeps them loaded"
 REFUSED = "refused"
+
+
+def planned_rules(resources: Sequence[Resource]) -> str:
+    """The planned rule set: a file of the firewall's seed; it holds no secret."""
+    for resource in resources:
+        for upload in resource.each("uploads"):
+            if str(upload.get("file")).endswith("/nftables.conf"):
+                return str(upload.get("content"))
+    return ""
 
 
 def blocks(text: str) -> dict[str, list[str]]:
@@ -35,19 +45,19 @@ def blocks(text: str) -> dict[str, list[str]]:
 
 
 def spelled(line: str) -> str:
-    """One statement: sets sorted, a set of one without braces, names without quotes, one space between."""
+    """One statement: sets sorted, a set of one bare, names without quotes, one space between."""
 
-    def one(match: re.Match[str]) -> str:
+    def in_order(match: re.Match[str]) -> str:
         items = sorted(item.strip() for item in match[1].split(",") if item.strip())
         return items[0] if len(items) == 1 else "{ " + ", ".join(items) + " }"
 
     head, comment, rest = line.partition(' comment "')
-    head = re.sub(r"\{([^}]*)\}", one, head).replace('"', "")
+    head = re.sub(r"\{([^}]*)\}", in_order, head).replace('"', "")
     return " ".join(head.split()) + comment + rest
 
 
 def differences(planned: str, loaded: str) -> list[str]:
-    """What the loaded table lacks, has too much, or has in another order."""
+    """What the loaded table lacks, has in excess, or has in another order."""
     faults = []
     wanted, found = blocks(planned), blocks(loaded)
     for name in dict.fromkeys((*wanted, *found)):
@@ -100,8 +110,8 @@ def risen(before: Mapping[str, int] | None, after: Mapping[str, int] | None, see
             faults.append(f"{flow} rose by {rise}, {plural(connections, 'connection')} opened")
     if after.get(REFUSED, 0) <= before.get(REFUSED, 0):
         faults.append(f"{REFUSED} did not rise, so something else blocked the probes")
-    good = f"{plural(len(opened), 'flow')}: each by its {plural(sum(opened.values()), 'connection')} or more"
-    bad = f"{plural(len(faults), 'counter')} stood still: traffic passes beside the firewall"
+    good = f"{plural(len(opened), 'flow')}: all of {plural(sum(opened.values()), 'connection')} were counted"
+    bad = f"{plural(len(faults), 'counter')} did not rise: traffic bypasses the firewall"
     return judged(name, faults, good, bad, FIX)
 
 

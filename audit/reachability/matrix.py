@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from audit.reachability.probes import BOTH, CLIENTS, HOST, INTERNET, IPV6, METADATA, OUTSIDE, PLACES, Probe
+from audit.records import ProbeRecord, Seen
 from audit.verdicts import Row, judged, not_checked, plural
 
-Seen = Literal["open", "refused", "blocked", "unknown"]
 # What each answer of the prober means for a path.
 STATES: Mapping[str, Seen] = {
     "open": "open",
@@ -22,7 +21,7 @@ STATES: Mapping[str, Seen] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """One probe and what came of it. `unknown`: nothing listened at the target, so silence says nothing."""
+    """One probe and its result. `unknown`: nothing listened at the target, so silence proves nothing."""
 
     probe: Probe
     seen: Seen
@@ -89,7 +88,7 @@ QUESTIONS = (
         "declared flows connect",
         "all open",
         "not open",
-        "see that the destination is healthy (make status), then compare the firewall's rules",
+        "check that the destination is healthy (make status), then compare the firewall's rules",
         lambda p: _inner(p) and p.expected == "open",
     ),
     Question(
@@ -110,7 +109,7 @@ QUESTIONS = (
         "clients reach the published ports",
         "all open",
         "not open",
-        "see that the load balancer is healthy and its ports are free (make status)",
+        "check that the load balancer is healthy and its ports are free (make status)",
         lambda p: p.source == CLIENTS,
     ),
     Question(
@@ -159,7 +158,7 @@ QUESTIONS = (
 
 
 def rows(found: Sequence[Outcome]) -> list[Row]:
-    """One row a question."""
+    """One row per question."""
     made = []
     for question in QUESTIONS:
         mine = [outcome for outcome in found if question.of(outcome.probe)]
@@ -196,36 +195,33 @@ def controls(
         dead,
         f"{plural(len(wanted), 'listener')}, each seen open from its own side",
         f"{len(dead)} of {plural(len(wanted), 'listener')} silent",
-        "see that the service is healthy: behind a silent port, blocked means nothing",
+        "check that the service is healthy: behind a silent port, blocked proves nothing",
     )
 
 
 def ipv6(found: Sequence[Outcome], addresses: Mapping[str, Sequence[str]], control: bool) -> Row:
-    """No container has an IPv6 address or a way out by it. `control`: this host reached the listener."""
+    """No container has an IPv6 address or a route out by it. `control`: this host reached the listener."""
     name = "containers have no IPv6"
     faults = [f"{service} has {address}" for service, listed in addresses.items() for address in listed]
     mine = [o for o in found if o.probe.destination == IPV6]
     faults += [o.fault for o in mine if o.seen != "blocked"]
     proof = "" if control else " (this host has no IPv6 either, so the probes prove nothing)"
     good = f"no address in {plural(len(addresses), 'service')}, {plural(len(mine), 'probe')} blocked{proof}"
-    return judged(name, faults, good, "IPv6 is there", "keep ipv6 off in the networks and the engine")
+    return judged(name, faults, good, "IPv6 is present", "disable IPv6 in the networks and the engine")
 
 
-def document(found: Sequence[Outcome], places: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """The matrix for `audit.json`; `places` are its rows and columns in order."""
-    return {
-        "places": [dict(place) for place in places],
-        "probes": [
-            {
-                "source": o.probe.source,
-                "destination": o.probe.destination,
-                "segment": o.probe.segment,
-                "protocol": o.probe.protocol,
-                "target": o.probe.target,
-                "expected": o.probe.expected,
-                "seen": o.seen,
-                "right": o.right,
-            }
-            for o in found
-        ],
-    }
+def records(found: Sequence[Outcome]) -> list[ProbeRecord]:
+    """The probes for `audit.json`."""
+    return [
+        ProbeRecord(
+            source=o.probe.source,
+            destination=o.probe.destination,
+            segment=o.probe.segment,
+            protocol=o.probe.protocol,
+            target=o.probe.target,
+            expected=o.probe.expected,
+            seen=o.seen,
+            right=o.right,
+        )
+        for o in found
+    ]

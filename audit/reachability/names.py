@@ -1,7 +1,7 @@
-"""Whether names can be asked beyond the stack: CVE-2024-29018 let internal networks do so. Pure.
+"""Whether names can be resolved outside the stack: CVE-2024-29018 let internal networks do so. Pure.
 
 Each container asks its resolvers for a name that exists nowhere, with a label that no other packet carries.
-Whatever leaves the stack's bridges with that label is a leak, whoever sent it: the container or the engine.
+A packet with that label outside the stack's bridges is a leak, whether the container or the engine sent it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from audit.verdicts import Row, judged, not_checked, plural
 
 ENGINE_RESOLVER = "127.0.0.11"
-# Reserved for examples (RFC 2606): nobody's servers are troubled by it.
+# Reserved for examples (RFC 2606): no real server is bothered by it.
 DOMAIN = "example"
-FIX = (
-    "repair the firewall, if its rows fail, too; else update the engine (23.0.11, 25.0.5, 26.0 have the fix)"
-)
+FIX = "repair the firewall if its rows fail too; otherwise update the engine (fixed in 23.0.11, 25.0.5, 26.0)"
 
 
 @dataclass(frozen=True)
@@ -39,24 +37,24 @@ def nameservers(resolv_conf: str) -> list[str]:
 
 
 def answered(replies: Mapping[str, Mapping[str, str]]) -> Row:
-    """`replies`: service → name server → what it said to a question for an outside name."""
-    asked = [(s, server, said) for s, found in replies.items() for server, said in found.items()]
-    bad = [f"{s} was told by {server}: {said}" for s, server, said in asked if resolved(said)]
+    """`replies`: service → name server → its answer to a query for an outside name."""
+    asked = [(s, server, answer) for s, found in replies.items() for server, answer in found.items()]
+    bad = [f"{s} was answered by {server}: {answer}" for s, server, answer in asked if resolved(answer)]
     return judged(
         "outside names do not resolve",
         bad,
-        f"{plural(len(asked), 'question')} from {plural(len(replies), 'service')}, none resolved",
+        f"{plural(len(asked), 'query')} from {plural(len(replies), 'service')}, none resolved",
         "resolved",
         FIX,
     )
 
 
-def resolved(said: str) -> bool:
-    """Whether a server answered without an error and with addresses, or knows that the name does not exist.
+def resolved(answer: str) -> bool:
+    """Whether a server answered with addresses, or that the name does not exist.
 
-    Only somebody who asked the outside knows that: the engine's own resolver fails instead (code 2).
+    It can only know the latter from outside: the engine's own resolver fails instead (code 2).
     """
-    return said not in ("silent", "") and (said.startswith("code 3") or not said.endswith(" 0 answers"))
+    return answer not in ("silent", "") and (answer.startswith("code 3") or not answer.endswith(" 0 answers"))
 
 
 def leaked(
@@ -73,12 +71,12 @@ def leaked(
     ours = [s for s in seen if s.label in labels]
     outer = {(labels[s.label], s.interface) for s in ours if s.interface not in inner}
     within = sum(s.interface in inner for s in ours)
-    good = f"{plural(len(labels), 'canary name')} asked, none on an interface outside the stack's bridges"
+    good = f"{plural(len(labels), 'canary name')} queried, none on an interface outside the stack's bridges"
     if within:
-        good += f" ({plural(within, 'packet')} seen and refused within)"
+        good += f" ({plural(within, 'packet')} seen and refused inside)"
     return judged(
         name,
-        [f"{service}'s on {interface}" for service, interface in sorted(outer)],
+        [f"{service}'s query on {interface}" for service, interface in sorted(outer)],
         good,
         "seen outside",
         FIX,

@@ -51,7 +51,7 @@ class Prober:
 
     def receive(self) -> dict[str, Any]:
         assert self.process.stdout is not None
-        # One line an order: nothing of the next one can wait in the buffer.
+        # One line per order: nothing of the next one can be in the buffer.
         if not select.select([self.process.stdout], [], [], LIMIT)[0]:
             self.process.kill()
             raise NamespaceError(f"prober: no answer within {LIMIT:g} s")
@@ -66,11 +66,11 @@ class Prober:
         return self.receive()
 
     def _why(self) -> str:
-        _, said = self.process.communicate()
-        return f"prober: {said.strip().splitlines()[-1] if said.strip() else 'it ended'}"
+        _, errors = self.process.communicate()
+        return f"prober: {errors.strip().splitlines()[-1] if errors.strip() else 'it ended'}"
 
     def end(self) -> None:
-        """Close its input, which ends it; whoever does not listen is killed."""
+        """Close its input, which ends it; kill it if it does not end."""
         try:
             self.process.communicate(timeout=5)
         except subprocess.TimeoutExpired:
@@ -79,7 +79,7 @@ class Prober:
 
 
 class Probers:
-    """One prober a place; ends them all when left."""
+    """One prober per place; ends them all when the context is left."""
 
     def __init__(self) -> None:
         self.members: dict[str, Prober] = {}
@@ -129,7 +129,7 @@ class OtherHost:
         except NamespaceError:
             self._remove()
             raise
-        # Without IPv6 on this machine there is nothing to try, which the control then says.
+        # Without IPv6 on this machine there is nothing to try; the control shows that.
         for command in (
             f"ip address add {GATE_IPV6}/64 dev {self.link} nodad",
             f"ip -n {self.name} address add {OUTSIDE_IPV6}/64 dev eth0 nodad",
@@ -161,7 +161,7 @@ class OtherHost:
 
 
 def sweep() -> None:
-    """Remove what an audit that was killed left behind; another one that runs keeps its own."""
+    """Remove what a killed audit left behind; another audit that is running keeps its own."""
     listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False).stdout
     for name in (line.split()[0] for line in listed.splitlines() if line.startswith(PREFIX)):
         if not Path(f"/proc/{name.removeprefix(PREFIX)}").exists():

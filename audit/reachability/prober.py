@@ -1,6 +1,6 @@
 """Listens and probes within one network namespace. Run as a script by `nsenter`; imports nothing of ours.
 
-Reads one JSON object a line from standard input, answers each with one line, and ends with its input:
+Reads one JSON object per line from standard input, answers each with one line, and ends with its input:
 
     {"do": "listen", "tcp": ["10.0.0.1:80"], "udp": ["10.0.0.1:80"]}
         → {"failed": {"tcp 10.0.0.1:80": "why"}}; what is not in there listens
@@ -27,11 +27,11 @@ from typing import Any, cast
 
 AT_ONCE = 256
 received: list[str] = []
-listening: list[object] = []  # Listeners live as long as somebody holds them.
+listening: list[object] = []  # A listener lives as long as something refers to it.
 
 
 class Echo(asyncio.DatagramProtocol):
-    """Notes every datagram and sends it back."""
+    """Records every datagram and sends it back."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
@@ -93,8 +93,8 @@ def connect(targets: Sequence[str], seconds: float) -> dict[str, str]:
             waiting.unregister(key.fileobj)
         if left <= 0 and not ready:
             break
-    for one in sockets:
-        one.close()
+    for connection in sockets:
+        connection.close()
     return states
 
 
@@ -150,11 +150,11 @@ async def listen(tcp: Sequence[str], udp: Sequence[str]) -> dict[str, Any]:
 
 
 async def ask(name: str, servers: Sequence[str], seconds: float) -> dict[str, str]:
-    """What each name server says to a question for the IPv4 address of `name`."""
+    """What each name server answers to a query for the IPv4 address of `name`."""
     labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
     query = struct.pack(">6H", 0xA1DC, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", 1, 1)
 
-    async def one(server: str) -> str:
+    async def ask_server(server: str) -> str:
         try:
             answer = await exchange(f"{server}:53", query, seconds)
         except (TimeoutError, OSError):
@@ -162,7 +162,7 @@ async def ask(name: str, servers: Sequence[str], seconds: float) -> dict[str, st
         _, flags, _, answers, _, _ = struct.unpack(">6H", answer[:12].ljust(12, b"\0"))
         return f"code {flags & 15}, {answers} answers"
 
-    return dict(zip(servers, await asyncio.gather(*(one(s) for s in servers)), strict=True))
+    return dict(zip(servers, await asyncio.gather(*(ask_server(s) for s in servers)), strict=True))
 
 
 def facts() -> dict[str, list[str]]:
@@ -195,7 +195,7 @@ async def answer(do: str, **given: Any) -> dict[str, Any]:
 
 
 async def main() -> None:
-    # Ctrl-C reaches the whole terminal; we end with our input, after whoever started us has tidied up.
+    # Ctrl-C reaches the whole process group; we end with our input, after our parent has cleaned up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     loop, reader = asyncio.get_running_loop(), asyncio.StreamReader(limit=2**24)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

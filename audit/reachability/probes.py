@@ -10,25 +10,21 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address, ip_network
-from typing import Literal
 
+from audit.records import Expected, Protocol
 from components.planning.inventory import FlowEntry, Inventory, ServiceEntry
 
-Protocol = Literal["tcp", "udp"]
-# `closed` is anything but open: whether a packet was dropped or answered with a reset does not matter there.
-Expected = Literal["open", "blocked", "closed"]
 BOTH: tuple[Protocol, Protocol] = ("tcp", "udp")
 
 # Places beside the services. `clients` use the published ports; `outside` is another host with a route to us.
 CLIENTS, OUTSIDE = "clients", "outside"
 HOST, METADATA, INTERNET, IPV6 = "host", "metadata", "internet", "IPv6"
 PLACES = (HOST, METADATA, INTERNET, OUTSIDE, IPV6)
-# A port that nothing of ours uses; the listener of the host and of the other host.
+# A port that no service uses, for the listeners on the host and on the other host.
 SPARE_PORT = 39871
 ANYWHERE = "0.0.0.0"
 METADATA_ADDRESS = "169.254.169.254:80"
-# A public resolver: always up, so a way out would show. Who would rather ask a host of their own names it,
-# as address:port.
+# A public resolver: always up, so an open path would show. The variable names another host, as address:port.
 INTERNET_VARIABLE = "AIDC_AUDIT_INTERNET"
 INTERNET_ADDRESS = os.environ.get(INTERNET_VARIABLE) or "1.1.1.1:53"
 # TEST-NET-2 of RFC 5737 and the documentation prefix of RFC 3849: nobody's addresses.
@@ -84,7 +80,7 @@ def left_out(inventory: Inventory, running: frozenset[str]) -> dict[str, str]:
         elif not service.addresses:
             reasons[service.name] = "has no network at all"
         elif service.container not in running:
-            reasons[service.name] = "its container does not run, so there is nothing to send or to listen"
+            reasons[service.name] = "its container is not running, so nothing there can send or listen"
     return reasons
 
 
@@ -128,7 +124,7 @@ def declared(inventory: Inventory, ends: tuple[str, str, str], port: int, protoc
 
 
 def outwards(services: Sequence[ServiceEntry], host: Sequence[str]) -> Iterator[Probe]:
-    """From every service to everything that is no service. `host` are the host's own addresses."""
+    """From every service to everything that is not a service. `host` are the host's own addresses."""
     for source in services:
         name = source.name
         for address in host:

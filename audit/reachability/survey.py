@@ -13,11 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from audit.engine import host
 from audit.engine.snapshot import Snapshot
-from audit.reachability import canaries, host, matrix, probes
+from audit.reachability import canaries, matrix, probes
 from audit.reachability import counters as firewall
 from audit.reachability.namespaces import OtherHost, Probers, of_process
 from audit.reachability.probes import CLIENTS, HOST, IPV6, OUTSIDE, PLACES, SPARE_PORT, Probe
+from audit.records import Place, Reachability
 from audit.verdicts import Part, Row
 from components.planning.inventory import Inventory, ServiceEntry
 
@@ -28,8 +30,8 @@ Shell = Callable[[Sequence[str]], str | None]
 
 
 @dataclass
-class Seen:
-    """What the probes brought home."""
+class Observations:
+    """What the probes observed."""
 
     services: list[ServiceEntry]
     outcomes: list[matrix.Outcome] = field(default_factory=list)
@@ -50,7 +52,7 @@ def run(snapshot: Snapshot, inventory: Inventory, planned_rules: str, shell: She
     Raises:
         namespaces.NamespaceError: a namespace could not be entered or made.
     """
-    seen = look(snapshot, inventory, planned_rules, shell)
+    seen = observe(snapshot, inventory, planned_rules, shell)
     table = table_of(planned_rules)
     loaded = shell(("nft", "--stateless", "list", "table", "inet", table))
     control = seen.from_host.get(f"[{probes.OUTSIDE_IPV6}]:{SPARE_PORT}") == "open"
@@ -62,15 +64,18 @@ def run(snapshot: Snapshot, inventory: Inventory, planned_rules: str, shell: She
         firewall.rules(planned_rules, loaded),
         firewall.risen(seen.before, seen.after, seen.outcomes),
     ]
-    places = _places(inventory, snapshot.running)
-    counters = firewall.rises(seen.before, seen.after)
-    return Part(tuple(rows), {**matrix.document(seen.outcomes, places), "counters": counters})
+    data = Reachability(
+        places=_places(inventory, snapshot.running),
+        probes=matrix.records(seen.outcomes),
+        counters=firewall.rises(seen.before, seen.after),
+    )
+    return Part(tuple(rows), data)
 
 
-def look(snapshot: Snapshot, inventory: Inventory, planned_rules: str, shell: Shell) -> Seen:
+def observe(snapshot: Snapshot, inventory: Inventory, planned_rules: str, shell: Shell) -> Observations:
     """All probes, at once from all sources. Raises NamespaceError."""
     services = probes.reachable(inventory, snapshot.running)
-    seen = Seen(services)
+    seen = Observations(services)
     near = list(dict.fromkeys((*probes.gateways(inventory), *host.addresses(), probes.GATE_ADDRESS)))
     seen.expected = {s.name: probes.own_targets(s) for s in services}
     seen.expected[HOST] = [f"{address}:{SPARE_PORT}" for address in near]
@@ -105,7 +110,7 @@ def _counters(listing: str | None) -> dict[str, int] | None:
     return firewall.counters(listing) if listing else None
 
 
-def _listen(probers: Probers, seen: Seen) -> None:
+def _listen(probers: Probers, seen: Observations) -> None:
     """A listener at every target: the service's own, else one of ours; then each asked from within."""
     order = {"do": "probe", "token": "control", "seconds": SECONDS}
     own = probers.ask({place: {**order, "tcp": t, "udp": []} for place, t in seen.expected.items()})
@@ -121,7 +126,7 @@ def _listen(probers: Probers, seen: Seen) -> None:
         seen.live[protocol] = frozenset(t for t, state in states.items() if matrix.STATES[state] == "open")
 
 
-def _probe(probers: Probers, planned: Sequence[Probe], seen: Seen) -> list[matrix.Outcome]:
+def _probe(probers: Probers, planned: Sequence[Probe], seen: Observations) -> list[matrix.Outcome]:
     grouped = probes.by_source(planned)
     token = secrets.token_hex(4)
     tokens = {source: f"{token}-{index}" for index, source in enumerate(grouped)}
@@ -173,8 +178,8 @@ def _again(probers: Probers, outcomes: list[matrix.Outcome]) -> list[matrix.Outc
     ]
 
 
-def _with_control(row: Row, seen: Seen) -> Row:
-    """A row about a place that is not ours says whether this host reaches it, or is reached from there."""
+def _with_control(row: Row, seen: Observations) -> Row:
+    """For a place outside the stack, whether this host reaches it or is reached from there."""
     for place, target in (("metadata", probes.METADATA_ADDRESS), ("internet", probes.INTERNET_ADDRESS)):
         if place in row.name:
             reach = "reaches it" if seen.from_host.get(target) == "open" else "does not reach it either"
@@ -184,21 +189,20 @@ def _with_control(row: Row, seen: Seen) -> Row:
     return row
 
 
-def _places(inventory: Inventory, running: frozenset[str]) -> list[dict[str, str]]:
+def _places(inventory: Inventory, running: frozenset[str]) -> list[Place]:
     """Rows and columns of the matrix, in the order of the traffic."""
     why = probes.left_out(inventory, running)
-    made = [{"name": CLIENTS, "kind": "place", "role": "outside", "note": "by the published ports"}]
-    made.append(
-        {"name": OUTSIDE, "kind": "place", "role": "outside", "note": "another host with a route to us"}
-    )
-    made += [
-        {"name": s.name, "kind": "service", "role": s.role, "note": why.get(s.name, "")}
-        for s in inventory.services
-    ]
+
+    def place(name: str, note: str = "") -> Place:
+        return Place(name=name, kind="place", role="outside", note=note)
+
     notes = {HOST: "all its addresses", IPV6: "any way out by IPv6"}
-    made += [
-        {"name": place, "kind": "place", "role": "outside", "note": notes.get(place, "")}
-        for place in PLACES
-        if place != OUTSIDE
+    return [
+        place(CLIENTS, "by the published ports"),
+        place(OUTSIDE, "another host with a route to us"),
+        *(
+            Place(name=s.name, kind="service", role=s.role, note=why.get(s.name, ""))
+            for s in inventory.services
+        ),
+        *(place(name, notes.get(name, "")) for name in PLACES if name != OUTSIDE),
     ]
-    return made

@@ -6,18 +6,20 @@ This module turns the document into the template's context: words and numbers as
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from audit.document import Document, Timing, load
+from audit.records import VERDICTS, Attacks, Drift, NoData, Reachability, RuleRecord
 from audit.report import picture
-from audit.verdicts import SCHEMA, VERDICTS, plural
+from audit.verdicts import plural
 
 TEMPLATES = Path(__file__).parent / "templates"
-Document = Mapping[str, Any]
 TITLES = {
     "reachability": "Reachability",
     "drift": "Plan and reality",
@@ -26,6 +28,8 @@ TITLES = {
     "certificates": "Certificates",
     "waivers": "Waivers",
     "packages": "Packages of the images",
+    "advisories": "Known advisories",
+    "sbom": "Bills of materials",
     "python": "Python packages",
 }
 # Verdict → class of its pill.
@@ -34,21 +38,16 @@ SIGNS = {"refused": "·", "succeeded": "✕", "not possible": "–"}
 ATTACK_LOOKS = {"refused": "shut", "succeeded": "wrong", "not possible": "none"}
 
 
-class PageError(ValueError):
-    """The file is no audit; the text says what it is."""
-
-
 def write(path: Path) -> Path:
-    """Make `audit.html` beside the document; its path. Raises PageError."""
+    """Write `audit.html` beside the document; returns its path. Raises audit.document.DocumentError."""
     page = path.with_name("audit.html")
     page.write_text(render(json.loads(path.read_text(encoding="utf-8"))), encoding="utf-8")
     return page
 
 
-def render(document: Document) -> str:
-    """The page as text. Raises PageError for a document of another schema."""
-    if document.get("schema") != SCHEMA:
-        raise PageError(f"expected the schema {SCHEMA}, found {document.get('schema')!r}")
+def render(raw: Mapping[str, Any]) -> str:
+    """The page of the document that `raw` holds. Raises audit.document.DocumentError."""
+    document = load(raw)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -61,30 +60,32 @@ def render(document: Document) -> str:
 
 
 def context(document: Document) -> dict[str, Any]:
-    verdicts = document["verdicts"]
+    verdicts, python = document.verdicts, document.python
     return {
-        "stack": document["stack"],
-        "schema": document["schema"],
+        "stack": document.stack,
+        "schema": document.schema_,
         "headline": _headline(document),
-        "failures": [v for v in verdicts if v["verdict"] == "fail"],
-        "open": [v for v in verdicts if v["verdict"] in ("warn", "not checked")],
+        "failures": [v for v in verdicts if v.verdict == "fail"],
+        "open": [v for v in verdicts if v.verdict in ("warn", "not checked")],
         "groups": _groups(document),
-        "matrix": picture.draw(document.get("reachability", {})),
-        "not_probed": _not_probed(document),
-        "counters": sorted(document.get("reachability", {}).get("counters", {}).items()),
-        "drift": _drift(document),
-        "rules": _rules(document),
-        "attacks": _attacks(document),
-        "certificates": document.get("certificates", {}).get("certificates", []),
-        "waivers": document.get("waivers", {}).get("waivers", []),
-        "findings": document.get("packages", {}).get("findings", []),
-        "python": document.get("python", {}).get("findings", []),
-        "timings": _timings(document),
+        "matrix": picture.draw(document.reachability),
+        "not_probed": _not_probed(document.reachability),
+        "counters": _counters(document.reachability),
+        "drift": None if isinstance(document.drift, NoData) else _drift(document.drift),
+        "rules": None if isinstance(document.policies, NoData) else _rules(document.policies.rules),
+        "attacks": None if isinstance(document.attacks, NoData) else _attacks(document.attacks),
+        "certificates": []
+        if isinstance(document.certificates, NoData)
+        else document.certificates.certificates,
+        "waivers": [] if isinstance(document.waivers, NoData) else document.waivers.waivers,
+        "findings": [] if isinstance(document.packages, NoData) else document.packages.findings,
+        "python": [] if isinstance(python, NoData) else python.findings,
+        "timings": _timings(document.timings),
     }
 
 
 def _headline(document: Document) -> dict[str, Any]:
-    found = [v["verdict"] for v in document["verdicts"]]
+    found = [v.verdict for v in document.verdicts]
     failed, total = found.count("fail"), len(found)
     if failed:
         text = f"{failed} of {plural(total, 'check')} failed"
@@ -92,13 +93,13 @@ def _headline(document: Document) -> dict[str, Any]:
         text = f"{found.count('pass')} of {plural(total, 'check')} passed, {open_} open"
     else:
         text = f"All {plural(total, 'check')} passed"
-    environment = document["environment"]
+    environment = document.environment
     facts = [
-        ("Started", document["started"].replace("T", " ").replace("+00:00", " UTC")),
-        ("Took", f"{document['seconds']:.1f} s"),
-        ("Engine", environment.get("engine", "")),
-        ("Kernel", environment.get("kernel", "")),
-        ("Commit", environment.get("commit", "")),
+        ("Started", f"{document.started.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
+        ("Took", f"{document.seconds:.1f} s"),
+        ("Engine", environment.engine),
+        ("Kernel", environment.kernel),
+        ("Commit", environment.commit),
     ]
     counted = [(LOOKS[v], found.count(v), v) for v in VERDICTS if v in found]
     return {"text": text, "facts": [f for f in facts if f[1]], "counts": counted}
@@ -106,48 +107,51 @@ def _headline(document: Document) -> dict[str, Any]:
 
 def _groups(document: Document) -> list[dict[str, Any]]:
     """The verdict table, by part."""
-    names = dict.fromkeys(v["part"] for v in document["verdicts"])
+    names = dict.fromkeys(v.part for v in document.verdicts)
     return [
         {
             "title": TITLES.get(name, name),
-            "rows": [{**v, "look": LOOKS[v["verdict"]]} for v in document["verdicts"] if v["part"] == name],
+            "rows": [
+                {**v.model_dump(), "look": LOOKS[v.verdict]} for v in document.verdicts if v.part == name
+            ],
         }
         for name in names
     ]
 
 
-def _not_probed(document: Document) -> list[tuple[str, str]]:
-    places = document.get("reachability", {}).get("places", [])
-    return [(p["name"], p["note"]) for p in places if p["kind"] == "service" and p["note"]]
+def _not_probed(reachability: Reachability | NoData) -> list[tuple[str, str]]:
+    if isinstance(reachability, NoData):
+        return []
+    return [(p.name, p.note) for p in reachability.places if p.kind == "service" and p.note]
 
 
-def _drift(document: Document) -> dict[str, Any] | None:
-    found: dict[str, Any] = document.get("drift") or {}
-    if not found:
-        return None
-    return {**found, "compared_text": plural(found["compared"], "field")}
+def _counters(reachability: Reachability | NoData) -> list[tuple[str, int]]:
+    return [] if isinstance(reachability, NoData) else sorted(reachability.counters.items())
 
 
-def _rules(document: Document) -> dict[str, Any] | None:
-    entries = document.get("policies", {}).get("rules", [])
+def _drift(drift: Drift) -> dict[str, Any]:
+    return {**drift.model_dump(), "compared_text": plural(drift.compared, "field")}
+
+
+def _rules(entries: Sequence[RuleRecord]) -> dict[str, Any] | None:
     if not entries:
         return None
-    sources = list(entries[0]["sources"])
+    sources = list(entries[0].sources)
     rows = [
         {
-            **entry,
+            **entry.model_dump(),
             "cells": [
                 {
-                    "status": entry["sources"][s]["status"],
-                    "look": _status(entry["sources"][s]["status"], entry["level"]),
-                    "title": ", ".join((*entry["sources"][s]["failed"], *entry["sources"][s]["waived"])),
+                    "status": source.status,
+                    "look": _status(source.status, entry.level),
+                    "title": ", ".join((*source.failed, *source.waived)),
                 }
-                for s in sources
+                for source in (entry.sources[name] for name in sources)
             ],
         }
         for entry in entries
     ]
-    apart = sum(bool(entry["disagreements"]) for entry in entries)
+    apart = sum(bool(entry.disagreements) for entry in entries)
     broken = sum(any(c["look"] == "fail" for c in row["cells"]) for row in rows)
     return {"sources": sources, "rows": rows, "apart": apart, "open": bool(apart or broken)}
 
@@ -158,26 +162,25 @@ def _status(status: str, level: str) -> str:
     return "quiet" if status == "passed" else "open"
 
 
-def _attacks(document: Document) -> dict[str, Any] | None:
-    found = document.get("attacks", {})
-    attempts = found.get("attempts", [])
+def _attacks(attacks: Attacks) -> dict[str, Any] | None:
+    attempts = attacks.attempts
     if not attempts:
         return None
-    services = list(dict.fromkeys(t["service"] for t in attempts))
-    said = {(t["attempt"], t["service"]): t for t in attempts}
+    services = list(dict.fromkeys(t.service for t in attempts))
+    by_pair = {(t.attempt, t.service): t for t in attempts}
     rows = []
-    for name, title in found["titles"].items():
-        mine = [(s, said[name, s]) for s in services]
+    for name, title in attacks.titles.items():
+        mine = [(s, by_pair[name, s]) for s in services]
         cells = [
             {
-                "look": ATTACK_LOOKS[t["result"]],
-                "sign": SIGNS[t["result"]],
-                "title": f"{service}: {title}: {t['result']}, {t['detail']}",
+                "look": ATTACK_LOOKS[t.result],
+                "sign": SIGNS[t.result],
+                "title": f"{service}: {title}: {t.result}, {t.detail}",
             }
             for service, t in mine
         ]
         rows.append({"title": title, "cells": cells})
-    tried = sum(t["result"] != "not possible" for t in attempts)
+    tried = sum(t.result != "not possible" for t in attempts)
     return {
         "services": services,
         "rows": rows,
@@ -186,13 +189,13 @@ def _attacks(document: Document) -> dict[str, Any] | None:
     }
 
 
-def _timings(document: Document) -> list[dict[str, Any]]:
-    longest = max((t["seconds"] for t in document["timings"]), default=0.0) or 1.0
+def _timings(timings: Sequence[Timing]) -> list[dict[str, Any]]:
+    longest = max((t.seconds for t in timings), default=0.0) or 1.0
     return [
         {
-            "title": TITLES.get(t["part"], t["part"]),
-            "seconds": f"{t['seconds']:.1f} s",
-            "share": max(0.5, round(100 * t["seconds"] / longest, 1)),
+            "title": TITLES.get(t.part, t.part),
+            "seconds": f"{t.seconds:.1f} s",
+            "share": max(0.5, round(100 * t.seconds / longest, 1)),
         }
-        for t in document["timings"]
+        for t in timings
     ]

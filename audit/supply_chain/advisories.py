@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from audit.records import Advisories, PinRecord
 from audit.supply_chain.contents import Component
 from audit.verdicts import Part, Row, judged, plural, shortened
 from policies.model import Resource
@@ -29,7 +30,8 @@ def check(pins: Sequence[Resource], installed: Mapping[str, Iterable[Component]]
         rows.append(Row(FRESH, "warn", shortened(old), review_fresh.remediation))
     else:
         rows.append(Row(FRESH, "pass", plural(len(pins), "pin")))
-    return Part(tuple(rows), {"pins": [{"name": pin.name, **pin.props} for pin in pins]})
+    records = [PinRecord.model_validate({"name": pin.name, **pin.props}) for pin in pins]
+    return Part(tuple(rows), Advisories(pins=records))
 
 
 def _of_debian(pin: Resource) -> bool:

@@ -1,4 +1,4 @@
-"""What an image is made of: packages of Debian, Python and Go, as the image itself says. Pure."""
+"""What an image is made of: packages of Debian, Python and Go, as the image itself records them. Pure."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def debian(status: str) -> Iterator[Component]:
 
 
 def python(metadata: str) -> Component | None:
-    """A distribution, by its METADATA; None where that names none."""
+    """A distribution, by its METADATA; None if that has no name or version."""
     headers = HeaderParser().parsestr(metadata)
     name, version = headers.get("Name"), headers.get("Version")
     return Component("pypi", re.sub(r"[-_.]+", "-", name).lower(), version) if name and version else None
 
 
 def go(program: bytes) -> Iterator[Component]:
-    """The modules that a Go program was built from, and Go's own library; nothing for another program."""
+    """The modules that a Go program was built from, and Go's own library; nothing for other programs."""
     at = program.find(MAGIC)
     # A header of 32 bytes begins on 16; only since Go 1.18 do the texts follow it at once.
     while at >= 0 and (at % SENTINEL or not int.from_bytes(program[at + 15 : at + 16]) & INLINE):
@@ -63,7 +63,7 @@ def go(program: bytes) -> Iterator[Component]:
     for line in modules[SENTINEL:-SENTINEL].decode(errors="replace").splitlines():
         kind, *words = line.split("\t")
         if kind in ("mod", "dep", "=>") and len(words) >= 2:
-            if kind == "=>" and found:  # put in the place of the one before
+            if kind == "=>" and found:  # replaces the one before
                 found.pop()
             found.append(Component("golang", words[0], words[1], digest=words[2] if len(words) > 2 else ""))
     # The module around it is one of this repository's pins and has no version.
@@ -71,7 +71,7 @@ def go(program: bytes) -> Iterator[Component]:
 
 
 def _text(program: bytes, at: int) -> tuple[bytes, int]:
-    """A text that its length (a varint) stands before, and where it ends."""
+    """A text preceded by its length (a varint), and the offset of its end."""
     length = shift = 0
     while at < len(program):
         byte = program[at]

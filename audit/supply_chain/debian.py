@@ -13,7 +13,7 @@ from functools import cmp_to_key
 from itertools import zip_longest
 from typing import Any
 
-# What the tracker calls no issue of its release.
+# What the tracker does not count as an issue of the release.
 HARMLESS = frozenset({"unimportant"})
 
 

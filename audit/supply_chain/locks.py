@@ -1,4 +1,4 @@
-"""The Python lock files against the advisories that pip-audit knows. Effects: runs pip-audit where it is."""
+"""The Python lock files against the advisories that pip-audit knows. Effects: runs it if it is installed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audit.records import Python, PythonFinding
 from audit.verdicts import Part, Row, judged, not_checked, plural
 
 FILES = ("requirements.txt", "images/compute/requirements.txt")
@@ -44,33 +45,31 @@ def check(root: Path, limit: float = LIMIT) -> Part:
             command(found, FILES), cwd=root, capture_output=True, text=True, timeout=limit, check=False
         )
     except subprocess.TimeoutExpired:
-        return Part((not_checked(NAME, f"pip-audit did not end within {limit:g} s", shown),))
+        return Part((not_checked(NAME, f"pip-audit did not finish within {limit:g} s", shown),))
     try:
         answer = json.loads(done.stdout)
     except ValueError:
-        said = done.stderr.strip().splitlines()
-        reason = said[-1][:200] if said else f"exit code {done.returncode}"
+        errors = done.stderr.strip().splitlines()
+        reason = errors[-1][:200] if errors else f"exit code {done.returncode}"
         return Part((not_checked(NAME, f"pip-audit: {reason}", shown),))
     return judge(answer)
 
 
 def judge(answer: Mapping[str, Any]) -> Part:
-    """pip-audit's JSON as a row; a package that it skipped is said."""
+    """pip-audit's JSON as a row; skipped packages are counted."""
     packages = answer.get("dependencies") or []
     found = [
-        {
-            "package": p["name"],
-            "version": p.get("version", ""),
-            "id": v["id"],
-            "fixed": ", ".join(v.get("fix_versions") or []),
-        }
+        PythonFinding(
+            package=p["name"],
+            version=p.get("version", ""),
+            id=v["id"],
+            fixed=", ".join(v.get("fix_versions") or []),
+        )
         for p in packages
         for v in p.get("vulns") or []
     ]
     skipped = sum("skip_reason" in p for p in packages)
-    faults = [
-        f"{f['package']} {f['version']}: {f['id']} (fixed in {f['fixed'] or 'none yet'})" for f in found
-    ]
+    faults = [f"{f.package} {f.version}: {f.id} (fixed in {f.fixed or 'none yet'})" for f in found]
     good = plural(len(packages) - skipped, "package") + (f", {skipped} skipped" if skipped else "")
     row: Row = judged(NAME, faults, good, f"{len(faults)} found", FIX)
-    return Part((row,), {"findings": found, "packages": len(packages)})
+    return Part((row,), Python(findings=found, packages=len(packages)))

@@ -1,6 +1,6 @@
 """The Debian packages of every image against the security tracker. Effects: reads containers, downloads.
 
-Files come by the archive interface (`docker cp`): nothing runs in a container.
+Files are read through the archive interface (`docker cp`): nothing runs in a container.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import requests
 from docker.errors import DockerException
 
 from audit.engine.snapshot import Snapshot, name_of
+from audit.records import PackageFinding, Packages
 from audit.supply_chain import debian
 from audit.supply_chain.debian import Finding, Package
 from audit.verdicts import Part, Row, judged, not_checked, plural
@@ -26,11 +27,11 @@ TRACKER = "https://security-tracker.debian.org/tracker/data/json"
 LIMIT = 10.0
 STATUS, RELEASE = "/var/lib/dpkg/status", "/usr/lib/os-release"
 NAME = "image packages have all security fixes"
-FIX = "remove the image (docker rmi) and build it anew: make images, then make up"
+FIX = "remove the image (docker rmi) and rebuild it: make images, then make up"
 
 
 class TrackerError(Exception):
-    """The tracker's data cannot be had; the text says why."""
+    """The tracker's data cannot be fetched; the text says why."""
 
 
 def tracker(url: str = TRACKER, limit: float = LIMIT) -> dict[str, Any]:
@@ -47,12 +48,12 @@ def tracker(url: str = TRACKER, limit: float = LIMIT) -> dict[str, Any]:
     except requests.RequestException as error:
         raise TrackerError(f"the security tracker is not reachable ({type(error).__name__})") from None
     except ValueError:
-        raise TrackerError("what the security tracker sent is no JSON") from None
+        raise TrackerError("the security tracker's answer is not valid JSON") from None
     return found
 
 
 def lists(client: Any, snapshot: Snapshot) -> dict[str, tuple[str, list[Package]]]:
-    """Image → (release, packages), of one container an image. An image without dpkg has no packages."""
+    """Image → (release, packages), read from one container per image. Without dpkg there are no packages."""
     chosen: dict[str, str] = {}
     for container in snapshot.containers:
         chosen.setdefault(container["Config"]["Image"], name_of(container))
@@ -64,7 +65,7 @@ def lists(client: Any, snapshot: Snapshot) -> dict[str, tuple[str, list[Package]
 
 
 def file(client: Any, container: str, path: str) -> str:
-    """A file's text, or an empty one when there is no such file."""
+    """A file's text, or an empty one if there is no such file."""
     try:
         chunks, _ = client.api.get_archive(container, path)
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
@@ -77,22 +78,22 @@ def file(client: Any, container: str, path: str) -> str:
 def check(
     images: Mapping[str, tuple[str, Sequence[Package]]], pending: Future[dict[str, Any]], limit: float = LIMIT
 ) -> Part:
-    """`pending`: the tracker's data, on its way since the audit began."""
+    """`pending`: the tracker's data, requested when the audit began."""
     counted = {image: len(packages) for image, (_, packages) in images.items()}
-    data: dict[str, Any] = {"images": counted, "findings": []}
+    nothing = Packages(images=counted, findings=[])
     try:
         entries = pending.result(timeout=limit)
     except TimeoutError:
-        return Part((not_checked(NAME, f"the security tracker did not answer within {limit:g} s"),), data)
+        return Part((not_checked(NAME, f"the security tracker did not answer within {limit:g} s"),), nothing)
     except TrackerError as error:
-        return Part((not_checked(NAME, str(error)),), data)
+        return Part((not_checked(NAME, str(error)),), nothing)
     found = {image: debian.findings(p, entries, release) for image, (release, p) in images.items() if release}
-    data["findings"] = [_entry(image, f) for image, mine in found.items() for f in mine]
-    return Part((judge(counted, found),), data)
+    findings = [_record(image, f) for image, mine in found.items() for f in mine]
+    return Part((judge(counted, found),), Packages(images=counted, findings=findings))
 
 
 def judge(counted: Mapping[str, int], found: Mapping[str, Sequence[Finding]]) -> Row:
-    """Fails on what a rebuild would cure; what has no fix yet is counted."""
+    """Fails on what a rebuild would fix; what has no fix yet is counted."""
     behind = sorted(
         {
             f"{image}: {f.package.source} {f.package.version} ({f.cve}, fixed in {f.fixed})"
@@ -109,12 +110,12 @@ def judge(counted: Mapping[str, int], found: Mapping[str, Sequence[Finding]]) ->
     return judged(NAME, behind, good, plural(len(behind), "missing update"), FIX)
 
 
-def _entry(image: str, finding: Finding) -> dict[str, str]:
-    return {
-        "image": image,
-        "package": finding.package.source,
-        "version": finding.package.version,
-        "cve": finding.cve,
-        "fixed": finding.fixed,
-        "urgency": finding.urgency,
-    }
+def _record(image: str, finding: Finding) -> PackageFinding:
+    return PackageFinding(
+        image=image,
+        package=finding.package.source,
+        version=finding.package.version,
+        cve=finding.cve,
+        fixed=finding.fixed,
+        urgency=finding.urgency,
+    )

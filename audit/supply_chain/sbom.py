@@ -1,7 +1,7 @@
 """A bill of materials for each image, as CycloneDX 1.6. Effects: reads images, writes files.
 
-An image is read in a container of its own, without network and rights, which is removed at once; programs are
-copied out of one that is never started.
+An image is read in a container of its own, without network or privileges, which is removed at once; programs
+are copied out of one that is never started.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from cyclonedx.schema import OutputFormat, SchemaVersion
 from docker.errors import DockerException, NotFound
 from packageurl import PackageURL
 
+from audit.records import Sbom
 from audit.supply_chain import contents
 from audit.supply_chain.contents import Component
 from audit.verdicts import Part, judged, plural
@@ -41,12 +42,12 @@ SCRIPT = (
 
 
 def read(client: Any, image: str) -> frozenset[Component]:
-    """Everything that an image says of itself. Raises docker.errors.DockerException."""
+    """Every package that an image records. Raises docker.errors.DockerException."""
     found: set[Component] = set()
     described = client.images.get(image).attrs
     if not described["RootFS"].get("Layers") or _is_bare(client, image):
         return frozenset()
-    said: bytes = client.containers.run(
+    output: bytes = client.containers.run(
         image,
         ["-c", SCRIPT],
         entrypoint=["sh"],
@@ -57,7 +58,7 @@ def read(client: Any, image: str) -> frozenset[Component]:
         security_opt=["no-new-privileges:true"],
         remove=True,
     )
-    status, *metadata = said.decode(errors="replace").split(MARK)
+    status, *metadata = output.decode(errors="replace").split(MARK)
     found.update(contents.debian(status))
     found.update(component for text in metadata if (component := contents.python(text)))
     for program in _programs(client, image):
@@ -66,7 +67,7 @@ def read(client: Any, image: str) -> frozenset[Component]:
 
 
 def _is_bare(client: Any, image: str) -> bool:
-    """Whether an image holds files alone: then nothing in it could be run."""
+    """Whether an image holds only files, so that no command can be run in it."""
     container = client.containers.create(image, ["-"], network_mode="none")
     try:
         container.get_archive("/bin")
@@ -114,7 +115,7 @@ def entry(component: Component) -> Entry:
         source = f"{component.source} {component.source_version}"
         properties.append(Property(name="aidc:debian:source", value=source))
     if component.digest:
-        # Go's hash of a module's files, which is no hash of an archive.
+        # Go's hash of a module's files, which is not the hash of an archive.
         properties.append(Property(name="aidc:go:sum", value=component.digest))
     return Entry(
         name=component.name,
@@ -158,4 +159,4 @@ def check(client: Any, images: Iterable[str], folder: Path) -> Part:
     except DockerException as error:
         return Part((judged(NAME, [str(error)], "", "an image cannot be read", "make images, then make up"),))
     good = f"{plural(sum(counted.values()), 'component')} in {plural(len(counted), 'image')}: {folder}"
-    return Part((judged(NAME, [], good, "", ""),), {"images": dict(counted)})
+    return Part((judged(NAME, [], good, "", ""),), Sbom(images=dict(counted)))

@@ -1,4 +1,4 @@
-"""`make audit`: the live security audit of a running stack; what is declared is tried on what runs.
+"""`make audit`: the live security audit of a running stack; what is declared is tested on what is running.
 
 Writes `audit.json` and, from it alone, `audit.html`. It changes nothing in the stack. What needs root on the
 engine's host is "not checked" elsewhere. Exit codes: 0 all pass; 1 something failed; 2 no stack, no engine or
@@ -7,25 +7,24 @@ bad input; 130 interrupted.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
+from audit.context import Context
+from audit.document import Document
 from audit.drift import declared
 from audit.engine import snapshot
-from audit.parts import Context
 from audit.reachability import probes
+from audit.records import VERDICTS, Drift
 from audit.report import page
 from audit.run import background, run
 from audit.supply_chain import locks, packages
-from audit.verdicts import VERDICTS
 from components.planning.inventory import load
 from operations.engine.client import Engine, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
@@ -53,17 +52,17 @@ def main(stack: str, out: Path | None = None) -> int:
         document = run(context, environment, say, begun=begun)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "audit.json"
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    path.write_text(document.text(), encoding="utf-8")
     written = page.write(path)
     console().print(table(document))
     for line in differences(document):
         say(line)
     say(summary(document, path, written))
-    return OK if document["passed"] else FAILED
+    return OK if document.passed else FAILED
 
 
 def gather(stack: str) -> tuple[Context, dict[str, str]]:
-    """Everything that the parts share. Raises RefusedError: nothing is there to audit."""
+    """Everything that the parts share. Raises RefusedError if there is nothing to audit."""
     try:
         engine, pulumi = connect(), Pulumi(stack)
         raw, secret, exported = (
@@ -76,8 +75,8 @@ def gather(stack: str) -> tuple[Context, dict[str, str]]:
         inventory = load(raw)
         found = snapshot.take(engine.client, stack)
         if not found.running:
-            raise RefusedError(f"nothing of {stack} runs; fix: `make up STACK={stack}`")
-        # Slow services are asked while everything else is at work.
+            raise RefusedError(f"no container of {stack} is running; fix: `make up STACK={stack}`")
+        # Slow services are asked in the background, while everything else runs.
         tracker, python = background(packages.tracker), background(lambda: locks.check(ROOT))
         plan, other_plan = declared.programs(stack)
     except (OperationError, SourceError, ValidationError) as error:
@@ -111,32 +110,30 @@ def _environment(engine: Engine) -> dict[str, str]:
     }
 
 
-def table(document: dict[str, Any]) -> Table:
+def table(document: Document) -> Table:
     """Every verdict, one line each; failures say how to fix them."""
     drawn = Table(
-        "part", "check", "verdict", "detail", title=f"audit of {document['stack']}", title_justify="left"
+        "part", "check", "verdict", "detail", title=f"audit of {document.stack}", title_justify="left"
     )
     before = ""
-    for row in document["verdicts"]:
-        colour = COLOURS[row["verdict"]]
-        fix = f"\nfix: {row['fix']}" if row["fix"] and row["verdict"] != "pass" else ""
-        part = row["part"] if row["part"] != before else ""
-        before = row["part"]
-        drawn.add_row(part, row["name"], f"[{colour}]{row['verdict']}[/]", escape(row["detail"] + fix))
+    for row in document.verdicts:
+        colour = COLOURS[row.verdict]
+        fix = f"\nfix: {row.fix}" if row.fix and row.verdict != "pass" else ""
+        part = row.part if row.part != before else ""
+        before = row.part
+        drawn.add_row(part, row.name, f"[{colour}]{row.verdict}[/]", escape(row.detail + fix))
     return drawn
 
 
-def differences(document: dict[str, Any]) -> list[str]:
+def differences(document: Document) -> list[str]:
     """Each difference between plan and reality, with its fix."""
-    return [
-        f"{d['resource']}: {d['field']} is {d['live']}, planned {d['planned']}\n    fix: {d['fix']}"
-        for d in document.get("drift", {}).get("differences", [])
-    ]
+    found = document.drift.differences if isinstance(document.drift, Drift) else []
+    return [f"{difference}\n    fix: {difference.fix}" for difference in found]
 
 
-def summary(document: dict[str, Any], path: Path, page_path: Path) -> str:
-    found = [row["verdict"] for row in document["verdicts"]]
+def summary(document: Document, path: Path, page_path: Path) -> str:
+    found = [row.verdict for row in document.verdicts]
     numbers = ", ".join(f"{found.count(v)} {v}" for v in VERDICTS if v in found)
-    verdict = "passed" if document["passed"] else "FAILED"
-    took = f"{document['seconds']:.1f} s"
-    return f"audit {verdict}: stack {document['stack']}, {numbers}, in {took} ({path}, {page_path})"
+    verdict = "passed" if document.passed else "FAILED"
+    took = f"{document.seconds:.1f} s"
+    return f"audit {verdict}: stack {document.stack}, {numbers}, in {took} ({path}, {page_path})"

@@ -1,32 +1,29 @@
-"""Whether the load balancer's ports lead somewhere: its own health says nothing about what is behind it."""
+"""Whether the load balancer's ports reach a server: its own health check says nothing about the backends."""
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Callable, Mapping
-from http.client import HTTPException, HTTPSConnection
-from urllib.parse import urlsplit
 
-# What answers without a model being served. Inference does not: until `make bench` nothing is behind it.
+from components.runtime import tls
+
+# The endpoints that answer although no model is served. Inference has no backend until `make bench`.
 ALWAYS = ("s3", "ray")
-NOBODY = (502, 503, 504)
+# What the load balancer itself answers when no backend does.
+OWN_ANSWERS = (502, 503, 504)
 TIMEOUT = 5.0
 
 
 def fault_of(url: str, ca_pem: str) -> str | None:
-    """Why nobody answers at `url` over verified TLS, or None. The load balancer's own 503 is no answer."""
-    place = urlsplit(url)
-    context = ssl.create_default_context(cadata=ca_pem)
-    connection = HTTPSConnection(place.hostname or "", place.port, timeout=TIMEOUT, context=context)
+    """Why no server answers at `url` over verified TLS, or None. The load balancer's own 503 is none."""
+    context = tls.verifying(ca_pem=ca_pem)
     try:
-        connection.request("GET", "/")
-        status = connection.getresponse().status
-    except (OSError, HTTPException) as error:
+        status = tls.status(url, context, TIMEOUT)
+    except tls.NO_ANSWER as error:
         return str(error) or type(error).__name__
-    finally:
-        connection.close()
-    return f"the load balancer finds no healthy server behind it ({status})" if status in NOBODY else None
+    if status in OWN_ANSWERS:
+        return f"the load balancer finds no healthy server behind it ({status})"
+    return None
 
 
 def wait(
@@ -35,7 +32,7 @@ def wait(
     timeout: float,
     probe: Callable[[str, str], str | None] = fault_of,
 ) -> dict[str, str]:
-    """Poll until each of ALWAYS answers; what does not within `timeout` seconds comes back with its fault."""
+    """Poll until each of ALWAYS answers; the faults of those that did not within `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
         wanted = {name: url for name, url in endpoints.items() if url and name in ALWAYS}

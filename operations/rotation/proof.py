@@ -1,17 +1,14 @@
-"""Proof of a rotation: each new value works, each old one is refused, asked of the services themselves.
+"""Proof of a rotation: each new value works and each old one is refused, as the services themselves answer.
 
-A check yields what is not as it should be, and nothing when all is. Services take new files up in seconds:
-each is asked until there is nothing amiss.
+A check yields a sentence for each fault, and nothing when all is well. Services load new files within
+seconds: each is asked until it has no fault left.
 """
 
 from __future__ import annotations
 
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from http.client import HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -20,12 +17,14 @@ from cryptography.x509.oid import NameOID
 from components.backup import WRITER
 from components.planning import pki
 from components.planning.flows import MINIO, VAULT
+from components.runtime import tls
 from components.runtime.files import FILES_DIR
 from operations.rotation import identities
 from operations.rotation.subject import Subject
 
 TIMEOUT = 5.0
-# Only the old password, which nobody takes any more, is ever passed in this way.
+HTTPS = 443
+# Only the old password, which nothing accepts any more, is ever passed in this way.
 ASK_VAULT = (
     'printf \'user = "%s"\\n\' "$OLD" | curl --config - --silent --output /dev/null --max-time 5 '
     f"--write-out '%{{http_code}}' --cacert {FILES_DIR}/ca.crt https://127.0.0.1:{VAULT}/{WRITER}/config"
@@ -36,22 +35,22 @@ def certificates(subject: Subject) -> Iterator[str]:
     """Every service that speaks TLS shows the newest certificate, signed by the authority in use."""
     for name in ("inference", "s3", "ray"):
         pem = _shown(subject.endpoint(name), subject.ca_file)
-        yield from _other(subject, "load-balancer", f"the endpoint {name}", pem)
+        yield from _faults(subject, "load-balancer", f"the endpoint {name}", pem)
     for node in subject.plan.by_role("object-store"):
         url, ca = f"https://127.0.0.1:{MINIO}/minio/health/live", f"{FILES_DIR}/certs/CAs/ca.crt"
-        yield from _other(subject, "object-store", node.name, _shown_inside(subject, node.container, url, ca))
+        yield from _faults(
+            subject, "object-store", node.name, _shown_inside(subject, node.container, url, ca)
+        )
     url, ca = f"https://127.0.0.1:{VAULT}/", f"{FILES_DIR}/ca.crt"
-    yield from _other(subject, "vault", "vault", _shown_inside(subject, subject.container("vault"), url, ca))
+    yield from _faults(subject, "vault", "vault", _shown_inside(subject, subject.container("vault"), url, ca))
 
 
 def _shown(url: str, ca_file: str) -> str:
-    """The certificate that a verified connection gets, PEM; empty when there is no such connection."""
-    place = urlsplit(url)
-    context = ssl.create_default_context(cafile=ca_file)
+    """The certificate (PEM) that a verified connection is shown; empty when no connection verifies."""
+    place, context = urlsplit(url), tls.verifying(ca_file=ca_file)
+    host = place.hostname or ""
     try:
-        raw = socket.create_connection((place.hostname, place.port), timeout=TIMEOUT)
-        with context.wrap_socket(raw, server_hostname=place.hostname) as tls:
-            return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"")
+        return tls.handshake(host, place.port or HTTPS, host, context, TIMEOUT).pem
     except OSError:
         return ""
 
@@ -64,7 +63,7 @@ def _shown_inside(subject: Subject, container: str, url: str, ca: str) -> str:
     return begin + body + end
 
 
-def _other(subject: Subject, service: str, where: str, pem: str) -> Iterator[str]:
+def _faults(subject: Subject, service: str, where: str, pem: str) -> Iterator[str]:
     if not pem:
         yield f"{where} shows no certificate that can be verified"
         return
@@ -107,7 +106,7 @@ def _opens(subject: Subject) -> Iterator[str]:
 def ray_token(subject: Subject) -> Iterator[str]:
     """Ray's API answers to the new token, and refuses the old one."""
     if (status := _answer(subject, "ray", "/api/jobs/", subject.value("ray/token"))) != 200:
-        yield f"the new token is not taken: HTTP {status}"
+        yield f"the new token is not accepted: HTTP {status}"
     if (status := _answer(subject, "ray", "/api/jobs/", subject.old("ray/token"))) not in (401, 403):
         yield f"the old token is not refused: HTTP {status}"
 
@@ -115,23 +114,18 @@ def ray_token(subject: Subject) -> Iterator[str]:
 def inference_token(subject: Subject) -> Iterator[str]:
     """The load balancer lets the new token through, whatever is behind it, and refuses the old one."""
     if (status := _answer(subject, "inference", "/", subject.value("inference/token"))) in (0, 401):
-        yield f"the new token is not taken: HTTP {status}"
+        yield f"the new token is not accepted: HTTP {status}"
     if (status := _answer(subject, "inference", "/", subject.old("inference/token"))) != 401:
         yield f"the old token is not refused: HTTP {status}"
 
 
 def _answer(subject: Subject, endpoint: str, path: str, token: str) -> int:
     """The status of a request with `token`; 0 without an answer."""
-    place = urlsplit(subject.endpoint(endpoint))
-    context = ssl.create_default_context(cafile=subject.ca_file)
-    connection = HTTPSConnection(place.hostname or "", place.port, timeout=TIMEOUT, context=context)
+    context, headers = tls.verifying(ca_file=subject.ca_file), {"Authorization": f"Bearer {token}"}
     try:
-        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-        return connection.getresponse().status
-    except (OSError, HTTPException):
+        return tls.status(subject.endpoint(endpoint), context, TIMEOUT, path, headers)
+    except tls.NO_ANSWER:
         return 0
-    finally:
-        connection.close()
 
 
 CHECKS: Mapping[str, Callable[[Subject], Iterator[str]]] = {
@@ -146,7 +140,7 @@ CHECKS: Mapping[str, Callable[[Subject], Iterator[str]]] = {
 
 
 def wait(check: Callable[[Subject], Iterator[str]], subject: Subject, timeout: float) -> list[str]:
-    """Ask until nothing is amiss; what still is after `timeout` seconds comes back."""
+    """Repeat `check` until it finds no fault; the faults that are left after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
         faults = list(check(subject))

@@ -1,7 +1,11 @@
 """Running containers, networks and volumes in the shape that the rules know: `docker inspect`, translated.
 
-What the engine fills in by itself is left out where it means "not asked for". What only the provider knows
+Keys are the provider's, so that rules and the audit's comparison read them like a plan's. What the engine
+fills in by itself is left out where it means "not asked for". What only the provider knows
 (`destroyGraceSeconds`) is not there; rules see by `source` that they cannot expect it.
+
+Three keys are ours, for what no plan can say: `configured` (the command line's two parts, which `command`
+joins), `status` (the container's state), and `addressesInUse` of a network.
 """
 
 from __future__ import annotations
@@ -17,10 +21,10 @@ NANO = 10**9
 
 
 def running(stack: str) -> tuple[Resource, ...]:
-    """Everything on the engine that carries the stack's label, stopped and never started containers too.
+    """Everything on the engine with the stack's label, including stopped and never started containers.
 
     Raises:
-        SourceError: no engine answers, or it holds nothing of the stack.
+        SourceError: the engine does not answer, or holds no resources of the stack.
     """
     import docker  # noqa: PLC0415  (a plan and exported state need no engine)
 
@@ -38,7 +42,7 @@ def running(stack: str) -> tuple[Resource, ...]:
         *(volume(item.attrs) for item in volumes),
     )
     if not found:
-        raise SourceError(f"the engine holds nothing of stack {stack}. Fix: make up STACK={stack}")
+        raise SourceError(f"the engine holds no resources of stack {stack}. Fix: make up STACK={stack}")
     return (*found, engine(about))
 
 
@@ -62,7 +66,6 @@ def engine(about: Mapping[str, Any]) -> Resource:
 def container(inspected: Mapping[str, Any]) -> Resource:
     """A container as `docker inspect` describes it."""
     config, host = inspected["Config"], inspected["HostConfig"]
-    health = config.get("Healthcheck") or {}
     restart = host.get("RestartPolicy") or {}
     logs = host.get("LogConfig") or {}
     attached = inspected["NetworkSettings"].get("Networks") or {}
@@ -71,32 +74,39 @@ def container(inspected: Mapping[str, Any]) -> Resource:
     props = {
         "image": config["Image"],
         "user": config.get("User") or "",
+        "hostname": config.get("Hostname") or "",
+        **_defaults(config),
         "command": [inspected.get("Path"), *(inspected.get("Args") or ())],
-        "envs": config.get("Env") or [],
-        "labels": _labels(config.get("Labels")),
+        "stopTimeout": config.get("StopTimeout"),
+        "init": host.get("Init"),
         "privileged": host.get("Privileged"),
         "readOnly": host.get("ReadonlyRootfs"),
         "capabilities": {"adds": host.get("CapAdd") or [], "drops": host.get("CapDrop") or []},
         "securityOpts": host.get("SecurityOpt") or [],
         "memory": (host.get("Memory") or 0) / MIB,
         "memorySwap": (host.get("MemorySwap") or 0) / MIB,
+        "shmSize": (host.get("ShmSize") or 0) / MIB,
         "cpus": (host.get("NanoCpus") or 0) / NANO,
         "pidsLimit": host.get("PidsLimit") or 0,
         "cpuQuota": host.get("CpuQuota"),
         "cpuSet": host.get("CpusetCpus"),
         "tmpfs": host.get("Tmpfs") or {},
-        "ulimits": [{"name": u["Name"], "hard": u["Hard"]} for u in host.get("Ulimits") or ()],
+        "ulimits": [
+            {"name": u["Name"], "soft": u.get("Soft"), "hard": u["Hard"]} for u in host.get("Ulimits") or ()
+        ],
         "sysctls": host.get("Sysctls") or {},
         "dns": host.get("Dns") or [],
+        "hosts": [_host(entry) for entry in host.get("ExtraHosts") or ()],
         "restart": restart.get("Name") or "no",
         "maxRetryCount": restart.get("MaximumRetryCount"),
-        "healthcheck": {"tests": health.get("Test") or []},
         "logDriver": logs.get("Type"),
         "logOpts": logs.get("Config") or {},
         "networkMode": mode,
-        # A seed's "none", a firewall's "host": no network that anybody could be met on.
+        # A seed's "none" and a firewall's "host" are not networks that it shares with other containers.
         "networksAdvanced": [
-            {"name": n, **_address(a)} for n, a in attached.items() if n not in ("none", "host")
+            {"name": n, **_attachment(a, inspected["Id"])}
+            for n, a in attached.items()
+            if n not in ("none", "host")
         ],
         "ports": _ports(host.get("PortBindings") or {}),
         "publishAllPorts": host.get("PublishAllPorts"),
@@ -111,19 +121,32 @@ def container(inspected: Mapping[str, Any]) -> Resource:
         "deviceCgroupRules": host.get("DeviceCgroupRules") or [],
         "groupAdds": host.get("GroupAdd") or [],
         "devices": [{"hostPath": d["PathOnHost"]} for d in host.get("Devices") or ()],
-        "deviceRequests": host.get("DeviceRequests") or [],
+        "deviceRequests": [
+            {
+                "driver": q.get("Driver"),
+                "deviceIds": q.get("DeviceIDs"),
+                "capabilities": q.get("Capabilities"),
+            }
+            for q in host.get("DeviceRequests") or ()
+        ],
         "runtime": host.get("Runtime"),
         # Only a container that never ran counts as not started.
         "start": inspected["State"]["Status"] != "created",
+        "status": inspected["State"]["Status"],
     }
     return Resource("container", inspected["Name"].lstrip("/"), props, inspected["Id"], "live")
+
+
+def image(reference: str, config: Mapping[str, Any]) -> Resource:
+    """What an image gives to its containers: the `Config` of `docker image inspect`."""
+    return Resource("image", reference, {"name": reference, **_defaults(config)}, source="live")
 
 
 def network(inspected: Mapping[str, Any]) -> Resource:
     """A network as `docker network inspect` describes it."""
     subnets = (inspected.get("IPAM") or {}).get("Config") or ()
     props = {
-        "driver": inspected.get("Driver"),
+        "driver": inspected.get("Driver") or "",
         "internal": inspected.get("Internal"),
         "ipv6": inspected.get("EnableIPv6"),
         "ipamConfigs": [{"subnet": s.get("Subnet"), "gateway": s.get("Gateway")} for s in subnets],
@@ -147,10 +170,49 @@ def _labels(labels: Mapping[str, str] | None) -> list[dict[str, str]]:
     return [{"label": key, "value": value} for key, value in (labels or {}).items()]
 
 
-def _address(attachment: Mapping[str, Any]) -> dict[str, str]:
-    """The IPv4 address that was asked for, and any IPv6 address."""
+def _defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a container takes from its image unless told otherwise; the `Config` of either has it."""
+    health = config.get("Healthcheck") or {}
+    return {
+        "configured": {"command": config.get("Cmd") or [], "entrypoints": config.get("Entrypoint") or []},
+        "envs": config.get("Env") or [],
+        "labels": _labels(config.get("Labels")),
+        "healthcheck": {
+            "tests": health.get("Test") or [],
+            "interval": _duration(health.get("Interval")),
+            "timeout": _duration(health.get("Timeout")),
+            "startPeriod": _duration(health.get("StartPeriod")),
+            "retries": health.get("Retries"),
+        },
+    }
+
+
+def _duration(nanoseconds: int | None) -> str:
+    """The engine's nanoseconds in seconds, as the provider writes a time; empty for none."""
+    return f"{nanoseconds / NANO:f}s" if nanoseconds else ""
+
+
+def _host(entry: str) -> dict[str, str]:
+    """`name:address`; an IPv6 address has colons of its own."""
+    name, _, address = entry.partition(":")
+    return {"host": name, "ip": address}
+
+
+def _attachment(attachment: Mapping[str, Any], identifier: str) -> dict[str, Any]:
+    """The IPv4 address that was asked for, any IPv6 address, and the addresses in use.
+
+    `identifier` is the container's: the engine adds its short form to the aliases by itself.
+    """
     asked = (attachment.get("IPAMConfig") or {}).get("IPv4Address") or ""
-    return {"ipv4Address": asked, "ipv6Address": attachment.get("GlobalIPv6Address") or ""}
+    second = attachment.get("GlobalIPv6Address") or ""
+    # A container that is not running uses none; what it asked for is what it will get.
+    used = attachment.get("IPAddress") or asked
+    return {
+        "ipv4Address": asked,
+        "ipv6Address": second,
+        "addressesInUse": [address for address in (used, second) if address],
+        "aliases": [alias for alias in attachment.get("Aliases") or () if alias != identifier[:12]],
+    }
 
 
 def _ports(bindings: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from audit import parts
 from audit.reachability import matrix
+from audit.reachability.check import check
+from audit.records import Reachability
 from audit.verdicts import Part, Row
 from components.planning.inventory import Inventory
 from operations.commands.audit import gather
@@ -31,7 +32,7 @@ ROWS = (
 def part() -> Part:
     with auditing():
         context, _ = gather(STACK)
-        return parts.reach(context)
+        return check(context)
 
 
 @pytest.fixture(scope="module")
@@ -50,5 +51,5 @@ def test_nothing_else_is_open(rows: dict[str, Row]) -> None:
 
 def test_every_ordered_pair_was_probed(part: Part, inventory: Inventory) -> None:
     names = {s.name for s in inventory.services if s.addresses and s.role != "object-store-setup"}
-    probed = {(probe["source"], probe["destination"]) for probe in part.data["probes"]}
+    probed = {(probe.source, probe.destination) for probe in part.holding(Reachability).probes}
     assert {(a, b) for a in names for b in names if a != b} <= probed

@@ -165,7 +165,7 @@ def test_what_runs_is_the_labelled_things_and_the_engine(monkeypatch: pytest.Mon
 
 def test_an_engine_without_the_stack_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("docker.from_env", lambda: _Engine([]))
-    with pytest.raises(SourceError, match="holds nothing of stack test"):
+    with pytest.raises(SourceError, match="holds no resources of stack test"):
         live.running("test")
 
 
@@ -251,3 +251,52 @@ def test_a_bind_volume_is_found() -> None:
         if not ok
     }
     assert bad == {"no-bind-volume"}
+
+
+def test_what_only_the_audit_reads_changes_no_finding() -> None:
+    inspected = deepcopy(INSPECTED)
+    inspected["Config"] |= {
+        "Hostname": "balancer",
+        "Cmd": ["-W", "--password=hunter2hunter2"],
+        "Entrypoint": ["/usr/sbin/sshd"],
+        "StopTimeout": 30,
+    }
+    inspected["Config"]["Healthcheck"] |= {"Interval": 10**9, "Timeout": 10**9, "Retries": 3}
+    inspected["HostConfig"] |= {"Init": True, "ShmSize": 2**30, "ExtraHosts": ["a:10.0.0.1"]}
+    inspected["NetworkSettings"]["Networks"]["aidc-test-edge"] |= {
+        "IPAddress": "10.78.0.11",
+        "Aliases": ["b"],
+    }
+    assert found(inspected) == set()
+
+
+def test_a_command_is_what_runs_and_its_two_parts_stand_apart() -> None:
+    inspected = deepcopy(INSPECTED)
+    inspected["Config"] |= {"Cmd": ["-W"], "Entrypoint": ["haproxy"]}
+    container = live.container(inspected)
+    assert container.get("command") == ["haproxy", "-W"]
+    assert container.get("entrypoints") is None
+    assert container.get("configured") == {"command": ["-W"], "entrypoints": ["haproxy"]}
+
+
+def test_addresses_in_use_stand_beside_those_that_were_asked_for() -> None:
+    inspected = deepcopy(INSPECTED)
+    edge = inspected["NetworkSettings"]["Networks"]["aidc-test-edge"]
+    edge |= {"IPAddress": "10.78.0.11", "GlobalIPv6Address": "2001:db8::1", "Aliases": ["balancer", "0a1b"]}
+    (network,) = live.container(inspected).each("networksAdvanced")
+    assert network == {
+        "name": "aidc-test-edge",
+        "ipv4Address": "10.78.0.10",
+        "ipv6Address": "2001:db8::1",
+        "addressesInUse": ["10.78.0.11", "2001:db8::1"],
+        "aliases": ["balancer"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "expected"), [(None, ""), (0, ""), (10**9, "1.000000s"), (1500 * 10**6, "1.500000s")]
+)
+def test_times_are_written_as_the_provider_writes_them(nanoseconds: int | None, expected: str) -> None:
+    inspected = deepcopy(INSPECTED)
+    inspected["Config"]["Healthcheck"]["Interval"] = nanoseconds
+    assert live.container(inspected).mapping("healthcheck")["interval"] == expected

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from audit.document import load
 from operations import __main__ as commands
 from operations.commands import audit
 from operations.engine.client import EngineError
@@ -91,7 +92,7 @@ def test_a_second_audit_on_the_same_machine_is_refused(
 def audited(monkeypatch: pytest.MonkeyPatch, document: dict[str, Any]) -> None:
     future: Future[Any] = Future()
     monkeypatch.setattr(audit, "gather", lambda _stack: (future, {}))
-    monkeypatch.setattr(audit, "run", lambda *_arguments, **_options: document)
+    monkeypatch.setattr(audit, "run", lambda *_arguments, **_options: load(document))
 
 
 def test_all_pass_is_zero_and_both_files_are_written(

@@ -9,14 +9,15 @@ import subprocess
 import pytest
 
 from audit.attacks import attempts
-from audit.attacks.attempts import ATTEMPTS, Tried
-from audit.parts import ATTACKER
+from audit.attacks.attempts import ATTEMPTS
+from audit.attacks.check import ATTACKER
+from audit.records import Attempted
 from policies.catalogue import NAMES
 
 CONTROLS = {a.control: True for a in ATTEMPTS}
 
 
-def tried(result: str = "refused", service: str = "vault") -> list[Tried]:
+def tried(result: str = "refused", service: str = "vault") -> list[Attempted]:
     lines = "\n".join(f"{a.name}\t{result}\tOperation not permitted" for a in ATTEMPTS)
     return attempts.read(service, lines)[0]
 
@@ -30,8 +31,7 @@ def test_all_refused_with_working_controls_passes() -> None:
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda a: a.name)
 def test_an_attempt_that_succeeds_fails_its_row_alone(attempt: attempts.Attempt) -> None:
     found = [
-        Tried(t.service, t.attempt, "succeeded" if t.attempt == attempt.name else t.result, t.detail)
-        for t in tried()
+        t.model_copy(update={"result": "succeeded"}) if t.attempt == attempt.name else t for t in tried()
     ]
     failed = [row for row in attempts.rows(found, {"vault": CONTROLS}) if row.verdict == "fail"]
     assert [row.name for row in failed] == [f"attack: {attempt.title}"]

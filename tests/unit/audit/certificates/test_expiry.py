@@ -2,54 +2,30 @@
 
 from __future__ import annotations
 
-import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from socket import create_server, socket
 
 import pytest
 
-from audit.certificates import expiry, tls
+from audit.certificates import collect, expiry
 from audit.certificates.expiry import Certificate, Listener
 from components.planning import pki
 from components.planning.inventory import Inventory
 from components.planning.rotation import Generations
+from tests.unit.tls_server import serving
 
 SEED = "ab" * 32
 TODAY = datetime.now(UTC).date()
 NAMES = ("vault", "127.0.0.1")
 
 
-def serve(server: socket, context: ssl.SSLContext | None) -> None:
-    while True:
-        try:
-            raw, _ = server.accept()
-        except OSError:
-            return
-        try:
-            if context is None:
-                raw.sendall(b"HTTP/1.1 400\r\n\r\n")
-            else:
-                context.wrap_socket(raw, server_side=True).close()
-        except OSError:
-            pass
-        raw.close()
-
-
 @contextmanager
 def listener(folder: Path, leaf: pki.Certificate | None, name: str = "vault") -> Iterator[Listener]:
     """A server on the loopback with this certificate; without one it speaks no TLS."""
-    context = None
-    if leaf:
-        (folder / "pem").write_text(leaf.bundle)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "pem")
-    with create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=serve, args=(server, context), daemon=True).start()
-        yield Listener("vault", "127.0.0.1", server.getsockname()[1], name)
+    with serving(folder, leaf) as port:
+        yield Listener("vault", "127.0.0.1", port, name)
 
 
 def leaf(seed: str = SEED, age: int = 0) -> pki.Certificate:
@@ -63,7 +39,7 @@ AUTHORITY = pki.authority(SEED, "test", TODAY)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_good_certificate_passes_for_each_of_its_names(tmp_path: Path, name: str) -> None:
     with listener(tmp_path, leaf(), name) as at:
-        found = tls.certificate(at, AUTHORITY)
+        found = collect.certificate(at, AUTHORITY)
     assert found.fault == ""
     assert found.days in (pki.LEAF_DAYS - 1, pki.LEAF_DAYS)
     assert set(found.names) == set(NAMES)
@@ -72,7 +48,7 @@ def test_a_good_certificate_passes_for_each_of_its_names(tmp_path: Path, name: s
 
 def test_another_name_is_a_fault_and_the_certificate_is_still_described(tmp_path: Path) -> None:
     with listener(tmp_path, leaf(), "backup") as at:
-        found = tls.certificate(at, AUTHORITY)
+        found = collect.certificate(at, AUTHORITY)
     assert "backup" in found.fault
     assert found.names
     assert expiry.rows([found])[0].verdict == "fail"
@@ -80,12 +56,12 @@ def test_another_name_is_a_fault_and_the_certificate_is_still_described(tmp_path
 
 def test_another_authority_is_a_fault(tmp_path: Path) -> None:
     with listener(tmp_path, leaf("cd" * 32)) as at:
-        assert "does not verify" in tls.certificate(at, AUTHORITY).fault
+        assert "does not verify" in collect.certificate(at, AUTHORITY).fault
 
 
 def test_an_expired_certificate_is_a_fault_with_its_days(tmp_path: Path) -> None:
     with listener(tmp_path, leaf(age=pki.LEAF_DAYS + 3)) as at:
-        found = tls.certificate(at, AUTHORITY)
+        found = collect.certificate(at, AUTHORITY)
     assert "expired" in found.fault
     assert found.days is not None
     assert found.days < 0
@@ -93,11 +69,12 @@ def test_an_expired_certificate_is_a_fault_with_its_days(tmp_path: Path) -> None
 
 def test_a_listener_without_tls_is_a_fault(tmp_path: Path) -> None:
     with listener(tmp_path, None) as at:
-        assert tls.certificate(at, AUTHORITY).fault.startswith("no TLS")
+        assert collect.certificate(at, AUTHORITY).fault.startswith("no TLS")
 
 
 def test_nobody_there_is_a_fault() -> None:
-    assert tls.certificate(Listener("vault", "127.0.0.1", 1, "vault"), AUTHORITY).fault.startswith("no TLS")
+    found = collect.certificate(Listener("vault", "127.0.0.1", 1, "vault"), AUTHORITY)
+    assert found.fault.startswith("no TLS")
 
 
 @pytest.mark.parametrize(("days", "verdict"), [(14, "pass"), (13, "fail"), (-1, "fail")])

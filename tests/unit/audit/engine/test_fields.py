@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from audit.drift import comparison
-from audit.engine import fields, observed
-from audit.engine.things import Thing
+from audit.engine import fields
+from audit.engine.flat import FlatResource
 from policies.model import Resource
+from policies.sources import live
 
 FILES = "aidc-test-vault-files-0123456789ab"
 CHECK = {"tests": ["CMD", "check"], "interval": "5s", "timeout": "4s", "startPeriod": "4m0s", "retries": 6.0}
@@ -126,11 +127,11 @@ IMAGE: dict[str, Any] = {"Env": ["PATH=/usr/bin"], "Labels": None}
 
 def differences(inspected: dict[str, Any], plan: dict[str, Any] = PLANNED) -> dict[str, tuple[str, str]]:
     """Field → (planned, live)."""
-    planned = Thing(
-        "container", "aidc-test-vault", fields.planned(Resource("container", "aidc-test-vault", plan))
-    )
-    live = Thing("container", "aidc-test-vault", observed.container(inspected), observed.inherited(IMAGE))
-    return {d.field: (d.planned, d.live) for d in comparison.compare([planned], [live], "test")}
+    name = "aidc-test-vault"
+    planned = FlatResource("container", name, fields.of(Resource("container", name, plan)))
+    inherited = fields.of(live.image("aidc-vault", IMAGE))
+    running = FlatResource("container", name, fields.of(live.container(inspected)), inherited)
+    return {d.field: (d.planned, d.live) for d in comparison.compare([planned], [running], "test")}
 
 
 def test_what_was_made_as_planned_has_no_difference() -> None:
@@ -154,6 +155,8 @@ def test_what_was_made_as_planned_has_no_difference() -> None:
         (("Config", "Healthcheck"), {"Test": ["NONE"]}, "health check"),
         (("Config", "Healthcheck", "Interval"), 10**9, "health interval s"),
         (("Config", "Healthcheck", "StartPeriod"), 0, "health start period s"),
+        (("Config", "Healthcheck", "Timeout"), 10**6, "health timeout s"),
+        (("Config", "Healthcheck", "Retries"), 1, "health retries"),
         (("HostConfig", "Privileged"), True, "privileged"),
         (("HostConfig", "Init"), False, "init"),
         (("HostConfig", "ReadonlyRootfs"), False, "read-only root"),
@@ -164,6 +167,8 @@ def test_what_was_made_as_planned_has_no_difference() -> None:
         (("HostConfig", "MemorySwap"), -1, "memory and swap MiB"),
         (("HostConfig", "NanoCpus"), 10**9, "cpus"),
         (("HostConfig", "ShmSize"), 2**30, "shared memory MiB"),
+        (("HostConfig", "ShmSize"), 0, "shared memory MiB"),
+        (("HostConfig", "PidsLimit"), 7, "processes at most"),
         (("HostConfig", "Ulimits"), None, "ulimits.nproc"),
         (("HostConfig", "Ulimits"), [{"Name": "nproc", "Soft": 1, "Hard": 512}], "ulimits.nproc"),
         (("HostConfig", "Sysctls"), {"net.ipv4.ip_forward": "1"}, "sysctls.net.ipv4.ip_forward"),
@@ -187,6 +192,7 @@ def test_what_was_made_as_planned_has_no_difference() -> None:
         (("HostConfig", "ExtraHosts"), ["a:10.0.0.1"], "hosts added"),
         (("HostConfig", "Runtime"), "nvidia", "runtime"),
         ((*NETWORK, "IPAddress"), "10.78.8.9", "networks.aidc-test-backup"),
+        ((*NETWORK, "GlobalIPv6Address"), "2001:db8::9", "networks.aidc-test-backup"),
         ((*NETWORK, "Aliases"), [], "aliases.aidc-test-backup"),
         (("NetworkSettings", "Networks", "bridge"), {"IPAddress": "172.17.0.2"}, "networks.bridge"),
         (("NetworkSettings", "Networks"), {}, "networks.aidc-test-backup"),
@@ -246,6 +252,8 @@ def test_networks_and_volumes_are_compared_too() -> None:
         "labels": [{"label": "aidc.stack", "value": "test"}],
     }
     inspected = {
+        "Name": "n",
+        "Id": "0a",
         "Driver": "bridge",
         "Internal": True,
         "EnableIPv6": False,
@@ -253,11 +261,67 @@ def test_networks_and_volumes_are_compared_too() -> None:
         "Options": {"com.docker.network.bridge.name": "dc-storage"},
         "Labels": {"aidc.stack": "test"},
     }
-    planned = fields.planned(Resource("network", "n", props))
-    assert observed.network(inspected) == planned
-    assert observed.network({**inspected, "Internal": False}) != planned
-    assert observed.network({**inspected, "EnableIPv6": True}) != planned
-    volume = fields.planned(Resource("volume", "v", {"labels": props["labels"]}))
-    assert observed.volume({"Driver": "local", "Options": None, "Labels": {"aidc.stack": "test"}}) == volume
-    bound = {"Driver": "local", "Options": {"o": "bind", "device": "/etc"}, "Labels": {"aidc.stack": "test"}}
-    assert observed.volume(bound) != volume
+    planned = fields.of(Resource("network", "n", props))
+    assert fields.of(live.network(inspected)) == planned
+    assert fields.of(live.network({**inspected, "Internal": False})) != planned
+    assert fields.of(live.network({**inspected, "EnableIPv6": True})) != planned
+    assert fields.of(live.network({**inspected, "Driver": "macvlan"})) != planned
+    volume = fields.of(Resource("volume", "v", {"labels": props["labels"]}))
+    held = {"Name": "v", "Driver": "local", "Options": None, "Labels": {"aidc.stack": "test"}}
+    assert fields.of(live.volume(held)) == volume
+    assert fields.of(live.volume({**held, "Options": {"o": "bind", "device": "/etc"}})) != volume
+    assert fields.of(live.volume({**held, "Driver": "sshfs"})) != volume
+
+
+def test_settings_beside_the_usual_ones_are_spelled_alike_on_both_sides() -> None:
+    """What no component sets today, as the provider would write it and as the engine says it."""
+    inspected = deepcopy(INSPECTED)
+    inspected["Config"] |= {"Entrypoint": ["/init", "--"]}
+    inspected["HostConfig"] |= {"ExtraHosts": ["a:10.0.0.1", "b:2001:db8::1"], "ShmSize": 2**30}
+    inspected["HostConfig"]["RestartPolicy"] = {"Name": "on-failure", "MaximumRetryCount": 5}
+    planned = {
+        "entrypoints": ["/init", "--"],
+        "hosts": [{"host": "b", "ip": "2001:db8::1"}, {"host": "a", "ip": "10.0.0.1"}],
+        "shmSize": 1024.0,
+        "restart": "on-failure",
+        "maxRetryCount": 5.0,
+    }
+    assert differences(inspected, {**PLANNED, **planned}) == {}
+
+
+def test_a_container_that_is_not_running_is_compared_by_the_address_that_it_asked_for() -> None:
+    inspected = deepcopy(INSPECTED)
+    inspected["NetworkSettings"]["Networks"]["aidc-test-backup"]["IPAddress"] = ""
+    assert differences(inspected) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "expected"),
+    [
+        ("service", "running", "yes"),
+        ("service", "exited", "no: exited"),
+        ("service", "restarting", "no: restarting"),
+        ("service", "created", "never"),
+        ("job", "exited", "yes"),
+        ("job", "created", "never"),
+        ("seed", "created", "never"),
+    ],
+)
+def test_a_job_may_have_ended_and_a_service_may_not(kind: str, status: str, expected: str) -> None:
+    inspected = deepcopy(INSPECTED)
+    inspected["State"]["Status"] = status
+    inspected["Config"]["Labels"]["aidc.kind"] = kind
+    assert fields.of(live.container(inspected))["runs"] == expected
+
+
+def test_a_container_inherits_from_its_image_what_an_image_can_give() -> None:
+    config = {"Cmd": ["sh"], "Entrypoint": ["/init"], "Env": ["A=b"], "Labels": {"c": "d"}, "User": "root"}
+    health = {"Test": ["CMD", "true"], "Interval": 10**9}
+    assert fields.of(live.image("x", {**config, "Healthcheck": health})) == {
+        "command": "sh",
+        "entrypoint": "/init",
+        "env.A": "b",
+        "labels.c": "d",
+        "health check": "CMD true",
+        "health interval s": "1",
+    }

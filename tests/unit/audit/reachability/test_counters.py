@@ -12,6 +12,7 @@ from audit.reachability.probes import Probe
 from components.firewall import ruleset
 from components.planning.config import StackConfig
 from components.planning.plan import make_plan
+from policies.sources import stacks
 
 PLANNED = ruleset(make_plan("test", StackConfig()))
 # LISTED is SMALL as `nft --stateless list table` spells it: one address without braces, a long set broken.
@@ -127,3 +128,7 @@ def test_counters_are_read_from_nfts_json() -> None:
     listing = {"nftables": [{"metainfo": {}}, {"counter": {"name": "refused", "packets": 7, "bytes": 420}}]}
     assert counters.counters(json.dumps(listing)) == {"refused": 7}
     assert counters.rises({"refused": 3}, {"refused": 7, "new": 1}) == {"refused": 4, "new": 1}
+
+
+def test_the_planned_rule_set_is_found() -> None:
+    assert "table inet aidc_test {" in counters.planned_rules(stacks.program("test"))

@@ -31,7 +31,7 @@ def test_what_an_answer_means(said: str, is_resolved: bool) -> None:
 
 def test_a_query_on_the_uplink_is_a_leak() -> None:
     row = names.leaked([CONTROL, Sighting("a", "eth0")], {"a": "vault"}, INNER, "control")
-    assert (row.verdict, "vault's on eth0" in row.detail) == ("fail", True)
+    assert (row.verdict, "vault's query on eth0" in row.detail) == ("fail", True)
 
 
 def test_a_query_to_the_hosts_own_resolver_is_a_leak() -> None:

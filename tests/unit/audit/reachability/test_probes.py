@@ -114,7 +114,7 @@ def test_a_client_from_another_host_counts_on_the_flow_behind_the_port(inventory
 def test_what_cannot_be_probed_says_why(inventory: Inventory, running: frozenset[str]) -> None:
     why = probes.left_out(inventory, running)
     assert set(why) == {"firewall", "object-store-setup", "vault-pruner"}
-    assert "does not run" in why["object-store-setup"]
+    assert "is not running" in why["object-store-setup"]
 
 
 def test_the_address_of_the_endpoints_is_read_from_the_inventory(inventory: Inventory) -> None:

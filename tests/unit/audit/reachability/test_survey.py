@@ -24,7 +24,7 @@ def test_clients_are_on_the_host() -> None:
     ("state", "said"), [("open", "itself reaches it"), ("blocked", "does not reach it either")]
 )
 def test_the_internet_says_whether_the_host_has_one(state: str, said: str) -> None:
-    seen = survey.Seen([], from_host={INTERNET_ADDRESS: state})
+    seen = survey.Observations([], from_host={INTERNET_ADDRESS: state})
     row = survey._with_control(Row("containers do not reach the internet", "pass", "10 probes"), seen)
     assert said in row.detail
 
@@ -33,10 +33,10 @@ def test_the_internet_says_whether_the_host_has_one(state: str, said: str) -> No
     ("state", "verdict"), [("open", "pass"), ("refused", "pass"), ("blocked", "not checked")]
 )
 def test_another_host_that_cannot_reach_us_proves_nothing(state: str, verdict: str) -> None:
-    seen = survey.Seen([], from_outside=state)
+    seen = survey.Observations([], from_outside=state)
     assert survey._with_control(Row(matrix.DIRECT, "pass", "10 probes"), seen).verdict == verdict
 
 
 def test_a_failure_stays_one_without_its_control() -> None:
-    seen = survey.Seen([], from_outside="blocked")
+    seen = survey.Observations([], from_outside="blocked")
     assert survey._with_control(Row(matrix.DIRECT, "fail", "open"), seen).verdict == "fail"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from audit.document import DocumentError, load
 from audit.reachability import matrix
 from audit.report import page, picture
 from components.planning.inventory import Inventory
@@ -102,7 +103,7 @@ def test_fixes_are_shown_with_their_failures(inventory: Inventory) -> None:
 
 
 def test_another_schema_is_refused(document: dict[str, Any]) -> None:
-    with pytest.raises(page.PageError, match=r"aidc\.audit/1"):
+    with pytest.raises(DocumentError, match=r"aidc\.audit/1"):
         page.render({**document, "schema": "aidc.result/1"})
 
 
@@ -113,7 +114,7 @@ def test_the_page_lies_beside_the_document(document: dict[str, Any], tmp_path: P
 
 
 def cells(document: dict[str, Any]) -> dict[tuple[str, str], picture.Cell]:
-    drawn = picture.draw(document["reachability"])
+    drawn = picture.draw(load(document).reachability)
     assert drawn is not None
     return {
         (line.name, column): cell
@@ -134,7 +135,7 @@ def test_the_picture_has_a_cell_for_every_pair(document: dict[str, Any], invento
 
 def test_a_pair_that_was_not_probed_says_why(document: dict[str, Any]) -> None:
     cell = cells(document)["object-store-setup", "object-store-1"]
-    assert (cell.look, "does not run" in cell.title) == ("none", True)
+    assert (cell.look, "is not running" in cell.title) == ("none", True)
 
 
 def test_wrong_pairs_stand_out_and_say_what_is_wrong(inventory: Inventory) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from audit.records import Packages
 from audit.run import background
 from audit.supply_chain import locks, packages
 from audit.supply_chain.debian import Package
@@ -34,7 +35,7 @@ def test_a_fix_that_the_image_lacks_fails() -> None:
     part = packages.check(IMAGES, done(entry(status="resolved", fixed_version="2.41-12")))
     (row,) = part.rows
     assert (row.verdict, "CVE-2026-0001, fixed in 2.41-12" in row.detail) == ("fail", True)
-    assert part.data["findings"][0]["package"] == "glibc"
+    assert part.holding(Packages).findings[0].package == "glibc"
 
 
 def test_what_has_no_fix_yet_is_counted_and_passes() -> None:
@@ -57,7 +58,7 @@ def test_a_tracker_that_never_answers_is_not_waited_for() -> None:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`/json` answers, `/slow` sends for ever, anything else is no JSON."""
+    """`/json` answers, `/slow` sends for ever, anything else is not JSON."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -86,7 +87,7 @@ def test_the_trackers_data_is_read(web: str) -> None:
     assert packages.tracker(f"{web}/json") == {"a": {}}
 
 
-@pytest.mark.parametrize(("path", "said"), [("/slow", "did not arrive"), ("/html", "no JSON")])
+@pytest.mark.parametrize(("path", "said"), [("/slow", "did not arrive"), ("/html", "not valid JSON")])
 def test_data_that_cannot_be_had_says_why(web: str, path: str, said: str) -> None:
     with pytest.raises(packages.TrackerError, match=said):
         packages.tracker(f"{web}{path}", 0.3)
@@ -130,7 +131,7 @@ def fake(folder: Path, script: str) -> str:
     ("script", "verdict", "said"),
     [
         (f"echo '{json.dumps(ANSWER)}'; exit 1", "fail", "PYSEC-1"),
-        ("sleep 9", "not checked", "did not end"),
+        ("sleep 9", "not checked", "did not finish"),
         ("echo 'no service' >&2; exit 1", "not checked", "no service"),
         ("exit 3", "not checked", "exit code 3"),
     ],

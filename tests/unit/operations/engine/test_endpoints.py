@@ -1,10 +1,15 @@
 """The ports must lead somewhere; inference only once a model is served."""
 
 import socket
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
 
 from components.planning import pki
+from components.planning.rotation import Generations
 from operations.engine import endpoints
+from tests.unit.tls_server import serving
 
 URLS = {"inference": "https://i", "s3": "https://s", "ray": "https://r", "tracking": None}
 
@@ -33,3 +38,22 @@ def test_a_closed_port_is_a_fault_and_no_exception() -> None:
     fault = endpoints.fault_of(f"https://127.0.0.1:{port}", authority)
     assert fault is not None
     assert "refused" in fault
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        (403, None),
+        (404, None),
+        (502, "the load balancer finds no healthy server behind it (502)"),
+        (503, "the load balancer finds no healthy server behind it (503)"),
+        (504, "the load balancer finds no healthy server behind it (504)"),
+    ],
+)
+def test_any_answer_but_the_load_balancers_own_is_one(tmp_path: Path, code: int, fault: str | None) -> None:
+    today, seed = datetime.now(UTC).date(), "0" * 64
+    leaf = pki.leaf(seed, "dev", Generations(today, today), "load-balancer", ("127.0.0.1",))
+    answer = f"HTTP/1.1 {code} x\r\nContent-Length: 0\r\n\r\n".encode()
+    with serving(tmp_path, leaf, answer) as port:
+        found = endpoints.fault_of(f"https://127.0.0.1:{port}", pki.authority(seed, "dev", today))
+    assert found == fault

@@ -5,15 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from audit.drift.strays import Guest
 
 PROC, NET = Path("/proc"), Path("/sys/class/net")
 
 
-def guests(containers: Mapping[str, int], ignore: Iterable[int]) -> list[Guest]:
-    """Processes in the network namespace of a container that are no processes of it.
+@dataclass(frozen=True)
+class ForeignProcess:
+    """A process in a container's network namespace that is not in its process namespace."""
+
+    container: str
+    pid: int
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.command} (process {self.pid}) in {self.container}"
+
+
+def foreign_processes(containers: Mapping[str, int], ignore: Iterable[int]) -> list[ForeignProcess]:
+    """Processes in the network namespace of a container that do not belong to the container.
 
     `containers`: container → its first process. Our own probers are in `ignore`.
     """
@@ -21,7 +32,7 @@ def guests(containers: Mapping[str, int], ignore: Iterable[int]) -> list[Guest]:
     spaces = {}
     for container, pid in containers.items():
         network, processes = _space(pid, "net"), _space(pid, "pid")
-        # A container in the host's network has all the host's processes for company.
+        # A container in the host's network shares it with all processes of the host.
         if network and network != own:
             spaces[network] = (container, processes)
     ignored, found = set(ignore), []
@@ -29,12 +40,12 @@ def guests(containers: Mapping[str, int], ignore: Iterable[int]) -> list[Guest]:
         pid = int(entry.name)
         container, processes = spaces.get(_space(pid, "net"), ("", 0))
         if container and pid not in ignored and _space(pid, "pid") not in (processes, 0):
-            found.append(Guest(container, pid, _command(entry)))
+            found.append(ForeignProcess(container, pid, _command(entry)))
     return found
 
 
 def _space(pid: int, kind: str) -> int:
-    """The namespace's number; 0 for a process that is gone."""
+    """The namespace's number; 0 for a process that has ended."""
     try:
         return os.stat(PROC / str(pid) / "ns" / kind).st_ino
     except OSError:
@@ -45,7 +56,7 @@ def _command(entry: Path) -> str:
     try:
         return (entry / "comm").read_text().strip()
     except OSError:
-        return "(gone)"
+        return "(ended)"
 
 
 def ports(bridges: Iterable[str]) -> dict[str, dict[str, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,8 @@ from datetime import UTC, datetime
 from cryptography import x509
 
 from audit.certificates.expiry import Certificate, Listener
+from components.runtime import tls
+from components.runtime.tls import Handshake
 
 TIMEOUT = 4.0
 
@@ -22,34 +23,27 @@ def ask(listeners: Sequence[Listener], ca_pem: str) -> list[Certificate]:
 
 
 def certificate(listener: Listener, ca_pem: str) -> Certificate:
-    """One listener. What does not verify is asked again without verifying, to say what it shows instead."""
-    strict = ssl.create_default_context(cadata=ca_pem)
+    """One listener. If it does not verify, it is asked again without verifying, to describe what it shows."""
     try:
-        return _described(listener, "", *_handshake(listener, strict))
+        return _described(listener, "", _handshake(listener, tls.verifying(ca_pem=ca_pem)))
     except ssl.SSLCertVerificationError as error:
         fault = f"does not verify: {error.verify_message}"
     except (OSError, ValueError) as error:
-        return Certificate(listener, f"no TLS: {_words(error)}")
-    loose = ssl.create_default_context()
-    loose.check_hostname, loose.verify_mode = False, ssl.CERT_NONE
+        return Certificate(listener, f"no TLS: {_reason(error)}")
     try:
-        return _described(listener, fault, *_handshake(listener, loose))
+        return _described(listener, fault, _handshake(listener, tls.describing()))
     except (OSError, ValueError):
         return Certificate(listener, fault)
 
 
-def _handshake(listener: Listener, context: ssl.SSLContext) -> tuple[bytes, str]:
-    with (
-        socket.create_connection((listener.address, listener.port), timeout=TIMEOUT) as raw,
-        context.wrap_socket(raw, server_hostname=listener.name) as tls,
-    ):
-        return tls.getpeercert(binary_form=True) or b"", tls.version() or ""
+def _handshake(listener: Listener, context: ssl.SSLContext) -> Handshake:
+    return tls.handshake(listener.address, listener.port, listener.name, context, TIMEOUT)
 
 
-def _described(listener: Listener, fault: str, der: bytes, protocol: str) -> Certificate:
-    found = x509.load_der_x509_certificate(der)
+def _described(listener: Listener, fault: str, shown: Handshake) -> Certificate:
+    found = x509.load_der_x509_certificate(shown.certificate)
     days = (found.not_valid_after_utc - datetime.now(UTC)).days
-    return Certificate(listener, fault, days, _names(found), protocol)
+    return Certificate(listener, fault, days, _names(found), shown.protocol)
 
 
 def _names(found: x509.Certificate) -> tuple[str, ...]:
@@ -60,6 +54,6 @@ def _names(found: x509.Certificate) -> tuple[str, ...]:
     return tuple(str(name.value) for name in names)
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None)
     return str(reason or error or type(error).__name__)

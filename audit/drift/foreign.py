@@ -1,27 +1,15 @@
-"""Who is on the stack's networks, volumes and namespaces without being of the stack. Pure."""
+"""What uses the stack's networks, volumes and namespaces without being part of the stack. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from audit.engine.host import ForeignProcess
 from audit.engine.snapshot import Snapshot, name_of
 from audit.verdicts import Row, judged, plural
 
 
-@dataclass(frozen=True)
-class Guest:
-    """A process that is in a container's network namespace and not in its process namespace."""
-
-    container: str
-    pid: int
-    command: str
-
-    def __str__(self) -> str:
-        return f"{self.command} (process {self.pid}) in {self.container}"
-
-
-def foreign(snapshot: Snapshot) -> list[str]:
+def containers(snapshot: Snapshot) -> list[str]:
     """Containers without the stack's label on its networks, in its namespaces, or with its volumes."""
     networks = {n["Name"] for n in snapshot.networks}
     volumes = {v["Name"] for v in snapshot.volumes}
@@ -41,7 +29,7 @@ def foreign(snapshot: Snapshot) -> list[str]:
 
 
 def endpoints(snapshot: Snapshot) -> list[str]:
-    """Endpoints that a network lists and no container that we know has, as swarm tasks leave them."""
+    """Endpoints that a network lists and no known container has, such as those of swarm tasks."""
     known = {c["Id"] for c in (*snapshot.containers, *snapshot.others)}
     return [
         f"endpoint {value.get('Name')} is on {network['Name']}"
@@ -51,16 +39,7 @@ def endpoints(snapshot: Snapshot) -> list[str]:
     ]
 
 
-def bridges(snapshot: Snapshot) -> list[str]:
-    """The host's interfaces of the stack's networks."""
-    named = [
-        (n.get("Options") or {}).get("com.docker.network.bridge.name") or f"br-{n['Id'][:12]}"
-        for n in snapshot.networks
-    ]
-    return [str(name) for name in named]
-
-
-def unknown_ports(ports: Mapping[str, Mapping[str, int]], peers: Iterable[int]) -> list[str]:
+def unknown_interfaces(ports: Mapping[str, Mapping[str, int]], peers: Iterable[int]) -> list[str]:
     """`ports`: bridge → interface on it → its index; `peers`: indices at which containers' interfaces end."""
     known = set(peers)
     return [
@@ -71,31 +50,33 @@ def unknown_ports(ports: Mapping[str, Mapping[str, int]], peers: Iterable[int]) 
     ]
 
 
-def rows(contained: Sequence[str], guests: Sequence[Guest] | None, ports: Sequence[str] | None) -> list[Row]:
-    """`guests` and `ports` are None where the host's processes and interfaces cannot be read."""
+def rows(
+    attachments: Sequence[str], processes: Sequence[ForeignProcess] | None, ports: Sequence[str] | None
+) -> list[Row]:
+    """`processes` and `ports` are None where the host's processes and interfaces cannot be read."""
     made = [
         judged(
             "only the stack is on its networks and volumes",
-            contained,
+            attachments,
             "no container without its label is attached",
-            plural(len(contained), "foreign attachment"),
+            plural(len(attachments), "foreign attachment"),
             "docker network disconnect NETWORK CONTAINER, or remove the container, if nobody needs it there",
         )
     ]
     for name, found, good, bad, fix in (
         (
             "no foreign process is in a container's network",
-            None if guests is None else [str(guest) for guest in guests],
+            None if processes is None else [str(process) for process in processes],
             "every process there is the container's own",
             "foreign process",
-            "see what it is (ps -p PID -f) and end it",
+            "check what it is (ps -p PID -f) and end it",
         ),
         (
             "every interface on the stack's bridges is a container's",
             ports,
             "all known",
             "unknown interface",
-            "see what it belongs to (ip -d link show NAME) and take it off the bridge",
+            "check what it belongs to (ip -d link show NAME) and remove it from the bridge",
         ),
     ):
         if found is None:

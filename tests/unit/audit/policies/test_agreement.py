@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
-from audit.drift import agreement
-from audit.drift.agreement import Side
+from audit.policies import agreement
+from audit.policies.agreement import Side
+from audit.records import RuleRecord
 from policies.catalogue import RULES
 from policies.evaluate import evaluate
 from policies.model import Resource, Stack
@@ -26,9 +26,9 @@ def side(*waivers: Waiver, **users: str) -> Side:
     return Side(report, frozenset(r.name for r in made))
 
 
-def entry(**sides: Side) -> dict[str, Any]:
+def entry(**sides: Side) -> RuleRecord:
     """The table's entry of non-root."""
-    return next(e for e in agreement.table(NON_ROOT, sides) if e["rule"] == "non-root")
+    return next(e for e in agreement.table(NON_ROOT, sides) if e.rule == "non-root")
 
 
 def verdicts(**sides: Side) -> dict[str, str]:
@@ -50,7 +50,7 @@ def test_a_rule_that_fails_live_alone_is_a_disagreement() -> None:
     found = verdicts(plan=good, state=good, live=bad)
     assert found["policies on what runs"] == "fail"
     assert found["plan, state and live agree"] == "fail"
-    said = entry(plan=good, state=good, live=bad)["disagreements"]
+    said = entry(plan=good, state=good, live=bad).disagreements
     assert said == ["aidc-test-a: broken on what runs, kept on the plan and the exported state"]
 
 
@@ -68,24 +68,24 @@ def test_a_rule_that_fails_everywhere_is_no_disagreement() -> None:
 
 def test_the_same_rule_on_other_resources_is_a_disagreement() -> None:
     one, two = side(aidc_test_a="0", aidc_test_b="1000"), side(aidc_test_a="1000", aidc_test_b="0")
-    assert len(entry(plan=one, live=two)["disagreements"]) == 2
+    assert len(entry(plan=one, live=two).disagreements) == 2
 
 
 def test_a_resource_that_a_source_lacks_is_left_to_drift() -> None:
     both, one = side(aidc_test_a="1000", aidc_test_b="0"), side(aidc_test_a="1000")
-    assert entry(plan=both, live=one)["disagreements"] == []
+    assert entry(plan=both, live=one).disagreements == []
 
 
 def test_volume_names_with_another_digest_are_the_same_resource() -> None:
     one = side(**{"aidc-test-a-files-000000000000": "0"})
     two = side(**{"aidc-test-a-files-111111111111": "0"})
-    assert entry(plan=one, live=two)["disagreements"] == []
+    assert entry(plan=one, live=two).disagreements == []
 
 
 def test_a_waived_fault_is_shown_as_waived() -> None:
     waiver = Waiver("aidc-{stack}-a", "non-root", "because it must", "ops", date(2027, 1, 1), "f:1")
-    found = entry(plan=side(waiver, aidc_test_a="0"))["sources"]["plan"]
-    assert (found["status"], found["waived"], found["failed"]) == ("waived", ["aidc-test-a"], [])
+    found = entry(plan=side(waiver, aidc_test_a="0")).sources["plan"]
+    assert (found.status, found.waived, found.failed) == ("waived", ["aidc-test-a"], [])
 
 
 def test_advisory_faults_fail_no_source() -> None:

@@ -1,11 +1,12 @@
-"""The same rules on the plan, on the exported state and on what runs: the three must say the same. Pure."""
+"""The same rules on the plan, on the exported state and on what runs: all three must agree. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from audit.drift.comparison import stem
+from audit.engine.names import stem
+from audit.records import RuleRecord, RuleStatus, SourceStatus
 from audit.verdicts import Row, judged, plural
 from policies.evaluate import Report
 from policies.rule import Rule
@@ -30,32 +31,32 @@ class Side:
         return found
 
 
-def table(rules: Iterable[Rule], sides: Mapping[str, Side]) -> list[dict[str, object]]:
-    """One entry a rule: what each source says, and where they disagree."""
+def table(rules: Iterable[Rule], sides: Mapping[str, Side]) -> list[RuleRecord]:
+    """One record per rule: its status on each source, and where they disagree."""
     failed = {source: side.having("failed") for source, side in sides.items()}
     waived = {source: side.having("waived") for source, side in sides.items()}
     levels = {o.rule.name: o.level for side in sides.values() for o in side.report.outcomes}
     return [
-        {
-            "rule": rule.name,
-            "severity": rule.severity,
-            "level": levels.get(rule.name, rule.level),
-            "description": rule.description,
-            "sources": {
-                source: {
-                    "status": _status(rule.name, failed[source], waived[source]),
-                    "failed": sorted(failed[source].get(rule.name, ())),
-                    "waived": sorted(waived[source].get(rule.name, ())),
-                }
+        RuleRecord(
+            rule=rule.name,
+            severity=rule.severity,
+            level=levels.get(rule.name, rule.level),
+            description=rule.description,
+            sources={
+                source: SourceStatus(
+                    status=_status(rule.name, failed[source], waived[source]),
+                    failed=sorted(failed[source].get(rule.name, ())),
+                    waived=sorted(waived[source].get(rule.name, ())),
+                )
                 for source in sides
             },
-            "disagreements": disagreements(rule.name, failed, sides),
-        }
+            disagreements=disagreements(rule.name, failed, sides),
+        )
         for rule in rules
     ]
 
 
-def _status(rule: str, failed: Mapping[str, set[str]], waived: Mapping[str, set[str]]) -> str:
+def _status(rule: str, failed: Mapping[str, set[str]], waived: Mapping[str, set[str]]) -> RuleStatus:
     return "failed" if failed.get(rule) else "waived" if waived.get(rule) else "passed"
 
 
@@ -64,7 +65,7 @@ def disagreements(
 ) -> list[str]:
     """Resources that break a rule on one source and keep it on another.
 
-    A resource that a source does not have at all is a matter of drift and not counted here.
+    A resource that a source does not have at all is a matter of drift and is not counted here.
     """
     there = {source: {stem(name) for name in side.resources} for source, side in sides.items()}
     everywhere = set().union(*there.values())
@@ -82,28 +83,24 @@ def _names(sources: Iterable[str]) -> str:
     return " and ".join(NAMES[source] for source in sources)
 
 
-def rows(entries: Iterable[Mapping[str, object]], sides: Mapping[str, Side]) -> list[Row]:
-    """One row a source, and one on whether they agree."""
+def rows(entries: Iterable[RuleRecord], sides: Mapping[str, Side]) -> list[Row]:
+    """One row per source, and one on whether they agree."""
     made = [_source(source, side.report) for source, side in sides.items()]
-    apart = [f"{e['rule']}: {text}" for e in entries for text in _texts(e["disagreements"])]
+    apart = [f"{entry.rule}: {text}" for entry in entries for text in entry.disagreements]
     agreed = judged(
         "plan, state and live agree",
         apart,
-        f"{plural(len(list(sides)), 'source')} say the same of every rule",
+        f"{plural(len(list(sides)), 'source')} agree on every rule",
         plural(len(apart), "disagreement"),
-        "find what changed the resource beside Pulumi (see drift), or the rule that cannot see it",
+        "find what changed the resource outside Pulumi (see drift), or the rule that cannot see it",
     )
     return [*made, agreed]
-
-
-def _texts(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []
 
 
 def _source(source: str, report: Report) -> Row:
     broken = sorted({f"{o.rule.name} ({stem(o.resource)})" for o in report.violations})
     advisory, waived = len(report.having("failed", "advisory")), len(report.having("waived"))
     checks = plural(len(report.outcomes), "check")
-    good = f"{checks}: none mandatory broken, {advisory} advisory, {waived} waived"
+    good = f"{checks}: no mandatory violation, {advisory} advisory, {waived} waived"
     bad = plural(len(broken), "mandatory violation")
     return judged(f"policies on {NAMES[source]}", broken, good, bad, "make policy names each fix")

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from audit import waivers
+from audit.waivers import ages
 from policies.settings.waivers import Waiver
 
 TODAY = date(2026, 1, 31)
@@ -39,32 +39,32 @@ def waiver(days: int, line: int = 3) -> Waiver:
     ("days", "verdict"), [(-1, "fail"), (0, "warn"), (13, "warn"), (14, "pass"), (400, "pass")]
 )
 def test_days_left_decide(days: int, verdict: str) -> None:
-    (row,) = waivers.rows(waivers.aged([waiver(days)], {}, TODAY), [])
+    (row,) = ages.rows(ages.aged([waiver(days)], {}, TODAY), [])
     assert row.verdict == verdict
 
 
 def test_a_waiver_that_nobody_needs_fails() -> None:
-    (row,) = waivers.rows(waivers.aged([waiver(400)], {}, TODAY), ["policies/waivers.yaml:3: … is not used"])
+    (row,) = ages.rows(ages.aged([waiver(400)], {}, TODAY), ["policies/waivers.yaml:3: … is not used"])
     assert (row.verdict, "is not used" in row.detail) == ("fail", True)
 
 
 def test_an_expired_one_is_counted_once() -> None:
     faults = ["policies/waivers.yaml:3: expires: the waiver of x for y ended on 2026-01-30. Fix: …"]
-    (row,) = waivers.rows(waivers.aged([waiver(-1)], {}, TODAY), faults)
+    (row,) = ages.rows(ages.aged([waiver(-1)], {}, TODAY), faults)
     assert row.detail.startswith("1 faulty")
 
 
 def test_ages_come_from_the_history_of_the_line() -> None:
-    since = waivers.dates(BLAME)
+    since = ages.dates(BLAME)
     assert since == {3: date(2026, 1, 1), 4: date(2026, 1, 1)}
-    found = waivers.aged([waiver(1, 3), waiver(1, 5)], since, TODAY)
+    found = ages.aged([waiver(1, 3), waiver(1, 5)], since, TODAY)
     assert [w.age for w in found] == [30, None]
 
 
 def test_the_document_holds_every_waiver_in_days() -> None:
-    (entry,) = waivers.document(waivers.aged([waiver(20)], {3: date(2026, 1, 1)}, TODAY))
-    assert (entry["days_left"], entry["age_days"], entry["expires"]) == (20, 30, "2026-02-20")
+    (entry,) = ages.records(ages.aged([waiver(20)], {3: date(2026, 1, 1)}, TODAY))
+    assert (entry.days_left, entry.age_days, entry.expires) == (20, 30, date(2026, 2, 20))
 
 
 def test_no_waiver_is_fine() -> None:
-    assert waivers.rows([], [])[0].verdict == "pass"
+    assert ages.rows([], [])[0].verdict == "pass"

@@ -8,7 +8,7 @@ from audit.engine.fields import Fields
 
 
 @dataclass(frozen=True)
-class Thing:
+class FlatResource:
     """A resource on either side. `inherited` is what a running container has from its image."""
 
     kind: str

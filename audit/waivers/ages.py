@@ -1,4 +1,4 @@
-"""The age and the rest of each waiver. Pure."""
+"""The age of each waiver, and how long it still lasts. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from audit.records import WaiverRecord
 from audit.verdicts import Row, judged, plural
 from policies.settings.waivers import Waiver
 
@@ -17,7 +18,7 @@ NAME = "waivers are in force and needed"
 
 @dataclass(frozen=True)
 class Aged:
-    """A waiver in whole days: `left` below 0 is expired, `age` is None where git does not tell it."""
+    """A waiver in whole days. `left` is negative once it has expired; `age` is None if git does not know."""
 
     waiver: Waiver
     left: int
@@ -47,17 +48,17 @@ def rows(found: Sequence[Aged], faults: Sequence[str]) -> list[Row]:
     return [judged(NAME, bad, good, f"{len(bad)} faulty", fix)]
 
 
-def document(found: Sequence[Aged]) -> list[dict[str, object]]:
+def records(found: Sequence[Aged]) -> list[WaiverRecord]:
     return [
-        {
-            "rule": w.waiver.rule,
-            "resource": w.waiver.resource,
-            "reason": w.waiver.reason,
-            "owner": w.waiver.owner,
-            "expires": w.waiver.expires.isoformat(),
-            "days_left": w.left,
-            "age_days": w.age,
-        }
+        WaiverRecord(
+            rule=w.waiver.rule,
+            resource=w.waiver.resource,
+            reason=w.waiver.reason,
+            owner=w.waiver.owner,
+            expires=w.waiver.expires,
+            days_left=w.left,
+            age_days=w.age,
+        )
         for w in found
     ]
 

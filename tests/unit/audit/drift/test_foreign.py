@@ -1,4 +1,4 @@
-"""Strangers: containers, endpoints, processes and interfaces that are not of the stack."""
+"""Containers, endpoints, processes and interfaces that are not part of the stack."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from audit.drift import strays
-from audit.drift.strays import Guest
-from audit.engine.snapshot import Snapshot
-from audit.reachability import host
+from audit.drift import foreign
+from audit.engine import host
+from audit.engine.host import ForeignProcess
+from audit.engine.snapshot import Snapshot, bridges
 
 
 def container(
@@ -47,46 +47,46 @@ def snapshot(*others: dict[str, Any], listed: tuple[str, ...] = ()) -> Snapshot:
     ],
 )
 def test_a_foreign_container_is_found(other: dict[str, Any], said: str) -> None:
-    assert strays.foreign(snapshot(other)) == [said]
-    assert strays.rows([said], [], [])[0].verdict == "fail"
+    assert foreign.containers(snapshot(other)) == [said]
+    assert foreign.rows([said], [], [])[0].verdict == "fail"
 
 
-def test_a_container_elsewhere_is_no_stranger() -> None:
-    assert strays.foreign(snapshot(container("x", ("bridge",), "other"))) == []
+def test_a_container_elsewhere_is_not_reported() -> None:
+    assert foreign.containers(snapshot(container("x", ("bridge",), "other"))) == []
 
 
 def test_an_endpoint_without_a_container_is_found() -> None:
-    assert strays.endpoints(snapshot(listed=("own", "lost"))) == ["endpoint lost is on aidc-test-edge"]
+    assert foreign.endpoints(snapshot(listed=("own", "lost"))) == ["endpoint lost is on aidc-test-edge"]
 
 
 def test_bridges_are_named_by_option_or_by_the_engine() -> None:
-    assert strays.bridges(snapshot()) == ["dc-edge"]
+    assert bridges(snapshot()) == ["dc-edge"]
     nameless = Snapshot("test", (), ({"Name": "n", "Id": "abcdef0123456789"},), (), (), {}, {})
-    assert strays.bridges(nameless) == ["br-abcdef012345"]
+    assert bridges(nameless) == ["br-abcdef012345"]
 
 
 def test_an_interface_that_ends_in_no_container_is_unknown() -> None:
     ports = {"dc-edge": {"veth1": 11, "veth2": 12}}
-    assert strays.unknown_ports(ports, [11]) == ["interface veth2 is on dc-edge"]
+    assert foreign.unknown_interfaces(ports, [11]) == ["interface veth2 is on dc-edge"]
 
 
 @pytest.mark.parametrize(
-    ("guests", "ports", "verdicts"),
+    ("processes", "ports", "verdicts"),
     [
         ([], [], ["pass", "pass", "pass"]),
-        ([Guest("own", 7, "nc")], [], ["pass", "fail", "pass"]),
+        ([ForeignProcess("own", 7, "nc")], [], ["pass", "fail", "pass"]),
         ([], ["interface veth2 is on dc-edge"], ["pass", "pass", "fail"]),
         (None, None, ["pass", "not checked", "not checked"]),
     ],
 )
 def test_verdicts_on_processes_and_interfaces(
-    guests: list[Guest] | None, ports: list[str] | None, verdicts: list[str]
+    processes: list[ForeignProcess] | None, ports: list[str] | None, verdicts: list[str]
 ) -> None:
-    assert [row.verdict for row in strays.rows([], guests, ports)] == verdicts
+    assert [row.verdict for row in foreign.rows([], processes, ports)] == verdicts
 
 
-def test_the_hosts_own_network_has_no_guests() -> None:
-    assert host.guests({"firewall": os.getpid()}, ()) == []
+def test_the_hosts_own_network_has_no_foreign_processes() -> None:
+    assert host.foreign_processes({"firewall": os.getpid()}, ()) == []
 
 
 def test_a_bridge_that_is_not_there_has_no_ports() -> None:
