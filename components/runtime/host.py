@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from components.planning.config import HostFacts
+from components.runtime.detached import is_detached
 
 # Set to `unknown` where the plan is checked on another machine than the one that will run it, as in CI.
 VARIABLE = "AIDC_HOST"
@@ -20,8 +21,8 @@ GPU = "nvidia.com/gpu="
 
 
 def host_facts() -> HostFacts | None:
-    """CPUs, memory in bytes and GPUs of the engine's machine, or None when AIDC_HOST is `unknown`."""
-    if os.environ.get(VARIABLE) == "unknown":
+    """CPUs, memory in bytes and GPUs of the engine's machine; None when detached or AIDC_HOST is `unknown`."""
+    if is_detached() or os.environ.get(VARIABLE) == "unknown":
         return None
     info, local = _ask_engine()
     return facts(info, local=local)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import runpy
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pulumi
 from pulumi.runtime import mocks, set_all_config, set_mocks
 from pulumi.runtime.stack import register_stack_transformation, run_pulumi_func
 
 from components.planning import strict_yaml
+from components.runtime.detached import detached
 from policies import buildfile
 from policies.model import KINDS, Resource, Source
 from policies.settings import advisories
@@ -81,13 +80,15 @@ def _reveal(value: Any) -> Any:
     return value
 
 
-def program(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
+def program(stack: str, root: Path = ROOT, seed: str = FAKE_SEED) -> tuple[Resource, ...]:
     """All resources that `__main__.py` registers for a stack, without an engine, secrets or images.
+
+    `seed` stands in for the stack's own: what differs between two seeds depends on secrets.
 
     Raises:
         SourceError: there is no such stack, or the program refuses its configuration.
     """
-    recorder, configuration = _Recorder(root), _configuration(stack, root)
+    recorder, configuration = _Recorder(root), _configuration(stack, root, seed)
 
     def run() -> None:
         register_stack_transformation(recorder.declare)
@@ -97,10 +98,8 @@ def program(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
         # In here, since the mocks register the root resource on the loop that is running.
         set_mocks(recorder, PROJECT, stack, preview=False)
         set_all_config(configuration)
-        # The image's name is a digest of a context that only a set-up machine has.
-        # The machine that checks need not be the one that will run the stack.
-        elsewhere = patch.dict(os.environ, {"AIDC_HOST": "unknown"})
-        with elsewhere, patch("components.runtime.image.reference", _image):
+        # The machine that checks need not be the one that will run the stack, nor have the build contexts.
+        with detached():
             await run_pulumi_func(run)
 
     try:
@@ -125,11 +124,7 @@ def plan(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
     return (*program(stack, root), *buildfile.build_files(root), *pins)
 
 
-def _image(name: str, build: Path) -> str:
-    return f"aidc-{name}:{'0' * 12}"
-
-
-def _configuration(stack: str, root: Path) -> dict[str, str]:
+def _configuration(stack: str, root: Path, seed: str) -> dict[str, str]:
     """The stack's YAML as the engine hands it to a program: objects as JSON, secrets by stand-ins."""
     path = root / f"Pulumi.{stack}.yaml"
     if stack not in stacks(root):
@@ -149,7 +144,7 @@ def _configuration(stack: str, root: Path) -> dict[str, str]:
     values = values.get("config") or {}
     if not isinstance(values, dict):
         raise SourceError(f"{path.name}: config: expected a map. Fix: write aidc:datacenter below it")
-    stand_ins = {f"{PROJECT}:seed": FAKE_SEED, f"{PROJECT}:issued": FAKE_ISSUED}
+    stand_ins = {f"{PROJECT}:seed": seed, f"{PROJECT}:issued": FAKE_ISSUED}
     plain = {key: value for key, value in values.items() if key not in stand_ins}
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in plain.items()} | stand_ins
 
