@@ -8,7 +8,22 @@ import pulumi
 import pulumi_docker as docker
 
 from components.object_store import Client
-from components.planning.flows import MINIO, RAY_API, RAY_GCS, SERVE_REPLICAS
+from components.planning.flows import (
+    MINIO,
+    RAY_AGENT_GRPC,
+    RAY_AGENT_HTTP,
+    RAY_API,
+    RAY_CLIENT,
+    RAY_DASHBOARD_METRICS,
+    RAY_EPHEMERAL,
+    RAY_GCS,
+    RAY_METRICS,
+    RAY_NODE_MANAGER,
+    RAY_OBJECT_MANAGER,
+    RAY_RUNTIME_ENV_AGENT,
+    RAY_WORKERS,
+    SERVE_REPLICAS,
+)
 from components.planning.plan import Plan, Service
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
@@ -22,11 +37,11 @@ OBJECT_STORE_BYTES = 300 * MIB
 # Ray reads half a gigabyte of code when it starts: seconds from memory, minutes from a slow disk.
 START_PERIOD = 420
 TMPFS = {"/tmp": "rw,noexec,nosuid,nodev,size=1g"}
-SYSCTLS = {"net.ipv4.ip_local_port_range": "30000 30999"}
+SYSCTLS = {"net.ipv4.ip_local_port_range": f"{RAY_EPHEMERAL[0]} {RAY_EPHEMERAL[1]}"}
 
 
 def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0) -> list[str]:
-    """`ray start` for the head (`cpus` None) or a node. Every port is fixed: the firewall lists them."""
+    """`ray start` for the head (`cpus` None) or a node. Every port is in the flow table."""
     head = plan.service("ray-head").addresses["fabric"]
     place = (
         [
@@ -34,7 +49,7 @@ def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0
             f"--port={RAY_GCS[0]}",
             "--dashboard-host=0.0.0.0",
             f"--dashboard-port={RAY_API}",
-            "--ray-client-server-port=10001",
+            f"--ray-client-server-port={RAY_CLIENT[0]}",
             # Of clouds; here it would be one more process.
             "--no-monitor",
             # It sends what workers print to a job's driver; on the head none trains.
@@ -50,14 +65,14 @@ def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0
         f"--num-gpus={gpus}",
         f"--node-ip-address={service.addresses['fabric']}",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
-        "--node-manager-port=6380",
-        "--object-manager-port=6381",
-        "--runtime-env-agent-port=6382",
-        "--dashboard-agent-grpc-port=6383",
-        "--dashboard-agent-listen-port=6384",
-        "--metrics-export-port=6385",
-        "--min-worker-port=20000",
-        "--max-worker-port=20099",
+        f"--node-manager-port={RAY_NODE_MANAGER}",
+        f"--object-manager-port={RAY_OBJECT_MANAGER}",
+        f"--runtime-env-agent-port={RAY_RUNTIME_ENV_AGENT}",
+        f"--dashboard-agent-grpc-port={RAY_AGENT_GRPC}",
+        f"--dashboard-agent-listen-port={RAY_AGENT_HTTP}",
+        f"--metrics-export-port={RAY_METRICS}",
+        f"--min-worker-port={RAY_WORKERS[0]}",
+        f"--max-worker-port={RAY_WORKERS[1]}",
         "--disable-usage-stats",
         "--block",
     ]
@@ -68,7 +83,7 @@ def environment(service: Service) -> dict[str, str]:
     return {
         "HOME": "/tmp",
         "AIDC_FABRIC_ADDRESS": service.addresses["fabric"],
-        "DASHBOARD_METRIC_PORT": "6387",
+        "DASHBOARD_METRIC_PORT": str(RAY_DASHBOARD_METRICS),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": f"{FILES_DIR}/ray-token",
@@ -175,7 +190,7 @@ class ComputePool(pulumi.ComponentResource):
                     sysctls=SYSCTLS,
                     gpus=node.gpus,
                     health=Health(
-                        command=("ray-node", "check", "6384/api/local_raylet_healthz"),
+                        command=("ray-node", "check", f"{RAY_AGENT_HTTP}/api/local_raylet_healthz"),
                         start_period=START_PERIOD,
                     ),
                     processes=16384,

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from components.planning import cron
+from components.planning.flows import INFERENCE, RAY_API, S3
 
 ROOT = "aidc:datacenter"
 STACK_NAME = re.compile(r"^[a-z][a-z0-9]{0,15}\Z")
@@ -165,11 +166,11 @@ class Network(Model):
 class PublishedPorts(Model):
     """TCP ports on the host that lead to the load balancer."""
 
-    inference: Port = 8443
+    inference: Port = INFERENCE
     """HTTPS: `/v1/models/<model>:predict`."""
-    s3: Port = 9443
+    s3: Port = S3
     """HTTPS: the object store's S3 API."""
-    ray: Port = 8265
+    ray: Port = RAY_API
     """HTTPS: Ray's dashboard and job API."""
 
 

@@ -1,4 +1,7 @@
-"""Planning detached from any machine, as the policies do: no engine, no build contexts. Standard library only."""
+"""Planning detached from any machine, as the policies do: without an engine and without build contexts.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,10 @@ GPU = "nvidia.com/gpu="
 
 
 def host_facts() -> HostFacts | None:
-    """CPUs, memory in bytes and GPUs of the engine's machine; None when detached or AIDC_HOST is `unknown`."""
+    """CPUs, memory in bytes and GPUs of the engine's machine.
+
+    None in a detached plan, and when AIDC_HOST is `unknown`.
+    """
     if is_detached() or os.environ.get(VARIABLE) == "unknown":
         return None
     info, local = _ask_engine()
