@@ -113,8 +113,8 @@ def _waiver_policy(rules: tuple[Rule, ...], settings: Settings, name: str) -> Po
             except UnknownValueError:
                 # Outputs of what is still to be created: the update asks again, when they are known.
                 continue
-            for fault in report.waiver_faults:
-                violation(fault, None)
+            for issue in report.waiver_issues:
+                violation(issue.sentence, None)
 
     return StackValidationPolicy(
         WAIVERS_RULE,

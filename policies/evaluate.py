@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from components.planning.issues import Issue, suggest
 from policies.model import Stack, stack_of
 from policies.rule import Fault, Level, ResourceRule, Rule, StackRule
-from policies.settings.documents import problem, suggest
 from policies.settings.levels import Levels, level_of
 from policies.settings.waivers import Waiver
 
@@ -40,7 +40,12 @@ class Report:
     """All outcomes, and what is wrong with the waivers themselves."""
 
     outcomes: tuple[Outcome, ...]
-    waiver_faults: tuple[str, ...] = ()
+    waiver_issues: tuple[Issue, ...] = ()
+
+    @property
+    def waiver_faults(self) -> tuple[str, ...]:
+        """The same as sentences, each beginning with the waiver's place."""
+        return tuple(issue.sentence for issue in self.waiver_issues)
 
     def having(self, status: Status, level: Level | None = None) -> tuple[Outcome, ...]:
         return tuple(o for o in self.outcomes if o.status == status and level in (None, o.level))
@@ -52,7 +57,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        return not self.violations and not self.waiver_faults
+        return not self.violations and not self.waiver_issues
 
 
 def faults(rule: Rule, stack: Stack) -> Iterator[tuple[Fault, bool]]:
@@ -95,7 +100,7 @@ def evaluate(
                     waiver=waiver,
                 )
             )
-    return Report(tuple(outcomes), tuple(_waiver_faults(stack, waivers, used, today)))
+    return Report(tuple(outcomes), tuple(_waiver_issues(stack, waivers, used, today)))
 
 
 def waiver_for(waivers: Iterable[Waiver], rule: str, fault: Fault, today: date) -> Waiver | None:
@@ -105,7 +110,9 @@ def waiver_for(waivers: Iterable[Waiver], rule: str, fault: Fault, today: date) 
     return next((waiver for waiver in covering if not waiver.expired(today)), None)
 
 
-def _waiver_faults(stack: Stack, waivers: Iterable[Waiver], used: set[Waiver], today: date) -> Iterator[str]:
+def _waiver_issues(
+    stack: Stack, waivers: Iterable[Waiver], used: set[Waiver], today: date
+) -> Iterator[Issue]:
     """What is wrong with the waivers in force for `stack`; those of another stack are judged with that one.
 
     Whether a waiver is needed is judged on the plan: state and running things lack what some rules look at.
@@ -117,13 +124,13 @@ def _waiver_faults(stack: Stack, waivers: Iterable[Waiver], used: set[Waiver], t
         if waiver.expired(today):
             fix = f"repair the resource and remove the waiver, or ask {waiver.owner} to renew it"
             fault = f"the waiver of {waiver.rule} for {resource} ended on {waiver.expires}"
-            yield problem(waiver.place, "expires", fault, fix)
+            yield Issue.at(waiver.place, "expires", fault, fix)
         elif waiver in used or stack.source != "plan":
             continue
         elif stack.name and resource not in stack.names:
             fix = suggest(resource, stack.names, "remove the waiver")
             fault = f"there is no {resource} in stack {stack.name}"
-            yield problem(waiver.place, "resource", fault, fix)
+            yield Issue.at(waiver.place, "resource", fault, fix)
         else:
             fault = f"{resource} has no such fault of {waiver.rule}"
-            yield problem(waiver.place, "rule", fault, "remove the waiver")
+            yield Issue.at(waiver.place, "rule", fault, "remove the waiver")

@@ -17,32 +17,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from components.planning import cron
 from components.planning.flows import INFERENCE, RAY_API, S3
 
+# Other packages import these two from here.
+from components.planning.issues import ConfigError as ConfigError  # noqa: PLC0414
+from components.planning.issues import Issue as Issue  # noqa: PLC0414
+
 ROOT = "aidc:datacenter"
 STACK_NAME = re.compile(r"^[a-z][a-z0-9]{0,15}\Z")
 UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 MIB = UNITS["MiB"]
 PRIVATE = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
-
-
-@dataclass(frozen=True)
-class Issue:
-    """One mistake: where (`path`), what is wrong (`fault`), what to do (`fix`)."""
-
-    path: str
-    fault: str
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.fault}\n    fix: {self.fix}"
-
-
-class ConfigError(Exception):
-    """The configuration holds mistakes; `issues` lists every one of them."""
-
-    def __init__(self, issues: list[Issue]) -> None:
-        self.issues = issues
-        count = f"{len(issues)} mistake{'s' if len(issues) > 1 else ''}"
-        super().__init__(f"{count} in the stack's configuration\n" + "\n".join(f"  {i}" for i in issues))
 
 
 @dataclass(frozen=True)

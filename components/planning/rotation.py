@@ -6,13 +6,12 @@ so that a stack that was never rotated derives what it always derived.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from components.planning.config import ConfigError, Issue
+from components.planning.issues import ConfigError, Issue, suggest
 
 GENERATIONS, RENEWED, ISSUED = "aidc:generations", "aidc:renewed", "aidc:issued"
 # No stack is older; and a count that nobody reached by rotating is a slip of the hand.
@@ -132,6 +131,6 @@ def unknown(name: str, path: str) -> Issue:
     if name in FIXED:
         reason, fix = FIXED[name]
         return Issue(path, f"cannot be rotated: {reason}", fix)
-    close = difflib.get_close_matches(name, ROTATABLE, n=1)
-    fix = (f"did you mean {close[0]!r}? " if close else "") + f"names: {', '.join(ROTATABLE)}"
-    return Issue(path, "is nothing that can be rotated", fix)
+    names = f"names: {', '.join(ROTATABLE)}"
+    near = suggest(name, ROTATABLE, "")
+    return Issue(path, "is not something that can be rotated", f"{near} {names}" if near else names)

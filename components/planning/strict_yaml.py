@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from components.planning.config import Issue
+from components.planning.issues import Issue
 
 TAG = "tag:yaml.org,2002:"
 # The plain scalars that every reader takes for the same number, truth value or nothing.
@@ -71,19 +71,16 @@ def parse(text: str, name: str, *, own: str = "") -> Document:
 def unreadable(name: str, error: Exception) -> Issue:
     """What the YAML library said, with the line where it knows one."""
     mark = getattr(error, "problem_mark", None)
-    where = f"{name}, line {mark.line + 1}" if mark else name
     problem = getattr(error, "problem", None) or getattr(error, "strerror", None) or str(error)
-    return Issue(where, f"is not readable YAML: {problem}", "correct the line; lists need [a, b] or - a")
+    fault, fix = f"is not readable YAML: {problem}", "correct the line; lists need [a, b] or - a"
+    return Issue(name, fault, fix, mark.line + 1 if mark else None)
 
 
 def _aliases(text: str, name: str) -> Iterator[Issue]:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            yield Issue(
-                f"{name}, line {_line(event)}",
-                f"*{event.anchor} is an alias: where Pulumi writes into this file, it puts the value there",
-                "write the value out",
-            )
+            fault = f"*{event.anchor} is an alias: Pulumi replaces it by its value when it writes this file"
+            yield Issue(name, fault, "write the value out", _line(event))
 
 
 def _line(part: Any) -> int:
@@ -164,7 +161,7 @@ class _Reader:
             self._refuse(node, f"has the tag {shown:.40}", "remove the tag; write a text in quotes")
 
     def _refuse(self, node: yaml.Node, fault: str, fix: str) -> None:
-        self.issues.append(Issue(f"{self.name}, line {_line(node)}", fault, fix))
+        self.issues.append(Issue(self.name, fault, fix, _line(node)))
 
 
 def _any(node: yaml.Node) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import combinations
@@ -16,14 +15,13 @@ from components.planning.addressing import MINIMUM_PREFIX, subnets
 from components.planning.config import (
     ROOT,
     STACK_NAME,
-    ConfigError,
     Head,
     HostFacts,
-    Issue,
     Node,
     StackConfig,
     size_text,
 )
+from components.planning.issues import ConfigError, Issue, suggest
 
 FIXES = {
     "int_type": "write a whole number",
@@ -207,8 +205,7 @@ def _explain(error: ErrorDetails) -> Issue:
     key = str(location[-1]) if location else ""
     if error["type"] == "extra_forbidden":
         known = sorted(_keys_at(StackConfig, location[:-1]))
-        close = difflib.get_close_matches(key, known, n=1)
-        fix = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+        fix = suggest(key, known, f"known keys: {', '.join(known)}")
         return Issue(_path(location), "unknown key", fix)
     message = _message(error, key)
     known_keys = [str(part) for part in reversed(location) if str(part) in FIXES_BY_KEY]

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.planning.flows import FLOWS, LISTENS
+from components.planning.issues import ConfigError, Issue
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import Report, evaluate
 from policies.model import Resource, Source, Stack
@@ -46,7 +47,8 @@ def resources(arguments: argparse.Namespace) -> tuple[Source, tuple[Resource, ..
         try:
             exported = json.loads(arguments.state.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise stacks.SourceError(f"{arguments.state}: {error}") from error
+            fix = "write it with `pulumi stack export --file FILE`"
+            raise stacks.SourceError([Issue(str(arguments.state), str(error), fix)]) from error
         return "state", stacks.state(exported)
     return "plan", stacks.plan(arguments.stack)
 
@@ -88,10 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started, when = time.monotonic(), datetime.now(UTC)
     try:
         in_force, name, found = prepared(chosen)
-    except (SettingsError, stacks.SourceError) as error:
+    except ConfigError as error:
         print(error, file=sys.stderr)
-        if on_github and isinstance(error, SettingsError):
-            print("\n".join(report.github_settings(error.problems)))
+        if on_github:
+            print("\n".join(report.github_settings(error.issues)))
         return 2
     result = judged(chosen.stack, found, in_force, name)
     located = report.located(result, chosen.stack, ROOT)
@@ -126,7 +128,7 @@ def prepared(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resour
         try:
             resources(chosen)
         except stacks.SourceError as other:
-            raise SettingsError([*error.problems, str(other)]) from None
+            raise SettingsError([*error.issues, *other.issues]) from None
         raise
     return in_force, *resources(chosen)
 

@@ -23,10 +23,10 @@ def junit(report: Report, seconds: float, when: datetime) -> str:
         cases.setdefault((outcome.rule.name, outcome.resource), []).append(outcome)
     for (rule, resource), outcomes in cases.items():
         _rule_case(_case(suite, rule, resource), outcomes)
-    for fault in report.waiver_faults or ("",):
-        case = _case(suite, WAIVERS_RULE, fault.partition(": ")[0] or "all waivers")
-        if fault:
-            _failure(case, WAIVERS_RULE, fault)
+    if not report.waiver_issues:
+        _case(suite, WAIVERS_RULE, "all waivers")
+    for issue in report.waiver_issues:
+        _failure(_case(suite, WAIVERS_RULE, issue.place), WAIVERS_RULE, issue.sentence)
     counts = {
         "tests": len(suite),
         "failures": len(suite.findall("*/failure")),

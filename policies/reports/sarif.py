@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from components.planning.issues import Issue
 from policies.evaluate import Outcome
 from policies.reports.report import WAIVERS_DESCRIPTION, WAIVERS_FIX, WAIVERS_RULE, Located, place_of
 from policies.rule import Rule
@@ -32,7 +33,7 @@ def sarif(found: Located, rules: tuple[Rule, ...], stack: str, source: str, *, w
         for place, outcomes in found.groups
         if waived or not outcomes[0].waiver
     ]
-    results += [_waiver_result(fault, len(rules)) for fault in found.waiver_faults]
+    results += [_waiver_result(issue, len(rules)) for issue in found.waiver_issues]
     driver = {
         "name": TOOL,
         "semanticVersion": VERSION,
@@ -117,15 +118,16 @@ def _logical(by_resource: Mapping[str, str]) -> list[dict[str, str]]:
     ]
 
 
-def _waiver_result(fault: str, rule_index: int) -> dict[str, Any]:
+def _waiver_result(issue: Issue, rule_index: int) -> dict[str, Any]:
+    without_place = f"{issue.fault}. Fix: {issue.fix}"
     return {
         "ruleId": WAIVERS_RULE,
         "ruleIndex": rule_index,
         "kind": "fail",
         "level": "error",
-        "message": {"text": fault},
-        "locations": [_location(*place_of(fault))],
-        "partialFingerprints": {"resourceFault/v1": _digest(WAIVERS_RULE, fault.partition(": ")[2])},
+        "message": {"text": issue.sentence},
+        "locations": [_location(*place_of(issue))],
+        "partialFingerprints": {"resourceFault/v1": _digest(WAIVERS_RULE, without_place)},
     }
 
 

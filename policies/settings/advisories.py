@@ -16,9 +16,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from components.planning.issues import Issue, suggest
 from policies.model import Resource
 from policies.pins import Pin, PinKind, pins
-from policies.settings.documents import Node, problem, read, suggest
+from policies.settings.documents import Node, read
 
 FILE = "toolchain/advisories.yaml"
 Text = Annotated[str, Field(min_length=1)]
@@ -58,14 +59,14 @@ class Placed:
     place: str
 
 
-def load(root: Path, rules: Collection[str], problems: list[str]) -> tuple[Placed, ...]:
-    """The reviews of the file; its mistakes go to `problems`."""
-    document = read(root / FILE, problems, FILE)
+def load(root: Path, rules: Collection[str], issues: list[Issue]) -> tuple[Placed, ...]:
+    """The reviews of the file; its mistakes go to `issues`."""
+    document = read(root / FILE, issues, FILE)
     if document is None:
         return ()
     if document.items is None:
-        problems.append(
-            problem(document.place, "", "expected a list of reviews", "begin each with `- part: `")
+        issues.append(
+            Issue.at(document.place, "", "expected a list of reviews", "begin each with `- part: `")
         )
         return ()
     try:
@@ -73,10 +74,10 @@ def load(root: Path, rules: Collection[str], problems: list[str]) -> tuple[Place
     except ValidationError as error:
         for found in error.errors():
             place, field = _where(document, found["loc"])
-            problems.append(problem(place, field, found["msg"].lower(), FIX))
+            issues.append(Issue.at(place, field, found["msg"].lower(), FIX))
         return ()
     placed = tuple(Placed(r, node.place) for r, node in zip(reviews, document.items, strict=True))
-    problems += _inconsistencies(placed, document, rules, root)
+    issues += _inconsistencies(placed, document, rules, root)
     return placed
 
 
@@ -105,27 +106,27 @@ def _where(node: Node, path: Sequence[int | str]) -> tuple[str, str]:
 
 def _inconsistencies(
     placed: Sequence[Placed], document: Node, rules: Collection[str], root: Path
-) -> Iterator[str]:
+) -> Iterator[Issue]:
     """Mistakes that only show beside each other, or beside the repository."""
     first: dict[tuple[str, str], str] = {}
     for number, found in enumerate(placed):
         review, key = found.review, (found.review.kind, found.review.part)
         if key in first:
             fault = f"{review.part} is reviewed at {first[key]} already"
-            yield problem(found.place, "part", fault, "remove one of the two")
+            yield Issue.at(found.place, "part", fault, "remove one of the two")
         first.setdefault(key, found.place)
         for index, advisory in enumerate(review.advisories):
             path = (number, "advisories", index)
             if advisory.affects_us and not advisory.held_by:
                 fault = f"{advisory.id} affects us and nothing holds it"
-                yield problem(
+                yield Issue.at(
                     _where(document, path)[0], "held_by", fault, "name the rule or the test that does"
                 )
             for at, holder in enumerate(advisory.held_by):
                 fix = _missing(holder, rules, root)
                 if fix:
                     place = _where(document, (*path, "held_by", at))[0]
-                    yield problem(place, "held_by", f"there is no {holder!r}", fix)
+                    yield Issue.at(place, "held_by", f"there is no {holder!r}", fix)
 
 
 def _missing(holder: str, rules: Collection[str], root: Path) -> str:
@@ -169,8 +170,8 @@ def _resource(pin: Pin, placed: Placed | None, today: date, *, pinned: bool) -> 
 
 
 def of_repository(
-    root: Path, rules: Collection[str], today: date, problems: list[str]
+    root: Path, rules: Collection[str], today: date, issues: list[Issue]
 ) -> tuple[Resource, ...]:
     """All pins of the repository with their reviews; none where it has no pins."""
     found = pins(root)
-    return tuple(resources(found, load(root, rules, problems), today)) if found else ()
+    return tuple(resources(found, load(root, rules, issues), today)) if found else ()

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from components.planning.issues import Issue
 from policies.settings import levels, waivers
 from policies.settings.documents import SettingsError
 from policies.settings.levels import Levels
@@ -33,10 +34,10 @@ def load(stack: str, rules: Collection[str], root: Path = ROOT) -> Settings:
     Raises:
         SettingsError: with every mistake in both files, those that concern other stacks included.
     """
-    problems: list[str] = []
+    issues: list[Issue] = []
     known, folder = stacks(root), root / "policies"
-    found = waivers.load(rules, known, problems, folder / waivers.FILE)
-    chosen = levels.load(stack, rules, known, problems, folder / levels.FILE)
-    if problems:
-        raise SettingsError(problems)
+    found = waivers.load(rules, known, issues, folder / waivers.FILE)
+    chosen = levels.load(stack, rules, known, issues, folder / levels.FILE)
+    if issues:
+        raise SettingsError(issues)
     return Settings(found, chosen)

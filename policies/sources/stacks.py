@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import runpy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from pulumi.runtime import mocks, set_all_config, set_mocks
 from pulumi.runtime.stack import register_stack_transformation, run_pulumi_func
 
 from components.planning import strict_yaml
+from components.planning.issues import ConfigError, Issue
 from components.runtime.detached import detached
 from policies import buildfile
 from policies.model import KINDS, Resource, Source
@@ -32,8 +33,14 @@ FAKE_SEED = "5eed" * 16
 FAKE_ISSUED = "2026-01-01"
 
 
-class SourceError(Exception):
-    """The resources cannot be had: what is wrong, and the fix."""
+class SourceError(ConfigError):
+    """The resources cannot be read. In place of issues: the engine's fault as a sentence, `…. Fix: …`."""
+
+    def __init__(self, problem: Sequence[Issue] | str) -> None:
+        if isinstance(problem, str):
+            fault, _, fix = problem.partition(". Fix: ")
+            problem = [Issue("engine", fault, fix)]
+        super().__init__(problem, "in the source of the resources; nothing was checked")
 
 
 class _Recorder(mocks.Mocks):
@@ -105,7 +112,8 @@ def program(stack: str, root: Path = ROOT, seed: str = FAKE_SEED) -> tuple[Resou
     try:
         asyncio.run(main())
     except (pulumi.RunError, SystemExit, FileNotFoundError) as error:
-        raise SourceError(f"stack {stack}: the program does not run: {error}") from error
+        fault = f"the program does not run: {error}"
+        raise SourceError([Issue(f"stack {stack}", fault, "correct what it names")]) from error
     return recorder.resources()
 
 
@@ -117,10 +125,10 @@ def plan(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
     """
     from policies.catalogue import NAMES  # noqa: PLC0415  (the rules import what this module reads)
 
-    problems: list[str] = []
-    pins = advisories.of_repository(root, NAMES, datetime.now(UTC).date(), problems)
-    if problems:
-        raise SourceError("\n".join(problems))
+    issues: list[Issue] = []
+    pins = advisories.of_repository(root, NAMES, datetime.now(UTC).date(), issues)
+    if issues:
+        raise SourceError(issues)
     return (*program(stack, root), *buildfile.build_files(root), *pins)
 
 
@@ -129,21 +137,21 @@ def _configuration(stack: str, root: Path, seed: str) -> dict[str, str]:
     path = root / f"Pulumi.{stack}.yaml"
     if stack not in stacks(root):
         known = ", ".join(sorted(stacks(root)))
-        raise SourceError(f"{path.name}: there is no such file. Fix: STACK=one of {known}")
+        raise SourceError([Issue(path.name, "there is no such file", f"set STACK to one of {known}")])
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path.name}: it cannot be read ({error}). Fix: make it a text in UTF-8") from None
+        fault = f"it cannot be read ({error})"
+        raise SourceError([Issue(path.name, fault, "make it readable UTF-8 text")]) from None
     document = strict_yaml.parse(text, path.name, own=f"{PROJECT}:")
     if document.issues:
-        told = (f"{i.path.replace(', line ', ':')}: {i.fault}. Fix: {i.fix}" for i in document.issues)
-        raise SourceError("\n".join(told))
+        raise SourceError(document.issues)
     values = document.value or {}
     if not isinstance(values, dict):
-        raise SourceError(f"{path.name}:1: expected a map. Fix: begin it with `config:`")
+        raise SourceError([Issue(path.name, "expected a map", "begin it with `config:`", line=1)])
     values = values.get("config") or {}
     if not isinstance(values, dict):
-        raise SourceError(f"{path.name}: config: expected a map. Fix: write aidc:datacenter below it")
+        raise SourceError([Issue(path.name, "config: expected a map", "write aidc:datacenter below it")])
     stand_ins = {f"{PROJECT}:seed": seed, f"{PROJECT}:issued": FAKE_ISSUED}
     plain = {key: value for key, value in values.items() if key not in stand_ins}
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in plain.items()} | stand_ins
@@ -157,7 +165,8 @@ def state(exported: Mapping[str, Any]) -> tuple[Resource, ...]:
     """
     resources = (exported.get("deployment") or {}).get("resources")
     if not isinstance(resources, list):
-        raise SourceError("this is no exported state. Fix: pulumi stack export --file FILE")
+        fault, fix = "this is not an exported stack", "write it with `pulumi stack export --file FILE`"
+        raise SourceError([Issue("state", fault, fix)])
     return tuple(
         from_engine(r["type"], r["urn"].rpartition("::")[2], r.get("inputs") or {}, r["urn"], "state")
         for r in resources

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.planning.issues import Issue
 from operations.commands import policy
 from policies.settings import bundle, documents
 from policies.settings.bundle import ROOT
@@ -37,9 +38,9 @@ def commands(job: Any) -> list[list[str]]:
 
 
 def test_no_key_is_there_twice() -> None:
-    problems: list[str] = []
-    documents.read(FILE, problems)
-    assert problems == []
+    issues: list[Issue] = []
+    documents.read(FILE, issues)
+    assert issues == []
 
 
 def test_it_runs_on_pull_requests_without_their_secrets(workflow: Any) -> None:

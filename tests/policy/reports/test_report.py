@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from components.planning.issues import Issue
 from policies.catalogue import RULES
 from policies.evaluate import Report, evaluate
 from policies.reports import report as reports
@@ -36,15 +37,17 @@ def test_a_waived_fault_is_no_annotation(located: Located) -> None:
 
 
 def test_an_annotation_survives_signs_that_mean_something(located: Located) -> None:
-    fault = ("policies/waivers.yaml:7: rule: 100 %\nof it",)
-    (line,) = reports.github(Located((), fault))
-    assert line == "::error file=policies/waivers.yaml,line=7,title=waivers-current::" + fault[0].replace(
-        "%", "%25"
-    ).replace("\n", "%0A")
+    issue = Issue("policies/waivers.yaml", "rule: 100 %\nof it", "halve it", 7)
+    (line,) = reports.github(Located((), (issue,)))
+    assert line == (
+        "::error file=policies/waivers.yaml,line=7,title=waivers-current::"
+        "policies/waivers.yaml:7: rule: 100 %25%0Aof it. Fix: halve it"
+    )
 
 
 def test_mistakes_in_the_settings_are_annotations() -> None:
-    (line,) = reports.github_settings(["policies/levels.yaml:3: prd: there is no Pulumi.prd.yaml. Fix: x"])
+    issue = Issue("policies/levels.yaml", "prd: there is no Pulumi.prd.yaml", "x", 3)
+    (line,) = reports.github_settings([issue])
     assert line.startswith("::error file=policies/levels.yaml,line=3,title=policy-settings::")
 
 

