@@ -12,6 +12,7 @@ from components.object_store import ALIAS, Client
 from components.planning.config import Backup
 from components.planning.flows import MINIO, VAULT
 from components.planning.grants import BUCKETS
+from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
@@ -21,7 +22,6 @@ from components.runtime.volume import volume
 VAULT_USER = "10030"
 BACKUP_USER = "10040"
 WRITER = "backup"
-MIB = 2**20
 
 
 class Vault(pulumi.ComponentResource):

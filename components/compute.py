@@ -25,13 +25,13 @@ from components.planning.flows import (
     SERVE_REPLICAS,
 )
 from components.planning.plan import Plan, Service
+from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.runtime.volume import volume
 
 USER = "10001"
-MIB = 2**20
 # Smaller than shared memory, else Ray moves its object store to /tmp.
 OBJECT_STORE_BYTES = 300 * MIB
 # Ray reads half a gigabyte of code when it starts: seconds from memory, minutes from a slow disk.

@@ -9,12 +9,11 @@ import pulumi_docker as docker
 
 from components.planning.flows import CLIENTS, Flow
 from components.planning.plan import Plan
+from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import File, FileVolume, FileVolumeArgs
 from components.runtime.rendering import render
-
-MIB = 2**20
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import pulumi_docker as docker
 
 from components.planning.flows import INFERENCE, LB_STATS, MINIO, RAY_API, S3, SERVE
 from components.planning.plan import Plan, Service
+from components.planning.units import GIB, MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.runtime.rendering import render
 
 USER = "10010"
-MIB = 2**20
 # Port in the container; largest body in bytes; methods that may bring one.
 # pure: no request has side effects (a prediction has none), so each may be sent again to another server.
 # token: checked here; S3 and Ray check their clients themselves.
@@ -28,7 +28,7 @@ FRONTENDS: tuple[dict[str, Any], ...] = (
         "pure": True,
         "token": True,
     },
-    {"name": "s3", "port": S3, "max_body": 5 * 2**30, "body": "POST PUT", "pure": False, "token": False},
+    {"name": "s3", "port": S3, "max_body": 5 * GIB, "body": "POST PUT", "pure": False, "token": False},
     {
         "name": "ray",
         "port": RAY_API,

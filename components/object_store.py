@@ -11,6 +11,7 @@ import pulumi_docker as docker
 from components.planning.flows import MINIO
 from components.planning.grants import BUCKETS, GRANTS, policy
 from components.planning.plan import Service
+from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, Change, File, FileVolume, FileVolumeArgs, key_pair
@@ -18,7 +19,6 @@ from components.runtime.identity import Identity
 from components.runtime.volume import volume
 
 USER = "10020"
-MIB = 2**20
 ALIAS = "object-store"
 
 

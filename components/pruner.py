@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.backup import MIB, VAULT_USER, repository_passwords
+from components.backup import VAULT_USER, repository_passwords
 from components.planning.config import Retention
+from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs

@@ -17,14 +17,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from components.planning import cron
 from components.planning.flows import INFERENCE, RAY_API, S3
 
-# Other packages import these two from here.
+# Other packages import from here what is marked: `X as X`.
 from components.planning.issues import ConfigError as ConfigError  # noqa: PLC0414
 from components.planning.issues import Issue as Issue  # noqa: PLC0414
+from components.planning.units import GIB, TIB, cpus_text, parse_size
+from components.planning.units import MIB as MIB  # noqa: PLC0414
+from components.planning.units import size_text as size_text  # noqa: PLC0414
 
 ROOT = "aidc:datacenter"
 STACK_NAME = re.compile(r"^[a-z][a-z0-9]{0,15}\Z")
-UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-MIB = UNITS["MiB"]
 PRIVATE = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 
 
@@ -41,34 +42,12 @@ class HostFacts:
     asleep: int = 0
 
 
-def parse_size(value: object) -> int:
-    """`"3GiB"` → bytes. Raises ValueError for anything that is not a whole number and a binary unit."""
-    match = re.fullmatch(r"([0-9]{1,9}) ?([KMGT]iB)", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{value!r:.60} is not a valid size")
-    return int(match[1]) * UNITS[match[2]]
-
-
-def size_text(size: int) -> str:
-    """Bytes as the YAML would say it, in the largest unit that divides them."""
-    unit = max((u for u in UNITS if size % UNITS[u] == 0), key=lambda u: UNITS[u])
-    return f"{size // UNITS[unit]}{unit}"
-
-
 def _whole_mebibytes(value: object) -> int:
     size = parse_size(value)
     # The provider counts in mebibytes: the rest would be lost, and 1023KiB would mean no limit at all.
     if size % MIB:
         raise ValueError(f"{value!r} is not a whole number of MiB")
     return size
-
-
-def cpus_text(cpus: float) -> str:
-    """The number as the provider reads it back from the engine; in any other spelling it differs for ever."""
-    exact = f"{cpus:.9f}"
-    if exact.count("0") == 9:
-        return f"{cpus:.1f}"
-    return exact.rstrip("0")
 
 
 def _cpus(value: object) -> float:
@@ -112,7 +91,7 @@ def _name(value: str) -> str:
     return value
 
 
-ByteSize = Annotated[int, BeforeValidator(_whole_mebibytes), Field(le=64 * UNITS["TiB"])]
+ByteSize = Annotated[int, BeforeValidator(_whole_mebibytes), Field(le=64 * TIB)]
 Cron = Annotated[str, Field(strict=True), AfterValidator(cron.check)]
 Kept = Annotated[int, Field(ge=0, le=1000, strict=True)]
 Rate = Annotated[int, Field(ge=1, le=100_000, strict=True)]
@@ -177,7 +156,7 @@ class LoadBalancer(Model):
     requests_per_second: RequestRates = RequestRates()
     cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
     """CPUs, in hundredths: `0.5` is half a core."""
-    memory: Annotated[ByteSize, Field(ge=128 * MIB)] = 256 * 2**20
+    memory: Annotated[ByteSize, Field(ge=128 * MIB)] = 256 * MIB
     """The most that the service may use."""
 
 
@@ -186,9 +165,9 @@ class Head(Model):
 
     cpus: Annotated[Cpus, Field(ge=RAY_CPUS)] = 1.0
     """CPUs, in hundredths."""
-    memory: Annotated[ByteSize, Field(ge=RAY_MEMORY)] = 4 * 2**30
+    memory: Annotated[ByteSize, Field(ge=RAY_MEMORY)] = 4 * GIB
     """The most that the service may use, shared memory included."""
-    shm: Annotated[ByteSize, Field(ge=RAY_SHM)] = 512 * 2**20
+    shm: Annotated[ByteSize, Field(ge=RAY_SHM)] = 512 * MIB
     """Shared memory: Ray's object store (300 MiB) lies in it."""
 
 
@@ -199,9 +178,9 @@ class Node(Model):
     """1 to 20 lower-case letters, digits and inner hyphens."""
     cpus: Annotated[Cpus, Field(ge=RAY_CPUS)] = 1.0
     """CPUs, in hundredths; all nodes together have at most those of the host."""
-    memory: Annotated[ByteSize, Field(ge=RAY_MEMORY)] = 4 * 2**30
+    memory: Annotated[ByteSize, Field(ge=RAY_MEMORY)] = 4 * GIB
     """The most that the node may use, shared memory included; 4GiB where it is the only one."""
-    shm: Annotated[ByteSize, Field(ge=RAY_SHM)] = 512 * 2**20
+    shm: Annotated[ByteSize, Field(ge=RAY_SHM)] = 512 * MIB
     """Shared memory: Ray's object store (300 MiB) and what workers exchange lie in it."""
     gpus: tuple[Annotated[int, Field(ge=0, strict=True)], ...] = ()
     """The host's GPUs by index, as `nvidia-smi` counts them, for example `[0, 1]`."""
@@ -248,7 +227,7 @@ class ObjectStore(Model):
     """Fixed with the first `up`: a store that holds data keeps its number of nodes."""
     cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
     """CPUs of each node, in hundredths."""
-    memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * 2**30
+    memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * GIB
     """The most that each node may use."""
     buckets: Buckets = Buckets()
 
@@ -276,11 +255,11 @@ class Backup(Model):
     """Five cron fields, UTC, for example `"15 2 * * mon-fri"`; one run starts with the service, too."""
     cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
     """CPUs, in hundredths."""
-    memory: Annotated[ByteSize, Field(ge=256 * MIB)] = 512 * 2**20
+    memory: Annotated[ByteSize, Field(ge=256 * MIB)] = 512 * MIB
     """The most that the job may use."""
-    staging_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 64 * 2**30
+    staging_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 64 * GIB
     """The most that the copy of the store may take on the engine's disk; a run that needs more fails."""
-    vault_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 128 * 2**30
+    vault_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 128 * GIB
     """The most that the vault may hold before runs fail; from 80 % on `make status` warns."""
     prune_schedule: Cron = "17 3 * * *"
     """Five cron fields, UTC: when snapshots go that the retention does not keep."""

@@ -19,9 +19,9 @@ from components.planning.config import (
     HostFacts,
     Node,
     StackConfig,
-    size_text,
 )
 from components.planning.issues import ConfigError, Issue, suggest
+from components.planning.units import GIB, size_text
 
 FIXES = {
     "int_type": "write a whole number",
@@ -160,7 +160,7 @@ def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
         ("backup", config.backup.memory),
     ):
         if size > host.memory:
-            fault = f"{size_text(size)} are more than the host has ({host.memory / 2**30:.1f} GiB)"
+            fault = f"{size_text(size)} are more than the host has ({host.memory / GIB:.1f} GiB)"
             yield Issue(f"{ROOT}.{where}.memory", fault, "lower memory")
     cpus = sum(n.cpus for n in nodes)
     if cpus > host.cpus:
@@ -168,7 +168,7 @@ def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
         yield Issue(path, f"nodes ask for {cpus:g} CPUs in all, the host has {host.cpus}", fix)
     memory = sum(n.memory for n in nodes) + config.compute.head.memory
     if memory > host.memory:
-        have, want = host.memory / 2**30, memory / 2**30
+        have, want = host.memory / GIB, memory / GIB
         yield Issue(
             path, f"head and nodes ask for {want:.1f} GiB, the host has {have:.1f} GiB", "lower memory"
         )

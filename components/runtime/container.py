@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
-from components.planning.config import cpus_text
 from components.planning.plan import Service
+from components.planning.units import MIB, cpus_text
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, FileVolume
 from components.runtime.labels import labels
 from components.runtime.limits import ProcessLimit
-
-MIB = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from components.planning.flows import FLOWS, LISTENS
 from components.planning.issues import ConfigError, Issue
+from components.planning.paths import ROOT
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import Report, evaluate
 from policies.model import Resource, Source, Stack
@@ -28,7 +29,7 @@ from policies.reports import report
 from policies.reports.junit import junit
 from policies.reports.sarif import sarif
 from policies.settings import bundle
-from policies.settings.bundle import ROOT, Settings
+from policies.settings.bundle import Settings
 from policies.settings.documents import SettingsError
 from policies.sources import live, stacks
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.planning.issues import Issue
+from components.planning.paths import ROOT
 from policies.settings import levels, waivers
 from policies.settings.documents import SettingsError
 from policies.settings.levels import Levels
 from policies.settings.waivers import Waiver
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from pulumi.runtime.stack import register_stack_transformation, run_pulumi_func
 
 from components.planning import strict_yaml
 from components.planning.issues import ConfigError, Issue
+from components.planning.paths import ROOT
 from components.runtime.detached import detached
 from policies import buildfile
 from policies.model import KINDS, Resource, Source
 from policies.settings import advisories
-from policies.settings.bundle import ROOT, stacks
+from policies.settings.bundle import stacks
 from policies.sources.places import declared
 
 PROJECT = "aidc"

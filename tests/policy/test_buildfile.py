@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from components.planning.paths import ROOT
 from components.runtime.image import IMAGES
 from policies.buildfile import Instruction, build_files, parse
-from policies.settings.bundle import ROOT
 
 
 def test_an_instruction_has_its_first_line() -> None:

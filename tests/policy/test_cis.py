@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from components.planning.paths import ROOT
 from policies import cis
 from policies.catalogue import RULES
 from policies.cis import RECOMMENDATIONS, Recommendation
-from policies.settings.bundle import ROOT
 
 SECTIONS = [
     *(f"1.1.{n}" for n in range(1, 19)),

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from components.planning.paths import ROOT
 from policies.model import REGISTERED
-from policies.settings.bundle import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("pulumi") is None, reason="needs the pulumi CLI: make setup")
 

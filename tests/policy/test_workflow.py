@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from components.planning.issues import Issue
+from components.planning.paths import ROOT
 from operations.commands import policy
 from policies.settings import bundle, documents
-from policies.settings.bundle import ROOT
 
 FILE = ROOT / ".github" / "workflows" / "policy.yml"
 # YAML 1.1 reads the key `on` as a truth.

@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from components.planning.issues import Issue
+from components.planning.paths import ROOT
 from policies.catalogue import RULES
 from policies.evaluate import Report, evaluate
 from policies.reports import report as reports
 from policies.reports.report import Located
-from policies.settings.bundle import ROOT
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Schema
 
 from components.planning.flows import FLOWS, LISTENS
+from components.planning.paths import ROOT
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import Report, evaluate
 from policies.model import Stack
 from policies.reports import report as reports
 from policies.reports.sarif import sarif
 from policies.settings import bundle
-from policies.settings.bundle import ROOT
 from policies.sources import stacks
 
 TODAY = date(2026, 12, 1)

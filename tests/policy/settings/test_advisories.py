@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.planning.issues import Issue
+from components.planning.paths import ROOT
 from policies import pins
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import faults
@@ -15,7 +16,6 @@ from policies.model import Resource, Stack
 from policies.pins import Pin
 from policies.settings import advisories
 from policies.settings.advisories import Placed, Review
-from policies.settings.bundle import ROOT
 
 TODAY = date(2026, 11, 28)
 PIN = Pin("go", "example.org/store", "v2", "toolchain/store/go.mod:3")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from components.planning.paths import ROOT
 from policies.catalogue import RULES
 from policies.evaluate import Outcome
 from policies.model import Resource
-from policies.settings.bundle import ROOT
 from policies.sources import places, stacks
 
 BY_NAME = {rule.name: rule for rule in RULES}

@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 from components.compute import OBJECT_STORE_BYTES
 from components.planning import cron
 from components.planning.config import (
-    MIB,
     PRIVATE,
-    ConfigError,
     Head,
     HostFacts,
     Node,
     StackConfig,
-    cpus_text,
 )
+from components.planning.issues import ConfigError
 from components.planning.plan import make_plan
+from components.planning.units import MIB, cpus_text
 from components.planning.validation import load
 
 HOST = HostFacts(cpus=8, memory=64 * 2**30, gpus=2)

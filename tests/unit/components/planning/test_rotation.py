@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from components.planning.config import ConfigError
+from components.planning.issues import ConfigError
 from components.planning.rotation import FIXED, ROTATABLE, read
 
 DAY = "2026-01-01"

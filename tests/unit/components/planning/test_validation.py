@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components.planning.config import ConfigError, HostFacts, cpus_text
+from components.planning.config import HostFacts
+from components.planning.issues import ConfigError
+from components.planning.units import cpus_text
 from components.planning.validation import load
 
 DATA = Path(__file__).parents[3] / "testdata" / "stacks"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.planning.config import ConfigError
+from components.planning.issues import ConfigError
 from components.planning.validation import load
 from components.runtime.erasure_set import refusal
 from components.runtime.host import facts
