@@ -32,7 +32,7 @@ from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.runtime.volume import volume
 
 USER = "10001"
-# Smaller than shared memory, else Ray moves its object store to /tmp.
+# Smaller than shared memory, or Ray would move its object store to /tmp.
 OBJECT_STORE_BYTES = 300 * MIB
 # Ray reads half a gigabyte of code when it starts: seconds from memory, minutes from a slow disk.
 START_PERIOD = 420
@@ -41,7 +41,7 @@ SYSCTLS = {"net.ipv4.ip_local_port_range": f"{RAY_EPHEMERAL[0]} {RAY_EPHEMERAL[1
 
 
 def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0) -> list[str]:
-    """`ray start` for the head (`cpus` None) or a node. Every port is in the flow table."""
+    """`ray start` for the head (`cpus` None) or a node. Every port comes from the flow table."""
     head = plan.service("ray-head").addresses["fabric"]
     place = (
         [
@@ -50,9 +50,9 @@ def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0
             "--dashboard-host=0.0.0.0",
             f"--dashboard-port={RAY_API}",
             f"--ray-client-server-port={RAY_CLIENT[0]}",
-            # Of clouds; here it would be one more process.
+            # The autoscaler's monitor, for clouds; here it would only be one more process.
             "--no-monitor",
-            # It sends what workers print to a job's driver; on the head none trains.
+            # It forwards the workers' output to a job's driver; no worker trains on the head.
             "--include-log-monitor=false",
             "--num-cpus=0",
         ]
@@ -79,7 +79,7 @@ def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0
 
 
 def environment(service: Service) -> dict[str, str]:
-    """Environment of every Ray container. No secrets: files name them."""
+    """Environment of every Ray container. No secrets: these are in files."""
     return {
         "HOME": "/tmp",
         "AIDC_FABRIC_ADDRESS": service.addresses["fabric"],
@@ -89,26 +89,26 @@ def environment(service: Service) -> dict[str, str]:
         "RAY_AUTH_TOKEN_PATH": f"{FILES_DIR}/ray-token",
         "RAY_ROTATION_MAX_BYTES": str(10 * MIB),
         "RAY_ROTATION_BACKUP_COUNT": "2",
-        # Looking five times a second would find a dead rank hardly sooner, and takes its time from training.
+        # Five checks per second would hardly find a dead rank sooner, and would take time from training.
         "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",
-        # Nothing announces to Ray that a node will leave; waiting for it would be one more process a job.
+        # Nothing announces to Ray that a node will leave; watching for it would be one more process per job.
         "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-        # How often each node looks for new log files; by default twice a second, with a hundred files.
+        # Seconds between a node's checks for new log files; by default two per second, with a hundred files.
         "LOG_NAME_UPDATE_INTERVAL_S": "2",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         # Ten times a second, the default, takes 4 % of a core from whatever trains beside the served models.
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-        # When a replica dies under a request, is full or leaves, another one answers. A prediction changes
-        # nothing, so it may be computed twice. By default Ray repeats only what was never sent.
+        # When a replica dies during a request, is full or leaves, another one answers. A prediction changes
+        # nothing, so it may be computed twice. By default Ray repeats only requests that were never sent.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response 503",
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(SERVE_REPLICAS[0]),
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(SERVE_REPLICAS[1]),
     }
 
 
-# For the nodes alone: the head has no way to the object store, and so no key of it.
+# For the nodes alone: the head cannot reach the object store, and so has no key to it.
 STORE = {
     "AWS_ENDPOINT_URL_S3": f"https://object-store:{MINIO}",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -153,7 +153,7 @@ class ComputePool(pulumi.ComponentResource):
             memory=size.memory,
             cpus=size.cpus,
             shm=size.shm,
-            # On disk, so that jobs and served models outlive a crash of the head.
+            # On disk, so that jobs and served models survive a crash of the head.
             environment={
                 **environment(service),
                 "RAY_gcs_storage": "rocksdb",

@@ -18,7 +18,7 @@ from components.runtime.rendering import render
 
 @dataclass(frozen=True)
 class Rule:
-    """One accepting rule. Without `sources` it admits only what came in by a published port."""
+    """One accepting rule. Without `sources` it accepts only traffic that came through a published port."""
 
     name: str
     sources: tuple[str, ...]
@@ -29,7 +29,7 @@ class Rule:
 
 
 def table_name(stack: str) -> str:
-    """The stack's own table: another stack's rules stay untouched."""
+    """The stack's own table, so that other stacks' rules stay untouched."""
     return f"aidc_{stack}"
 
 
@@ -65,7 +65,7 @@ def ruleset(plan: Plan) -> str:
 
 
 class Firewall(pulumi.ComponentResource):
-    """The container that loads the rule set, and loads it again when somebody removes it."""
+    """The container that loads the rule set, and reloads it when it is removed."""
 
     container: docker.Container
 

@@ -1,7 +1,6 @@
-"""Pruner: deletes from the vault's own disk what the retention does not keep. It has no network.
+"""Pruner: deletes snapshots outside the retention from the vault's own disk. It has no network.
 
-The vault's server deletes for no writer, and the writer has no way to this disk: neither can do the other's
-part.
+The vault's server is append-only, and the writer cannot reach this disk: neither can do the other's part.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 
 
 def pruner_settings(retention: Retention) -> str:
-    """What the job in the container is told, as JSON."""
+    """The settings of the job in the container, as JSON."""
     return json.dumps({"retention": retention.model_dump()}, indent=1)
 
 
 class Pruner(pulumi.ComponentResource):
-    """Judges the snapshots once at start, and deletes by `backup.prune_schedule`."""
+    """Judges the snapshots once at start, and deletes on the schedule `backup.prune_schedule`."""
 
     container: docker.Container
 

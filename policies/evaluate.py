@@ -37,7 +37,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Report:
-    """All outcomes, and what is wrong with the waivers themselves."""
+    """All outcomes, and the mistakes in the waivers themselves."""
 
     outcomes: tuple[Outcome, ...]
     waiver_issues: tuple[Issue, ...] = ()
@@ -52,7 +52,7 @@ class Report:
 
     @property
     def violations(self) -> tuple[Outcome, ...]:
-        """What makes a run fail, apart from the waivers."""
+        """What makes a run fail, apart from faulty waivers."""
         return self.having("failed", "mandatory")
 
     @property
@@ -61,7 +61,7 @@ class Report:
 
 
 def faults(rule: Rule, stack: Stack) -> Iterator[tuple[Fault, bool]]:
-    """Each thing that the rule looked at, with what it found: (fault, False), or (an empty fault, True)."""
+    """One pair for each fault, (fault, False), and one for each clean resource, (an empty fault, True)."""
     if isinstance(rule, ResourceRule):
         for resource in stack.resources:
             if resource.kind not in rule.on:
@@ -104,7 +104,7 @@ def evaluate(
 
 
 def waiver_for(waivers: Iterable[Waiver], rule: str, fault: Fault, today: date) -> Waiver | None:
-    """The waiver in force for a fault of a rule; its `{stack}` is the stack in the resource's name."""
+    """The waiver in force for a fault of a rule; `{stack}` stands for the stack in the resource's name."""
     stack = stack_of(fault.resource)
     covering = (w for w in waivers if w.covers(stack, rule, fault.resource, fault.text))
     return next((waiver for waiver in covering if not waiver.expired(today)), None)
@@ -115,14 +115,15 @@ def _waiver_issues(
 ) -> Iterator[Issue]:
     """What is wrong with the waivers in force for `stack`; those of another stack are judged with that one.
 
-    Whether a waiver is needed is judged on the plan: state and running things lack what some rules look at.
+    Whether a waiver is needed is judged on the plan: state and running resources lack what some rules read.
     """
     for waiver in waivers:
         if waiver.stack and stack.name and waiver.stack != stack.name:
             continue
         resource = waiver.resource.replace("{stack}", stack.name) if stack.name else waiver.resource
         if waiver.expired(today):
-            fix = f"repair the resource and remove the waiver, or ask {waiver.owner} to renew it"
+            fix = f"correct the resource and remove the waiver, or ask {waiver.owner} to renew it"
+            # The audit recognises expired waivers by "ended on" (audit/waivers.py).
             fault = f"the waiver of {waiver.rule} for {resource} ended on {waiver.expires}"
             yield Issue.at(waiver.place, "expires", fault, fix)
         elif waiver in used or stack.source != "plan":
@@ -132,5 +133,5 @@ def _waiver_issues(
             fault = f"there is no {resource} in stack {stack.name}"
             yield Issue.at(waiver.place, "resource", fault, fix)
         else:
-            fault = f"{resource} has no such fault of {waiver.rule}"
+            fault = f"{resource} does not violate {waiver.rule} in this way"
             yield Issue.at(waiver.place, "rule", fault, "remove the waiver")

@@ -17,13 +17,13 @@ def parse_size(value: object) -> int:
 
 
 def size_text(size: int) -> str:
-    """Bytes as the YAML would say it, in the largest unit that divides them."""
+    """Bytes as the YAML writes them, in the largest unit that divides them."""
     unit = max((u for u in UNITS if size % UNITS[u] == 0), key=lambda u: UNITS[u])
     return f"{size // UNITS[unit]}{unit}"
 
 
 def cpus_text(cpus: float) -> str:
-    """The number as the provider reads it back from the engine; in any other spelling it differs for ever."""
+    """The number as the provider reads it back from the engine; any other spelling would always differ."""
     exact = f"{cpus:.9f}"
     if exact.count("0") == 9:
         return f"{cpus:.1f}"

@@ -1,7 +1,7 @@
 """`make policy`: every rule on every resource of a stack, before anything is created.
 
-The program runs under mocks with stand-in secrets, so that neither an engine nor a backend is needed. The
-same rules take exported state (`--state FILE`) and what runs (`--live`).
+The program runs under mocks with placeholder secrets, so that neither an engine nor a backend is needed. The
+same rules check exported state (`--state FILE`) and the running stack (`--live`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OUT = Path("out")
 
 
 def resources(arguments: argparse.Namespace) -> tuple[Source, tuple[Resource, ...]]:
-    """The stack's resources from the source that was asked for.
+    """The stack's resources from the requested source.
 
     Raises:
         sources.SourceError: with the fault and the fix.
@@ -70,19 +70,21 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--without-waived",
         action="store_true",
-        help="leave waived faults out of the SARIF file: GitHub would show those notes as alerts",
+        help="omit waived faults from the SARIF file: GitHub would show them as open alerts",
     )
     source = made.add_mutually_exclusive_group()
-    source.add_argument("--state", type=Path, metavar="FILE", help="check what `pulumi stack export` wrote")
-    source.add_argument("--live", action="store_true", help="check what runs on the engine")
+    source.add_argument(
+        "--state", type=Path, metavar="FILE", help="check a file written by `pulumi stack export`"
+    )
+    source.add_argument("--live", action="store_true", help="check the running stack")
     source.add_argument("--rules", action="store_true", help="list the rules and stop")
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check, write the reports, print. Exit code: 1 on a mandatory violation, 2 where nothing was checked."""
+    """Check, write the reports, print. Exit code: 1 on a mandatory violation, 2 when nothing was checked."""
     chosen = parser().parse_args(arguments)
-    # Wide enough for the table where there is no terminal to ask, as in CI.
+    # Wide enough for the table when there is no terminal, as in CI.
     console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False)
     on_github = os.environ.get("GITHUB_ACTIONS") == "true"
     if chosen.rules:
@@ -118,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def prepared(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resource, ...]]:
-    """What a check needs. When both the settings and the source are faulty, both are told.
+    """Settings, source and resources. When both the settings and the source are faulty, both are reported.
 
     Raises:
         SettingsError, sources.SourceError: with every mistake.
@@ -135,13 +137,13 @@ def prepared(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resour
 
 
 def judged(stack: str, found: tuple[Resource, ...], in_force: Settings, source: Source = "plan") -> Report:
-    """Every rule on `found`, with the waivers and levels in force today."""
+    """Every rule applied to `found`, with the waivers and levels in force today."""
     whole = Stack(found, FLOWS, LISTENS, stack, source)
     return evaluate(whole, RULES, in_force.waivers, in_force.levels, datetime.now(UTC).date())
 
 
 def check_plan(stack: str) -> tuple[str, bool]:
-    """The plan's summary line, with the table of what fails when it does, and whether it passed.
+    """The plan's summary line, preceded by the table of faults if it failed, and whether it passed.
 
     Raises:
         sources.SourceError, SettingsError: nothing could be checked.

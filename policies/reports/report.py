@@ -22,7 +22,7 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class Located:
-    """What failed or is waived, by file and line. A group is of one rule, one line and one waiver state."""
+    """What failed or is waived, by file and line. A group shares one rule, one line and one waiver state."""
 
     groups: tuple[tuple[Place, tuple[Outcome, ...]], ...]
     waiver_issues: tuple[Issue, ...]
@@ -41,7 +41,7 @@ class Located:
 
 
 def located(report: Report, stack: str, root: Path) -> Located:
-    """Every fault of a report with the line below `root` on which it is mended."""
+    """Every fault of a report with the line below `root` on which it is to be fixed."""
     groups: dict[tuple[str, Place, bool], list[Outcome]] = {}
     for outcome in report.outcomes:
         if outcome.status != "passed":
@@ -52,14 +52,14 @@ def located(report: Report, stack: str, root: Path) -> Located:
 
 
 def counting(found: Located) -> str:
-    """Why the SARIF file holds fewer results than there are faults; empty where it does not."""
+    """Why the SARIF file holds fewer results than there are faults; empty where the numbers agree."""
     faults, places = sum(len(outcomes) for _, outcomes in found.groups), len(found.groups)
     if faults == places:
         return ""
     at = "one place" if places == 1 else f"{places} places"
     return (
-        f"{faults} faults, waived ones too, at {at}: the SARIF file has one result for each rule "
-        "and line, with all of its resources"
+        f"{faults} faults, including waived ones, at {at}: the SARIF file has one result per rule "
+        "and line, with all affected resources"
     )
 
 
@@ -69,9 +69,9 @@ def place_of(issue: Issue) -> Place:
 
 
 def github(found: Located) -> Iterator[str]:
-    """Workflow commands by which GitHub Actions marks each fault at its line; errors come first.
+    """Workflow commands with which GitHub Actions annotates each fault at its line; errors come first.
 
-    GitHub shows ten errors and ten warnings a step: another reason for groups.
+    GitHub shows ten errors and ten warnings per step: another reason for groups.
     """
     failed = [(where, outcomes) for where, outcomes in found.groups if outcomes[0].status == "failed"]
     for wanted in ("mandatory", "advisory"):
@@ -90,7 +90,7 @@ def github_settings(issues: Sequence[Issue]) -> Iterator[str]:
 
 
 def _command(level: str, where: Place, title: str, text: str) -> str:
-    """One workflow command. Line breaks and some signs mean something in it."""
+    """One workflow command. Line breaks and some characters have a meaning in it."""
 
     def data(text: str) -> str:
         return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
@@ -100,7 +100,7 @@ def _command(level: str, where: Place, title: str, text: str) -> str:
 
 
 def table(report: Report) -> Table | None:
-    """Faults, one row for each rule and fault with the resources that share it; None where there are none."""
+    """Faults, one row per rule and fault with the resources that share it; None when there are none."""
     rows: dict[tuple[str, str, bool], list[Outcome]] = {}
     for outcome in (*report.having("failed", "mandatory"), *report.having("failed", "advisory")):
         rows.setdefault((outcome.rule.name, outcome.fault, False), []).append(outcome)
@@ -122,7 +122,7 @@ def table(report: Report) -> Table | None:
 
 
 def summary(report: Report, rules: int, resources: int, stack: str, source: str) -> str:
-    """One line: how much was checked, and what came of it."""
+    """One line: how much was checked, and with which result."""
     counts = (
         f"{len(report.violations)} mandatory, {len(report.having('failed', 'advisory'))} advisory, "
         f"{len(report.having('waived'))} waived, {len(report.waiver_issues)} waiver faults"

@@ -1,4 +1,4 @@
-"""The settings of the policies, waivers and levels, read together: all their mistakes at once."""
+"""Waivers and levels, read together: all their mistakes at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from policies.settings.waivers import Waiver
 
 @dataclass(frozen=True)
 class Settings:
-    """What is in force for one stack. `waivers` holds those of other stacks, too: they match nothing here."""
+    """The settings in force for one stack. Waivers of other stacks are included: they match nothing here."""
 
     waivers: tuple[Waiver, ...] = ()
     levels: Levels = field(default_factory=dict)
@@ -31,7 +31,7 @@ def load(stack: str, rules: Collection[str], root: Path = ROOT) -> Settings:
     """Waivers and levels for `stack`.
 
     Raises:
-        SettingsError: with every mistake in both files, those that concern other stacks included.
+        SettingsError: with every mistake in both files, including those that concern other stacks.
     """
     issues: list[Issue] = []
     known, folder = stacks(root), root / "policies"

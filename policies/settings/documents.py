@@ -1,4 +1,4 @@
-"""YAML with line numbers: every mistake can be pointed at, and none is passed over."""
+"""YAML with line numbers: every mistake can be pointed at, and none is ignored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SettingsError(ConfigError):
 
 @dataclass(frozen=True)
 class Node:
-    """A value and where it stands (`file:line`): a scalar, a list of nodes, or a map from texts to nodes."""
+    """A value and its place (`file:line`): a scalar, a list of nodes, or a map from strings to nodes."""
 
     value: Any
     place: str
@@ -42,8 +42,8 @@ class Node:
 def read(path: Path, issues: list[Issue], shown: str = "") -> Node | None:
     """The document in a file; None where there is none, or where it cannot be read.
 
-    Mistakes that YAML itself forgives are added to `issues`, too, such as a key that is there twice.
-    `shown` is the file's name in messages, by default with its folder's.
+    Mistakes that YAML itself tolerates, such as a duplicate key, are added to `issues`, too. `shown` is the
+    file's name in messages, by default with its folder's.
     """
     shown = shown or f"{path.parent.name}/{path.name}"
     try:
@@ -51,14 +51,18 @@ def read(path: Path, issues: list[Issue], shown: str = "") -> Node | None:
     except FileNotFoundError:
         issues.append(Issue.at(f"{shown}:1", "", "there is no such file", "restore it; it may be empty"))
     except (OSError, UnicodeDecodeError) as error:
-        issues.append(Issue.at(f"{shown}:1", "", f"it cannot be read ({error})", "make it a text in UTF-8"))
+        issues.append(
+            Issue.at(f"{shown}:1", "", f"it cannot be read ({error})", "make it readable UTF-8 text")
+        )
     except RecursionError:
-        issues.append(Issue.at(f"{shown}:1", "", "it is nested too deeply", "write it flat"))
+        issues.append(Issue.at(f"{shown}:1", "", "it is nested too deeply", "flatten it"))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        issues.append(Issue.at(f"{shown}:{line}", "", f"this is no YAML ({error.problem})", "repair it"))
+        issues.append(
+            Issue.at(f"{shown}:{line}", "", f"this is not valid YAML ({error.problem})", "correct it")
+        )
     except yaml.YAMLError as error:
-        issues.append(Issue.at(f"{shown}:1", "", f"this is no YAML ({error})", "repair it"))
+        issues.append(Issue.at(f"{shown}:1", "", f"this is not valid YAML ({error})", "correct it"))
     else:
         return None if root is None else _node(root, shown, issues)
     return None
@@ -67,10 +71,12 @@ def read(path: Path, issues: list[Issue], shown: str = "") -> Node | None:
 def _node(node: yaml.Node, shown: str, issues: list[Issue], above: tuple[yaml.Node, ...] = ()) -> Node:
     place, above = f"{shown}:{node.start_mark.line + 1}", (*above, node)
     if node in above[:-1]:
-        issues.append(Issue.at(place, "", "an alias stands for what it is part of", "write the value out"))
+        issues.append(
+            Issue.at(place, "", "an alias refers to a value that contains it", "write the value out")
+        )
         return Node(None, place)
     if not node.tag.startswith(PLAIN_TAG):
-        issues.append(Issue.at(place, node.tag, "is a tag of no known type", "remove it"))
+        issues.append(Issue.at(place, node.tag, "is an unknown tag", "remove it"))
     if isinstance(node, yaml.SequenceNode):
         return Node(tuple(_node(item, shown, issues, above) for item in node.value), place)
     if isinstance(node, yaml.MappingNode):
@@ -87,12 +93,12 @@ def _node(node: yaml.Node, shown: str, issues: list[Issue], above: tuple[yaml.No
 
 
 def _scalar(node: yaml.Node) -> Any:
-    """The data of a scalar; its text where it only looks like a date, such as the 30th of February."""
+    """The value of a scalar; its text where it only looks like a date, such as the 30th of February."""
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_document(node)
     except (ValueError, AttributeError, LookupError, yaml.YAMLError):
-        # Also what an explicit tag says that the text does not hold, such as `!!bool x`.
+        # Also where the text does not match its explicit tag, such as `!!bool x`.
         return node.value
     finally:
         loader.dispose()

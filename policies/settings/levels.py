@@ -1,10 +1,10 @@
-"""Mandatory or advisory, by stack: `levels.yaml` overrides what a rule says of itself.
+"""Mandatory or advisory, by stack: `levels.yaml` overrides a rule's own level.
 
     all: {process-limit: mandatory}             every stack
     prod: {all: mandatory, log-cap: advisory}   every rule of one stack, and an exception
 
-The more special one wins: a stack over `all`, a rule over `all`. No rule can be switched off there, and for
-one resource there are waivers.
+The more specific entry wins: a stack over `all`, a rule over `all`. No rule can be switched off there; for a
+single resource there are waivers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NONE: Levels = MappingProxyType({})
 def load(
     stack: str, rules: Collection[str], stacks: Collection[str], issues: list[Issue], path: Path
 ) -> Levels:
-    """What the file says of the rules in `stack`, rule → level. Mistakes, of any stack, go to `issues`."""
+    """The file's levels for `stack`, rule → level. Mistakes, of any stack, go to `issues`."""
     root = read(path, issues)
     if root is None:
         return NONE
@@ -52,7 +52,7 @@ def load(
 
 
 def _scope(scope: str, node: Node, rules: Collection[str], issues: list[Issue]) -> Levels:
-    """The entries of one stack that have no mistake."""
+    """The valid entries of one stack."""
     if node.fields is None:
         fix = f"write a map, such as {{{EVERY}: mandatory}}"
         issues.append(Issue.at(node.place, scope, "expected rules and their levels", fix))
@@ -64,7 +64,7 @@ def _scope(scope: str, node: Node, rules: Collection[str], issues: list[Issue]) 
             issues.append(Issue.at(given.place, rule, "there is no such rule", fix))
         elif given.value not in LEVELS:
             fix = f"write {' or '.join(LEVELS)}"
-            issues.append(Issue.at(given.place, rule, f"{_shown(given)} is no level", fix))
+            issues.append(Issue.at(given.place, rule, f"{_shown(given)} is not a level", fix))
         else:
             good[rule] = given.value
     return good

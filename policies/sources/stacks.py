@@ -1,4 +1,4 @@
-"""Where resources come from: the program run under mocks, the build files beside it, exported state."""
+"""The resources of a stack: the program run under mocks, the build files beside it, or exported state."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROJECT = "aidc"
 # The engine marks a secret by this signature under this key; the value is in "value" or "ciphertext".
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 HIDDEN = "(secret)"
-# Stand-ins for what `up` generates. They never meet a real stack: nothing is created from a plan.
+# Placeholders for what `up` generates. They never reach a real stack: nothing is created from a plan.
 FAKE_SEED = "5eed" * 16
 FAKE_ISSUED = "2026-01-01"
 
@@ -45,7 +45,7 @@ class SourceError(ConfigError):
 
 
 class _Recorder(mocks.Mocks):
-    """Answers every registration with its inputs, so that all outputs are known, and keeps them."""
+    """Answers every registration with its inputs, so that all outputs are known, and records them."""
 
     def __init__(self, root: Path) -> None:
         self._registered: list[tuple[int, Resource]] = []
@@ -53,7 +53,7 @@ class _Recorder(mocks.Mocks):
         self._root = root
 
     def declare(self, args: pulumi.ResourceTransformationArgs) -> None:
-        """Called within a resource's constructor: then its declaration is on the call stack."""
+        """Called within a resource's constructor, while its declaration is on the call stack."""
         self._declared[args.type_, args.name] = len(self._declared), declared(self._root)
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -63,7 +63,7 @@ class _Recorder(mocks.Mocks):
         return f"{args.name}-id", args.inputs
 
     def resources(self) -> tuple[Resource, ...]:
-        """In the order of the program: registrations overtake one another."""
+        """In the order of the program: registrations arrive in any order."""
         return tuple(resource for _, resource in sorted(self._registered, key=lambda found: found[0]))
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -73,7 +73,7 @@ class _Recorder(mocks.Mocks):
 def from_engine(
     type_: str, name: str, props: Mapping[str, Any], urn: str = "", source: Source = "plan"
 ) -> Resource:
-    """A resource in the engine's form; secrets are unwrapped where the value is there."""
+    """A resource in the engine's form; secrets are unwrapped where their value is known."""
     plain = {key: _reveal(value) for key, value in props.items()}
     return Resource(KINDS.get(type_, "other"), str(plain.get("name") or name), plain, urn, source, type_)
 
@@ -103,7 +103,7 @@ def program(stack: str, root: Path = ROOT, seed: str = FAKE_SEED) -> tuple[Resou
         runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
     async def main() -> None:
-        # In here, since the mocks register the root resource on the loop that is running.
+        # In here, because the mocks register the root resource on the running loop.
         set_mocks(recorder, PROJECT, stack, preview=False)
         set_all_config(configuration)
         # The machine that checks need not be the one that will run the stack, nor have the build contexts.
@@ -122,7 +122,7 @@ def plan(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
     """Everything that is known before anything is created: the program's resources, build files, pins.
 
     Raises:
-        SourceError: see `program`; or the reviews of the pins hold mistakes, all of which are told.
+        SourceError: see `program`; or the reviews of the pins hold mistakes, all of which are listed.
     """
     from policies.catalogue import NAMES  # noqa: PLC0415  (the rules import what this module reads)
 
@@ -134,7 +134,7 @@ def plan(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
 
 
 def _configuration(stack: str, root: Path, seed: str) -> dict[str, str]:
-    """The stack's YAML as the engine hands it to a program: objects as JSON, secrets by stand-ins."""
+    """The stack's YAML as the engine hands it to a program: objects as JSON, secrets as placeholders."""
     path = root / f"Pulumi.{stack}.yaml"
     if stack not in stacks(root):
         known = ", ".join(sorted(stacks(root)))
@@ -162,7 +162,7 @@ def state(exported: Mapping[str, Any]) -> tuple[Resource, ...]:
     """Resources of `pulumi stack export`. Encrypted values read "(secret)".
 
     Raises:
-        SourceError: this is no exported stack.
+        SourceError: this is not an exported stack.
     """
     resources = (exported.get("deployment") or {}).get("resources")
     if not isinstance(resources, list):

@@ -100,6 +100,6 @@ def test_fewer_results_than_faults_are_explained(faulty: Report) -> None:
     failed = faulty.having("failed")[0]
     where = ("components/vault.py", 1)
     assert reports.counting(Located(((where, (failed, failed)),), ())).startswith(
-        "2 faults, waived ones too, at one place: "
+        "2 faults, including waived ones, at one place: "
     )
     assert reports.counting(Located(((where, (failed,)),), ())) == ""

@@ -56,7 +56,7 @@ def test_a_package_of_the_same_name_elsewhere_is_not_reviewed() -> None:
 
 def test_a_review_without_a_pin_fails() -> None:
     made = advisories.resources([], [PLACED], TODAY)
-    assert said("pin-reviewed", *made) == ["it is reviewed, but pinned nowhere"]
+    assert said("pin-reviewed", *made) == ["it is reviewed, but not pinned anywhere"]
 
 
 def test_a_review_of_tomorrow_fails() -> None:
@@ -156,7 +156,7 @@ ADVISORY = (
 @pytest.mark.parametrize(
     ("holders", "expected"),
     [
-        ("", "X affects us and nothing holds it"),
+        ("", "X affects us and nothing guards against it"),
         ("      held_by: ['policy:no-privilege']\n", "did you mean 'no-privileged'?"),
         ("      held_by: [tests/none.py::test_a]\n", "there is no 'tests/none.py::test_a'"),
         ("      held_by: [luck]\n", "there is no 'luck'"),
@@ -173,4 +173,4 @@ def test_what_affects_us_is_held_by_something_that_is_there(
 
 def test_a_part_is_reviewed_once(tmp_path: Path) -> None:
     entry = "- {part: a, kind: go, version: v1, reviewed: 2026-11-01}\n"
-    assert ["a is reviewed at" in problem for problem in mistakes(tmp_path, entry * 2)] == [True]
+    assert ["a is already reviewed at" in problem for problem in mistakes(tmp_path, entry * 2)] == [True]
