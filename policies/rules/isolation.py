@@ -200,7 +200,7 @@ def no_host_ipc(container: Resource) -> Iterator[str]:
     fix="remove utsMode",
 )
 def no_host_uts(container: Resource) -> Iterator[str]:
-    """Checks whether a container cannot change the host name of the host (live only)."""
+    """Checks whether a container cannot change the host's name (live only)."""
     if container.text("utsMode") == "host":
         yield "utsMode is host"
 
