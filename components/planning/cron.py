@@ -129,14 +129,14 @@ def check(schedule: str) -> str:
             f"{schedule!r} contains {odd!r}: only letters, digits, blanks and * ? / , - # are allowed"
         )
     fields = parse(schedule)
-    for part in (p for parts, field in zip(fields, FIELDS, strict=True) for p in _odd(parts, field)):
+    for part in (p for parts, field in zip(fields, FIELDS, strict=True) for p in _misleading(parts, field)):
         raise ValueError(part)
-    if not comes_round(fields):
+    if not ever_runs(fields):
         raise ValueError(f"{schedule!r} never runs")
     return " ".join(schedule.split())
 
 
-def _odd(parts: tuple[Part, ...], field: Field) -> list[str]:
+def _misleading(parts: tuple[Part, ...], field: Field) -> list[str]:
     """Entries that would mean something other than they appear to."""
     found = []
     for part in parts:
@@ -152,7 +152,7 @@ def _odd(parts: tuple[Part, ...], field: Field) -> list[str]:
     return found
 
 
-def comes_round(fields: tuple[tuple[Part, ...], ...]) -> bool:
+def ever_runs(fields: tuple[tuple[Part, ...], ...]) -> bool:
     """Whether it ever runs. A day of the month or of the week suffices where both are restricted."""
     minutes, hours, days, months, weekdays = fields
     if not all(any(p.values is None or p.values for p in parts) for parts in (minutes, hours, months)):

@@ -37,12 +37,16 @@ class Issue:
 
 
 class ConfigError(Exception):
-    """What was given holds mistakes; `issues` lists every one of them."""
+    """The input contains mistakes; `issues` lists every one of them.
+
+    The text begins with their number and `where` they are, unless that is empty.
+    """
 
     def __init__(self, issues: Sequence[Issue], where: str = "in the stack's configuration") -> None:
         self.issues = list(issues)
         count = f"{len(self.issues)} mistake{'s' if len(self.issues) > 1 else ''}"
-        super().__init__(f"{count} {where}\n" + "\n".join(f"  {issue}" for issue in self.issues))
+        lines = [f"{count} {where}", *(f"  {issue}" for issue in issues)] if where else map(str, issues)
+        super().__init__("\n".join(lines))
 
 
 def suggest(given: object, known: Collection[str], otherwise: str) -> str:

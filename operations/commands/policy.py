@@ -92,13 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     started, when = time.monotonic(), datetime.now(UTC)
     try:
-        in_force, name, found = prepared(chosen)
+        in_force, name, found = load_inputs(chosen)
     except ConfigError as error:
         print(error, file=sys.stderr)
         if on_github:
             print("\n".join(report.github_settings(error.issues)))
         return 2
-    result = judged(chosen.stack, found, in_force, name)
+    result = apply_rules(chosen.stack, found, in_force, name)
     located = report.located(result, chosen.stack, ROOT)
     seconds = time.monotonic() - started
 
@@ -114,12 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(report.github(located)))
     summary = report.summary(result, len(RULES), len(found), chosen.stack, name)
     print(f"{summary}, in {seconds:.1f} s ({sarif_file}, {junit_file})")
-    if note := report.counting(located):
+    if note := report.grouping_note(located):
         print(note)
     return 0 if result.passed else 1
 
 
-def prepared(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resource, ...]]:
+def load_inputs(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resource, ...]]:
     """Settings, source and resources. When both the settings and the source are faulty, both are reported.
 
     Raises:
@@ -136,7 +136,9 @@ def prepared(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resour
     return in_force, *resources(chosen)
 
 
-def judged(stack: str, found: tuple[Resource, ...], in_force: Settings, source: Source = "plan") -> Report:
+def apply_rules(
+    stack: str, found: tuple[Resource, ...], in_force: Settings, source: Source = "plan"
+) -> Report:
     """Every rule applied to `found`, with the waivers and levels in force today."""
     whole = Stack(found, FLOWS, LISTENS, stack, source)
     return evaluate(whole, RULES, in_force.waivers, in_force.levels, datetime.now(UTC).date())
@@ -149,7 +151,7 @@ def check_plan(stack: str) -> tuple[str, bool]:
         sources.SourceError, SettingsError: nothing could be checked.
     """
     in_force, found = bundle.load(stack, NAMES), stacks.plan(stack)
-    result = judged(stack, found, in_force)
+    result = apply_rules(stack, found, in_force)
     line = report.summary(result, len(RULES), len(found), stack, "plan")
     if result.passed:
         return line, True

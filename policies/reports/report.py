@@ -51,7 +51,7 @@ def located(report: Report, stack: str, root: Path) -> Located:
     return Located(found, report.waiver_issues)
 
 
-def counting(found: Located) -> str:
+def grouping_note(found: Located) -> str:
     """Why the SARIF file holds fewer results than there are faults; empty where the numbers agree."""
     faults, places = sum(len(outcomes) for _, outcomes in found.groups), len(found.groups)
     if faults == places:

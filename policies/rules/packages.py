@@ -134,10 +134,10 @@ def _unverified(command: Command) -> Iterator[str]:
         if any(FETCHING_CODE.search(word) for word in code):
             yield f"{program} runs code that downloads or installs something"
     for words in _suffixes(command):
-        yield from _brought(words, first=words == command.words)
+        yield from _unverified_installs(words, first=words == command.words)
 
 
-def _brought(words: tuple[str, ...], *, first: bool) -> Iterator[str]:
+def _unverified_installs(words: tuple[str, ...], *, first: bool) -> Iterator[str]:
     """Unverified software that these words install; `first` where they are certain to be a command."""
     name, given = _name(words), set(words[1:])
     if _is_apt_install(words) and any(UNVERIFIED.fullmatch(word) for word in words):

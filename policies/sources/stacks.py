@@ -41,7 +41,7 @@ class SourceError(ConfigError):
         if isinstance(problem, str):
             fault, _, fix = problem.partition(". Fix: ")
             problem = [Issue("engine", fault, fix)]
-        super().__init__(problem, "in the source of the resources; nothing was checked")
+        super().__init__(problem, where="")
 
 
 class _Recorder(mocks.Mocks):

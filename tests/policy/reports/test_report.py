@@ -99,7 +99,7 @@ def test_resources_that_share_their_faults_are_named_together(plant: Any) -> Non
 def test_fewer_results_than_faults_are_explained(faulty: Report) -> None:
     failed = faulty.having("failed")[0]
     where = ("components/vault.py", 1)
-    assert reports.counting(Located(((where, (failed, failed)),), ())).startswith(
+    assert reports.grouping_note(Located(((where, (failed, failed)),), ())).startswith(
         "2 faults, including waived ones, at one place: "
     )
-    assert reports.counting(Located(((where, (failed,)),), ())) == ""
+    assert reports.grouping_note(Located(((where, (failed,)),), ())) == ""

@@ -93,7 +93,7 @@ def check(config: StackConfig) -> None:
     rays: list[Head | Node] = [compute.head, *compute.nodes]
     for ray in rays:
         assert OBJECT_STORE_BYTES < ray.shm < ray.memory
-    assert cron.comes_round(cron.parse(config.backup.schedule))
+    assert cron.ever_runs(cron.parse(config.backup.schedule))
     assert config.backup.schedule.isprintable()
     bind = config.load_balancer.bind
     assert bind == IPv4Address(0) or not (bind.is_multicast or bind.is_unspecified or bind.is_reserved)

@@ -75,7 +75,7 @@ def test_what_the_check_accepts_the_parser_takes(fields: tuple[str, ...]) -> Non
     except ValueError:
         return
     assert is_taken(accepted)
-    assert cron.comes_round(cron.parse(accepted))
+    assert cron.ever_runs(cron.parse(accepted))
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,10 @@ def test_an_error_counts_and_lists_its_issues() -> None:
     ]
 
 
+def test_an_error_without_a_heading_is_its_issues() -> None:
+    assert str(ConfigError([ISSUE], where="")) == str(ISSUE)
+
+
 def test_a_near_miss_is_suggested() -> None:
     assert suggest("ownr", ["owner", "rule"], "remove it") == "did you mean 'owner'?"
     assert suggest("xyz", ["owner", "rule"], "remove it") == "remove it"
