@@ -52,7 +52,7 @@ ACCESS_KEY_LENGTH = 20
 def access_key(seed: str, name: str, generation: int = 1) -> str:
     """The access key id that belongs to the password `name`: 20 upper-case letters and digits, 100 bits.
 
-    As secret as the password: the object store trusts a client that knows one more than it should.
+    As secret as the password: the object store trusts anyone who knows it more than it should.
     """
     raw = derive(seed, f"{name}{ACCESS_KEY}", ACCESS_KEY_LENGTH, generation)
     return "".join(ACCESS_KEY_ALPHABET[byte % len(ACCESS_KEY_ALPHABET)] for byte in raw)

@@ -1,4 +1,4 @@
-"""Build files are read as an engine reads them; what engines differ on is a fault, and hides nothing."""
+"""Build files are parsed as an engine parses them; where engines differ is a fault, and hides nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_line_that_is_continued_at_the_end_of_the_file_ends_there() -> None:
     ],
 )  # fmt: skip
 def test_a_here_document_is_a_fault_and_hides_nothing(line: str) -> None:
-    """Engines differ on where one ends: what follows is read as if there were none."""
+    """Engines differ on where one ends: what follows is parsed as if there were none."""
     first, *_, last = parse(f"{line}\nUSER 0\nE\nEOF\nUSER 1")
     assert first.faults
     assert Instruction("USER", "0", line.count("\n") + 2) in parse(f"{line}\nUSER 0\nE\nEOF\nUSER 1")
@@ -113,7 +113,7 @@ def test_a_continued_word_is_one_word() -> None:
 
 
 def test_a_directive_after_an_instruction_is_told_too() -> None:
-    """Engines take it for a comment there; nobody needs it."""
+    """Engines treat it as a comment there; it is never needed."""
     assert [i.name for i in parse("FROM scratch\n# escape=`")] == ["FROM", "#"]
 
 

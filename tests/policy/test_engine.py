@@ -33,7 +33,7 @@ for item in json.loads(pathlib.Path("resources.json").read_text()):
 
 
 def preview(plant: Any, folder: Path, pack: Path = ROOT / "policies") -> subprocess.CompletedProcess[str]:
-    """`pulumi preview` of the plant's resources with the pack, on a backend of its own."""
+    """`pulumi preview` of the plant's resources with the pack, on a separate backend."""
     (folder / "state").mkdir()
     virtualenv = Path(sys.executable).parent.parent
     options = {"toolchain": "pip", "virtualenv": str(virtualenv)}

@@ -1,4 +1,4 @@
-"""What a rotation changes in the plan: the files of the services concerned, and no container without need."""
+"""What a rotation changes in the plan: the files of the affected services, and no container needlessly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workflow that users copy: few rights, pinned parts, commands that exist."""
+"""The workflow that users copy: few permissions, pinned parts, commands that exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people read: annotations at the right lines, a table with every fault, one line that counts."""
+"""Reports for people: annotations at the right lines, a table with every fault, a summary line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reviews of the pins: what is found in the files, what the rules say, and mistakes in the reviews."""
+"""Reviews of the pins: the pins in the files, the verdicts of the rules, and mistakes in the reviews."""
 
 from __future__ import annotations
 

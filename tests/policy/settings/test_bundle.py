@@ -1,4 +1,4 @@
-"""Mistakes in waivers and levels: each is told with file, line, field and fix, and all of them at once."""
+"""Mistakes in waivers and levels: all are reported at once, each with file, line, field and fix."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_mistakes_of_both_files_are_told_together(root: Path) -> None:
 
 
 def test_blanks_around_a_waivers_texts_mean_nothing(root: Path) -> None:
-    """They pass the check of names, and a waiver with them must not be one that waives nothing."""
+    """They pass the check of names, so a waiver with them must still waive."""
     reason, owner = "Needed while the test is running.", "platform-security"
     (root / "policies" / "waivers.yaml").write_text(
         f'- {{resource: " aidc-{{stack}}-vault", rule: "no-privileged\\t", reason: "{reason} ",'
@@ -123,7 +123,7 @@ def test_blanks_around_a_waivers_texts_mean_nothing(root: Path) -> None:
 
 @pytest.mark.parametrize("file", ["waivers.yaml", "levels.yaml"])
 def test_a_missing_file_is_a_mistake(file: str, root: Path) -> None:
-    """Without its levels a stack would be judged by others, in silence."""
+    """Without its levels a stack would silently be judged by the default ones."""
     (root / "policies" / file).unlink()
     with pytest.raises(SettingsError, match=f"policies/{file}:1: there is no such file"):
         bundle.load("dev", NAMES, root)

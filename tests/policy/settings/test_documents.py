@@ -1,4 +1,4 @@
-"""Hostile texts in the settings are told with their line, and raise nothing."""
+"""Hostile texts in the settings are reported with their line, and raise nothing."""
 
 from pathlib import Path
 

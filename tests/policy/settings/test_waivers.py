@@ -1,4 +1,4 @@
-"""Waivers and levels in force: an exception holds for its fault, for as long as it says, and is needed."""
+"""Waivers and levels in force: a waiver covers its fault only, until it expires, and must be needed."""
 
 from __future__ import annotations
 

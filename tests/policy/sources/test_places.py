@@ -1,4 +1,4 @@
-"""Every fault has a line of the repository on which it is mended."""
+"""Every fault has a line in the repository on which it is to be fixed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is accepted makes a plan that an engine takes: limits, addresses, schedule."""
+"""Every accepted configuration makes a plan that an engine accepts: limits, addresses, schedule."""
 
 from ipaddress import IPv4Address
 from itertools import combinations
@@ -22,7 +22,7 @@ from components.planning.units import MIB, cpus_text
 from components.planning.validation import load
 
 HOST = HostFacts(cpus=8, memory=64 * 2**30, gpus=2)
-# The least that Docker Engine takes.
+# The minimum that Docker Engine accepts.
 ENGINE_CPUS, ENGINE_MEMORY = 0.01, 6 * MIB
 
 HOSTILE = st.one_of(

@@ -1,4 +1,4 @@
-"""Our verdict on schedules is that of the scheduler itself, and stricter only where it says why."""
+"""Our verdict on schedules is the scheduler's own, and stricter only for stated reasons."""
 
 import re
 import subprocess
@@ -40,7 +40,7 @@ SCHEDULES = st.builds(
 
 
 def takes(program: str, schedule: str, folder: Path) -> bool:
-    """Whether supercronic's own test mode takes the line that we write into its file."""
+    """Whether supercronic's own test mode accepts the line that we write into its file."""
     (folder / "crontab").write_text(f"{schedule} backup run\n", encoding="utf-8")
     command = [program, "-test", str(folder / "crontab")]
     return subprocess.run(command, capture_output=True, text=True, check=False).returncode == 0

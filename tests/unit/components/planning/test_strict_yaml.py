@@ -1,4 +1,4 @@
-"""YAML is taken where every reader agrees on it, and refused with its line elsewhere; nothing is raised."""
+"""YAML is accepted where all parsers agree on it, and refused with its line elsewhere; nothing is raised."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""Every mistake at once, each with its path and a fix; nothing of it needs Docker."""
+"""Every mistake at once, each with its path and a fix; no test needs Docker."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The engine's own figures decide, and GPUs are counted where they can be seen."""
+"""The engine's own figures count, and GPUs are counted where they are visible."""
 
 from pathlib import Path
 
