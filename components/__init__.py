@@ -1,1 +1,1 @@
-"""The data centre's parts: pure plans first, then Pulumi components that carry them out."""
+"""The parts of the data centre: pure plans first, then the Pulumi components that implement them."""

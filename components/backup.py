@@ -12,6 +12,7 @@ from components.object_store import ALIAS, Client
 from components.planning.config import Backup
 from components.planning.flows import MINIO, VAULT
 from components.planning.grants import BUCKETS
+from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
@@ -21,11 +22,10 @@ from components.runtime.volume import volume
 VAULT_USER = "10030"
 BACKUP_USER = "10040"
 WRITER = "backup"
-MIB = 2**20
 
 
 class Vault(pulumi.ComponentResource):
-    """restic's REST server in append-only mode: a writer can add, and neither change nor delete."""
+    """restic's REST server in append-only mode: a writer can add, but neither change nor delete."""
 
     container: docker.Container
     data: pulumi.Output[str]
@@ -63,7 +63,7 @@ class Vault(pulumi.ComponentResource):
                 "--listen", f":{VAULT}",
                 "--path", "/data",
                 "--append-only",
-                # A bound that holds against a writer too; the job itself stops before it.
+                # A limit that also binds a malicious writer; the job itself stops before it.
                 "--max-size", str(plan.config.backup.vault_capacity),
                 "--private-repos",
                 "--htpasswd-file", f"{FILES_DIR}/htpasswd",
@@ -85,14 +85,14 @@ class Vault(pulumi.ComponentResource):
 
 
 def job_settings(settings: Backup) -> str:
-    """What the job in the container is told, as JSON; sizes in bytes."""
+    """The settings of the job in the container, as JSON; sizes in bytes."""
     limits = {"staging": settings.staging_capacity, "vault": settings.vault_capacity}
     endpoint = f"https://{ALIAS}:{MINIO}"
     return json.dumps({"endpoint": endpoint, "schedule": settings.schedule, "limits": limits}, indent=1)
 
 
 def repository_passwords(identity: Identity) -> list[File]:
-    """The repository's password, and the one before: a repository may not know the new one yet."""
+    """The repository's current and previous password: a repository may not know the new one yet."""
     return [
         File(path="repository-password", content=identity.password("vault/repository"), on_change="read"),
         File(
@@ -104,10 +104,10 @@ def repository_passwords(identity: Identity) -> list[File]:
 
 
 class BackupJob(pulumi.ComponentResource):
-    """Runs once at start and then by the schedule; healthy only after a snapshot was read back.
+    """Runs once at start and then on its schedule; healthy only after a snapshot was read back.
 
-    One that lacks an object which the store could not give is healthy too: all else is saved, and the status
-    names what is not.
+    It is also healthy when the store could not deliver some objects: everything else is saved, and the status
+    names what is missing.
     """
 
     container: docker.Container
@@ -120,7 +120,7 @@ class BackupJob(pulumi.ComponentResource):
         depends_on: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`s3_client` is the object store's read-only user, `depends_on` what the first backup needs."""
+        """`s3_client` is the object store's read-only user, `depends_on` is what the first backup needs."""
         super().__init__("aidc:backup:BackupJob", name, None, opts)
         plan, identity, settings = context.plan, context.identity, context.plan.config.backup
         repository = identity.password("vault/writer").apply(
@@ -153,7 +153,7 @@ class BackupJob(pulumi.ComponentResource):
             cpus=settings.cpus,
             environment={
                 "HOME": "/tmp",
-                # restic writes its packs there before it sends them: 16 MiB each, and several at a time.
+                # restic writes its packs there before sending them: 16 MiB each, several at a time.
                 "TMPDIR": "/staging/temporary",
                 "TZ": "UTC",
                 "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",

@@ -8,25 +8,40 @@ import pulumi
 import pulumi_docker as docker
 
 from components.object_store import Client
-from components.planning.flows import MINIO, RAY_API, RAY_GCS, SERVE_REPLICAS
+from components.planning.flows import (
+    MINIO,
+    RAY_AGENT_GRPC,
+    RAY_AGENT_HTTP,
+    RAY_API,
+    RAY_CLIENT,
+    RAY_DASHBOARD_METRICS,
+    RAY_EPHEMERAL,
+    RAY_GCS,
+    RAY_METRICS,
+    RAY_NODE_MANAGER,
+    RAY_OBJECT_MANAGER,
+    RAY_RUNTIME_ENV_AGENT,
+    RAY_WORKERS,
+    SERVE_REPLICAS,
+)
 from components.planning.plan import Plan, Service
+from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.runtime.volume import volume
 
 USER = "10001"
-MIB = 2**20
-# Smaller than shared memory, else Ray moves its object store to /tmp.
+# Smaller than shared memory, or Ray would move its object store to /tmp.
 OBJECT_STORE_BYTES = 300 * MIB
 # Ray reads half a gigabyte of code when it starts: seconds from memory, minutes from a slow disk.
 START_PERIOD = 420
 TMPFS = {"/tmp": "rw,noexec,nosuid,nodev,size=1g"}
-SYSCTLS = {"net.ipv4.ip_local_port_range": "30000 30999"}
+SYSCTLS = {"net.ipv4.ip_local_port_range": f"{RAY_EPHEMERAL[0]} {RAY_EPHEMERAL[1]}"}
 
 
 def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0) -> list[str]:
-    """`ray start` for the head (`cpus` None) or a node. Every port is fixed: the firewall lists them."""
+    """`ray start` for the head (`cpus` None) or a node. Every port comes from the flow table."""
     head = plan.service("ray-head").addresses["fabric"]
     place = (
         [
@@ -34,10 +49,10 @@ def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0
             f"--port={RAY_GCS[0]}",
             "--dashboard-host=0.0.0.0",
             f"--dashboard-port={RAY_API}",
-            "--ray-client-server-port=10001",
-            # Of clouds; here it would be one more process.
+            f"--ray-client-server-port={RAY_CLIENT[0]}",
+            # The autoscaler's monitor, for clouds; here it would only be one more process.
             "--no-monitor",
-            # It sends what workers print to a job's driver; on the head none trains.
+            # It forwards the workers' output to a job's driver; no worker trains on the head.
             "--include-log-monitor=false",
             "--num-cpus=0",
         ]
@@ -50,50 +65,50 @@ def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0
         f"--num-gpus={gpus}",
         f"--node-ip-address={service.addresses['fabric']}",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
-        "--node-manager-port=6380",
-        "--object-manager-port=6381",
-        "--runtime-env-agent-port=6382",
-        "--dashboard-agent-grpc-port=6383",
-        "--dashboard-agent-listen-port=6384",
-        "--metrics-export-port=6385",
-        "--min-worker-port=20000",
-        "--max-worker-port=20099",
+        f"--node-manager-port={RAY_NODE_MANAGER}",
+        f"--object-manager-port={RAY_OBJECT_MANAGER}",
+        f"--runtime-env-agent-port={RAY_RUNTIME_ENV_AGENT}",
+        f"--dashboard-agent-grpc-port={RAY_AGENT_GRPC}",
+        f"--dashboard-agent-listen-port={RAY_AGENT_HTTP}",
+        f"--metrics-export-port={RAY_METRICS}",
+        f"--min-worker-port={RAY_WORKERS[0]}",
+        f"--max-worker-port={RAY_WORKERS[1]}",
         "--disable-usage-stats",
         "--block",
     ]
 
 
 def environment(service: Service) -> dict[str, str]:
-    """Environment of every Ray container. No secrets: files name them."""
+    """Environment of every Ray container. No secrets: these are in files."""
     return {
         "HOME": "/tmp",
         "AIDC_FABRIC_ADDRESS": service.addresses["fabric"],
-        "DASHBOARD_METRIC_PORT": "6387",
+        "DASHBOARD_METRIC_PORT": str(RAY_DASHBOARD_METRICS),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": f"{FILES_DIR}/ray-token",
         "RAY_ROTATION_MAX_BYTES": str(10 * MIB),
         "RAY_ROTATION_BACKUP_COUNT": "2",
-        # Looking five times a second would find a dead rank hardly sooner, and takes its time from training.
+        # Five checks per second would hardly find a dead rank sooner, and would take time from training.
         "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",
-        # Nothing announces to Ray that a node will leave; waiting for it would be one more process a job.
+        # Nothing announces to Ray that a node will leave; watching for it would be one more process per job.
         "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-        # How often each node looks for new log files; by default twice a second, with a hundred files.
+        # Seconds between a node's checks for new log files; by default two per second, with a hundred files.
         "LOG_NAME_UPDATE_INTERVAL_S": "2",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         # Ten times a second, the default, takes 4 % of a core from whatever trains beside the served models.
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-        # When a replica dies under a request, is full or leaves, another one answers. A prediction changes
-        # nothing, so it may be computed twice. By default Ray repeats only what was never sent.
+        # When a replica dies during a request, is full or leaves, another one answers. A prediction changes
+        # nothing, so it may be computed twice. By default Ray repeats only requests that were never sent.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response 503",
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(SERVE_REPLICAS[0]),
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(SERVE_REPLICAS[1]),
     }
 
 
-# For the nodes alone: the head has no way to the object store, and so no key of it.
+# For the nodes alone: the head cannot reach the object store, and so has no key to it.
 STORE = {
     "AWS_ENDPOINT_URL_S3": f"https://object-store:{MINIO}",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -138,7 +153,7 @@ class ComputePool(pulumi.ComponentResource):
             memory=size.memory,
             cpus=size.cpus,
             shm=size.shm,
-            # On disk, so that jobs and served models outlive a crash of the head.
+            # On disk, so that jobs and served models survive a crash of the head.
             environment={
                 **environment(service),
                 "RAY_gcs_storage": "rocksdb",
@@ -175,7 +190,7 @@ class ComputePool(pulumi.ComponentResource):
                     sysctls=SYSCTLS,
                     gpus=node.gpus,
                     health=Health(
-                        command=("ray-node", "check", "6384/api/local_raylet_healthz"),
+                        command=("ray-node", "check", f"{RAY_AGENT_HTTP}/api/local_raylet_healthz"),
                         start_period=START_PERIOD,
                     ),
                     processes=16384,

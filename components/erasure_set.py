@@ -1,4 +1,4 @@
-"""Named in the state of stacks older than the rooms; all else uses `runtime.erasure_set`."""
+"""Referenced by the state of older stacks; everything else uses `runtime.erasure_set`."""
 
 from components.runtime.erasure_set import _FixedSizeProvider
 

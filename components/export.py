@@ -15,7 +15,7 @@ from components.planning.inventory import (
 )
 from components.planning.plan import Plan
 
-# Role → image; a role that is not named here has an image of its own name.
+# Role → image; the image of any other role has the role's name.
 IMAGE_OF_ROLE = {"ray-head": "compute", "object-store-setup": "object-store", "vault-pruner": "backup"}
 
 

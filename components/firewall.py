@@ -9,17 +9,16 @@ import pulumi_docker as docker
 
 from components.planning.flows import CLIENTS, Flow
 from components.planning.plan import Plan
+from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import File, FileVolume, FileVolumeArgs
 from components.runtime.rendering import render
 
-MIB = 2**20
-
 
 @dataclass(frozen=True)
 class Rule:
-    """One accepting rule. Without `sources` it admits only what came in by a published port."""
+    """One accepting rule. Without `sources` it accepts only traffic that came through a published port."""
 
     name: str
     sources: tuple[str, ...]
@@ -30,7 +29,7 @@ class Rule:
 
 
 def table_name(stack: str) -> str:
-    """The stack's own table: another stack's rules stay untouched."""
+    """The stack's own table, so that other stacks' rules stay untouched."""
     return f"aidc_{stack}"
 
 
@@ -66,7 +65,7 @@ def ruleset(plan: Plan) -> str:
 
 
 class Firewall(pulumi.ComponentResource):
-    """The container that loads the rule set, and loads it again when somebody removes it."""
+    """The container that loads the rule set, and reloads it when it is removed."""
 
     container: docker.Container
 

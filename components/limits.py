@@ -1,4 +1,4 @@
-"""Named in the state of stacks older than the rooms; all else uses `runtime.limits`."""
+"""Referenced by the state of older stacks; everything else uses `runtime.limits`."""
 
 from components.runtime.limits import _LimitProvider
 

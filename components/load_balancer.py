@@ -1,4 +1,4 @@
-"""LoadBalancer: HAProxy, the only service that the outside reaches."""
+"""LoadBalancer: HAProxy, the only service that is reachable from outside."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pulumi_docker as docker
 
 from components.planning.flows import INFERENCE, LB_STATS, MINIO, RAY_API, S3, SERVE
 from components.planning.plan import Plan, Service
+from components.planning.units import GIB, MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.runtime.rendering import render
 
 USER = "10010"
-MIB = 2**20
-# Port in the container; largest body in bytes; methods that may bring one.
+# Port in the container; largest body in bytes; methods that may have a body.
 # pure: no request has side effects (a prediction has none), so each may be sent again to another server.
 # token: checked here; S3 and Ray check their clients themselves.
 FRONTENDS: tuple[dict[str, Any], ...] = (
@@ -28,7 +28,7 @@ FRONTENDS: tuple[dict[str, Any], ...] = (
         "pure": True,
         "token": True,
     },
-    {"name": "s3", "port": S3, "max_body": 5 * 2**30, "body": "POST PUT", "pure": False, "token": False},
+    {"name": "s3", "port": S3, "max_body": 5 * GIB, "body": "POST PUT", "pure": False, "token": False},
     {
         "name": "ray",
         "port": RAY_API,
@@ -41,12 +41,12 @@ FRONTENDS: tuple[dict[str, Any], ...] = (
 
 # Open connections that one client address may hold.
 CONNECTIONS = 500
-# Seconds that a connection may take for its TLS handshake, and then for the headers of its first request.
+# Seconds that a connection may take for its TLS handshake, and again for the headers of its first request.
 SILENCE = 4
-# Bytes of an S3 form that are looked at; HAProxy's buffer (16 KiB) holds the request's headers beside them.
+# Bytes of an S3 form that are inspected; HAProxy's buffer (16 KiB) holds the request's headers as well.
 FORM = 8192
 HSTS = "max-age=31536000"
-# In the image: what the S3 frontend refuses.
+# In the image: the script that decides what the S3 frontend refuses.
 S3_EDGE = "/usr/local/share/aidc/s3-edge.lua"
 
 
@@ -78,7 +78,7 @@ def configuration(plan: Plan) -> str:
 
 
 def endpoints(plan: Plan) -> dict[str, str | None]:
-    """Where the outside finds each service; None for what the stack does not have."""
+    """The public URL of each service; None for services that the stack does not have."""
     settings = plan.config.load_balancer
     urls = {name: f"https://{settings.bind}:{port}" for name, port in settings.ports.model_dump().items()}
     return {name: urls.get(name) for name in ("inference", "s3", "tracking", "ray", "monitoring")}
@@ -121,7 +121,7 @@ class LoadBalancer(pulumi.ComponentResource):
         inside = {"inference": INFERENCE, "s3": S3, "ray": RAY_API}
         process = Process(
             image=context.images["load-balancer"],
-            # USR2 makes the master read its files anew and hand the open ports to a new worker.
+            # USR2 makes the master reload its files and hand the open ports to a new worker.
             command=files.followed(["haproxy", "-W", "-db", "-f", f"{FILES_DIR}/haproxy.cfg"]),
             user=USER,
             memory=settings.memory,

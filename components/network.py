@@ -27,7 +27,7 @@ class Fabric(pulumi.ComponentResource):
                 ipam_configs=[
                     docker.NetworkIpamConfigArgs(subnet=str(segment.subnet), gateway=segment.gateway)
                 ],
-                # A fixed interface name lets the firewall's rules be written before the network exists.
+                # With a fixed interface name the firewall's rules can be written before the network exists.
                 options={"com.docker.network.bridge.name": segment.bridge},
                 labels=[
                     docker.NetworkLabelArgs(label=label, value=value)
@@ -36,7 +36,7 @@ class Fabric(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for segment in plan.segments
-            # A segment without members would be an address range and a bridge for nothing.
+            # A segment without members would waste an address range and a bridge.
             if segment.name in used
         }
         self.register_outputs({"networks": {k: n.name for k, n in self.networks.items()}})

@@ -1,4 +1,4 @@
-"""ObjectStore: MinIO nodes as one erasure-coded store over TLS, with one least-privilege user a client."""
+"""ObjectStore: MinIO nodes as one erasure-coded store over TLS, with one least-privilege user per client."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pulumi_docker as docker
 from components.planning.flows import MINIO
 from components.planning.grants import BUCKETS, GRANTS, policy
 from components.planning.plan import Service
+from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, Change, File, FileVolume, FileVolumeArgs, key_pair
@@ -18,7 +19,6 @@ from components.runtime.identity import Identity
 from components.runtime.volume import volume
 
 USER = "10020"
-MIB = 2**20
 ALIAS = "object-store"
 
 
@@ -39,7 +39,7 @@ class Client:
 
 
 def root(identity: Identity, on_change: Change) -> list[File]:
-    """The id and the password of the store's root."""
+    """The id and the password of the store's root user."""
     return [
         File(path="root-user", content=identity.access_key("s3/root"), on_change=on_change),
         File(path="root-password", content=identity.password("s3/root"), on_change=on_change),
@@ -47,7 +47,7 @@ def root(identity: Identity, on_change: Change) -> list[File]:
 
 
 class ObjectStore(pulumi.ComponentResource):
-    """The nodes and the job that makes buckets, policies and users. Data volumes survive a destroy."""
+    """The nodes and the job that creates buckets, policies and users. Data volumes survive a destroy."""
 
     nodes: list[docker.Container]
     setup: docker.Container
@@ -83,9 +83,9 @@ class ObjectStore(pulumi.ComponentResource):
                         key="certs/private.key",
                         on_change="HUP",
                     ),
-                    # Read at start only; it holds the next authority too (operations/rotation/steps.py).
+                    # Read at start only; it already has the next authority (operations/rotation/steps.py).
                     File(path="certs/CAs/ca.crt", content=identity.authority(), on_change="read"),
-                    # All nodes at once: those with another root password are strangers to each other.
+                    # All nodes at once: nodes with different root passwords do not accept each other.
                     *root(identity, on_change="restart"),
                     File(path="encryption-key", content=pulumi.Output.concat("aidc:", master)),
                 ],
@@ -161,8 +161,8 @@ class ObjectStore(pulumi.ComponentResource):
                 ),
             ],
             user=USER,
-            # Three clients side by side were seen to need 265 MB. Short of that they do not fail: they read
-            # their own program from disk again and again, for minutes.
+            # Three clients in parallel were measured at 265 MB. With less they do not fail, but read their
+            # own program from disk again and again, for minutes.
             memory=512 * MIB,
             cpus=1.0,
             environment={"HOME": "/tmp"},

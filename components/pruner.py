@@ -1,7 +1,6 @@
-"""Pruner: deletes from the vault's own disk what the retention does not keep. It has no network.
+"""Pruner: deletes snapshots outside the retention from the vault's own disk. It has no network.
 
-The vault's server deletes for no writer, and the writer has no way to this disk: neither can do the other's
-part.
+The vault's server is append-only, and the writer cannot reach this disk: neither can do the other's part.
 """
 
 from __future__ import annotations
@@ -12,20 +11,21 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.backup import MIB, VAULT_USER, repository_passwords
+from components.backup import VAULT_USER, repository_passwords
 from components.planning.config import Retention
+from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 
 
 def pruner_settings(retention: Retention) -> str:
-    """What the job in the container is told, as JSON."""
+    """The settings of the job in the container, as JSON."""
     return json.dumps({"retention": retention.model_dump()}, indent=1)
 
 
 class Pruner(pulumi.ComponentResource):
-    """Judges the snapshots once at start, and deletes by `backup.prune_schedule`."""
+    """Judges the snapshots once at start, and deletes on the schedule `backup.prune_schedule`."""
 
     container: docker.Container
 

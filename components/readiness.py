@@ -1,4 +1,4 @@
-"""Named in the state of stacks older than the rooms; all else uses `runtime.readiness`."""
+"""Referenced by the state of older stacks; everything else uses `runtime.readiness`."""
 
 from components.runtime.readiness import _ReadyProvider
 

@@ -1,1 +1,1 @@
-"""Policy as code: rules as pure functions, used on a plan, on exported state and on running containers."""
+"""Policy as code: rules as pure functions, applied to a plan, to exported state and to running containers."""

@@ -16,8 +16,8 @@ from policies.settings.documents import SettingsError
 
 stack = os.environ.get("PULUMI_STACK", "")
 if not stack:
-    # Levels go by it: without a name those of the stack would be passed over in silence.
-    sys.exit("The policies cannot start: the engine does not say which stack this is (PULUMI_STACK)")
+    # Levels depend on it: without a name the stack's own levels would silently be ignored.
+    sys.exit("The policies cannot start: the engine has not named the stack (PULUMI_STACK is not set)")
 try:
     in_force = policies(RULES, bundle.load(stack, NAMES), stack)
 except SettingsError as error:

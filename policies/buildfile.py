@@ -1,8 +1,8 @@
 """Build files of images (`images/*/Dockerfile`) as resources for the rules. Parsing is pure.
 
-Read as every version of the engine reads them: what some of them read otherwise (here-documents, another
-escape sign, two backslashes at the end of a line) is a fault of its instruction, and hides nothing that
-follows. Variables are not filled in.
+Parsed as every version of the engine parses them: what versions treat differently (here-documents, another
+escape character, two backslashes at the end of a line) is a fault of its instruction, and hides nothing that
+follows. Variables are not expanded.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DOUBTFUL_END = re.compile(r"\\\\[ \t]*$")
 class Instruction:
     """One instruction; `name` in upper case, `line` its first line, counted from 1.
 
-    `faults` say what engines may read otherwise than it is read here.
+    `faults` list what engines may parse differently.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Instruction:
 
     @property
     def deferred(self) -> Instruction | None:
-        """What an ONBUILD does in the images that are built on this one."""
+        """The instruction that an ONBUILD runs in images that are built on this one."""
         return _instruction(self.arguments, self.line) if self.name == "ONBUILD" else None
 
 
@@ -94,9 +94,9 @@ def _quoted(word: str) -> str:
 
 
 def parse(text: str) -> tuple[Instruction, ...]:
-    """The instructions of a build file, in order. Raises nothing: what is no instruction has `faults`."""
+    """The instructions of a build file, in order. Raises nothing: an unknown instruction has `faults`."""
     found: list[Instruction] = []
-    # At line feeds only: Python would also cut at signs that an engine takes for text.
+    # At line feeds only: splitlines() would also split at characters that an engine treats as text.
     lines = iter(enumerate(text.removeprefix("\ufeff").split("\n"), start=1))
     for number, whole in lines:
         line = whole.removesuffix("\r")
@@ -104,18 +104,20 @@ def parse(text: str) -> tuple[Instruction, ...]:
             continue
         if line.lstrip(" \t").startswith("#"):
             if DIRECTIVE.match(line.strip(" \t")):
-                found.append(Instruction("#", line.strip(), number, ("a directive changes how it is read",)))
+                found.append(
+                    Instruction("#", line.strip(), number, ("a directive changes how the file is parsed",))
+                )
             continue
         parts, doubtful = [line], False
         while CONTINUED.search(parts[-1]):
             doubtful = doubtful or DOUBTFUL_END.search(parts[-1]) is not None
-            if doubtful:  # Read as ended: then nothing that follows is hidden.
+            if doubtful:  # Treated as the end: then nothing that follows is hidden.
                 break
             parts[-1] = CONTINUED.sub("", parts[-1])
             # A comment between continued lines, and an empty line, do not end the instruction.
             following = (part for _, part in lines if part.strip() and not part.lstrip().startswith("#"))
             parts.append(next(following, "").removesuffix("\r"))
-        made = _instruction("".join(parts), number)  # As an engine joins them: with nothing between.
+        made = _instruction("".join(parts), number)  # As an engine joins them: without a separator.
         if doubtful:
             more = (*made.faults, "two backslashes end a line")
             made = Instruction(made.name, made.arguments, number, more)
@@ -131,26 +133,26 @@ def _instruction(text: str, number: int) -> Instruction:
 
 def _faults(instruction: Instruction, text: str) -> Iterator[str]:
     if instruction.name not in NAMES or not instruction.name.isascii():
-        yield f"{instruction.name[:20]!r} is no instruction"
+        yield f"{instruction.name[:20]!r} is not an instruction"
     elif not instruction.arguments:
         yield f"{instruction.name} has no arguments"
     if any(not sign.isprintable() and sign != "\t" for sign in text):
-        yield "it holds a sign that cannot be seen"
+        yield "it contains an invisible character"
     runs = instruction.name in ("RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK", "ONBUILD")
     if runs and instruction.listed is None and not shell.balanced(instruction.rest):
-        yield "a quote does not end"
+        yield "a quote is not closed"
     elif instruction.listed is None and shell.here_documents(instruction.rest):
         yield "a here-document is opened"
     if instruction.name == "SHELL" and not _is_shell(instruction.listed):
-        yield "SHELL is no plain shell"
+        yield "SHELL is not a plain shell"
     if instruction.name == "ONBUILD":
-        yield "ONBUILD acts in images that are not known here"
+        yield "ONBUILD runs in images that are not known here"
         inner = instruction.deferred
         yield from inner.faults if inner else ()
 
 
 def _is_shell(listed: tuple[str, ...] | None) -> bool:
-    """Whether commands are read by a shell of the usual syntax, with options that change no meaning."""
+    """Whether this is a shell with the usual syntax, with options that do not change the meaning."""
     program, *options = listed or ("",)
     known = program.rpartition("/")[2] in ("sh", "bash", "dash")
     plain = {"-c", "-e", "-u", "-x", "-o", "pipefail", "-ec", "-eu", "-eux", "-euxo", "-euo", "-exc", "-euxc"}
@@ -158,7 +160,7 @@ def _is_shell(listed: tuple[str, ...] | None) -> bool:
 
 
 def resource(name: str, text: str) -> Resource:
-    """A build file as a resource; `name` is its path below the repository's root."""
+    """A build file as a resource; `name` is its path relative to the repository's root."""
     return Resource("buildfile", name, {"instructions": parse(text)}, place=f"{name}:1")
 
 

@@ -1,4 +1,4 @@
-"""All rules, in one order. A rule written in one of the modules below is in force."""
+"""All rules, in a fixed order. A rule in one of the modules below is in force."""
 
 from __future__ import annotations
 

@@ -35,13 +35,13 @@ def today() -> date:
 
 
 def policies(rules: tuple[Rule, ...], settings: Settings, stack: str) -> list[Policy]:
-    """One policy a rule, and one for the waivers themselves; without rules of what Pulumi never registers."""
+    """One policy per rule, and one for the waivers; without rules on what Pulumi never registers."""
     mine = tuple(r for r in rules if not isinstance(r, ResourceRule) or REGISTERED.intersection(r.on))
     return [*(_policy(rule, settings) for rule in mine), _waiver_policy(mine, settings, stack)]
 
 
 def _resource(type_: str, name: str, props: Mapping[str, Any], urn: str) -> Resource:
-    """A resource of the engine; it goes by its logical name where its Docker name is unknown."""
+    """A resource of the engine, under its logical name where its Docker name is unknown."""
     try:
         docker_name = props.get("name")
     except UnknownValueError:
@@ -50,7 +50,7 @@ def _resource(type_: str, name: str, props: Mapping[str, Any], urn: str) -> Reso
 
 
 def _policy(rule: Rule, settings: Settings) -> Policy:
-    # Without a level of its own a Python policy is only advisory.
+    # Without an explicit level a Python policy is only advisory.
     level = EnforcementLevel(level_of(rule, settings.levels))
     severity = Severity(rule.severity)
     cis = PolicyComplianceFramework(CIS, "1.6.0", ", ".join(rule.cis)) if rule.cis else None
@@ -111,10 +111,10 @@ def _waiver_policy(rules: tuple[Rule, ...], settings: Settings, name: str) -> Po
             try:
                 report = evaluate(stack, [rule] if concerned else [], concerned, settings.levels, today())
             except UnknownValueError:
-                # Outputs of what is still to be created: the update asks again, when they are known.
+                # Outputs of resources that do not exist yet: the update checks again, once they are known.
                 continue
-            for fault in report.waiver_faults:
-                violation(fault, None)
+            for issue in report.waiver_issues:
+                violation(issue.sentence, None)
 
     return StackValidationPolicy(
         WAIVERS_RULE,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from components.planning.issues import Issue, suggest
 from policies.model import Stack, stack_of
 from policies.rule import Fault, Level, ResourceRule, Rule, StackRule
-from policies.settings.documents import problem, suggest
 from policies.settings.levels import Levels, level_of
 from policies.settings.waivers import Waiver
 
@@ -37,26 +37,31 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Report:
-    """All outcomes, and what is wrong with the waivers themselves."""
+    """All outcomes, and the mistakes in the waivers themselves."""
 
     outcomes: tuple[Outcome, ...]
-    waiver_faults: tuple[str, ...] = ()
+    waiver_issues: tuple[Issue, ...] = ()
+
+    @property
+    def waiver_faults(self) -> tuple[str, ...]:
+        """The same as sentences, each beginning with the waiver's place."""
+        return tuple(issue.sentence for issue in self.waiver_issues)
 
     def having(self, status: Status, level: Level | None = None) -> tuple[Outcome, ...]:
         return tuple(o for o in self.outcomes if o.status == status and level in (None, o.level))
 
     @property
     def violations(self) -> tuple[Outcome, ...]:
-        """What makes a run fail, apart from the waivers."""
+        """What makes a run fail, apart from faulty waivers."""
         return self.having("failed", "mandatory")
 
     @property
     def passed(self) -> bool:
-        return not self.violations and not self.waiver_faults
+        return not self.violations and not self.waiver_issues
 
 
 def faults(rule: Rule, stack: Stack) -> Iterator[tuple[Fault, bool]]:
-    """Each thing that the rule looked at, with what it found: (fault, False), or (an empty fault, True)."""
+    """One pair for each fault, (fault, False), and one for each clean resource, (an empty fault, True)."""
     if isinstance(rule, ResourceRule):
         for resource in stack.resources:
             if resource.kind not in rule.on:
@@ -95,35 +100,38 @@ def evaluate(
                     waiver=waiver,
                 )
             )
-    return Report(tuple(outcomes), tuple(_waiver_faults(stack, waivers, used, today)))
+    return Report(tuple(outcomes), tuple(_waiver_issues(stack, waivers, used, today)))
 
 
 def waiver_for(waivers: Iterable[Waiver], rule: str, fault: Fault, today: date) -> Waiver | None:
-    """The waiver in force for a fault of a rule; its `{stack}` is the stack in the resource's name."""
+    """The waiver in force for a fault of a rule; `{stack}` stands for the stack in the resource's name."""
     stack = stack_of(fault.resource)
     covering = (w for w in waivers if w.covers(stack, rule, fault.resource, fault.text))
     return next((waiver for waiver in covering if not waiver.expired(today)), None)
 
 
-def _waiver_faults(stack: Stack, waivers: Iterable[Waiver], used: set[Waiver], today: date) -> Iterator[str]:
+def _waiver_issues(
+    stack: Stack, waivers: Iterable[Waiver], used: set[Waiver], today: date
+) -> Iterator[Issue]:
     """What is wrong with the waivers in force for `stack`; those of another stack are judged with that one.
 
-    Whether a waiver is needed is judged on the plan: state and running things lack what some rules look at.
+    Whether a waiver is needed is judged on the plan: state and running resources lack what some rules read.
     """
     for waiver in waivers:
         if waiver.stack and stack.name and waiver.stack != stack.name:
             continue
         resource = waiver.resource.replace("{stack}", stack.name) if stack.name else waiver.resource
         if waiver.expired(today):
-            fix = f"repair the resource and remove the waiver, or ask {waiver.owner} to renew it"
+            fix = f"correct the resource and remove the waiver, or ask {waiver.owner} to renew it"
+            # The audit recognises expired waivers by "ended on" (audit/waivers.py).
             fault = f"the waiver of {waiver.rule} for {resource} ended on {waiver.expires}"
-            yield problem(waiver.place, "expires", fault, fix)
+            yield Issue.at(waiver.place, "expires", fault, fix)
         elif waiver in used or stack.source != "plan":
             continue
         elif stack.name and resource not in stack.names:
             fix = suggest(resource, stack.names, "remove the waiver")
             fault = f"there is no {resource} in stack {stack.name}"
-            yield problem(waiver.place, "resource", fault, fix)
+            yield Issue.at(waiver.place, "resource", fault, fix)
         else:
-            fault = f"{resource} has no such fault of {waiver.rule}"
-            yield problem(waiver.place, "rule", fault, "remove the waiver")
+            fault = f"{resource} does not violate {waiver.rule} in this way"
+            yield Issue.at(waiver.place, "rule", fault, "remove the waiver")

@@ -1,4 +1,4 @@
-"""The hardenings that mutants take away and the holes that they open (`policies/mutations.py`). Data only."""
+"""The hardenings that mutants remove and the holes that they open (`policies/mutations.py`). Data only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HARDENING: dict[str, list[str]] = {
     "volume": ["labels"],
     "limit": ["container", "processes"],
 }  # fmt: skip
-# Values that take nothing away: root is the default user, "no" the default restart.
+# Values whose removal changes nothing: root is the default user, "no" the default restart policy.
 DEFAULTS = {"user": "0", "restart": "no"}
 ENVIRONMENT = ("MINIO_KMS_", "RAY_AUTH_")
 FLAGS = ("--append-only", "--private-repos", "--htpasswd-file", "--tls", "--certs-dir")
@@ -144,7 +144,7 @@ MORE: dict[str, tuple[Any, ...]] = {
     "networksAdvanced": ({"name": "bridge"}, {"name": "host"}),
     "ulimits": ({"name": "nproc", "soft": 512, "hard": 512},),
 }  # fmt: skip
-# Maps in which one entry more is a hole.
+# Maps in which one additional entry is a hole.
 ENTRIES: dict[str, tuple[tuple[str, str], ...]] = {
     "sysctls": (
         ("net.ipv4.ip_forward", "1"),
@@ -156,11 +156,11 @@ ENTRIES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "logOpts": (("splunk-token", "mutant"),),
 }
-# What the vault's last word on a flag may be; the first is in its command already.
+# Options that override a flag of the vault that is already in its command.
 OVERRULED = (
     "--append-only=false", "--private-repos=0", "--tls=F", "--no-auth", "--no-auth=true", "--htpasswd-file=",
 )  # fmt: skip
-# What only a process could use, and what a seed is made to do.
+# Properties that only matter while a process runs, or that a seed needs.
 WHILE_RUNNING = frozenset(
     {"memorySwap",
     "restart", "groupAdds", "user", "uploads", "ports", "networksAdvanced", "dns", "ulimits", "logOpts",
@@ -231,7 +231,7 @@ BUILD_MORE = (
     'RUN sh -c "apt-get install x"',
     'RUN ["apt-get", "install", "x"]',
 )
-# Lines after which a reader that takes them for more than they are would see nothing of the next.
+# Lines after which a parser that misreads them would miss the next line.
 SHADES = (
     "RUN echo $((1<<20)) > /x",
     "RUN echo $((1 << n))",

@@ -1,6 +1,6 @@
-"""What the rules look at: Docker resources under the names that the Pulumi engine sends (`networkMode`).
+"""What the rules check: Docker resources, with the property names of the Pulumi engine (`networkMode`).
 
-One shape for three sources: a plan (engine or mocks), exported state, and running containers. Imports no
+One shape for three sources: a plan (engine or mocks), exported state, and running containers. Does not import
 pulumi, so that a rule can be tried in a Python shell.
 """
 
@@ -23,7 +23,7 @@ KINDS: Mapping[str, Kind] = {
     "docker:index/volume:Volume": "volume",
     "docker:index/remoteImage:RemoteImage": "image",
     "docker:index/image:Image": "image",
-    # Ours: the provider has no input for it (components/runtime/limits.py).
+    # Our own resource, because the provider has no input for it (components/runtime/limits.py).
     "pulumi-python:dynamic/limits:ProcessLimit": "limit",
 }
 # Kinds that Pulumi registers; the others are files of the repository and the engine itself.
@@ -35,10 +35,10 @@ _NAME = re.compile(r"aidc-(?P<stack>[a-z][a-z0-9]*)-(?P<service>.+)")
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource. `name` is the name that Docker knows; `props` are wire-style and may hold secrets.
+    """One resource. `name` is its Docker name; `props` are wire-style and may hold secrets.
 
-    `type` is the engine's type token; running things have none. `place` is the line that declares it, as
-    `file:line` below the repository's root, where that is known.
+    `type` is the engine's type token; running resources have none. `place` is the line that declares it, as
+    `file:line` relative to the repository's root, where that is known.
     """
 
     kind: Kind
@@ -89,7 +89,7 @@ class Resource:
 
     @property
     def is_seed(self) -> bool:
-        """Created to fill a volume and never started. The label alone exempts nothing: it may be borrowed."""
+        """Created to fill a volume and never started. The label alone exempts nothing: anyone may set it."""
         return (
             self.label("aidc.kind") == "seed"
             and self.props.get("start") is False
@@ -120,7 +120,7 @@ class Resource:
     def variable(self, name: str) -> str:
         """The value of a variable; empty where it is not set, or set twice to different values.
 
-        Which of the two a program sees is for its own language to say.
+        Which of the two a program sees depends on its language.
         """
         values = {value for given, value in self.environment if given == name}
         return values.pop() if len(values) == 1 else ""
@@ -132,7 +132,7 @@ class Resource:
             if str(mount.get("type")).lower() == "bind":
                 yield str(mount.get("source") or ""), str(mount.get("target"))
         for volume in self.each("volumes"):
-            # The engine takes a volume's name that holds a slash for a path of the host.
+            # The engine treats a volume name with a slash as a path on the host.
             name = str(volume.get("volumeName") or "")
             path = str(volume.get("hostPath") or (name if "/" in name else ""))
             if path:
@@ -156,7 +156,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Stack:
-    """Everything a whole-stack rule may look at."""
+    """Everything that a whole-stack rule may check."""
 
     resources: tuple[Resource, ...]
     flows: tuple[Flow, ...] = ()
@@ -169,19 +169,19 @@ class Stack:
 
     @property
     def names(self) -> frozenset[str]:
-        """Whatever a fault, and so a waiver, can name: resources, and roles and connections of the table."""
+        """Everything that a fault, and so a waiver, can name: resources, roles and connections."""
         resources = (resource.name for resource in self.resources)
         roles = (role for flow in self.flows for role in (flow.source, flow.destination))
         return frozenset((*resources, *roles, *(connection(flow) for flow in self.flows)))
 
 
 def connection(flow: Flow) -> str:
-    """The name by which faults and waivers call all flows between two roles in one segment."""
+    """The name that faults and waivers use for all flows between two roles in one segment."""
     return f"{flow.source}->{flow.destination} ({flow.segment})"
 
 
 def stack_of(name: str) -> str:
-    """`aidc-dev-vault` → `dev`; the empty string for a name of another shape."""
+    """`aidc-dev-vault` → `dev`; the empty string for a name of another form."""
     match = _NAME.fullmatch(name)
     return match["stack"] if match else ""
 

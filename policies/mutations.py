@@ -1,7 +1,7 @@
-"""Does a rule notice? Each hardening of a stack's resources taken away, each known hole opened, one by one.
+"""Mutation testing of the rules: each hardening of a stack removed, each known hole opened, one by one.
 
-A mutant is one resource with one change. It survives when no rule finds a fault that was not there before.
-The tests run all of them, and docs/policies.md tells the figures; `make policy` runs none.
+A mutant is one resource with one change. It survives when no rule reports a new fault. The tests run all
+mutants, and docs/policies.md has the figures; `make policy` runs none.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from policies.sources import stacks
 Change = Callable[[Props], object]
 
 STACK = "test"
-# Waivers are in force on every day that is not after their end: the figures do not change with the calendar.
+# On the first of all days every waiver is in force: the figures do not change with the calendar.
 DAY = date.min
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One changed resource; `index` is the place of the original among all resources."""
+    """One changed resource; `index` is the position of the original among all resources."""
 
     index: int
     what: str
@@ -76,7 +76,7 @@ def mutants(resources: tuple[Resource, ...]) -> Iterator[Mutant]:
                 yield Mutant(index, what, replace(resource, props={"instructions": instructions}))
             continue
         if resource.kind == "other":
-            if resource.type.startswith("pulumi-python:"):  # One is enough: only its type is looked at.
+            if resource.type.startswith("pulumi-python:"):  # One is enough: only its type is checked.
                 for values in HOLES["other"]:
                     yield Mutant(index, f"type {values['type']}", replace(resource, **values))
             continue
@@ -87,7 +87,7 @@ def mutants(resources: tuple[Resource, ...]) -> Iterator[Mutant]:
 
 
 def _options(resource: Resource) -> Iterator[tuple[str, Change]]:
-    """Single properties, taken away."""
+    """Single properties, removed."""
     for name in HARDENING.get("seed" if resource.is_seed else resource.kind, ()):
         value = resource.get(name)
         # `start` is hardening where it is false; empty lists and a false `internal` (the edge) are not.
@@ -100,7 +100,7 @@ def _without(name: str, props: Props) -> None:
 
 
 def _parts(resource: Resource) -> Iterator[tuple[str, Change]]:
-    """Parts of ports, attachments, mounts, uploads and tmpfs, taken away."""
+    """Parts of ports, attachments, mounts, uploads and tmpfs, removed."""
     for name, key in (("ports", "ip"), ("networksAdvanced", "ipv4Address"), ("uploads", "permissions")):
         for index, _ in enumerate(resource.each(name)):
             yield f"no {name}[{index}].{key}", partial(_without_part, name, index, key)
@@ -130,7 +130,7 @@ def _set(values: Props, props: Props) -> None:
 
 
 def _settings(resource: Resource) -> Iterator[tuple[str, Change]]:
-    """What the service itself is told, and its image."""
+    """Settings of the service itself, and its image."""
     for variable in resource.each("envs"):
         if variable.startswith(ENVIRONMENT):
             yield f"no variable {variable}", partial(_remove, "envs", variable)
@@ -152,7 +152,7 @@ def _settings(resource: Resource) -> Iterator[tuple[str, Change]]:
 
 
 def _behind(word: str, props: Props) -> None:
-    """A flag behind the end of the flags."""
+    """Move a flag behind the end of the options."""
     at = props["command"].index(word)
     props["command"] = [*props["command"][:at], "--", *props["command"][at:]]
 
@@ -166,7 +166,7 @@ def _remove(name: str, item: str, props: Props) -> None:
 
 
 def _holes(resource: Resource) -> Iterator[tuple[str, Change]]:
-    """Known holes, opened. What only a running process could use is none in a seed."""
+    """Known holes, opened; in a seed only those that matter without a running process."""
     none = WHILE_RUNNING if resource.is_seed else frozenset()
     for values in HOLES.get(resource.kind, ()):
         if any(resource.get(name) != value for name, value in values.items()) and none.isdisjoint(values):
@@ -189,7 +189,7 @@ def _add(name: str, item: Any, props: Props) -> None:
 
 
 def _build_changes(resource: Resource) -> Iterator[tuple[str, tuple[buildfile.Instruction, ...]]]:
-    """A build file without its user or a flag, and with a line more at its end."""
+    """A build file without its user or a flag, and with an additional line at its end."""
     lines: tuple[buildfile.Instruction, ...] = resource.props["instructions"]
     if any(line.name == "USER" for line in lines):
         yield "no USER", tuple(line for line in lines if line.name != "USER")
@@ -204,7 +204,7 @@ def _build_changes(resource: Resource) -> Iterator[tuple[str, tuple[buildfile.In
 
 
 def _below(lines: tuple[buildfile.Instruction, ...], text: str) -> Iterator[buildfile.Instruction]:
-    """More instructions at the end, with the lines that they are then on."""
+    """Additional instructions at the end, with their resulting line numbers."""
     return (replace(more, line=lines[-1].line + more.line) for more in buildfile.parse(text))
 
 
@@ -218,7 +218,7 @@ def _failed(
 def judge(
     resources: tuple[Resource, ...], rules: Iterable[Rule], waivers: tuple[Waiver, ...]
 ) -> tuple[Figures, ...]:
-    """Mutants of `resources`, and which of them no rule finds, for each kind of resource."""
+    """The number of mutants, and those that no rule finds, for each kind of resource."""
     rules = tuple(rules)
     alone = [rule for rule in rules if isinstance(rule, ResourceRule)]
     together = [rule for rule in rules if isinstance(rule, StackRule)]
@@ -228,7 +228,7 @@ def judge(
     for mutant in mutants(resources):
         kind = mutant.resource.kind
         made[kind] = made.get(kind, 0) + 1
-        # The rules of one resource are asked first: nearly every mutant falls there, and it is cheap.
+        # The rules on single resources come first: they are cheap and find nearly every mutant.
         if not _failed((mutant.resource,), alone, waivers) - before:
             everything = (*resources[: mutant.index], mutant.resource, *resources[mutant.index + 1 :])
             if not _failed(everything, together, waivers) - before:
@@ -238,7 +238,7 @@ def judge(
 
 @cache
 def figures() -> tuple[Figures, ...]:
-    """The figures of the test stack's plan, by all rules. Takes a few seconds.
+    """The figures for the test stack's plan and all rules. Takes a few seconds.
 
     Raises:
         SourceError, SettingsError: there is no plan to mutate.

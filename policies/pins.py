@@ -1,9 +1,8 @@
-"""What runs in the stack and comes from others: each pin with the line on which it stands. Effects: reads.
+"""Third-party parts of the stack: each pin with the line that declares it. Effects: reads files.
 
-A pin is what somebody chose: a Go module that is built (a tool, a requirement that is not indirect, a
-replacement from elsewhere), a package of Debian that a build file installs by name, the engine, a Python
-package that the requirements.in of an image names. What these bring along is in their locks and in the bill
-of materials.
+A pin is an explicit choice: a Go module that is built (a tool, a direct requirement, or a replacement from
+elsewhere), a Debian package that a build file installs by name, the engine, a Python package that the
+requirements.in of an image names. Their dependencies are in their locks and in the bill of materials.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ LOCKED = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[^\s;\\]+)")
 
 @dataclass(frozen=True)
 class Pin:
-    """`version` is empty for a package of Debian: the release decides; the audit reads what is installed."""
+    """`version` is empty for a Debian package: the release decides, and the audit reads the installed one."""
 
     kind: PinKind
     name: str
@@ -37,7 +36,7 @@ class Pin:
 
 
 def pins(root: Path) -> tuple[Pin, ...]:
-    """All pins of the repository; one that stands in several files is there several times."""
+    """All pins of the repository; one that is declared in several files appears several times."""
     found: list[Pin] = []
     for path in sorted((root / "toolchain").glob("*/go.mod")):
         found += modules(path.read_text(encoding="utf-8"), path.relative_to(root).as_posix())
@@ -59,7 +58,7 @@ def pins(root: Path) -> tuple[Pin, ...]:
 
 
 def modules(text: str, shown: str) -> Iterator[Pin]:
-    """The modules that a go.mod asks for itself."""
+    """The modules that a go.mod requires directly."""
     lines = text.splitlines()
     tools = [line.removeprefix("tool ").strip() for line in lines if line.startswith("tool ")]
     for number, line in enumerate(lines, start=1):
@@ -94,7 +93,7 @@ def engine(text: str, shown: str) -> Iterator[Pin]:
 
 
 def requirements(wanted: str, lock: str, shown: str) -> Iterator[Pin]:
-    """The packages that a requirements.in names, as its lock has them."""
+    """The packages that a requirements.in names, with their locked versions."""
     names = {normal(match["name"]) for line in wanted.splitlines() if (match := NAME.match(line))}
     for number, line in enumerate(lock.splitlines(), start=1):
         match = LOCKED.match(line)
@@ -103,5 +102,5 @@ def requirements(wanted: str, lock: str, shown: str) -> Iterator[Pin]:
 
 
 def normal(name: str) -> str:
-    """A Python package's name in the one spelling that all its spellings have."""
+    """A Python package's name in its normal form."""
     return re.sub(r"[-_.]+", "-", name).lower()

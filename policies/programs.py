@@ -1,4 +1,4 @@
-"""Programs that bring software or data into an image, by name. Data only."""
+"""Programs that install or download software or data, by name. Data only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UNVERIFIED = re.compile(
 PIP = re.compile(r"pip[\d.]*|uv")
 PIP_VERBS = _names("install sync download wheel")
 PYTHON = re.compile(r"(python|pypy)[\d.]*")
-# Programs whose sources nobody here checks, with the words that make them bring something along.
+# Programs whose sources are not verified here, with the words that make them install something.
 BRINGERS: Mapping[str, frozenset[str]] = {
     **_each("dpkg", "-i --install --unpack"),
     **_each("npm pnpm yarn bun", "install i in add ci update exec dlx x global"),

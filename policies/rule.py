@@ -16,7 +16,7 @@ SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault that a rule found; `resource`, `urn` and `place` (`file:line`) say where."""
+    """One fault that a rule found; `resource`, `urn` and `place` (`file:line`) locate it."""
 
     resource: str
     text: str
@@ -34,7 +34,7 @@ StackCheck = Callable[[Stack], Iterable[Fault]]
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """`cis` are sections of the CIS Docker Benchmark 1.6.0; `also` are the ids of other catalogues."""
+    """`cis` are sections of the CIS Docker Benchmark 1.6.0; `also` are ids in other catalogues."""
 
     name: str
     description: str
@@ -51,7 +51,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceRule(Rule):
-    """Looks at one resource of the kinds in `on`; the check yields the text of each fault."""
+    """Checks one resource of the kinds in `on`; the check yields the text of each fault."""
 
     on: tuple[Kind, ...]
     check: ResourceCheck
@@ -59,13 +59,13 @@ class ResourceRule(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class StackRule(Rule):
-    """Looks at all resources together."""
+    """Checks all resources together."""
 
     check: StackCheck
 
 
 class About(TypedDict):
-    """What the author of a rule says about it, beside its name and description."""
+    """What the author of a rule states about it, besides its name and description."""
 
     severity: Severity
     level: Level
@@ -75,7 +75,7 @@ class About(TypedDict):
 
 
 def resource_rule(*on: Kind, **about: Unpack[About]) -> Callable[[ResourceCheck], ResourceRule]:
-    """Makes a rule of a function: its name in kebab-case is the rule's, its docstring the description."""
+    """Turns a function into a rule: its name, in kebab-case, names the rule; its docstring describes it."""
     return lambda check: ResourceRule(on=on, check=check, **_data(check, about))
 
 

@@ -1,4 +1,4 @@
-"""What looks like a secret: by the name that it is given, or by its own form. Pure."""
+"""What looks like a secret: by its name, or by its own form. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECRET_VALUE = re.compile(
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}|\bAGE-SECRET-KEY-1|\bpul-[0-9a-f]{32,}"
     r"|[Aa]uthorization: *(?:[Bb]earer|[Bb]asic) +[\w.~+/-]{6,}"
 )
-# Within a word of the name; at its end; as the whole of it. "TOKENIZERS" and "BYPASS" are none of them.
+# Within a word of the name; at its end; as the whole word. "TOKENIZERS" and "BYPASS" match none of them.
 _WITHIN = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|PASSCODE|SECRET|CREDENTIAL|APIKEY|ACCESSKEY|PRIVATEKEY")
 _ENDING = re.compile(r"(?<!BY)(?<!COM)(?<!ASK)(?<!TRES)(?<!SUR)PASS$|TOKEN$|PASSWD$|(?<=[A-Z])(?<!OLD)PWD$")
 _WHOLE = frozenset(
@@ -24,7 +24,7 @@ _TOGETHER = re.compile(
     r"RSA|CRYPT|HOST|STORAGE|KMS)_KEYS?(_|$)|ROOT_USER|CONNECTION_STRING|(^|_)CONN_STR|(^|_)KEY$"
 )
 _NO_SECRET = re.compile(r"PUBLIC_?KEY|(^|_)PUB_KEY")
-# Names of a place where the secret lies, and of how it is used, not of the secret.
+# Names of the place of a secret, and of how it is used, but not of the secret itself.
 _PLACE = re.compile(r"_(FILE|FILES|PATH|DIR|FOLDER)$")
 _USE = re.compile(
     r"_(MODE|TTL|TYPE|METHOD|ENABLED|DISABLED|REQUIRED|TIMEOUT|LENGTH|LIMIT|EXPIRY|LIFETIME|ALGORITHM|ISSUER|SIZE)$"
@@ -38,9 +38,9 @@ _NO_NAMES = frozenset({"PWD", "OLDPWD"})
 
 
 def is_secret(name: str, value: str | None) -> bool:
-    """Whether a setting of this name, in any case and with hyphens or underscores, holds a secret.
+    """Whether a setting with this name, in any case and with hyphens or underscores, holds a secret.
 
-    `value` is None where it is given later, as for ARG: then the name alone decides.
+    `value` is None where it is supplied later, as for ARG: then the name alone decides.
     """
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
     name = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
@@ -56,7 +56,7 @@ def is_secret(name: str, value: str | None) -> bool:
 
 
 def _is_use(name: str, value: str) -> bool:
-    """Whether a value says how a secret is used, or how many there may be."""
+    """Whether a value describes how a secret is used, or how many there may be."""
     if value.lower() in _WORD_VALUES:
         return True
     if _USE.search(name):
@@ -73,9 +73,9 @@ def _is_named(name: str) -> bool:
 
 
 def in_words(words: Sequence[str]) -> Iterator[int]:
-    """Positions of the arguments of a command line that hold a secret, or name one and are followed by it.
+    """Positions of command-line arguments that hold a secret, or name one and are followed by it.
 
-    An argument may hold a whole command line itself, as after `sh -c`.
+    An argument may itself hold a whole command line, as after `sh -c`.
     """
     for position, argument in enumerate(words):
         parts = re.split(r"[\s\"';|&()]+", argument)
@@ -100,12 +100,12 @@ def _is_flag(word: str, following: str | None) -> bool:
         return False
     if dashes == "-" and "-" not in name and not name.isupper() and not is_secret(name, None):
         return False
-    # A flag at the end, or before another flag, takes what comes from elsewhere; its name tells all the same.
+    # A flag at the end, or before another flag, has its value from elsewhere; its name still reveals it.
     value = following if following and not following.startswith("-") else None
     return is_secret(name, value) and not _is_key_file(name, value or "")
 
 
 def _is_key_file(name: str, value: str) -> bool:
-    """A key, unlike a password, is mostly named by the file that it is in."""
+    """A key, unlike a password, is mostly given as the path of its file."""
     by_path = re.search(r"(key|token|secret|auth|credentials?|creds)$", name, re.IGNORECASE)
     return by_path is not None and re.match(r"(~|\.{1,2})?/\S", value) is not None

@@ -1,8 +1,7 @@
-"""Shell text cut into simple commands, as a shell cuts it. Pure.
+"""Shell text split into simple commands, as a shell splits it. Pure.
 
-Variables are not filled in,
-and functions and scripts are not followed: rules refuse a program that they cannot
-name (`Command.opaque`).
+Variables are not expanded, and functions and scripts are not followed: rules refuse a program that they
+cannot name (`Command.opaque`).
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox"})
-# Programs that run what their arguments name. Any later word may be the program.
+# Programs that run another program from their arguments. Any later word may be that program.
 WRAPPERS = SHELLS | {
     "busybox", "chroot", "chrt", "command", "builtin", "coproc", "doas", "env", "eval", "exec", "fakeroot",
     "find", "flock", "gosu", "ionice", "nice", "nohup", "nsenter", "parallel", "runuser", "script", "setarch",
@@ -45,7 +44,7 @@ class Command:
 
     @property
     def opaque(self) -> bool:
-        """Whether only a shell could say which program this is: by a variable or a pattern."""
+        """Whether the program's name contains a variable or a pattern, so that only a shell could tell it."""
         first = self.words[0] if self.words else ""
         return first not in ("[", "[[") and re.search(r"[$`*?\[{]", first) is not None
 
@@ -71,19 +70,19 @@ def commands(text: str) -> tuple[Command, ...]:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words of a text that holds no commands, such as the arguments of ENV; quotes are removed."""
+    """The words of a text without commands, such as the arguments of ENV; quotes are removed."""
     return tuple(token for token, operator in _tokens(text, []) if not operator)
 
 
 def balanced(text: str) -> bool:
-    """Whether every quote of a shell text ends."""
+    """Whether every quote of a shell text is closed."""
     return re.fullmatch(r"(?:[^\\'\"]|\\.|'[^']*'|\"(?:[^\"\\]|\\.)*\")*+", text, re.DOTALL) is not None
 
 
 def here_documents(text: str) -> bool:
     """Whether `<<` may open a here-document: outside quotes, `$((…))` and `<<<`.
 
-    An engine sees one wherever a word begins with `<<` and goes on, in arithmetic, too.
+    An engine sees one wherever a word begins with `<<` and more text, even in arithmetic.
     """
     bare = re.sub(r"\\.|'[^']*'|\"(?:[^\"\\]|\\.)*\"", "''", text, flags=re.DOTALL)
     if re.search(r"(^|\s)\d*<<-?[^\s<]", bare):
@@ -118,7 +117,7 @@ def _command(found: list[str], after: str, piped: bool) -> Command:
 
 
 def _tokens(text: str, nested: list[str]) -> list[tuple[str, bool]]:
-    """Words and operators, as (text, is an operator). What is substituted is added to `nested`."""
+    """Words and operators, as (text, is an operator). Command substitutions are added to `nested`."""
     found: list[tuple[str, bool]] = []
     position, target = 0, False
     while position < len(text):
@@ -128,7 +127,7 @@ def _tokens(text: str, nested: list[str]) -> list[tuple[str, bool]]:
             end = text.find("\n", position)
             position = end if end >= 0 else len(text)
         elif match := _REDIRECTION.match(text, position):
-            # Neither the sign nor the file after it is a word of the command.
+            # Neither the operator nor the file after it is a word of the command.
             position, target = match.end(), True
         elif match := _OPERATOR.match(text, position):
             found.append((match[0], True))
@@ -144,7 +143,7 @@ def _tokens(text: str, nested: list[str]) -> list[tuple[str, bool]]:
 
 
 def _word(text: str, position: int, nested: list[str]) -> tuple[str, int]:
-    """A word from `position` on, without its quotes, and where it ends."""
+    """The word at `position`, without its quotes, and the position after it."""
     parts: list[str] = []
     while position < len(text):
         sign = text[position]
@@ -171,7 +170,7 @@ def _word(text: str, position: int, nested: list[str]) -> tuple[str, int]:
 
 
 def _quoted(text: str, position: int, nested: list[str]) -> tuple[str, int]:
-    """The inside of double quotes that are already open, and where they have ended."""
+    """The content of double quotes that are already open, and the position after them."""
     parts: list[str] = []
     while position < len(text) and text[position] != '"':
         if text[position] == "\\":
@@ -187,7 +186,7 @@ def _quoted(text: str, position: int, nested: list[str]) -> tuple[str, int]:
 
 
 def _substitution(text: str, position: int, nested: list[str]) -> tuple[str, int]:
-    """A sign for `$(…)` and backquotes, with what they run added to `nested`; a plain `$` is itself."""
+    """A placeholder for `$(…)` and backquotes, whose commands are added to `nested`; a plain `$` is kept."""
     if text[position] == "`":
         end = text.find("`", position + 1)
         end = end if end >= 0 else len(text)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from unittest.mock import patch
 
 from audit.engine import fields
 from audit.engine.flat import FlatResource
@@ -28,9 +27,7 @@ DIGEST_FIELD = f"labels.{DIGEST}"
 
 def programs(stack: str) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
     """The stack's resources, build files included, under two seeds. Raises SourceError."""
-    first = stacks.plan(stack)
-    with patch.object(stacks, "FAKE_SEED", OTHER_SEED):
-        return first, stacks.program(stack)
+    return stacks.plan(stack), stacks.program(stack, seed=OTHER_SEED)
 
 
 def resources(first: Sequence[Resource], second: Sequence[Resource]) -> list[FlatResource]:

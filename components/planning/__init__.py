@@ -1,4 +1,4 @@
-"""What a stack's file says, checked and worked out: settings, addresses, flows, secrets and grants. Pure.
+"""From a stack's file to a plan: settings, addresses, flows, secrets and grants. Pure.
 
-`validation.load` reads the file, `plan.make_plan` gives every address, `inventory` is what others rely on.
+`validation.load` checks the file, `plan.make_plan` assigns every address, others rely on `inventory`.
 """

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from components.planning.config import Network
 
 SEGMENTS = ("edge", "service", "fabric", "storage", "backup", "monitor")
-# Room for every segment with at least a /24: the host numbers below need it.
+# Room for a /24 per segment, which the host numbers below need.
 MINIMUM_PREFIX = 21
-# First host number of each role within every segment; the gateway is 1. Adding a node moves nobody else.
+# First host number of each role within every segment; the gateway is 1. Adding a node moves no other service.
 FIRST_HOST = {
     "load-balancer": 10,
     "ray-head": 20,
@@ -57,7 +57,7 @@ def bridge_name(stack: str, segment: str) -> str:
 
 
 def segments(stack: str, network: Network) -> tuple[Segment, ...]:
-    """All segments of a stack. Only `edge` has a way to the host's outside."""
+    """All segments of a stack. Only `edge` has access to the outside."""
     return tuple(
         Segment(
             name=name,

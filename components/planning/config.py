@@ -15,33 +15,18 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from components.planning import cron
+from components.planning.flows import INFERENCE, RAY_API, S3
+
+# Marked `X as X`: other packages import these from here.
+from components.planning.issues import ConfigError as ConfigError  # noqa: PLC0414
+from components.planning.issues import Issue as Issue  # noqa: PLC0414
+from components.planning.units import GIB, TIB, cpus_text, parse_size
+from components.planning.units import MIB as MIB  # noqa: PLC0414
+from components.planning.units import size_text as size_text  # noqa: PLC0414
 
 ROOT = "aidc:datacenter"
 STACK_NAME = re.compile(r"^[a-z][a-z0-9]{0,15}\Z")
-UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-MIB = UNITS["MiB"]
 PRIVATE = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
-
-
-@dataclass(frozen=True)
-class Issue:
-    """One mistake: where (`path`), what is wrong (`fault`), what to do (`fix`)."""
-
-    path: str
-    fault: str
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.fault}\n    fix: {self.fix}"
-
-
-class ConfigError(Exception):
-    """The configuration holds mistakes; `issues` lists every one of them."""
-
-    def __init__(self, issues: list[Issue]) -> None:
-        self.issues = issues
-        count = f"{len(issues)} mistake{'s' if len(issues) > 1 else ''}"
-        super().__init__(f"{count} in the stack's configuration\n" + "\n".join(f"  {i}" for i in issues))
 
 
 @dataclass(frozen=True)
@@ -57,40 +42,18 @@ class HostFacts:
     asleep: int = 0
 
 
-def parse_size(value: object) -> int:
-    """`"3GiB"` → bytes. Raises ValueError for anything that is not a whole number and a binary unit."""
-    match = re.fullmatch(r"([0-9]{1,9}) ?([KMGT]iB)", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{value!r:.60} is not a valid size")
-    return int(match[1]) * UNITS[match[2]]
-
-
-def size_text(size: int) -> str:
-    """Bytes as the YAML would say it, in the largest unit that divides them."""
-    unit = max((u for u in UNITS if size % UNITS[u] == 0), key=lambda u: UNITS[u])
-    return f"{size // UNITS[unit]}{unit}"
-
-
 def _whole_mebibytes(value: object) -> int:
     size = parse_size(value)
-    # The provider counts in mebibytes: the rest would be lost, and 1023KiB would mean no limit at all.
+    # The provider counts in mebibytes: the remainder would be lost, and 1023KiB would mean no limit at all.
     if size % MIB:
         raise ValueError(f"{value!r} is not a whole number of MiB")
     return size
 
 
-def cpus_text(cpus: float) -> str:
-    """The number as the provider reads it back from the engine; in any other spelling it differs for ever."""
-    exact = f"{cpus:.9f}"
-    if exact.count("0") == 9:
-        return f"{cpus:.1f}"
-    return exact.rstrip("0")
-
-
 def _cpus(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{value!r:.60} is not a number of CPUs")
-    # Hundredths are the engine's least share, and what its 1e-9 keeps exactly.
+    # Hundredths are the engine's smallest share, and exact in its unit of 1e-9.
     if round(value, 2) != value or float(cpus_text(value)) != value:
         raise ValueError(f"{value!r:.60} has too many decimals")
     return float(value)
@@ -116,7 +79,7 @@ def _network_text(value: object) -> object:
 
 
 def _private_network(value: IPv4Network) -> IPv4Network:
-    # Not `is_private`: that also holds loopback, link-local, documentation and reserved ranges.
+    # Not `is_private`: that also includes loopback, link-local, documentation and reserved ranges.
     if not any(value.subnet_of(private) for private in PRIVATE):
         raise ValueError(f"{value} is not a private network (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16)")
     return value
@@ -124,11 +87,11 @@ def _private_network(value: IPv4Network) -> IPv4Network:
 
 def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]|[a-z]", value):
-        raise ValueError(f"{value!r} may hold lower-case letters, digits and inner hyphens")
+        raise ValueError(f"{value!r} may contain only lower-case letters, digits and inner hyphens")
     return value
 
 
-ByteSize = Annotated[int, BeforeValidator(_whole_mebibytes), Field(le=64 * UNITS["TiB"])]
+ByteSize = Annotated[int, BeforeValidator(_whole_mebibytes), Field(le=64 * TIB)]
 Cron = Annotated[str, Field(strict=True), AfterValidator(cron.check)]
 Kept = Annotated[int, Field(ge=0, le=1000, strict=True)]
 Rate = Annotated[int, Field(ge=1, le=100_000, strict=True)]
@@ -139,11 +102,11 @@ Address = Annotated[IPv4Address, BeforeValidator(_bind), AfterValidator(_unicast
 PrivateNetwork = Annotated[IPv4Network, BeforeValidator(_network_text), AfterValidator(_private_network)]
 SegmentName = Literal["edge", "service", "fabric", "storage", "backup", "monitor"]
 
-# Below these a service does not come up, or not within its time: all were tried together.
+# Below these a service does not start, or not in time: all were tested together.
 FLOOR_CPUS = 0.25
 RAY_CPUS = 0.5
 RAY_MEMORY = 2048 * MIB
-# Above Ray's object store (300 MiB), which else moves to /tmp and counts twice against memory.
+# Above Ray's object store (300 MiB), which would otherwise move to /tmp and count twice against memory.
 RAY_SHM = 320 * MIB
 
 
@@ -154,10 +117,10 @@ class Model(BaseModel):
 
 
 class Network(Model):
-    """Address space. `cidr` is cut into equal subnets; `segments` overrides single ones."""
+    """Address space. `cidr` is divided into equal subnets; `segments` overrides single ones."""
 
     cidr: PrivateNetwork = IPv4Network("10.77.0.0/20")
-    """A private network of /21 or larger, for example `10.77.0.0/20`, that nothing else here uses."""
+    """A private network of /21 or larger, for example `10.77.0.0/20`, that nothing else on the host uses."""
     segments: dict[SegmentName, PrivateNetwork] = {}
     """Subnets of /24 or larger for single segments, for example `{storage: 192.168.7.0/24}`."""
 
@@ -165,16 +128,16 @@ class Network(Model):
 class PublishedPorts(Model):
     """TCP ports on the host that lead to the load balancer."""
 
-    inference: Port = 8443
+    inference: Port = INFERENCE
     """HTTPS: `/v1/models/<model>:predict`."""
-    s3: Port = 9443
+    s3: Port = S3
     """HTTPS: the object store's S3 API."""
-    ray: Port = 8265
+    ray: Port = RAY_API
     """HTTPS: Ray's dashboard and job API."""
 
 
 class RequestRates(Model):
-    """Requests a second that one client address may send, as a mean over 10 s; more gets status 429."""
+    """Requests per second that one client address may send, averaged over 10 s; more get status 429."""
 
     inference: Rate = 2000
     """Predictions."""
@@ -185,7 +148,7 @@ class RequestRates(Model):
 
 
 class LoadBalancer(Model):
-    """HAProxy: the only service that the outside reaches."""
+    """HAProxy: the only service that is reachable from outside."""
 
     bind: Address = IPv4Address("127.0.0.1")
     """The host's address on which the ports are published; `0.0.0.0` stands for all of them."""
@@ -193,7 +156,7 @@ class LoadBalancer(Model):
     requests_per_second: RequestRates = RequestRates()
     cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
     """CPUs, in hundredths: `0.5` is half a core."""
-    memory: Annotated[ByteSize, Field(ge=128 * MIB)] = 256 * 2**20
+    memory: Annotated[ByteSize, Field(ge=128 * MIB)] = 256 * MIB
     """The most that the service may use."""
 
 
@@ -202,10 +165,10 @@ class Head(Model):
 
     cpus: Annotated[Cpus, Field(ge=RAY_CPUS)] = 1.0
     """CPUs, in hundredths."""
-    memory: Annotated[ByteSize, Field(ge=RAY_MEMORY)] = 4 * 2**30
+    memory: Annotated[ByteSize, Field(ge=RAY_MEMORY)] = 4 * GIB
     """The most that the service may use, shared memory included."""
-    shm: Annotated[ByteSize, Field(ge=RAY_SHM)] = 512 * 2**20
-    """Shared memory: Ray's object store (300 MiB) lies in it."""
+    shm: Annotated[ByteSize, Field(ge=RAY_SHM)] = 512 * MIB
+    """Shared memory: it contains Ray's object store (300 MiB)."""
 
 
 class Node(Model):
@@ -214,11 +177,11 @@ class Node(Model):
     name: Name
     """1 to 20 lower-case letters, digits and inner hyphens."""
     cpus: Annotated[Cpus, Field(ge=RAY_CPUS)] = 1.0
-    """CPUs, in hundredths; all nodes together have at most those of the host."""
-    memory: Annotated[ByteSize, Field(ge=RAY_MEMORY)] = 4 * 2**30
-    """The most that the node may use, shared memory included; 4GiB where it is the only one."""
-    shm: Annotated[ByteSize, Field(ge=RAY_SHM)] = 512 * 2**20
-    """Shared memory: Ray's object store (300 MiB) and what workers exchange lie in it."""
+    """CPUs, in hundredths; all nodes together may have at most those of the host."""
+    memory: Annotated[ByteSize, Field(ge=RAY_MEMORY)] = 4 * GIB
+    """The most that the node may use, shared memory included; 4GiB when it is the only node."""
+    shm: Annotated[ByteSize, Field(ge=RAY_SHM)] = 512 * MIB
+    """Shared memory: it contains Ray's object store (300 MiB) and what workers exchange."""
     gpus: tuple[Annotated[int, Field(ge=0, strict=True)], ...] = ()
     """The host's GPUs by index, as `nvidia-smi` counts them, for example `[0, 1]`."""
 
@@ -234,7 +197,7 @@ class Compute(Model):
 
 
 class Bucket(Model):
-    """`quota`: how much the bucket may hold, earlier versions included; on the drives it takes twice that."""
+    """`quota`: how much the bucket may hold, earlier versions included; it takes twice that on the drives."""
 
     quota: ByteSize
     """The most that it holds; more is refused."""
@@ -258,21 +221,21 @@ class Buckets(Model):
 
 
 class ObjectStore(Model):
-    """MinIO, one drive a node, one erasure set over all nodes."""
+    """MinIO, one drive per node, one erasure set over all nodes."""
 
     nodes: Annotated[int, Field(ge=4, le=16, strict=True)] = 4
-    """Fixed with the first `up`: a store that holds data keeps its number of nodes."""
+    """Fixed by the first `up`: a store that holds data keeps its number of nodes."""
     cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
     """CPUs of each node, in hundredths."""
-    memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * 2**30
+    memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * GIB
     """The most that each node may use."""
     buckets: Buckets = Buckets()
 
 
 class Retention(Model):
-    """Of each of the last hours, days, weeks and months that have one, the newest snapshot stays.
+    """The newest snapshot of each of the last hours, days, weeks and months that have one is kept.
 
-    A complete one goes before a partial one; the newest of all and the newest complete one always stay.
+    A complete snapshot is preferred to a partial one; the newest one and the newest complete one always stay.
     """
 
     hourly: Kept = 24
@@ -289,17 +252,17 @@ class Backup(Model):
     """The vault and the job that fills it."""
 
     schedule: Cron = "*/30 * * * *"
-    """Five cron fields, UTC, for example `"15 2 * * mon-fri"`; one run starts with the service, too."""
+    """Five cron fields, UTC, for example `"15 2 * * mon-fri"`; one run also starts with the service."""
     cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
     """CPUs, in hundredths."""
-    memory: Annotated[ByteSize, Field(ge=256 * MIB)] = 512 * 2**20
+    memory: Annotated[ByteSize, Field(ge=256 * MIB)] = 512 * MIB
     """The most that the job may use."""
-    staging_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 64 * 2**30
+    staging_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 64 * GIB
     """The most that the copy of the store may take on the engine's disk; a run that needs more fails."""
-    vault_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 128 * 2**30
-    """The most that the vault may hold before runs fail; from 80 % on `make status` warns."""
+    vault_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 128 * GIB
+    """The most that the vault may hold before runs fail; `make status` warns from 80 % on."""
     prune_schedule: Cron = "17 3 * * *"
-    """Five cron fields, UTC: when snapshots go that the retention does not keep."""
+    """Five cron fields, UTC: when snapshots outside the retention are deleted."""
     retention: Retention = Retention()
 
 

@@ -1,8 +1,8 @@
-"""What supercronic, which runs the backup's schedule, makes of five cron fields. Pure.
+"""Five cron fields as supercronic, which runs the backup's schedule, interprets them. Pure.
 
-`parse` takes what its parser (aptible/supercronic, package cronexpr) takes, word for word: a test compares
-the two over generated schedules. `check` refuses some of it, too: what never comes round (the scheduler then
-spins at full load) and what is read as something else than what stands there.
+`parse` accepts exactly what its parser (aptible/supercronic, package cronexpr) accepts: a test compares the
+two over generated schedules. `check` also refuses schedules that never run (the scheduler would then spin at
+full load) and those that mean something other than they appear to.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ LONG_MONTHS = (
     *("july", "august", "september", "october", "november", "december"),
 )
 LONG_DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
-# The scheduler knows no later year. 28 years hold every weekday on every date, leap days included.
+# The scheduler supports no later year. 28 years contain every weekday on every date, leap days included.
 YEARS = range(2028, 2056)
 
 
 @dataclass(frozen=True)
 class Field:
-    """`numbers` is the pattern of a value; steps are limited by `high`, as odd as that is for hours."""
+    """`numbers` is the pattern of a value; `high` also limits steps, odd as that is for hours."""
 
     name: str
     low: int
@@ -53,7 +53,7 @@ FIELDS = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 @dataclass(frozen=True)
 class Part:
-    """One entry of a field: its values, None for `*`; `special` is what only days know, as `l` or `5#2`."""
+    """One entry of a field: its values, None for `*`; `special` is a form for days only, as `l` or `5#2`."""
 
     text: str
     values: frozenset[int] | None = frozenset()
@@ -61,7 +61,7 @@ class Part:
 
 
 def parse(schedule: str) -> tuple[tuple[Part, ...], ...]:
-    """The five fields' entries. Raises ValueError for what supercronic refuses."""
+    """The entries of the five fields. Raises ValueError for what supercronic refuses."""
     fields = re.findall(r"[^\t\n\f\r ]+", schedule)
     if len(fields) != len(FIELDS):
         raise ValueError("a schedule has five fields: minute hour day month weekday")
@@ -71,14 +71,14 @@ def parse(schedule: str) -> tuple[tuple[Part, ...], ...]:
 def _field(text: str, field: Field) -> tuple[Part, ...]:
     parts = [_part(entry, field) for entry in text.split(",") if entry]
     if not parts:
-        raise ValueError(f"{text!r} names no {field.name}")
+        raise ValueError(f"{text!r} does not contain a {field.name}")
     days = field in (DAY, WEEKDAY)
     for part in parts:
-        # In the other fields a star ends the reading: what follows it is not looked at any more.
+        # In the other fields a star ends the parsing: what follows it is ignored.
         if part.values is None and not days:
             break
         if part.special and not (days and re.fullmatch(_special(field), part.special)):
-            raise ValueError(f"{part.text!r} is no {field.name} between {field.low} and {field.high}")
+            raise ValueError(f"{part.text!r} is not a {field.name} between {field.low} and {field.high}")
     return tuple(parts)
 
 
@@ -100,7 +100,7 @@ def _part(entry: str, field: Field) -> Part:
         if high < low:
             raise ValueError(f"{entry!r} ends before it begins" + _seven(text, field))
         return Part(entry, frozenset(range(low, high + 1)))
-    # The parser's table of numbers ends with two digits; others count as 0.
+    # The parser's table of numbers ends at two digits; longer ones count as 0.
     step = int(match[3]) if len(match[3]) <= 2 and int(match[3]) < 60 else 0
     if not 1 <= step <= field.high:
         raise ValueError(f"{entry!r}: the step is not between 1 and {field.high}")
@@ -112,7 +112,7 @@ def _number(text: str | None, field: Field) -> int | None:
     if text is None or not re.fullmatch(field.value, text):
         return None
     if field is WEEKDAY and text.isdigit():
-        # 7 is Sunday; two digits are taken and not known, which makes them 0.
+        # 7 is Sunday; two digits are accepted but unknown, which makes them 0.
         return int(text) % 7 if len(text) == 1 else 0
     return field.number(text)
 
@@ -122,20 +122,22 @@ def _seven(text: str, field: Field) -> str:
 
 
 def check(schedule: str) -> str:
-    """The schedule with single blanks. Raises ValueError with what is wrong with it."""
+    """The schedule with single blanks. Raises ValueError with its fault."""
     if not schedule.isascii() or not schedule.isprintable():
         odd = next(c for c in schedule if not (c.isascii() and c.isprintable()))
-        raise ValueError(f"{schedule!r} holds {odd!r}: only letters, digits, blanks and * ? / , - # are read")
+        raise ValueError(
+            f"{schedule!r} contains {odd!r}: only letters, digits, blanks and * ? / , - # are allowed"
+        )
     fields = parse(schedule)
-    for part in (p for parts, field in zip(fields, FIELDS, strict=True) for p in _odd(parts, field)):
+    for part in (p for parts, field in zip(fields, FIELDS, strict=True) for p in _misleading(parts, field)):
         raise ValueError(part)
-    if not comes_round(fields):
-        raise ValueError(f"{schedule!r} never comes round")
+    if not ever_runs(fields):
+        raise ValueError(f"{schedule!r} never runs")
     return " ".join(schedule.split())
 
 
-def _odd(parts: tuple[Part, ...], field: Field) -> list[str]:
-    """What would be read as something else than what stands there."""
+def _misleading(parts: tuple[Part, ...], field: Field) -> list[str]:
+    """Entries that would mean something other than they appear to."""
     found = []
     for part in parts:
         text = part.text.lower()
@@ -144,14 +146,14 @@ def _odd(parts: tuple[Part, ...], field: Field) -> list[str]:
         if field is WEEKDAY and re.fullmatch(r"(0|sun|sunday)-7", text):
             found.append(f"{part.text!r} would be read as Sunday only: write * for every day")
         if part.special and field not in (DAY, WEEKDAY):
-            found.append(f"{part.text!r} is no {field.name} between {field.low} and {field.high}")
+            found.append(f"{part.text!r} is not a {field.name} between {field.low} and {field.high}")
         if part.values is not None and not part.values and not part.special:
             found.append(f"{part.text!r} ends before it begins{_seven(text, field)}")
     return found
 
 
-def comes_round(fields: tuple[tuple[Part, ...], ...]) -> bool:
-    """Whether any day has it. Days of the month and of the week add up where both are restricted."""
+def ever_runs(fields: tuple[tuple[Part, ...], ...]) -> bool:
+    """Whether it ever runs. A day of the month or of the week suffices where both are restricted."""
     minutes, hours, days, months, weekdays = fields
     if not all(any(p.values is None or p.values for p in parts) for parts in (minutes, hours, months)):
         return False

@@ -1,7 +1,7 @@
 """The flow table: who may talk to whom, on which port, in which segment, and why.
 
-Networks' memberships, firewall rules, policies, reachability tests and diagrams all come from here. Whatever
-is not listed is refused. `clients` is the outside; every other name is a role.
+Network memberships, firewall rules, policies, reachability tests and diagrams all come from here. Everything
+that is not listed is refused. `clients` is the outside; every other name is a role.
 """
 
 from __future__ import annotations
@@ -45,12 +45,15 @@ CLIENTS = "clients"
 INFERENCE, S3, RAY_API, LB_STATS = 8443, 9443, 8265, 8404
 SERVE, MINIO, VAULT = 8000, 9000, 8000
 RAY_GCS = (6379, 6379)
-RAY_NODE = (6380, 6387)
+# The services of every Ray node; 6386 is free.
+RAY_NODE_MANAGER, RAY_OBJECT_MANAGER, RAY_RUNTIME_ENV_AGENT = 6380, 6381, 6382
+RAY_AGENT_GRPC, RAY_AGENT_HTTP, RAY_METRICS, RAY_DASHBOARD_METRICS = 6383, 6384, 6385, 6387
+RAY_NODE = (RAY_NODE_MANAGER, RAY_DASHBOARD_METRICS)
 RAY_CLIENT = (10001, 10001)
 RAY_WORKERS = (20000, 20099)
-# Where the proxy of one node finds a replica on another.
+# Through these the proxy on one node reaches a replica on another.
 SERVE_REPLICAS = (8100, 8120)
-# Ephemeral ports of the compute containers: what Ray and gloo open without a setting of their own.
+# Ephemeral ports of the compute containers, which Ray and gloo open without a setting for it.
 RAY_EPHEMERAL = (30000, 30999)
 
 LISTENS: dict[str, tuple[Listen, ...]] = {

@@ -10,12 +10,12 @@ from components.planning.config import Buckets
 
 BUCKETS = tuple(Buckets.model_fields)
 ANYWHERE = ["arn:aws:s3:::*"]
-# A permission to read or to write is one of these on a bucket; MinIO wants the first on the bucket itself.
+# Permission to read, write or delete is one of these lists; MinIO needs the first on the bucket itself.
 READ = ("s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject")
 WRITE = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 DELETE = ("s3:DeleteObject",)
-# What nobody but root may do, whatever else is granted. MinIO lets a user do some of it unless it is denied:
-# delete a named version with no more than s3:DeleteObject, make service accounts, change the own key.
+# Reserved for root, whatever else is granted. MinIO lets a user do some of it unless it is denied: delete a
+# named version with s3:DeleteObject alone, create service accounts, change the user's own key.
 NEVER = (
     "s3:DeleteObjectVersion",
     "s3:BypassGovernanceRetention",
@@ -61,16 +61,16 @@ class Grant:
 
 
 GRANTS: dict[str, Grant] = {
-    # Training and serving: data sets are prepared once, models are added; neither is taken away.
+    # Training and serving: data sets are prepared once, models are added; neither is ever deleted.
     "compute": Grant(write=BUCKETS, delete=("checkpoints", "results")),
-    # Who is outside brings data and takes results.
+    # Clients outside the stack upload data and download results.
     "client": Grant(write=("datasets", "results"), delete=("datasets", "results")),
     "backup": Grant(),
 }
 
 
 def policy(user: str) -> str:
-    """The S3 policy of `user` as JSON: what it needs on the buckets it needs, and what it may never do."""
+    """The S3 policy of `user` as JSON: the actions that it needs, by bucket, and those it may never take."""
     grant = GRANTS[user]
     allowed = ((READ, grant.read), (WRITE, grant.write), (DELETE, grant.delete))
     statements = [_allow(actions, buckets) for actions, buckets in allowed if buckets]
@@ -78,10 +78,10 @@ def policy(user: str) -> str:
         _deny(NEVER),
         {"Effect": "Deny", "Action": ["admin:*"]},
         {"Effect": "Deny", "Action": ["kms:*"]},
-        # Sessions and service accounts. Asking STS for a session cannot be denied: so it is of no use.
+        # Sessions and service accounts. Requesting a session from STS cannot be denied, only made useless.
         _deny(("s3:*",), {"StringEquals": {"aws:principaltype": "AssumedRole"}}),
-        # With a key of the client's own nobody else could read the object, the backup neither; and tags that
-        # come with an object need no permission of their own.
+        # An object encrypted with a client's own key could not be read by anybody else, the backup included;
+        # and tags that come with an object would need no separate permission.
         *(
             _deny(("s3:PutObject",), {"Null": {key: "false"}})
             for key in ("s3:x-amz-server-side-encryption-customer-algorithm", "s3:RequestObjectTagKeys")

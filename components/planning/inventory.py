@@ -70,5 +70,5 @@ class Inventory(_Entry):
 
 
 def load(raw: dict[str, object]) -> Inventory:
-    """Check the stack output `inventory`. Raises pydantic.ValidationError when it has another shape."""
+    """Check the stack output `inventory`. Raises pydantic.ValidationError when its structure is wrong."""
     return Inventory.model_validate(raw)

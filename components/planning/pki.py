@@ -26,7 +26,7 @@ _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 @dataclass(frozen=True)
 class Certificate:
-    """PEM texts. `bundle` is what HAProxy reads from one file: leaf, authority, key."""
+    """PEM texts. `bundle` is the single file that HAProxy reads: leaf, authority, key."""
 
     key: str
     certificate: str
@@ -44,7 +44,7 @@ def private_key(seed: str, name: str, generation: int) -> ec.EllipticCurvePrivat
 
 
 def pem(key: ec.EllipticCurvePrivateKey) -> str:
-    """A private key as a service reads it."""
+    """A private key in the form that services read."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
@@ -71,7 +71,7 @@ def _builder(subject: str, issuer: str, number: int, issued: date, days: int) ->
         .subject_name(_subject(subject))
         .issuer_name(_subject(issuer))
         .serial_number(number)
-        # A day of slack for clocks that run behind.
+        # A day of slack for clocks that are slow.
         .not_valid_before(start - timedelta(days=1))
         .not_valid_after(start + timedelta(days=days))
     )
@@ -85,7 +85,7 @@ def authority_name(stack: str, generation: int) -> str:
 def authority(seed: str, stack: str, issued: date, generation: int = 1) -> str:
     """A CA certificate of a stack, PEM. Its key never leaves this module.
 
-    Each lives ten years longer than the one before: it is handed out before it is needed.
+    Each is valid ten years longer than the one before, because it is distributed before it is needed.
     """
     key = private_key(seed, "authority", generation)
     name = authority_name(stack, generation)
@@ -106,10 +106,10 @@ def authority(seed: str, stack: str, issued: date, generation: int = 1) -> str:
 
 
 def trusted(seed: str, stack: str, generations: Generations) -> str:
-    """The CA certificates that every service and client trusts, PEM: the one in use, and its neighbours.
+    """The CA certificates that every service and client trusts, PEM: the current one and its neighbours.
 
-    The next one is there before it signs anything, and the last one stays for one rotation more: while a
-    rotation goes through the services, each trusts all others, whichever has come first.
+    The next one is trusted before it signs anything, and the previous one for one more rotation: while a
+    rotation proceeds, all services trust each other, in whatever order they are updated.
     """
     current = generations.of("authority")
     numbers = range(max(1, current - 1), current + 2)

@@ -11,7 +11,7 @@ from components.planning.flows import FLOWS, LISTENS, Flow, Listen, memberships
 
 @dataclass(frozen=True)
 class Service:
-    """One container that runs. `addresses` maps a segment's name to the service's IPv4 address in it."""
+    """One running container. `addresses` maps a segment's name to the service's IPv4 address in it."""
 
     name: str
     role: str
@@ -44,7 +44,7 @@ class Plan:
 
 
 def make_plan(stack: str, config: StackConfig) -> Plan:
-    """All services of `config`; adding a node changes no other service's name or address."""
+    """All services of `config`; adding a node does not change any other service's name or address."""
     planned = segments(stack, config.network)
     by_name = {s.name: s for s in planned}
 

@@ -1,27 +1,26 @@
-"""What of a stack can be rotated, what that costs, and how often it has been done. Pure.
+"""The rotatable secrets of a stack, what rotating them costs, and how often it has been done. Pure.
 
-`aidc:generations` maps a name to how many values it has had; what is not listed is in its first generation,
-so that a stack that was never rotated derives what it always derived.
+`aidc:generations` maps a name to its number of values so far; unlisted names are in their first generation,
+so that the secrets of a stack that was never rotated do not change.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from components.planning.config import ConfigError, Issue
+from components.planning.issues import ConfigError, Issue, suggest
 
 GENERATIONS, RENEWED, ISSUED = "aidc:generations", "aidc:renewed", "aidc:issued"
-# No stack is older; and a count that nobody reached by rotating is a slip of the hand.
+# No stack is older, and nobody rotates that often: values beyond are typing errors.
 EARLIEST, MOST = date(2025, 1, 1), 1_000_000
 
 
 @dataclass(frozen=True)
 class Rotatable:
-    """`cost` is what services and users notice. What ends jobs is done on request only."""
+    """`cost` is what services and users notice. Rotations that end jobs happen on request only."""
 
     cost: str
     ends_jobs: bool = False
@@ -29,25 +28,25 @@ class Rotatable:
 
 ROTATABLE: Mapping[str, Rotatable] = {
     "certificates": Rotatable(
-        "new keys and certificates, valid from today; load balancer and vault reload, nothing fails"
+        "new keys and certificates, valid from today; load balancer and vault reload without interruption"
     ),
     "authority": Rotatable(
         "a new CA and new certificates; object store nodes restart one by one: single S3 requests may need "
         "a second try; clients trust this CA already, and need ca.pem again before the next one"
     ),
-    "inference/token": Rotatable("clients outside need the new token at once"),
+    "inference/token": Rotatable("external clients need the new token at once"),
     "s3/root": Rotatable("object store nodes restart together: S3 answers 503 for up to half a minute"),
-    "s3/client": Rotatable("clients outside need the new id and key at once"),
-    "s3/backup": Rotatable("nothing; a backup that runs meanwhile fails and is made again"),
-    "vault/writer": Rotatable("nothing; a backup that runs meanwhile fails and is made again"),
+    "s3/client": Rotatable("external clients need the new id and key at once"),
+    "s3/backup": Rotatable("nothing; a backup that is running fails and is repeated"),
+    "vault/writer": Rotatable("nothing; a backup that is running fails and is repeated"),
     "vault/repository": Rotatable("nothing; a second key opens the repository, then the first is revoked"),
-    "s3/compute": Rotatable("jobs that run keep the old id and fail when they next use S3", ends_jobs=True),
+    "s3/compute": Rotatable("running jobs keep the old id and fail when they next use S3", ends_jobs=True),
     "ray/token": Rotatable("head and nodes are replaced: jobs and served models end", ends_jobs=True),
 }
-# Name → why it stays, and what to do instead.
+# Name → why it cannot be rotated, and what to do instead.
 FIXED: Mapping[str, tuple[str, str]] = {
     "s3/encryption": (
-        "it encrypts every object's own key: with another one no stored object could be read",
+        "it encrypts the key of every object: with a new one no stored object could be read",
         "bring up a stack of another name, copy the buckets over, and destroy this one with its data",
     ),
 }
@@ -55,7 +54,7 @@ FIXED: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Generations:
-    """How often each name has been rotated, and two dates.
+    """The current generation of each name, and two dates.
 
     `issued` is the day from which the stack's CAs are valid, `renewed` that of its other certificates.
     """
@@ -65,7 +64,7 @@ class Generations:
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, name: str) -> int:
-        """1 for what was never rotated."""
+        """1 for a name that was never rotated."""
         return self.counts.get(name, 1)
 
     def before(self, name: str) -> int:
@@ -90,13 +89,15 @@ def issues(counts: object, renewed: object, issued: object = "") -> list[Issue]:
     """
     found = []
     if counts is not None and not isinstance(counts, Mapping):
-        found.append(Issue(f"config.{GENERATIONS}", "is no mapping", "write `name: number`, or remove it"))
+        found.append(Issue(f"config.{GENERATIONS}", "is not a mapping", "write `name: number`, or remove it"))
     for name, number in counts.items() if isinstance(counts, Mapping) else ():
         path = f"config.{GENERATIONS}.{name}"
         if name not in ROTATABLE:
             found.append(unknown(str(name), path))
         elif isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST:
-            found.append(Issue(path, f"{number!r:.40} is no generation", "write a whole number from 1 on"))
+            found.append(
+                Issue(path, f"{number!r:.40} is not a valid generation", "write a whole number, 1 or more")
+            )
     start, faults = (None, []) if issued == "" else _day(ISSUED, issued)
     found += faults
     if renewed is not None:
@@ -109,7 +110,7 @@ def issues(counts: object, renewed: object, issued: object = "") -> list[Issue]:
 
 
 def _day(key: str, value: object) -> tuple[date | None, list[Issue]]:
-    """A day in ISO form that certificates can begin with: not before this program, and not in the future."""
+    """A day in ISO form on which certificates can begin: not before this program, and not in the future."""
     path, fix = (
         f"config.{key}",
         'write a day in quotes, "2026-01-31"' + (", or remove it" if key == RENEWED else ""),
@@ -119,7 +120,7 @@ def _day(key: str, value: object) -> tuple[date | None, list[Issue]]:
             raise ValueError
         day = date.fromisoformat(value)
     except ValueError:
-        return None, [Issue(path, "is no date in quotes", fix)]
+        return None, [Issue(path, "is not a date in quotes", fix)]
     if day > datetime.now(UTC).date():
         return None, [Issue(path, f"{day} is in the future: no certificate would be valid yet", fix)]
     if day < EARLIEST:
@@ -128,10 +129,10 @@ def _day(key: str, value: object) -> tuple[date | None, list[Issue]]:
 
 
 def unknown(name: str, path: str) -> Issue:
-    """The issue of a name that cannot be rotated: a misspelt one, or one that has to stay."""
+    """The issue for a name that cannot be rotated: a misspelt one, or one that must not change."""
     if name in FIXED:
         reason, fix = FIXED[name]
         return Issue(path, f"cannot be rotated: {reason}", fix)
-    close = difflib.get_close_matches(name, ROTATABLE, n=1)
-    fix = (f"did you mean {close[0]!r}? " if close else "") + f"names: {', '.join(ROTATABLE)}"
-    return Issue(path, "is nothing that can be rotated", fix)
+    names = f"names: {', '.join(ROTATABLE)}"
+    near = suggest(name, ROTATABLE, "")
+    return Issue(path, "is not something that can be rotated", f"{near} {names}" if near else names)

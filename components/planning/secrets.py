@@ -1,7 +1,7 @@
 """Every password and key of a stack, derived from its one seed. Pure.
 
 HKDF-SHA256 (RFC 5869) gives each name an independent value, so that one Pulumi secret holds them all, a
-preview knows them, and nothing is stored twice. Changing `generation` of a name rotates that value alone.
+preview knows them, and nothing is stored twice. A new `generation` of a name rotates that value alone.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def derive(seed: str, name: str, length: int = 32, generation: int = 1) -> bytes
     return HKDF(SHA256(), length, salt=None, info=info).derive(bytes.fromhex(check_seed(seed)))
 
 
-# 240 bits: the longest secret key that MinIO takes.
+# 240 bits: the longest secret key that MinIO accepts.
 PASSWORD_BYTES = 30
-# What follows a password's name in that of its access key id.
+# The suffix that turns a password's name into that of its access key id.
 ACCESS_KEY = "/access-key"
 
 
@@ -44,7 +44,7 @@ def password(seed: str, name: str, generation: int = 1) -> str:
     return base64.urlsafe_b64encode(derive(seed, name, PASSWORD_BYTES, generation)).decode()
 
 
-# Each of these for five bits: 32 divides 256, so that no character is likelier than another.
+# Five bits per character: 32 divides 256, so that all characters are equally likely.
 ACCESS_KEY_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 ACCESS_KEY_LENGTH = 20
 
@@ -52,7 +52,7 @@ ACCESS_KEY_LENGTH = 20
 def access_key(seed: str, name: str, generation: int = 1) -> str:
     """The access key id that belongs to the password `name`: 20 upper-case letters and digits, 100 bits.
 
-    As secret as the password: the object store believes who knows one more than it should.
+    As secret as the password: the object store trusts anyone who knows it more than it should.
     """
     raw = derive(seed, f"{name}{ACCESS_KEY}", ACCESS_KEY_LENGTH, generation)
     return "".join(ACCESS_KEY_ALPHABET[byte % len(ACCESS_KEY_ALPHABET)] for byte in raw)
@@ -66,10 +66,10 @@ def bcrypt_entry(seed: str, user: str, secret: str) -> str:
 
 
 def joined(contents: Mapping[str, str]) -> str:
-    """Files, path → content, as one text to take a fingerprint of."""
+    """Files, path → content, as one text for a fingerprint."""
     return "\0".join(f"{path}\0{contents[path]}" for path in sorted(contents))
 
 
 def fingerprint(seed: str, content: str) -> str:
-    """12 hexadecimal digits that change with `content` and tell nothing about it without the seed."""
+    """12 hexadecimal digits that change with `content` and reveal nothing about it without the seed."""
     return hmac.new(derive(seed, "fingerprint"), content.encode(), hashlib.sha256).hexdigest()[:12]

@@ -1,8 +1,8 @@
-"""YAML as its readers agree on it: ours (YAML 1.1) and Pulumi's (1.2 with leftovers of 1.1).
+"""The YAML on which its parsers agree: ours (YAML 1.1) and Pulumi's (1.2 with leftovers of 1.1).
 
-`parse` takes only what both understand alike, and refuses the rest with its line: unquoted dates, `1:30`,
-`yes`, `0o17`, `1e3`, tags, a key that is there twice, and aliases (Pulumi writes the file anew and puts the
-values in their place). Pure; raises nothing.
+`parse` accepts only what both read alike, and refuses the rest with its line: unquoted dates, `1:30`, `yes`,
+`0o17`, `1e3`, tags, duplicate keys, and aliases (Pulumi rewrites the file and replaces them by their values).
+Pure; raises nothing.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 import yaml
 
-from components.planning.config import Issue
+from components.planning.issues import Issue
 
 TAG = "tag:yaml.org,2002:"
-# The plain scalars that every reader takes for the same number, truth value or nothing.
+# The plain scalars that every parser reads as the same number, truth value or null.
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,15})\.[0-9]{1,17}")
 CONSTANTS = {"true": True, "false": False, "null": None, "~": None, "": None}
-# What some reader takes for something else than a text.
+# What some parser reads as something other than a string.
 NUMBER = re.compile(
     r"""[-+]?(
         [0-9][0-9_,]* | 0[xX][0-9a-fA-F_]* | 0[oO][0-7_]* | 0[bB][01_]*     # octal with leading zeros, too
@@ -36,12 +36,12 @@ TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?", re.S)
 WORDS = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null|=|<<")
 DEEPEST = 100
 RESOLVER: Any = yaml.SafeLoader("")
-TOO_DEEP, MEANT = "is nested too deeply", "see Pulumi.dev.yaml for how it is meant"
+TOO_DEEP, MEANT = "is nested too deeply", "see Pulumi.dev.yaml for the intended structure"
 
 
 @dataclass(frozen=True)
 class Document:
-    """`value` holds dicts, lists and scalars; what was refused stands there as its text."""
+    """`value` holds dicts, lists and scalars; refused scalars appear as their text."""
 
     value: Any
     issues: tuple[Issue, ...] = ()
@@ -50,7 +50,7 @@ class Document:
 def parse(text: str, name: str, *, own: str = "") -> Document:
     """Read `text`; `name` is the file's in messages.
 
-    With `own`, as `aidc:`, keys below `config` of another name space are not looked into.
+    With `own`, such as `aidc:`, values below `config` in another namespace are not checked.
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -69,21 +69,18 @@ def parse(text: str, name: str, *, own: str = "") -> Document:
 
 
 def unreadable(name: str, error: Exception) -> Issue:
-    """What the YAML library said, with the line where it knows one."""
+    """The YAML library's message, with the line if it is known."""
     mark = getattr(error, "problem_mark", None)
-    where = f"{name}, line {mark.line + 1}" if mark else name
     problem = getattr(error, "problem", None) or getattr(error, "strerror", None) or str(error)
-    return Issue(where, f"is not readable YAML: {problem}", "correct the line; lists need [a, b] or - a")
+    fault, fix = f"is not readable YAML: {problem}", "correct the line; lists need [a, b] or - a"
+    return Issue(name, fault, fix, mark.line + 1 if mark else None)
 
 
 def _aliases(text: str, name: str) -> Iterator[Issue]:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            yield Issue(
-                f"{name}, line {_line(event)}",
-                f"*{event.anchor} is an alias: where Pulumi writes into this file, it puts the value there",
-                "write the value out",
-            )
+            fault = f"*{event.anchor} is an alias: Pulumi replaces it by its value when it writes this file"
+            yield Issue(name, fault, "write the value out", _line(event))
 
 
 def _line(part: Any) -> int:
@@ -91,7 +88,7 @@ def _line(part: Any) -> int:
 
 
 class _Reader:
-    """Turns nodes into values and collects what is ambiguous on the way."""
+    """Turns nodes into values and collects what is ambiguous."""
 
     def __init__(self, name: str, own: str) -> None:
         self.name, self.own = name, own
@@ -120,10 +117,10 @@ class _Reader:
         lines: dict[str, int] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self._refuse(key, "a key is no text", "write `key: value`")
+                self._refuse(key, "a key is not a string", "write `key: value`")
                 continue
             if not isinstance(self._scalar(key), str):
-                self._refuse(key, f"the key {key.value!r:.40} is no text", "write it in quotes")
+                self._refuse(key, f"the key {key.value!r:.40} is not a string", "write it in quotes")
             if key.value in found:
                 first = lines[key.value]
                 fault = f"{key.value!r:.40} is already given in line {first}"
@@ -153,22 +150,22 @@ class _Reader:
         if implicit != f"{TAG}str" or any(p.fullmatch(text) for p in (NUMBER, TIMESTAMP, WORDS)):
             self._refuse(
                 node,
-                f"{text!r:.60} is read as a text by some and as something else by others",
-                "write a text in quotes, a number in plain decimal digits, a truth value as true or false",
+                f"{text!r:.60} is ambiguous: YAML parsers read it differently",
+                "write a string in quotes, a number in plain decimal digits, a truth value as true or false",
             )
         return text
 
     def _tag(self, node: yaml.Node, kind: str) -> None:
         if node.tag != TAG + kind:
             shown = "!!" + node.tag.removeprefix(TAG) if node.tag.startswith(TAG) else node.tag
-            self._refuse(node, f"has the tag {shown:.40}", "remove the tag; write a text in quotes")
+            self._refuse(node, f"has the tag {shown:.40}", "remove the tag; write a string in quotes")
 
     def _refuse(self, node: yaml.Node, fault: str, fix: str) -> None:
-        self.issues.append(Issue(f"{self.name}, line {_line(node)}", fault, fix))
+        self.issues.append(Issue(self.name, fault, fix, _line(node)))
 
 
 def _any(node: yaml.Node) -> Any:
-    """Another's value, for its shape only."""
+    """A value in another namespace, for its structure only."""
     if isinstance(node, yaml.MappingNode):
         return {str(getattr(k, "value", "")): _any(v) for k, v in node.value}
     if isinstance(node, yaml.SequenceNode):

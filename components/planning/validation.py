@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import combinations
@@ -16,14 +15,13 @@ from components.planning.addressing import MINIMUM_PREFIX, subnets
 from components.planning.config import (
     ROOT,
     STACK_NAME,
-    ConfigError,
     Head,
     HostFacts,
-    Issue,
     Node,
     StackConfig,
-    size_text,
 )
+from components.planning.issues import ConfigError, Issue, suggest
+from components.planning.units import GIB, size_text
 
 FIXES = {
     "int_type": "write a whole number",
@@ -31,7 +29,7 @@ FIXES = {
     "int_from_float": "write a whole number",
     "float_type": "write a number",
     "float_parsing": "write a number",
-    "string_type": "write a text in quotes",
+    "string_type": "write a string in quotes",
     "string_too_long": "choose a shorter name: Docker and DNS limit the whole",
     "missing": "add this key",
     "tuple_type": "write a YAML list: [a, b]",
@@ -40,7 +38,7 @@ FIXES = {
     "dict_type": "write a YAML mapping: key: value",
     "too_short": "add entries",
     "too_long": "remove entries",
-    "string_unicode": "write a text in quotes",
+    "string_unicode": "write a string in quotes",
     "ip_v4_address": "write an IPv4 address of this host, for example 127.0.0.1",
     "ip_v4_network": "write an IPv4 network whose host bits are zero, for example 10.77.0.0/20",
 }
@@ -56,7 +54,7 @@ FIXES_BY_KEY = {
     "ports": "choose a free port between 1024 and 65535",
     "requests_per_second": "write a whole number between 1 and 100000",
 }
-# Takes the place of a faulty name, so that the rest of its entry is checked too.
+# Replaces an invalid name, so that the rest of its entry is checked too.
 STAND_IN = "unnamed"
 
 
@@ -75,18 +73,18 @@ def load(raw: object, stack: str, host: HostFacts | None = None) -> StackConfig:
     )
     raw = {} if raw is None else raw
     if not isinstance(raw, Mapping):
-        raise ConfigError([*issues, Issue(ROOT, "is no mapping", FIXES["model_type"])])
+        raise ConfigError([*issues, Issue(ROOT, "is not a mapping", FIXES["model_type"])])
     remaining: Any = copy.deepcopy(dict(raw))
     config, pruned = None, set[str]()
     while config is None:
         try:
             config = StackConfig.model_validate(remaining)
         except ValidationError as error:
-            # A list whose entries are faulty is also called too short: an echo, not a mistake.
+            # A list with invalid entries is also reported as too short: an echo, not a mistake.
             details = [e for e in error.errors(include_url=False) if not _is_echo(e)]
             issues += [_explain(e) for e in details]
             pruned |= {_path(e["loc"]) for e in details}
-            # Without the faulty parts the rest can still be cross-checked, so that one run shows everything.
+            # Without the invalid parts the rest can still be cross-checked, so that one run shows everything.
             if not all(_prune(remaining, e["loc"]) for e in details):
                 raise ConfigError(issues) from None
     cross = [i for i in cross_check(config, host) if not any(i.path.startswith(p) for p in pruned)]
@@ -110,7 +108,11 @@ def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
     nodes = config.compute.nodes
     for index, node in enumerate(nodes):
         if node.name != STAND_IN and any(other.name == node.name for other in nodes[:index]):
-            yield Issue(f"{ROOT}.compute.nodes[{index}].name", f"{node.name!r} is taken", "name nodes apart")
+            yield Issue(
+                f"{ROOT}.compute.nodes[{index}].name",
+                f"{node.name!r} is already used",
+                "give every node its own name",
+            )
     parts: list[tuple[str, Head | Node]] = [("head", config.compute.head)]
     parts += [(f"nodes[{index}]", node) for index, node in enumerate(nodes)]
     for path, part in parts:
@@ -151,7 +153,7 @@ def _check_network(config: StackConfig) -> Iterator[Issue]:
 def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
     nodes = config.compute.nodes
     path = f"{ROOT}.compute.nodes"
-    # Of the nodes, and of the head's memory, the sums below speak.
+    # The sums below cover the nodes and the head's memory.
     for where, asked in _cpus_beside_nodes(config):
         if asked > host.cpus:
             fault = f"{asked:g} CPUs are more than the host has ({host.cpus})"
@@ -162,17 +164,17 @@ def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
         ("backup", config.backup.memory),
     ):
         if size > host.memory:
-            fault = f"{size_text(size)} are more than the host has ({host.memory / 2**30:.1f} GiB)"
+            fault = f"{size_text(size)} is more than the host has ({host.memory / GIB:.1f} GiB)"
             yield Issue(f"{ROOT}.{where}.memory", fault, "lower memory")
     cpus = sum(n.cpus for n in nodes)
     if cpus > host.cpus:
         fix = f"lower cpus so that the sum is at most {host.cpus}"
-        yield Issue(path, f"nodes ask for {cpus:g} CPUs in all, the host has {host.cpus}", fix)
+        yield Issue(path, f"nodes request {cpus:g} CPUs in total, the host has {host.cpus}", fix)
     memory = sum(n.memory for n in nodes) + config.compute.head.memory
     if memory > host.memory:
-        have, want = host.memory / 2**30, memory / 2**30
+        have, want = host.memory / GIB, memory / GIB
         yield Issue(
-            path, f"head and nodes ask for {want:.1f} GiB, the host has {have:.1f} GiB", "lower memory"
+            path, f"head and nodes request {want:.1f} GiB, the host has {have:.1f} GiB", "lower memory"
         )
     for index, node in enumerate(nodes):
         for gpu in node.gpus:
@@ -190,10 +192,12 @@ def _check_gpu(path: str, gpu: int, host: HostFacts) -> Iterator[Issue]:
     if host.gpus is None or gpu < host.gpus:
         return
     if gpu < host.gpus + host.asleep:
-        fix = "run `nvidia-smi` once as root, and after each start of the machine: it makes the device files"
-        yield Issue(path, f"the driver knows GPU {gpu}, and it has no device file yet", fix)
+        fix = "run `nvidia-smi` as root once after each boot of the machine: it creates the device files"
+        yield Issue(path, f"the driver knows GPU {gpu}, but it has no device file yet", fix)
         return
-    fix = f"use indices below {host.gpus}" if host.gpus else "leave gpus empty: this host shows no GPU"
+    fix = (
+        f"use indices below {host.gpus}" if host.gpus else "leave gpus empty: no GPU is visible on this host"
+    )
     yield Issue(path, f"the host has no GPU {gpu}", fix)
 
 
@@ -207,8 +211,7 @@ def _explain(error: ErrorDetails) -> Issue:
     key = str(location[-1]) if location else ""
     if error["type"] == "extra_forbidden":
         known = sorted(_keys_at(StackConfig, location[:-1]))
-        close = difflib.get_close_matches(key, known, n=1)
-        fix = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+        fix = suggest(key, known, f"known keys: {', '.join(known)}")
         return Issue(_path(location), "unknown key", fix)
     message = _message(error, key)
     known_keys = [str(part) for part in reversed(location) if str(part) in FIXES_BY_KEY]
@@ -223,9 +226,9 @@ def _message(error: ErrorDetails, key: str) -> str:
     bound = (error.get("ctx") or {}).get("ge")
     if error["type"] == "greater_than_equal" and isinstance(bound, int | float):
         if key in ("memory", "shm"):
-            return f"is below {size_text(int(bound))}, the least with which this service works"
+            return f"is below {size_text(int(bound))}, the minimum for this service"
         if key == "cpus":
-            return f"is below {bound:g}, the least with which this service comes up in time"
+            return f"is below {bound:g}, the minimum with which this service starts in time"
     return error["msg"].removeprefix("Value error, ")
 
 
@@ -243,10 +246,10 @@ def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[st
 
 
 def _prune(raw: Any, location: tuple[int | str, ...]) -> bool:
-    """Remove the faulty part from `raw`; False when nothing can be removed (a required key is missing).
+    """Remove the invalid part from `raw`; False when nothing can be removed (a required key is missing).
 
-    List entries stay, because without one the others' paths would shift; a faulty name is replaced, because
-    an entry cannot be without.
+    List entries stay, because removing one would shift the others' paths; an invalid name is replaced,
+    because an entry needs one.
     """
     target, innermost = raw, None
     for part in location:

@@ -1,4 +1,4 @@
-"""What every container is made with: files, volumes, identities, limits, health and its hardened settings.
+"""The means of every container: files, volumes, identities, limits, health and hardened settings.
 
 A service takes `context.Context` and calls `container.run`.
 """

@@ -1,7 +1,7 @@
 """One hardened way to declare a container. Every service of the stack goes through `run`.
 
 Non-root, read-only root, no capabilities, no new privileges, limits, capped logs, graceful stop: a component
-states what its service needs beyond that, and the policies see each exception.
+states what its service needs beyond that, and the policies check each exception.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
-from components.planning.config import cpus_text
 from components.planning.plan import Service
+from components.planning.units import MIB, cpus_text
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, FileVolume
 from components.runtime.labels import labels
 from components.runtime.limits import ProcessLimit
-
-MIB = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +35,7 @@ class Health:
 class Process:
     """What a service runs, as which numeric user, and within which limits.
 
-    `memory` and `shm` in bytes; `processes` counts threads, too, of this container alone.
+    `memory` and `shm` in bytes; `processes` also counts threads, of this container alone.
     """
 
     image: str
@@ -85,7 +83,7 @@ def run(
         capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(process.capabilities)),
         security_opts=["no-new-privileges:true"],
         memory=process.memory // MIB,
-        # Equal to memory: no swap. Memory alone would differ on every run.
+        # Equal to memory: no swap. With memory alone, every run would show a difference.
         memory_swap=process.memory // MIB,
         cpus=cpus_text(process.cpus),
         shm_size=process.shm // MIB,
@@ -96,7 +94,7 @@ def run(
         envs=[f"{key}={value}" for key, value in process.environment.items()],
         mounts=_mounts(process),
         tmpfs=dict(process.tmpfs),
-        # Unset with networks of our own: the provider would then join the first one by a dynamic address.
+        # Unset when networks are given: the provider would otherwise join the first with a dynamic address.
         network_mode=_network_mode(service, process),
         networks_advanced=[
             docker.ContainerNetworksAdvancedArgs(
@@ -106,8 +104,8 @@ def run(
             )
             for segment, address in service.addresses.items()
         ],
-        # The engine answers for the stack's own names. Others it would hand on, even out of internal networks
-        # (CVE-2024-29018): here to a loopback on which nobody listens.
+        # The engine resolves the stack's own names. It would forward others, even out of internal networks
+        # (CVE-2024-29018): here they go to a loopback address on which nothing listens.
         dns=["127.0.0.1"] if service.addresses else None,
         ports=list(process.ports),
         device_requests=_device_requests(process.gpus),
@@ -127,7 +125,7 @@ def run(
         opts=pulumi.ResourceOptions(
             parent=parent,
             depends_on=waits,
-            # The provider would silently drop an edit of the health check; names are unique, so delete first.
+            # The provider would silently ignore a changed health check; names are unique, so delete first.
             replace_on_changes=["healthcheck"],
             delete_before_replace=True,
         ),
@@ -145,7 +143,7 @@ def run(
 def _network_mode(service: Service, process: Process) -> str | None:
     if process.host_network:
         return "host"
-    # Without a flow a service has no segment: not the engine's default network either.
+    # Without a flow a service has no segment, and must not get the engine's default network either.
     return None if service.addresses else "none"
 
 
@@ -182,5 +180,5 @@ def _healthcheck(health: Health | None) -> docker.ContainerHealthcheckArgs | Non
 
 
 def duration(seconds: int) -> str:
-    """The engine's own spelling, "1m30s": another one would differ from what it reports on every run."""
+    """The engine's own spelling, "1m30s": any other would differ from what it reports, on every run."""
     return f"{seconds}s" if seconds < 60 else f"{seconds // 60}m{seconds % 60}s"

@@ -15,7 +15,7 @@ from components.runtime.identity import Identity
 class Context:
     """One stack. `images` maps a name of `image.IMAGES` to a full reference.
 
-    No container starts before what is in `behind`; volumes and files need not wait for it.
+    No container starts before the resources in `behind`; volumes and files need not wait for them.
     """
 
     plan: Plan

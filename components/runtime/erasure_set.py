@@ -1,6 +1,6 @@
-"""FixedSize: a store that holds data keeps its number of nodes, also where only plain `pulumi up` is run.
+"""FixedSize: a store that holds data keeps its number of nodes, even with a plain `pulumi up`.
 
-MinIO refuses drives of another set, each node when it starts: too late, the nodes before it are gone by then.
+Each MinIO node refuses drives of another set when it starts: too late, as the old nodes are gone by then.
 This refuses in the preview, and in an update before any container is touched.
 """
 
@@ -13,14 +13,14 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 
 
 def refusal(before: object, asked: object) -> str | None:
-    """What is wrong with going from one number of nodes to another; None where nothing is."""
+    """Why the number of nodes must not change in this way; None where it may."""
     if before is None or asked is None or int(float(str(before))) == int(float(str(asked))):
         return None
     was = int(float(str(before)))
     return (
-        f"the object store was made with {was} nodes, and its data would be unreadable with another number; "
-        f"fix: write object_store.nodes: {was}; for another size bring up a stack of another name, copy the "
-        "buckets over, and destroy this one with its data"
+        f"the object store was made with {was} nodes, and its data would be unreadable with another "
+        f"number; fix: set object_store.nodes to {was}; for another size bring up a stack with another name, "
+        "copy the buckets over, and destroy this one with its data"
     )
 
 
@@ -39,7 +39,7 @@ class _FixedSizeProvider(ResourceProvider):
 
 
 class FixedSize(Resource, module="erasure_set", name="FixedSize"):
-    """Remembers the number of `nodes` in the state. What must not be touched otherwise depends on it."""
+    """Records the number of `nodes` in the state. If it refuses, dependent resources are not touched."""
 
     def __init__(self, name: str, nodes: int, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(_FixedSizeProvider(), name, {"nodes": nodes}, opts)

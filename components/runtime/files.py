@@ -1,9 +1,9 @@
 """Configuration and secrets as files for containers with a read-only root.
 
 A volume is filled by a container that is created but never started; the service mounts it read-only at
-FILES_DIR. Its name carries a digest of the files: an edit makes a new name, and so replaces seed and service.
-Files that can be rotated do not count: for them the seed alone is replaced, it writes them anew into the same
-volume, and the service takes them up as `on_change` says.
+FILES_DIR. Its name contains a digest of the files: an edit makes a new name, and so replaces seed and
+service. Rotatable files do not count: for them only the seed is replaced, it rewrites them in the same
+volume, and the service reloads them as `on_change` says.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from components.runtime.labels import DIGEST, SEED_DIR, labels
 
 FILES_DIR = "/etc/aidc"
 CHECKSUMS = "files.sha256"
-# What a new content means: another container; nothing, as the file is read whenever it is needed; a signal to
-# the server; or the server, not its container, starts again (images/shared/follow).
+# The effect of new content: another container; nothing, as the file is read whenever it is needed; a signal
+# to the server; or a restart of the server inside its container (images/shared/follow).
 Change = Literal["replace", "read", "HUP", "USR2", "restart"]
 
 
@@ -47,7 +47,7 @@ def key_pair(
     key: str,
     on_change: Change,
 ) -> list[File]:
-    """The certificate of `service`, valid for `names`, and its key, each in a file of its own."""
+    """The certificate of `service`, valid for `names`, and its key, in separate files."""
     return [
         File(
             path=certificate,
@@ -59,13 +59,13 @@ def key_pair(
 
 
 def checksums(contents: Mapping[str, str]) -> str:
-    """What `sha256sum --check` reads, for files given as path → content."""
+    """The input of `sha256sum --check`, for files given as path → content."""
     digests = {path: hashlib.sha256(content.encode()).hexdigest() for path, content in contents.items()}
     return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests))
 
 
 def _checksums(files: Sequence[File]) -> File:
-    """The engine writes one file after the other: this one tells whether they belong together."""
+    """The engine writes files one after another: this one shows whether they belong together."""
     contents = pulumi.Output.all(**{file.path: file.content for file in files})
     return File(path=CHECKSUMS, content=contents.apply(checksums), on_change="read")
 
@@ -140,13 +140,13 @@ class FileVolume(pulumi.ComponentResource):
             + [docker.ContainerLabelArgs(label=DIGEST, value=whole)],
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
-        # Known only once the seed exists: whoever mounts the volume gets it filled.
+        # Known only once the seed exists: so every mount finds the volume filled.
         self.volume = volume.name
         self.seed = seed
         self.register_outputs({"volume": self.volume})
 
     def followed(self, server: Sequence[str]) -> list[str]:
-        """The command of `server` under one that tells it when its files have changed."""
+        """The command of `server`, wrapped in one that notifies it when its files have changed."""
         rules: dict[str, list[str]] = {}
         for file in self.files:
             if file.on_change not in ("replace", "read"):

@@ -9,15 +9,15 @@ from typing import Any
 
 from components.runtime.labels import KIND
 
-# Docker restarts what crashes; this many restarts while coming up are no coincidence any more.
+# Docker restarts what crashes; this many restarts during start-up are no coincidence.
 MANY_RESTARTS = 3
-# Names a file that appears when somebody asked to stop: Pulumi itself waits for what it has begun.
+# Names a file that appears on a request to stop: Pulumi itself waits for running operations.
 INTERRUPT_FILE = "AIDC_INTERRUPT_FILE"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """State of one container: `done` and `failed` are both False while it comes up."""
+    """State of one container: `done` and `failed` are both False while it starts."""
 
     done: bool
     failed: bool

@@ -1,7 +1,7 @@
-"""What the engine's machine has: the one place on the planning side that looks at it.
+"""The size of the engine's machine: the one place on the planning side that reads it.
 
-The engine decides, for it is the one that refuses: it may be on another machine, or see less than all of this
-one. Where none answers, this machine's own figures stand in.
+The engine's figures count, because it enforces them: it may be on another machine, or see only part of this
+one. If no engine answers, this machine's own figures are used.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from components.planning.config import HostFacts
+from components.runtime.detached import is_detached
 
 # Set to `unknown` where the plan is checked on another machine than the one that will run it, as in CI.
 VARIABLE = "AIDC_HOST"
@@ -20,20 +21,23 @@ GPU = "nvidia.com/gpu="
 
 
 def host_facts() -> HostFacts | None:
-    """CPUs, memory in bytes and GPUs of the engine's machine, or None when AIDC_HOST is `unknown`."""
-    if os.environ.get(VARIABLE) == "unknown":
+    """CPUs, memory in bytes and GPUs of the engine's machine.
+
+    None in a detached plan, and when AIDC_HOST is `unknown`.
+    """
+    if is_detached() or os.environ.get(VARIABLE) == "unknown":
         return None
     info, local = _ask_engine()
     return facts(info, local=local)
 
 
 def facts(info: Mapping[str, Any] | None, *, local: bool, root: Path = Path("/")) -> HostFacts:
-    """`info` is the engine's, None where none answers; `root` is this machine's file system."""
+    """`info` is the engine's, None if none answers; `root` is this machine's file system."""
     cpus, memory = os.cpu_count() or 1, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if info:
         cpus, memory = int(info.get("NCPU") or cpus), int(info.get("MemTotal") or memory)
     if not local:
-        # Without a list of devices an engine elsewhere does not say how many GPUs it has.
+        # Without a list of devices a remote engine does not say how many GPUs it has.
         return HostFacts(cpus, memory, len(cdi_gpus(info or {})) or None)
     files = [p for p in root.glob("dev/nvidia[0-9]*") if p.name.removeprefix("nvidia").isdigit()]
     known = len(list(root.glob("proc/driver/nvidia/gpus/*")))
@@ -41,7 +45,7 @@ def facts(info: Mapping[str, Any] | None, *, local: bool, root: Path = Path("/")
 
 
 def cdi_gpus(info: Mapping[str, Any]) -> list[str]:
-    """The single GPUs that the engine found described for CDI, as `nvidia.com/gpu=0`."""
+    """The individual GPUs with a CDI description on the engine, such as `nvidia.com/gpu=0`."""
     devices = [str(d.get("ID", "")) for d in info.get("DiscoveredDevices") or () if isinstance(d, Mapping)]
     return [d for d in devices if d.startswith(GPU) and d.removeprefix(GPU).isdigit()]
 
@@ -53,8 +57,8 @@ def is_local(base_url: str) -> bool:
 
 
 def _ask_engine() -> tuple[Mapping[str, Any] | None, bool]:
-    """What the engine says of its machine, and whether that is this one; (None, True) without an answer."""
-    import docker  # noqa: PLC0415  (a fifth of a second, which a plan without a host need not wait for)
+    """The engine's report on its machine, and whether that is this one; (None, True) without an answer."""
+    import docker  # noqa: PLC0415  (a fifth of a second, which a plan without a host can save)
     from docker.errors import DockerException  # noqa: PLC0415
 
     try:

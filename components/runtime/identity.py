@@ -23,11 +23,11 @@ class Identity:
         return self.seed.apply(lambda seed: secrets.password(seed, name, self.generations.of(name)))
 
     def access_key(self, name: str) -> pulumi.Output[str]:
-        """The id that goes with the password `name`, new whenever that is."""
+        """The id that belongs to the password `name`, and is rotated with it."""
         return self.seed.apply(lambda seed: secrets.access_key(seed, name, self.generations.of(name)))
 
     def password_before(self, name: str) -> pulumi.Output[str]:
-        """The one before the newest rotation; without any, the same as now."""
+        """The password before the last rotation; without a rotation, the current one."""
         return self.seed.apply(lambda seed: secrets.password(seed, name, self.generations.before(name)))
 
     def key(self, name: str, length: int = 32) -> pulumi.Output[bytes]:
@@ -38,7 +38,7 @@ class Identity:
         return line.apply(lambda values: secrets.bcrypt_entry(values[0], user, values[1]) + "\n")
 
     def authority(self) -> pulumi.Output[str]:
-        """The CA certificates to trust: public, so no secret."""
+        """The CA certificates to trust: public, so not secret."""
         pem = self.seed.apply(lambda seed: pki.trusted(seed, self.stack, self.generations))
         return pulumi.Output.unsecret(pem)
 
@@ -51,7 +51,7 @@ class Identity:
         )
 
     def fingerprint(self, contents: list[pulumi.Input[str]]) -> pulumi.Output[str]:
-        """A public digest of secret contents; keyed, so that it tells nothing about them."""
+        """A public digest of secret contents; keyed, so that it reveals nothing about them."""
         joined = pulumi.Output.all(self.seed, *contents)
         digest = joined.apply(lambda values: secrets.fingerprint(values[0], "\0".join(values[1:])))
         return pulumi.Output.unsecret(digest)

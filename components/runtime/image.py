@@ -1,8 +1,8 @@
-"""Images named by what is in them: the digest of the build context is the tag. Standard library only.
+"""Images named by their content: the digest of the build context is the tag. Standard library only.
 
-A literal name lets a preview show a replacement, and the same sources never get a second name. What their
-build fetches, the base image and Debian's packages, is that day's: `make audit` compares it with the security
-tracker, and says which image to build anew.
+A literal name lets a preview show a replacement, and the same sources never get a second name. The base image
+and Debian packages are those of the day of the build: `make audit` compares them with the security tracker,
+and says which image to rebuild.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ import hashlib
 import os
 from pathlib import Path
 
+from components.runtime.detached import is_detached
+
 IMAGES = ("files", "firewall", "load-balancer", "compute", "object-store", "vault", "backup")
 # The host's CA bundle differs from machine to machine and serves only the build's downloads.
 NOT_CONTENT = frozenset({"ca-certificates.crt"})
+PLACEHOLDER = "0" * 12
 
 
 class ImageError(Exception):
@@ -33,7 +36,7 @@ def context_digest(context: Path) -> str:
 
 def reference(name: str, build: Path) -> str:
     """`aidc-<name>:<digest>` for the context `build/<name>`; raises ImageError when it is missing."""
-    # Resolved once: the context may be exchanged for a newer one while this one is read.
+    # Resolved once: the context may be replaced by a newer one while this one is read.
     context = (build / name).resolve()
     if not (context / "Dockerfile").is_file():
         raise ImageError(f"image {name}: no build context; fix: run `make images` first")
@@ -41,5 +44,7 @@ def reference(name: str, build: Path) -> str:
 
 
 def references(build: Path) -> dict[str, str]:
-    """All images' names. Raises ImageError for the first missing context."""
+    """The names of all images. Raises ImageError for the first missing context; detached, none is read."""
+    if is_detached():
+        return {name: f"aidc-{name}:{PLACEHOLDER}" for name in IMAGES}
     return {name: reference(name, build) for name in IMAGES}

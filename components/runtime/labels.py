@@ -1,11 +1,11 @@
-"""Labels by which status, policies and tests find what belongs to a stack."""
+"""Labels by which status, policies and tests find a stack's resources."""
 
 from __future__ import annotations
 
 STACK, KIND, ROLE = "aidc.stack", "aidc.kind", "aidc.role"
-# On a seed: the paths of its files, by which a later run sees whether an interrupted one left some out.
+# On a seed: the paths of its files, by which a later run sees whether an interrupted run omitted some.
 FILES = "aidc.files"
-# On a seed too: a keyed digest of what is in them, by which a run sees that an interrupted one left old ones.
+# Also on a seed: a keyed digest of their contents, by which a run sees that an interrupted run left old ones.
 DIGEST = "aidc.digest"
 SEED_DIR = "/files"
 

@@ -1,7 +1,7 @@
-"""A limit on the processes of one container, which the provider has no input for.
+"""A limit on the processes of one container, for which the provider has no input.
 
-The ulimit `nproc` is none: it counts a user's processes over the whole host, so that containers of one user,
-of other stacks too, take them from one another. The engine keeps the limit with the container, over restarts.
+The ulimit `nproc` does not serve: it counts a user's processes on the whole host, so that containers with the
+same user, even of other stacks, would compete. The engine keeps this limit with the container over restarts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEPT = ("container", "identifier", "processes")
 
 
 class _LimitProvider(ResourceProvider):
-    """Sets the limit on create and on update; a refresh reads what the engine has, and finds it missing."""
+    """Sets the limit on create and on update; a refresh reads it from the engine, and notices its absence."""
 
     serialize_as_secret_always = False
 
@@ -54,7 +54,7 @@ def _kept(props: dict[str, Any]) -> dict[str, Any]:
 
 
 def _limit(container: str) -> int:
-    """The limit that a container has; 0 where it has none, or is gone."""
+    """The limit of a container; 0 where it has none, or no longer exists."""
     import docker as engine  # noqa: PLC0415  (the provider's process needs it, the program's does not)
 
     try:
@@ -65,10 +65,10 @@ def _limit(container: str) -> int:
 
 
 def _set(props: dict[str, Any]) -> None:
-    """Ask the engine for the limit, and see that it took it: it only warns where the kernel cannot count.
+    """Set the limit and verify it: the engine only warns where the kernel does not support it.
 
     Raises:
-        RuntimeError: the engine refuses, or does not keep it.
+        RuntimeError: the engine refuses or ignores it.
     """
     import docker as engine  # noqa: PLC0415
 
@@ -77,13 +77,15 @@ def _set(props: dict[str, Any]) -> None:
     address = f"{api.base_url}/v{api.api_version}/containers/{name}/update"
     reply = api.post(address, json={"PidsLimit": wanted}, timeout=api.timeout)
     if not reply.ok:
-        raise RuntimeError(f"{name}: the engine sets no limit on its processes: {reply.text.strip()}")
+        raise RuntimeError(f"{name}: the engine refuses to limit its processes: {reply.text.strip()}")
     if _limit(name) != wanted:
-        raise RuntimeError(f"{name}: the engine keeps no limit on its processes: does the kernel count them?")
+        raise RuntimeError(
+            f"{name}: the engine ignores the limit on its processes: does the kernel count them?"
+        )
 
 
 class ProcessLimit(Resource, module="limits", name="ProcessLimit"):
-    """At most `processes` processes and threads in `container`, which the engine calls `container_name`."""
+    """At most `processes` processes and threads in `container`, whose name is `container_name`."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""Ready: `pulumi up` returns when every container is healthy, or fails at once and says why.
+"""Ready: `pulumi up` returns when every container is healthy, or fails at once with the reason.
 
-The provider's own waiting sits out its whole time-out on an unhealthy or exited container; this one fails
-at once, with the name and the last log lines. It checks when a container is new; `make status` at any time.
+On an unhealthy or exited container the provider waits for its whole time-out; this resource fails at once,
+with the name and the last log lines. It checks new containers only; `make status` checks at any time.
 """
 
 from __future__ import annotations
@@ -68,14 +68,14 @@ def _wait_or_raise(props: Mapping[str, Any]) -> None:
 
 @cache
 def end_with_engine() -> None:
-    """End this provider's process when Pulumi is gone: killed, it would leave it running for ever."""
+    """End this provider's process when Pulumi has ended: when killed, Pulumi would leave it running."""
     try:
         born_of = _ancestors()
     except OSError:  # no /proc here
         return
 
     def watch() -> None:
-        # A parent that ends between two looks has no entry any more: gone is gone.
+        # A parent that has ended has no entry in /proc any more.
         with suppress(OSError):
             while _ancestors() == born_of:
                 time.sleep(1)
@@ -85,7 +85,7 @@ def end_with_engine() -> None:
 
 
 def _ancestors() -> tuple[int, int]:
-    """Parent and grandparent: Pulumi starts a provider through a shell, which outlives it too."""
+    """Parent and grandparent: Pulumi starts a provider through a shell, which also outlives it."""
     parent = os.getppid()
     after_name = Path(f"/proc/{parent}/stat").read_text(encoding="utf-8").rpartition(")")[2]
     return parent, int(after_name.split()[1])
@@ -104,7 +104,7 @@ class Ready(Resource, module="readiness", name="Ready"):
     ) -> None:
         props: dict[str, Any] = {
             "names": [c.name for c in containers],
-            # A replaced container has a new identifier: then, and only then, there is something to wait for.
+            # A replaced container has a new identifier: only then is there anything to wait for.
             "identifiers": [c.id for c in containers],
             "timeout": timeout,
         }

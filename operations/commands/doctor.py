@@ -47,7 +47,7 @@ def flat(report: requirements.Report) -> dict[str, object]:
         "stack": report.file.stack,
         "ok": not report.issues,
         **{check.name: outcome(check) for check in report.checks},
-        "failures": [f"{i.path}: {i.fault}; fix: {i.fix}" for i in report.issues],
+        "failures": [f"{i.place}: {i.fault}; fix: {i.fix}" for i in report.issues],
         "warnings": report.warnings,
     }
 

@@ -1,7 +1,7 @@
 """`make policy`: every rule on every resource of a stack, before anything is created.
 
-The program runs under mocks with stand-in secrets, so that neither an engine nor a backend is needed. The
-same rules take exported state (`--state FILE`) and what runs (`--live`).
+The program runs under mocks with placeholder secrets, so that neither an engine nor a backend is needed. The
+same rules check exported state (`--state FILE`) and the running stack (`--live`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from components.planning.flows import FLOWS, LISTENS
+from components.planning.issues import ConfigError, Issue
+from components.planning.paths import ROOT
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import Report, evaluate
 from policies.model import Resource, Source, Stack
@@ -27,7 +29,7 @@ from policies.reports import report
 from policies.reports.junit import junit
 from policies.reports.sarif import sarif
 from policies.settings import bundle
-from policies.settings.bundle import ROOT, Settings
+from policies.settings.bundle import Settings
 from policies.settings.documents import SettingsError
 from policies.sources import live, stacks
 
@@ -35,7 +37,7 @@ OUT = Path("out")
 
 
 def resources(arguments: argparse.Namespace) -> tuple[Source, tuple[Resource, ...]]:
-    """The stack's resources from the source that was asked for.
+    """The stack's resources from the requested source.
 
     Raises:
         sources.SourceError: with the fault and the fix.
@@ -46,7 +48,8 @@ def resources(arguments: argparse.Namespace) -> tuple[Source, tuple[Resource, ..
         try:
             exported = json.loads(arguments.state.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise stacks.SourceError(f"{arguments.state}: {error}") from error
+            fix = "write it with `pulumi stack export --file FILE`"
+            raise stacks.SourceError([Issue(str(arguments.state), str(error), fix)]) from error
         return "state", stacks.state(exported)
     return "plan", stacks.plan(arguments.stack)
 
@@ -67,19 +70,21 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--without-waived",
         action="store_true",
-        help="leave waived faults out of the SARIF file: GitHub would show those notes as alerts",
+        help="omit waived faults from the SARIF file: GitHub would show them as open alerts",
     )
     source = made.add_mutually_exclusive_group()
-    source.add_argument("--state", type=Path, metavar="FILE", help="check what `pulumi stack export` wrote")
-    source.add_argument("--live", action="store_true", help="check what runs on the engine")
+    source.add_argument(
+        "--state", type=Path, metavar="FILE", help="check a file written by `pulumi stack export`"
+    )
+    source.add_argument("--live", action="store_true", help="check the running stack")
     source.add_argument("--rules", action="store_true", help="list the rules and stop")
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check, write the reports, print. Exit code: 1 on a mandatory violation, 2 where nothing was checked."""
+    """Check, write the reports, print. Exit code: 1 on a mandatory violation, 2 when nothing was checked."""
     chosen = parser().parse_args(arguments)
-    # Wide enough for the table where there is no terminal to ask, as in CI.
+    # Wide enough for the table when there is no terminal, as in CI.
     console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False)
     on_github = os.environ.get("GITHUB_ACTIONS") == "true"
     if chosen.rules:
@@ -87,13 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     started, when = time.monotonic(), datetime.now(UTC)
     try:
-        in_force, name, found = prepared(chosen)
-    except (SettingsError, stacks.SourceError) as error:
+        in_force, name, found = load_inputs(chosen)
+    except ConfigError as error:
         print(error, file=sys.stderr)
-        if on_github and isinstance(error, SettingsError):
-            print("\n".join(report.github_settings(error.problems)))
+        if on_github:
+            print("\n".join(report.github_settings(error.issues)))
         return 2
-    result = judged(chosen.stack, found, in_force, name)
+    result = apply_rules(chosen.stack, found, in_force, name)
     located = report.located(result, chosen.stack, ROOT)
     seconds = time.monotonic() - started
 
@@ -109,13 +114,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(report.github(located)))
     summary = report.summary(result, len(RULES), len(found), chosen.stack, name)
     print(f"{summary}, in {seconds:.1f} s ({sarif_file}, {junit_file})")
-    if note := report.counting(located):
+    if note := report.grouping_note(located):
         print(note)
     return 0 if result.passed else 1
 
 
-def prepared(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resource, ...]]:
-    """What a check needs. When both the settings and the source are faulty, both are told.
+def load_inputs(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resource, ...]]:
+    """Settings, source and resources. When both the settings and the source are faulty, both are reported.
 
     Raises:
         SettingsError, sources.SourceError: with every mistake.
@@ -126,25 +131,27 @@ def prepared(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resour
         try:
             resources(chosen)
         except stacks.SourceError as other:
-            raise SettingsError([*error.problems, str(other)]) from None
+            raise SettingsError([*error.issues, *other.issues]) from None
         raise
     return in_force, *resources(chosen)
 
 
-def judged(stack: str, found: tuple[Resource, ...], in_force: Settings, source: Source = "plan") -> Report:
-    """Every rule on `found`, with the waivers and levels in force today."""
+def apply_rules(
+    stack: str, found: tuple[Resource, ...], in_force: Settings, source: Source = "plan"
+) -> Report:
+    """Every rule applied to `found`, with the waivers and levels in force today."""
     whole = Stack(found, FLOWS, LISTENS, stack, source)
     return evaluate(whole, RULES, in_force.waivers, in_force.levels, datetime.now(UTC).date())
 
 
 def check_plan(stack: str) -> tuple[str, bool]:
-    """The plan's summary line, with the table of what fails when it does, and whether it passed.
+    """The plan's summary line, preceded by the table of faults if it failed, and whether it passed.
 
     Raises:
         sources.SourceError, SettingsError: nothing could be checked.
     """
     in_force, found = bundle.load(stack, NAMES), stacks.plan(stack)
-    result = judged(stack, found, in_force)
+    result = apply_rules(stack, found, in_force)
     line = report.summary(result, len(RULES), len(found), stack, "plan")
     if result.passed:
         return line, True

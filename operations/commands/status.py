@@ -87,7 +87,7 @@ def _no_file(stack: str) -> str | None:
     return (
         None
         if file.path.is_file()
-        else f"{file.issues[0].path}: {file.issues[0].fault}; {file.issues[0].fix}"
+        else f"{file.issues[0].place}: {file.issues[0].fault}; {file.issues[0].fix}"
     )
 
 

@@ -1,1 +1,1 @@
-"""What a check found, for a terminal, a browser, SARIF readers and JUnit readers. Pure."""
+"""The results of a check as a table, annotations, SARIF, JUnit XML and a page of the docs. Pure."""

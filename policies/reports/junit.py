@@ -1,6 +1,6 @@
 """A report as JUnit XML. Pure: text out, nothing written.
 
-Nothing but the elements and attributes that the strict schemas of the viewers (Jenkins' first) know.
+Only elements and attributes that the strict schemas of viewers (above all Jenkins') allow.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ SUITE = "aidc-policies"
 
 
 def junit(report: Report, seconds: float, when: datetime) -> str:
-    """One test case for each rule and resource; an advisory or a waived fault is skipped, with the reason."""
+    """One test case per rule and resource; an advisory or waived fault counts as skipped, with the reason."""
     suite = ElementTree.Element("testsuite", name=SUITE)
     cases: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in report.outcomes:
         cases.setdefault((outcome.rule.name, outcome.resource), []).append(outcome)
     for (rule, resource), outcomes in cases.items():
         _rule_case(_case(suite, rule, resource), outcomes)
-    for fault in report.waiver_faults or ("",):
-        case = _case(suite, WAIVERS_RULE, fault.partition(": ")[0] or "all waivers")
-        if fault:
-            _failure(case, WAIVERS_RULE, fault)
+    if not report.waiver_issues:
+        _case(suite, WAIVERS_RULE, "all waivers")
+    for issue in report.waiver_issues:
+        _failure(_case(suite, WAIVERS_RULE, issue.place), WAIVERS_RULE, issue.sentence)
     counts = {
         "tests": len(suite),
         "failures": len(suite.findall("*/failure")),
@@ -37,7 +37,7 @@ def junit(report: Report, seconds: float, when: datetime) -> str:
     suite.set("skipped", str(len(suite.findall("*/skipped"))))
     suite.set("time", f"{seconds:.3f}")
     suite.set("timestamp", when.strftime("%Y-%m-%dT%H:%M:%S"))
-    # The root knows no attribute `skipped`.
+    # The root element has no attribute `skipped`.
     totals = {key: str(value) for key, value in counts.items()}
     suites = ElementTree.Element("testsuites", {"name": SUITE, "time": f"{seconds:.3f}"} | totals)
     suites.append(suite)
@@ -46,7 +46,7 @@ def junit(report: Report, seconds: float, when: datetime) -> str:
 
 
 def _case(suite: ElementTree.Element, rule: str, name: str) -> ElementTree.Element:
-    # No time of its own: a rule takes microseconds.
+    # Not timed: a rule takes microseconds.
     return ElementTree.SubElement(
         suite, "testcase", classname=f"{SUITE}.{rule}", name=_xml(name), time="0.000"
     )
@@ -68,5 +68,5 @@ def _failure(case: ElementTree.Element, rule: str, text: str) -> None:
 
 
 def _xml(text: str) -> str:
-    """Without the control characters that XML 1.0 cannot hold."""
+    """Without the control characters that XML 1.0 does not allow."""
     return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)

@@ -1,4 +1,4 @@
-"""docs/policies.md as text: rules, CIS coverage, waivers, levels and the mutation check, from the code."""
+"""docs/policies.md as text: rules, CIS coverage, waivers, levels and mutation testing, from the code."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def page(waivers: Iterable[Waiver], levels: Mapping[str, Levels], figures: Itera
 def _intro() -> Iterator[str]:
     yield "# Policies"
     yield ""
-    yield f"{len(RULES)} rules on containers, networks, volumes, images, build files, pins, the whole stack."
-    yield "`make policy` checks them before anything is created. How to run, write and waive one:"
+    yield f"{len(RULES)} rules for containers, networks, volumes, images, build files, pins and whole stacks."
+    yield "`make policy` checks them before anything is created. How to run, write and waive a rule:"
     yield "[policies/README.md](../policies/README.md). Generated from `policies/`."
 
 
@@ -63,10 +63,10 @@ def _cis() -> Iterator[str]:
     yield (
         f"{len(RECOMMENDATIONS)} recommendations: {gaps.count(None)} checked by rules, "
         f"{gaps.count('not applicable')} not applicable, {gaps.count('open')} open, "
-        f"{gaps.count(HOST)} the host's: "
+        f"{gaps.count(HOST)} left to the host: "
         "this project declares what runs on an engine, and configures neither the engine nor the machine."
     )
-    yield "The titles are ours. Section 3 is on files of the host, 6 on habits, 7 on swarms."
+    yield "The titles are ours. Section 3 covers files of the host, 6 operations, 7 swarms."
     yield ""
     yield "| section | in short | checked by | note |"
     yield "|---|---|---|---|"
@@ -78,7 +78,7 @@ def _cis() -> Iterator[str]:
 def _waivers(waivers: Iterable[Waiver]) -> Iterator[str]:
     yield "## Waivers"
     yield ""
-    yield "One that is expired, or no longer needed, fails the check."
+    yield "A waiver that has expired, or is no longer needed, fails the check."
     yield ""
     yield "| resource | rule | why | owner | until |"
     yield "|---|---|---|---|---|"
@@ -91,11 +91,11 @@ def _waivers(waivers: Iterable[Waiver]) -> Iterator[str]:
 def _levels(levels: Mapping[str, Levels]) -> Iterator[str]:
     yield "## Levels"
     yield ""
-    yield "A mandatory violation fails the check, an advisory one is shown. `policies/levels.yaml` overrides"
-    yield "the rule's own level, for one stack or for all."
+    yield "A mandatory violation fails the check, an advisory one is only shown. `policies/levels.yaml`"
+    yield "overrides a rule's own level, for one stack or for all."
     yield ""
     if not any(levels.values()):
-        yield "Now it overrides nothing: every rule has its own level in every stack."
+        yield "At present it overrides nothing: every rule has its own level in every stack."
         return
     yield "| stack | rule | level |"
     yield "|---|---|---|"
@@ -105,12 +105,12 @@ def _levels(levels: Mapping[str, Levels]) -> Iterator[str]:
 
 
 def _mutations(figures: tuple[Figures, ...]) -> Iterator[str]:
-    yield "## Do the rules notice?"
+    yield "## Mutation testing"
     yield ""
-    yield f"Each hardening of the stack `{STACK}` is taken away, and each known hole opened, one at a time."
-    yield "A mutant survives when no rule finds a fault that was not there before (`policies/mutations.py`)."
+    yield f"Each hardening of the stack `{STACK}` is removed, and each known hole opened, one at a time. A"
+    yield "mutant survives when no rule reports a new fault (`policies/mutations.py`)."
     yield ""
-    yield "| mutants of | made | survived |"
+    yield "| resources | mutants | survivors |"
     yield "|---|---|---|"
     for found in figures:
         yield _row(KINDS[found.kind], str(found.mutants), str(len(found.survivors)))
@@ -127,5 +127,5 @@ def _row(*cells: str) -> str:
 
 
 def _text(plain: str) -> str:
-    """Plain text as Markdown that shows it as it is."""
+    """Plain text, escaped for Markdown."""
     return plain.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
 
+from components.planning.issues import Issue
 from policies.evaluate import Outcome, Report
 from policies.sources.places import place
 
@@ -22,10 +22,10 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class Located:
-    """What failed or is waived, by file and line. A group is of one rule, one line and one waiver state."""
+    """What failed or is waived, by file and line. A group shares one rule, one line and one waiver state."""
 
     groups: tuple[tuple[Place, tuple[Outcome, ...]], ...]
-    waiver_faults: tuple[str, ...]
+    waiver_issues: tuple[Issue, ...]
 
     @staticmethod
     def message(outcomes: Sequence[Outcome]) -> str:
@@ -41,38 +41,37 @@ class Located:
 
 
 def located(report: Report, stack: str, root: Path) -> Located:
-    """Every fault of a report with the line below `root` on which it is mended."""
+    """Every fault of a report with the line below `root` on which it is to be fixed."""
     groups: dict[tuple[str, Place, bool], list[Outcome]] = {}
     for outcome in report.outcomes:
         if outcome.status != "passed":
             key = (outcome.rule.name, place(outcome, stack, root), outcome.waiver is not None)
             groups.setdefault(key, []).append(outcome)
     found = tuple((where, tuple(outcomes)) for (_, where, _), outcomes in groups.items())
-    return Located(found, report.waiver_faults)
+    return Located(found, report.waiver_issues)
 
 
-def counting(found: Located) -> str:
-    """Why the SARIF file holds fewer results than there are faults; empty where it does not."""
+def grouping_note(found: Located) -> str:
+    """Why the SARIF file holds fewer results than there are faults; empty where the numbers agree."""
     faults, places = sum(len(outcomes) for _, outcomes in found.groups), len(found.groups)
     if faults == places:
         return ""
     at = "one place" if places == 1 else f"{places} places"
     return (
-        f"{faults} faults, waived ones too, at {at}: the SARIF file has one result for each rule "
-        "and line, with all of its resources"
+        f"{faults} faults, including waived ones, at {at}: the SARIF file has one result per rule "
+        "and line, with all affected resources"
     )
 
 
-def place_of(fault: str) -> Place:
-    """The file and line with which a fault of the settings begins; the project's where there is none."""
-    match = re.match(r"(?P<file>[^:]+):(?P<line>\d+): ", fault)
-    return (match["file"], int(match["line"])) if match else ("Pulumi.yaml", 1)
+def place_of(issue: Issue) -> Place:
+    """File and line of a mistake in the settings; the project's where no line is known."""
+    return ("Pulumi.yaml", 1) if issue.line is None else (issue.path, issue.line)
 
 
 def github(found: Located) -> Iterator[str]:
-    """Workflow commands by which GitHub Actions marks each fault at its line; errors come first.
+    """Workflow commands with which GitHub Actions annotates each fault at its line; errors come first.
 
-    GitHub shows ten errors and ten warnings a step: another reason for groups.
+    GitHub shows ten errors and ten warnings per step: another reason for groups.
     """
     failed = [(where, outcomes) for where, outcomes in found.groups if outcomes[0].status == "failed"]
     for wanted in ("mandatory", "advisory"):
@@ -81,17 +80,17 @@ def github(found: Located) -> Iterator[str]:
             if first.level == wanted:
                 yield _command(ANNOTATIONS[wanted], where, first.rule.name, Located.message(outcomes))
         if wanted == "mandatory":
-            for fault in found.waiver_faults:
-                yield _command("error", place_of(fault), WAIVERS_RULE, fault)
+            for issue in found.waiver_issues:
+                yield _command("error", place_of(issue), WAIVERS_RULE, issue.sentence)
 
 
-def github_settings(problems: Sequence[str]) -> Iterator[str]:
-    """The same for mistakes in the settings themselves, on account of which nothing was checked."""
-    return (_command("error", place_of(text), "policy-settings", text) for text in problems)
+def github_settings(issues: Sequence[Issue]) -> Iterator[str]:
+    """The same for mistakes in the settings themselves, because of which nothing was checked."""
+    return (_command("error", place_of(issue), "policy-settings", issue.sentence) for issue in issues)
 
 
 def _command(level: str, where: Place, title: str, text: str) -> str:
-    """One workflow command. Line breaks and some signs mean something in it."""
+    """One workflow command. Line breaks and some characters have a meaning in it."""
 
     def data(text: str) -> str:
         return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
@@ -101,13 +100,13 @@ def _command(level: str, where: Place, title: str, text: str) -> str:
 
 
 def table(report: Report) -> Table | None:
-    """Faults, one row for each rule and fault with the resources that share it; None where there are none."""
+    """Faults, one row per rule and fault with the resources that share it; None when there are none."""
     rows: dict[tuple[str, str, bool], list[Outcome]] = {}
     for outcome in (*report.having("failed", "mandatory"), *report.having("failed", "advisory")):
         rows.setdefault((outcome.rule.name, outcome.fault, False), []).append(outcome)
     for outcome in report.having("waived"):
         rows.setdefault((outcome.rule.name, outcome.fault, True), []).append(outcome)
-    if not rows and not report.waiver_faults:
+    if not rows and not report.waiver_issues:
         return None
     drawn = Table("rule", "severity", "verdict", "resource", "fault", "fix", show_lines=False)
     for (name, fault, _), outcomes in rows.items():
@@ -117,18 +116,16 @@ def table(report: Report) -> Table | None:
         where = "\n".join(dict.fromkeys(o.resource for o in outcomes))
         fix = f"until {first.waiver.expires}" if first.waiver else first.rule.remediation
         drawn.add_row(name, first.rule.severity, verdict, where, fault, fix, style=style)
-    for fault in report.waiver_faults:
-        where, _, what = fault.partition(": ")
-        text, _, fix = what.partition(". Fix: ")
-        drawn.add_row(WAIVERS_RULE, "medium", "mandatory", where, text, fix, style="red")
+    for issue in report.waiver_issues:
+        drawn.add_row(WAIVERS_RULE, "medium", "mandatory", issue.place, issue.fault, issue.fix, style="red")
     return drawn
 
 
 def summary(report: Report, rules: int, resources: int, stack: str, source: str) -> str:
-    """One line: how much was checked, and what came of it."""
+    """One line: how much was checked, and with which result."""
     counts = (
         f"{len(report.violations)} mandatory, {len(report.having('failed', 'advisory'))} advisory, "
-        f"{len(report.having('waived'))} waived, {len(report.waiver_faults)} waiver faults"
+        f"{len(report.having('waived'))} waived, {len(report.waiver_issues)} waiver faults"
     )
     verdict = "passed" if report.passed else "FAILED"
     return (

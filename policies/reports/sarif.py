@@ -1,6 +1,6 @@
 """A report as SARIF 2.1.0, in the subset that GitHub code scanning shows. Pure: text out, nothing written.
 
-Faults of one rule at one line are one result: code scanning tells results apart by rule, file and line, and
+Faults of one rule at one line are one result: code scanning distinguishes results by rule, file and line, and
 two nodes that share a line of the program would become one alert with half of its text.
 """
 
@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from components.planning.issues import Issue
 from policies.evaluate import Outcome
 from policies.reports.report import WAIVERS_DESCRIPTION, WAIVERS_FIX, WAIVERS_RULE, Located, place_of
 from policies.rule import Rule
@@ -32,7 +33,7 @@ def sarif(found: Located, rules: tuple[Rule, ...], stack: str, source: str, *, w
         for place, outcomes in found.groups
         if waived or not outcomes[0].waiver
     ]
-    results += [_waiver_result(fault, len(rules)) for fault in found.waiver_faults]
+    results += [_waiver_result(issue, len(rules)) for issue in found.waiver_issues]
     driver = {
         "name": TOOL,
         "semanticVersion": VERSION,
@@ -40,7 +41,7 @@ def sarif(found: Located, rules: tuple[Rule, ...], stack: str, source: str, *, w
     }
     run = {
         "tool": {"driver": driver},
-        # A run of its own for each stack and source: code scanning keeps their alerts apart.
+        # A separate run for each stack and source: code scanning keeps their alerts apart.
         "automationDetails": {"id": f"{TOOL}/{stack}/{source}"},
         "columnKind": "unicodeCodePoints",
         "results": results,
@@ -96,11 +97,11 @@ def _result(place: tuple[str, int], rule_index: int, outcomes: tuple[Outcome, ..
         "ruleId": first.rule.name,
         "ruleIndex": rule_index,
         "kind": "fail",
-        # A waived one is no fault of the run: tools that count errors go by the level alone.
+        # A waived fault does not fail the run: tools that count errors look at the level alone.
         "level": "note" if first.waiver else SARIF_LEVEL[first.level],
         "message": {"text": Located.message(outcomes)},
         "locations": [_location(*place) | {"logicalLocations": _logical(by_resource)}],
-        # Independent of the line: an edit above it makes no new result. Code scanning adds its own hash.
+        # Independent of the line: an edit above it creates no new result. Code scanning adds its own hash.
         "partialFingerprints": {"resourceFault/v1": _digest(first.rule.name, *map(_essence, outcomes))},
     }
     if first.waiver:
@@ -117,15 +118,16 @@ def _logical(by_resource: Mapping[str, str]) -> list[dict[str, str]]:
     ]
 
 
-def _waiver_result(fault: str, rule_index: int) -> dict[str, Any]:
+def _waiver_result(issue: Issue, rule_index: int) -> dict[str, Any]:
+    without_place = f"{issue.fault}. Fix: {issue.fix}"
     return {
         "ruleId": WAIVERS_RULE,
         "ruleIndex": rule_index,
         "kind": "fail",
         "level": "error",
-        "message": {"text": fault},
-        "locations": [_location(*place_of(fault))],
-        "partialFingerprints": {"resourceFault/v1": _digest(WAIVERS_RULE, fault.partition(": ")[2])},
+        "message": {"text": issue.sentence},
+        "locations": [_location(*place_of(issue))],
+        "partialFingerprints": {"resourceFault/v1": _digest(WAIVERS_RULE, without_place)},
     }
 
 
@@ -134,7 +136,7 @@ def _location(uri: str, line: int) -> dict[str, Any]:
 
 
 def _essence(outcome: Outcome) -> str:
-    """Resource and fault, without the line that a fault of a build file begins with."""
+    """Resource and fault, without the line number at the start of a build file's fault."""
     return f"{outcome.resource}: {re.sub(r'^line [0-9]+: ', '', outcome.fault)}"
 
 

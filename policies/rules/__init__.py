@@ -1,1 +1,1 @@
-"""The rules, by topic. Each module holds rules and nothing else; `policies.catalogue` collects them."""
+"""The rules, by topic. Each module contains only rules; `policies.catalogue` collects them."""

@@ -1,4 +1,4 @@
-"""What comes from others: that somebody has looked at what is known against it, and lately."""
+"""Third-party parts: whether their known advisories were reviewed, and recently."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from policies.model import Resource
 from policies.rule import resource_rule
 
-# Days after which a review is to be renewed.
+# Days after which a review must be renewed.
 FRESH = 90
 
 
@@ -15,13 +15,13 @@ FRESH = 90
     "pin",
     severity="high",
     level="mandatory",
-    fix="look up its advisories and write what you found into toolchain/advisories.yaml",
+    fix="look up its advisories and record them in toolchain/advisories.yaml",
 )
 def pin_reviewed(pin: Resource) -> Iterator[str]:
-    """Checks whether the known advisories of each part were reviewed, in the version that is pinned."""
+    """Checks whether the known advisories of each part were reviewed for the pinned version."""
     reviewed, version = pin.text("reviewedVersion"), pin.text("version")
     if not pin.get("pinned"):
-        yield "it is reviewed, but pinned nowhere"
+        yield "it is reviewed, but not pinned anywhere"
     elif not reviewed:
         yield "its known advisories were never reviewed"
     elif version and version != reviewed:
@@ -34,10 +34,10 @@ def pin_reviewed(pin: Resource) -> Iterator[str]:
     "pin",
     severity="low",
     level="advisory",
-    fix="look again and change the date in toolchain/advisories.yaml",
+    fix="review it again and update the date in toolchain/advisories.yaml",
 )
 def review_fresh(pin: Resource) -> Iterator[str]:
-    """Checks whether the last review of a part is not older than 90 days."""
+    """Checks whether the last review of a part is at most 90 days old."""
     age = pin.number("ageDays")
     if pin.get("pinned") and age > FRESH:
         yield f"its last review is {age:.0f} days old"

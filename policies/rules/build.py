@@ -1,4 +1,4 @@
-"""How images are built: base images, users and secrets in the build files."""
+"""How images are built: base images, users and secrets in build files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from policies.model import Resource
 from policies.rule import resource_rule
 from policies.secret_names import SECRET_VALUE, in_words, is_secret
 
-# Base images that are trusted: the distribution that the host's own packages come from, and nothing at all.
+# Trusted base images: the distribution that the host's own packages come from, and the empty image.
 ALLOWED_BASES = frozenset({"debian:trixie-slim", "scratch"})
-HIGHEST_ID = 2**31 - 1  # What the engine takes for a user.
+HIGHEST_ID = 2**31 - 1  # The highest user id that the engine accepts.
 FROM_OPTION = re.compile(r"(?:^--|[,=])from\s*=\s*([^,\s]*)", re.IGNORECASE)
 KEY_FILE = re.compile(
     r"(^|/)(id_(rsa|dsa|ecdsa|ed25519)(_sk)?|\.env(\.(?!example|sample|template)[^/]*)?|[^/]*\.env|\.netrc|_netrc|\.npmrc|\.pypirc"
@@ -25,7 +25,7 @@ KEY_FILE = re.compile(
 
 
 def instructions(buildfile: Resource, *names: str) -> Iterator[Instruction]:
-    """The instructions of these names, or all; what an ONBUILD defers counts as if it were done here."""
+    """The instructions with these names, or all; what ONBUILD defers counts as if it were done here."""
     for instruction in buildfile.get("instructions") or ():
         if not names or instruction.name in names:
             yield instruction
@@ -35,7 +35,7 @@ def instructions(buildfile: Resource, *names: str) -> Iterator[Instruction]:
 
 
 def at(instruction: Instruction, text: str) -> str:
-    """A fault with the line by which it can be shown at its place."""
+    """A fault, prefixed with the line of its instruction."""
     return f"line {instruction.line}: {text}"
 
 
@@ -43,10 +43,10 @@ def at(instruction: Instruction, text: str) -> str:
     "buildfile",
     severity="high",
     level="mandatory",
-    fix="write plain instructions: a script of its own and COPY instead of a here-document, no directives",
+    fix="write plain instructions: no directives, and COPY a separate script instead of a here-document",
 )
 def plain_build_file(buildfile: Resource) -> Iterator[str]:
-    """Checks whether a build file is read here as every engine reads it, so that nothing hides from rules."""
+    """Checks whether every engine parses a build file as these rules do, so that nothing hides from them."""
     for instruction in buildfile.get("instructions") or ():
         for fault in instruction.faults:
             yield at(instruction, fault)
@@ -58,10 +58,10 @@ def plain_build_file(buildfile: Resource) -> Iterator[str]:
     level="mandatory",
     cis=("4.1",),
     also=("DS-0002",),
-    fix="end the build file with USER and a number other than 0, for the group, too",
+    fix="end the build file with USER and a number other than 0; the same goes for the group",
 )
 def image_user(buildfile: Resource) -> Iterator[str]:
-    """Checks whether an image's own user is a number other than root's, should a container name none."""
+    """Checks whether an image's default user is a number other than root's."""
     base, user, runs = "", None, False
     for instruction in buildfile.get("instructions") or ():
         if instruction.name == "FROM":
@@ -71,11 +71,11 @@ def image_user(buildfile: Resource) -> Iterator[str]:
         elif instruction.name in ("RUN", "CMD", "ENTRYPOINT"):
             runs = runs or instruction.arguments != "[]"
     if user is None:
-        # An image that only carries files has nothing that could be run.
+        # An image that only carries files has nothing to run.
         if base != "scratch" or runs:
             yield "no USER, so it runs as root"
     elif not all(_is_number(part) for part in user.arguments.split(":", 1)):
-        yield at(user, f"USER {user.arguments} is root, a name or no number that the engine takes")
+        yield at(user, f"USER {user.arguments} is root, a name or a number that the engine does not accept")
 
 
 def _is_number(text: str) -> bool:
@@ -87,23 +87,23 @@ def _is_number(text: str) -> bool:
     severity="high",
     level="mandatory",
     cis=("4.2",),
-    fix="build on a base of the list in policies/rules/build.py, or extend the list",
+    fix="use a base image on the allowlist in policies/rules/build.py, or extend it",
 )
 def base_allowlist(buildfile: Resource) -> Iterator[str]:
-    """Checks whether an image is built on a base that is trusted, and files are taken from no other image."""
+    """Checks whether an image is built on a trusted base, and copies files from trusted images only."""
     stages: list[str] = []
     for instruction in instructions(buildfile, "FROM", "COPY", "ADD", "RUN"):
         if instruction.name == "FROM":
             words = instruction.rest.split()
             if words and not _is_trusted(words[0], stages):
-                yield at(instruction, f"the base {words[0]} is not on the list")
-            # FROM base AS stage; without a name a stage has its number.
+                yield at(instruction, f"the base {words[0]} is not on the allowlist")
+            # FROM base AS stage; a stage without a name is called by its number.
             stages.append(words[2].lower() if len(words) == 3 else "")
             continue
         for option in instruction.options:
             for source in FROM_OPTION.findall(option):
                 if not _is_trusted(source, stages) and not (source.isdecimal() and int(source) < len(stages)):
-                    yield at(instruction, f"{instruction.name} takes from {source}, which is not on the list")
+                    yield at(instruction, f"{instruction.name} reads {source}, which is not on the allowlist")
         if instruction.name == "RUN":
             for option in instruction.options:
                 if re.match(r"--(security|network)=(?!none|default|sandbox)", option, re.IGNORECASE):
@@ -111,7 +111,7 @@ def base_allowlist(buildfile: Resource) -> Iterator[str]:
 
 
 def _is_trusted(image: str, stages: list[str]) -> bool:
-    """An image of the list, whether or not it has a digest as well, or a stage: their names know no case."""
+    """An image on the allowlist, with or without a digest, or a stage, whose name is case-insensitive."""
     name = re.sub(r"(?<=.)@sha256:[0-9a-f]{64}$", "", image)
     return name in ALLOWED_BASES or (image != "" and image.lower() in stages)
 
@@ -125,7 +125,7 @@ def _is_trusted(image: str, stages: list[str]) -> bool:
     fix="use COPY; fetch a file in a RUN that checks its hash",
 )
 def copy_not_add(buildfile: Resource) -> Iterator[str]:
-    """Checks whether files come in by COPY: ADD also fetches addresses and unpacks archives."""
+    """Checks whether files are added with COPY: ADD also fetches URLs and unpacks archives."""
     for instruction in instructions(buildfile, "ADD"):
         yield at(instruction, "ADD is used")
 
@@ -136,7 +136,7 @@ def copy_not_add(buildfile: Resource) -> Iterator[str]:
     level="mandatory",
     cis=("4.10",),
     also=("DS-0031",),
-    fix="leave the secret out: every layer keeps it; give it to the container as a file",
+    fix="remove the secret, which every layer keeps; pass it to the container as a file",
 )
 def no_build_secret(buildfile: Resource) -> Iterator[str]:
     """Checks whether no secret is written into an image."""
@@ -152,7 +152,7 @@ def no_build_secret(buildfile: Resource) -> Iterator[str]:
         for command in instruction.script:
             set_ = [assigned.partition("=") for assigned in command.assignments]
             if any(is_secret(name, value) for name, _, value in set_) or any(in_words(command.words)):
-                yield at(instruction, f"{instruction.name} holds what looks like a secret")
+                yield at(instruction, f"{instruction.name} contains what looks like a secret")
                 break
     for instruction in instructions(buildfile):
         if SECRET_VALUE.search(instruction.arguments):
@@ -160,7 +160,7 @@ def no_build_secret(buildfile: Resource) -> Iterator[str]:
 
 
 def _pairs(instruction: Instruction) -> Iterator[tuple[str, str | None]]:
-    """NAME=value …, or one NAME alone (ARG), or the old form NAME value."""
+    """NAME=value …, a single NAME (ARG), or the old form NAME value."""
     words = instruction.words
     if words and "=" not in words[0]:
         yield words[0], " ".join(words[1:]) or None

@@ -1,4 +1,4 @@
-"""What runs in a container, and which secrets it is given where."""
+"""The image that a container runs, and how it receives secrets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from policies.model import Resource
 from policies.rule import resource_rule
 from policies.secret_names import SECRET_VALUE, in_words, is_secret
 
-# Repositories that a container may come from: ours are built here. A dot or a slash would name a registry.
+# Allowed repositories: our images are built here. A dot or a slash would name a registry.
 ALLOWED_REPOSITORIES = re.compile(r"aidc-[a-z0-9-]+")
 SSH_SERVERS = frozenset({"sshd", "openssh-server", "dropbear", "dropbear-bin", "dropbear-run", "tinysshd"})
 
@@ -28,7 +28,7 @@ def _split(reference: str) -> tuple[str, str, str]:
 
 
 def _is_id(reference: str) -> bool:
-    """A bare image id, which names one content for ever."""
+    """Whether this is a bare image id, which is immutable."""
     return re.fullmatch(r"sha256:[0-9a-f]{64}", reference) is not None
 
 
@@ -41,7 +41,7 @@ def _is_id(reference: str) -> bool:
     fix="name the image by a digest, or by a tag that is a hash of its content",
 )
 def image_pinned(resource: Resource) -> Iterator[str]:
-    """Checks whether an image's name stands for one content for ever."""
+    """Checks whether an image's name is immutable."""
     reference = _reference(resource)
     _, tag, digest = _split(reference)
     hashed = re.fullmatch(r"[0-9a-f]{12,64}", tag) or re.fullmatch(r"sha256:[0-9a-f]{64}", digest)
@@ -58,7 +58,7 @@ def image_pinned(resource: Resource) -> Iterator[str]:
     fix="name the image by its content-hash tag",
 )
 def no_latest(resource: Resource) -> Iterator[str]:
-    """Checks whether an image has a tag, and not the moving one."""
+    """Checks whether an image has a tag other than latest."""
     reference = _reference(resource)
     _, tag, digest = _split(reference)
     if tag == "latest":
@@ -76,10 +76,10 @@ def no_latest(resource: Resource) -> Iterator[str]:
     fix="use one of the images in images/, or allow the repository in policies/rules/images.py",
 )
 def registry_allowlist(resource: Resource) -> Iterator[str]:
-    """Checks whether an image comes from a repository that is trusted."""
+    """Checks whether an image comes from a trusted repository."""
     reference = _reference(resource)
     if not ALLOWED_REPOSITORIES.fullmatch(_split(reference)[0]) and not _is_id(reference):
-        yield f"image {reference} comes from a repository that is not on the list"
+        yield f"image {reference} comes from a repository that is not on the allowlist"
 
 
 @resource_rule(
@@ -88,10 +88,10 @@ def registry_allowlist(resource: Resource) -> Iterator[str]:
     severity="high",
     level="mandatory",
     cis=("5.7",),
-    fix="remove it: docker exec and the logs serve for a look inside",
+    fix="remove it: use docker exec and the logs to look inside",
 )
 def no_sshd(resource: Resource) -> Iterator[str]:
-    """Checks whether no SSH server is in an image or run in a container, past the flow table."""
+    """Checks whether no SSH server is installed in an image or started in a container."""
     if resource.kind == "buildfile":
         for instruction in resource.get("instructions") or ():
             words = re.split(r"[\s\"',/\[\]]+", instruction.arguments)
@@ -129,7 +129,7 @@ def no_secret_env(container: Resource) -> Iterator[str]:
         for name, value in pairs.items():
             if is_secret(name, str(value)) or SECRET_VALUE.search(str(value)):
                 yield f"{key} {name} looks like a secret"
-    if container.is_seed:  # Its upload lands in a volume; that is how secrets are delivered.
+    if container.is_seed:  # Its uploads land in a volume; that is how secrets are delivered.
         return
     for upload in container.each("uploads"):
         yield f"file {upload.get('file')} is uploaded into the container's own layer"
@@ -142,7 +142,7 @@ def no_secret_env(container: Resource) -> Iterator[str]:
     fix="set the upload's permissions to 0400 and its owner to the user that reads it",
 )
 def secret_file_mode(container: Resource) -> Iterator[str]:
-    """Checks whether delivered files, which may be secrets, are readable by their owner only."""
+    """Checks whether uploaded files, which may be secrets, are readable by their owner only."""
     for upload in container.each("uploads"):
         mode = str(upload.get("permissions") or "0644")
         if re.fullmatch(r"0?[0-7]00", mode) is None:

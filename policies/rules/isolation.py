@@ -1,4 +1,4 @@
-"""What of the host a container may see: namespaces, paths, sockets, devices."""
+"""A container's access to the host: namespaces, paths, sockets, devices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOCKETS = tuple(
     for run in ("/run", "/var/run")
     for socket in ("docker.sock", "containerd/containerd.sock", "podman/podman.sock", "crio/crio.sock")
 )
-# Rootless engines have theirs in a folder of the user.
+# Rootless engines keep theirs in a folder of the user.
 USER_SOCKETS = re.compile(
     r"/(docker|dockerd|containerd|podman|crio|cri-dockerd|buildkitd)\.sock$|/\.docker(/|$)"
 )
@@ -26,7 +26,7 @@ HOST_PATHS = (
     "/root", "/run", "/sbin", "/snap", "/sys", "/usr", "/var/backups", "/var/cache", "/var/db", "/var/lib",
     "/var/lock", "/var/log", "/var/mail", "/var/run", "/var/snap", "/var/spool",
 )  # fmt: skip
-# What the engine itself holds and places; anything else comes from outside it.
+# Mounts that the engine itself manages; anything else comes from outside it.
 MOUNT_TYPES = frozenset({"volume", "tmpfs", "bind"})
 GPU_ROLES = frozenset({"compute"})
 # With the NVIDIA runtime as the engine's default, these alone open devices; a mount below the folder, too.
@@ -35,7 +35,7 @@ GPU_FOLDER = "nvidia-container-devices"
 NO_GPUS = frozenset({"", "void", "none"})
 # The way in of CVE-2025-23266: the NVIDIA hook ran with the container's environment.
 LOADERS = frozenset({"LD_PRELOAD", "LD_AUDIT"})
-# Types that hold no container, network or volume: the engine's own, this program's components and waiting.
+# Types that are no containers, networks or volumes: the engine's own, this program's components and checks.
 OTHER_TYPES = re.compile(
     r"pulumi:pulumi:Stack|pulumi:providers:(pulumi|docker|pulumi-python)|aidc:[a-z_]+:[A-Za-z]+"
     r"|pulumi-python:dynamic/(readiness:Ready|erasure_set:FixedSize)"
@@ -51,7 +51,7 @@ def _within(path: str, parent: str) -> bool:
 
 
 def _exposes_socket(path: str) -> bool:
-    """A socket itself or a folder above one. Read-only does not help: connecting is no write."""
+    """A socket itself or a folder above one. Read-only does not help: connecting needs no write access."""
     named = USER_SOCKETS.search(path) is not None
     return (
         named
@@ -61,9 +61,9 @@ def _exposes_socket(path: str) -> bool:
 
 
 def _volume_fault(driver: object, options: Mapping[str, Any]) -> str:
-    """What of a volume comes from outside the engine's own folder; else empty.
+    """What makes a volume come from outside the engine's own folder; else empty.
 
-    The `local` driver mounts whatever it is told, as `mount` would: a bind mount is only one of the ways.
+    The `local` driver mounts anything that `mount` would: a bind mount is only one way of many.
     """
     if str(driver or "local") != "local":
         return f"driver {driver}"
@@ -80,7 +80,7 @@ def _volume_fault(driver: object, options: Mapping[str, Any]) -> str:
     level="mandatory",
     cis=("5.32",),
     also=("KSV-0006",),
-    fix="remove the mount; whoever speaks to the engine owns the host",
+    fix="remove the mount: access to the engine is root access to the host",
 )
 def no_docker_socket(container: Resource) -> Iterator[str]:
     """Checks whether no container engine's socket, nor a folder above one, is mounted."""
@@ -95,7 +95,7 @@ def no_docker_socket(container: Resource) -> Iterator[str]:
     level="mandatory",
     cis=("5.6",),
     also=("KSV-0023",),
-    fix="use a named volume, seeded with the files that are needed",
+    fix="use a named volume that is seeded with the required files",
 )
 def no_host_paths(container: Resource) -> Iterator[str]:
     """Checks whether no system folder of the host is mounted."""
@@ -114,14 +114,14 @@ def no_host_paths(container: Resource) -> Iterator[str]:
     severity="high",
     level="mandatory",
     cis=("5.6",),
-    fix="remove the driver and its options: let the engine place a volume of the container's own",
+    fix="remove the driver and its options, so that the engine manages the volume",
 )
 def no_bind_volume(resource: Resource) -> Iterator[str]:
-    """Checks whether no volume is another mount in disguise, which would pass the rules on host paths."""
+    """Checks whether no volume is a host or network mount in disguise, which would evade other rules."""
     if resource.kind == "volume":
         fault = _volume_fault(resource.get("driver"), resource.mapping("driverOpts"))
         if fault:
-            yield f"{fault} lets the volume be a place of the host or the network"
+            yield f"{fault} lets the volume be a path on the host or the network"
         return
     for mount in resource.each("mounts"):
         options = mount.get("volumeOptions") or {}
@@ -130,12 +130,12 @@ def no_bind_volume(resource: Resource) -> Iterator[str]:
         if kind not in MOUNT_TYPES:
             fault = f"type {kind}"
         if fault:
-            yield f"{fault} lets the mount at {mount.get('target')} be a place of the host or the network"
+            yield f"{fault} lets the mount at {mount.get('target')} be a path on the host or the network"
     for volume in resource.each("volumes"):
         if volume.get("fromContainer"):
-            yield f"the volumes of {volume.get('fromContainer')} are mounted, whatever they are"
+            yield f"all volumes of {volume.get('fromContainer')} are mounted"
     if resource.text("volumeDriver") not in ("", "local"):
-        yield f"driver {resource.text('volumeDriver')} places its volumes"
+        yield f"driver {resource.text('volumeDriver')} provides its volumes"
 
 
 @resource_rule(
@@ -147,7 +147,7 @@ def no_bind_volume(resource: Resource) -> Iterator[str]:
     fix="attach the container to the segments of its flows instead",
 )
 def no_host_network(container: Resource) -> Iterator[str]:
-    """Checks whether a container has a network namespace of its own rather than the host's."""
+    """Checks whether a container has its own network namespace rather than the host's."""
     if container.text("networkMode") == "host" or "host" in container.networks:
         yield "networkMode is host"
 
@@ -159,7 +159,7 @@ def no_host_network(container: Resource) -> Iterator[str]:
     fix="attach the container to the segments of its flows instead",
 )
 def no_joined_netns(container: Resource) -> Iterator[str]:
-    """Checks whether a container keeps out of another container's network namespace."""
+    """Checks whether a container does not join another container's network namespace."""
     if container.text("networkMode").startswith("container:"):
         yield "networkMode joins another container"
 
@@ -175,7 +175,7 @@ def no_joined_netns(container: Resource) -> Iterator[str]:
 def no_host_pid(container: Resource) -> Iterator[str]:
     """Checks whether a container sees only its own processes."""
     if container.text("pidMode").startswith(("host", "container:")):
-        yield "pidMode shares the processes of the host or of another container"
+        yield "pidMode shares processes with the host or with another container"
 
 
 @resource_rule(
@@ -187,7 +187,7 @@ def no_host_pid(container: Resource) -> Iterator[str]:
     fix='remove ipcMode or set it to "private"',
 )
 def no_host_ipc(container: Resource) -> Iterator[str]:
-    """Checks whether a container's shared memory is its own."""
+    """Checks whether a container has its own shared memory."""
     if container.text("ipcMode").startswith(("host", "container:", "shareable")):
         yield "ipcMode shares memory with the host or with other containers"
 
@@ -200,7 +200,7 @@ def no_host_ipc(container: Resource) -> Iterator[str]:
     fix="remove utsMode",
 )
 def no_host_uts(container: Resource) -> Iterator[str]:
-    """Checks whether a container cannot change the host's name (seen live: the provider has no input)."""
+    """Checks whether a container cannot change the host's name (live only)."""
     if container.text("utsMode") == "host":
         yield "utsMode is host"
 
@@ -226,11 +226,11 @@ def no_host_userns(container: Resource) -> Iterator[str]:
     fix="remove cgroupParent and cgroupnsMode",
 )
 def cgroup_default(container: Resource) -> Iterator[str]:
-    """Checks whether a container stays in the control group that the engine gives it."""
+    """Checks whether a container stays in the control group that the engine assigns to it."""
     if container.text("cgroupParent"):
         yield "cgroupParent is set"
     if container.text("cgroupnsMode") == "host" and container.source != "live":
-        # An engine on cgroup v1 reports "host" for every container: only an asked-for one counts.
+        # An engine on cgroup v1 reports "host" for every container: only a requested one counts.
         yield "cgroupnsMode is host"
 
 
@@ -242,7 +242,7 @@ def cgroup_default(container: Resource) -> Iterator[str]:
     fix='remove the propagation or set it to "rprivate"',
 )
 def no_shared_propagation(container: Resource) -> Iterator[str]:
-    """Checks whether mounts made inside a container stay inside."""
+    """Checks whether mounts made inside a container do not propagate to the host."""
     for mount in container.each("mounts"):
         propagation = str((mount.get("bindOptions") or {}).get("propagation") or "")
         if propagation in ("shared", "rshared"):
@@ -255,10 +255,10 @@ def no_shared_propagation(container: Resource) -> Iterator[str]:
     severity="high",
     level="mandatory",
     cis=("5.18",),
-    fix="remove it; GPUs go to compute nodes by deviceRequests",
+    fix="remove it; compute nodes get GPUs through deviceRequests",
 )
 def gpu_scope(container: Resource) -> Iterator[str]:
-    """Checks whether host devices stay with the host and GPUs with the compute nodes."""
+    """Checks whether no container has host devices, and only compute nodes have GPUs."""
     if container.kind == "buildfile":
         for instruction in instructions(container, "ENV", "ARG"):
             words = instruction.words
@@ -271,21 +271,21 @@ def gpu_scope(container: Resource) -> Iterator[str]:
     for device in container.each("devices"):
         yield f"host device {device.get('hostPath')} is passed in"
     for rule in container.each("deviceCgroupRules"):
-        yield f"the device rule {rule} opens devices of the host"
+        yield f"the device rule {rule} opens host devices"
     if container.text("gpus"):
-        yield "gpus is set, which is for all of them"
+        yield "gpus is set, which passes in all GPUs"
     gpu = any(True for _ in container.each("deviceRequests"))
     if (gpu or container.text("runtime") == "nvidia") and container.role not in GPU_ROLES:
-        yield f"role {container.role or '(none)'} asks for GPUs"
+        yield f"role {container.role or '(none)'} requests GPUs"
     yield from _loads(container.environment)
     targets = [str(m.get("target")) for m in container.each("mounts")]
     targets += [str(v.get("containerPath")) for v in container.each("volumes")]
     if any(GPU_FOLDER in target for target in targets):
-        yield "a mount names GPUs"
+        yield "a mount requests GPUs"
 
 
 def _loads(variables: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Variables that open GPUs, or put code into the program that does."""
+    """Variables that give access to GPUs, or inject code into the program that does."""
     for name, value in variables:
         if name in LOADERS or (GPU_VARIABLE.fullmatch(name) and value.strip() not in NO_GPUS):
             yield f"{name} is set"
@@ -295,9 +295,9 @@ def _loads(variables: Iterable[tuple[str, str]]) -> Iterator[str]:
     "other",
     severity="high",
     level="mandatory",
-    fix="declare it as a container, network or volume, or teach the rules its type (isolation.py)",
+    fix="declare it as a container, network or volume, or add its type to policies/rules/isolation.py",
 )
 def known_type(resource: Resource) -> Iterator[str]:
-    """Checks whether no resource escapes the rules by being of a type that none of them looks at."""
+    """Checks whether no resource evades the rules by having a type that none of them checks."""
     if resource.type not in KINDS and OTHER_TYPES.fullmatch(resource.type) is None:
-        yield f"no rule looks at the type {resource.type}"
+        yield f"no rule checks the type {resource.type}"

@@ -1,4 +1,4 @@
-"""What a container may use up, and how it fails, stops and logs."""
+"""Resource limits of a container, and how it fails, stops and logs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from policies.model import Resource, Stack
 from policies.rule import Fault, resource_rule, stack_rule
 
-CAPPED_DRIVERS = frozenset({"local"})  # 5 files of 20 MB unless told otherwise.
+CAPPED_DRIVERS = frozenset({"local"})  # 5 files of 20 MB by default.
 MOST_PROCESSES = 2**15  # The kernel's own limit on small machines.
 
 
@@ -18,11 +18,11 @@ MOST_PROCESSES = 2**15  # The kernel's own limit on small machines.
     level="mandatory",
     cis=("5.13",),
     also=("KSV-0014",),
-    fix="set readOnly, and give the paths that must be written a tmpfs or a volume",
+    fix="set readOnly, and mount a tmpfs or a volume at the paths that must be writable",
 )
 def readonly_root(container: Resource) -> Iterator[str]:
     """Checks whether a container's root file system is read-only."""
-    # A seed's file is uploaded into it, which Docker refuses on a read-only root; nothing ever runs there.
+    # Files are uploaded into a seed, which Docker refuses on a read-only root; nothing ever runs there.
     if not container.is_seed and container.get("readOnly") is not True:
         yield "readOnly is not set"
 
@@ -34,7 +34,7 @@ def readonly_root(container: Resource) -> Iterator[str]:
     fix="add the missing options, such as rw,noexec,nosuid,nodev,size=64m",
 )
 def tmpfs_hardened(container: Resource) -> Iterator[str]:
-    """Checks whether every tmpfs has a size and holds no programs."""
+    """Checks whether every tmpfs has a size limit and permits no programs."""
     for path, options in container.mapping("tmpfs").items():
         flags = {flag.strip() for flag in str(options).split(",")}
         missing = [flag for flag in ("noexec", "nosuid") if flag not in flags]
@@ -84,10 +84,10 @@ def cpu_limit(container: Resource) -> Iterator[str]:
     severity="medium",
     level="mandatory",
     cis=("5.29",),
-    fix="set processes of the Process, and no ulimit nproc (components/runtime/container.py)",
+    fix="set processes of the Process instead of the ulimit nproc (components/runtime/container.py)",
 )
 def process_limit(stack: Stack) -> Iterator[Fault]:
-    """Checks whether the number of a container's processes is limited, for itself and not by its user."""
+    """Checks whether the number of processes is limited per container rather than per user."""
     limits = {item.text("container"): item.number("processes") for item in stack.of("limit")}
     for container in stack.of("container"):
         if container.is_seed:
@@ -97,10 +97,10 @@ def process_limit(stack: Stack) -> Iterator[Fault]:
         if limit <= 0:
             yield Fault.at(container, "its processes are not limited")
         elif limit > MOST_PROCESSES:
-            yield Fault.at(container, f"{limit:.0f} processes are as many as a host has room for")
+            yield Fault.at(container, f"a limit of {limit:.0f} processes is more than a host can hold")
         if any(item.get("name") == "nproc" for item in container.each("ulimits")):
-            # It counts over the whole host: containers of one user would take processes from one another.
-            yield Fault.at(container, "the ulimit nproc counts its user's processes in all containers")
+            # It counts across the whole host: containers of one user would compete for processes.
+            yield Fault.at(container, "the ulimit nproc counts the user's processes in all containers")
 
 
 @resource_rule(
@@ -108,7 +108,7 @@ def process_limit(stack: Stack) -> Iterator[Fault]:
     severity="low",
     level="advisory",
     cis=("5.19",),
-    fix="add an ulimit nofile with a hard limit",
+    fix="add a ulimit nofile with a hard limit",
 )
 def file_limit(container: Resource) -> Iterator[str]:
     """Checks whether the number of files that a process may open is limited."""
@@ -125,7 +125,7 @@ def file_limit(container: Resource) -> Iterator[str]:
     fix='set restart to "on-failure" with a maxRetryCount',
 )
 def restart_bounded(container: Resource) -> Iterator[str]:
-    """Checks whether a failing service is restarted, but not for ever."""
+    """Checks whether a failing service is restarted, but not indefinitely."""
     restart, tries = container.text("restart") or "no", container.number("maxRetryCount")
     if container.is_seed or (container.is_job and restart == "no"):  # Nothing to restart.
         return
@@ -144,14 +144,14 @@ def restart_bounded(container: Resource) -> Iterator[str]:
     fix='set healthcheck.tests, such as ["CMD", "program", "argument"]',
 )
 def healthcheck(container: Resource) -> Iterator[str]:
-    """Checks whether a service tells if it is healthy."""
-    if container.is_seed or container.is_job:  # A job tells by its exit code.
+    """Checks whether a service has a health check."""
+    if container.is_seed or container.is_job:  # A job reports by its exit code.
         return
     tests = [str(item) for item in container.mapping("healthcheck").get("tests") or ()]
     if not tests or tests == [""]:
         yield "healthcheck is not set"
     elif tests[0] == "NONE":
-        yield "healthcheck is switched off"
+        yield "healthcheck is disabled"
     elif len(tests) < 2 or not any(part.strip() for part in tests[1:]):
         yield "healthcheck has no command"
 
@@ -160,14 +160,14 @@ def healthcheck(container: Resource) -> Iterator[str]:
     "container",
     severity="high",
     level="mandatory",
-    fix="set destroyGraceSeconds to the time that the service needs to finish",
+    fix="set destroyGraceSeconds to the time that the service needs to shut down",
 )
 def graceful_stop(container: Resource) -> Iterator[str]:
-    """Checks whether a service gets time to finish its writes and its requests when it is stopped."""
-    if container.is_seed or container.source == "live":  # The provider's setting: the engine has none.
+    """Checks whether a service has time to finish its writes and requests when it is stopped."""
+    if container.is_seed or container.source == "live":  # A setting of the provider, unknown to the engine.
         return
     if container.number("destroyGraceSeconds") < 1:
-        yield "destroyGraceSeconds is not set, so it is killed at once"
+        yield "destroyGraceSeconds is not set, so it is killed immediately"
 
 
 @resource_rule(
@@ -181,6 +181,6 @@ def log_cap(container: Resource) -> Iterator[str]:
     if container.is_seed or container.text("logDriver") in CAPPED_DRIVERS:
         return
     size = str(container.mapping("logOpts").get("max-size") or "")
-    # As the engine reads a size: "10m", "10MB", "0.5 GiB"; "-1" would be unlimited.
+    # As the engine parses a size: "10m", "10MB", "0.5 GiB"; "-1" would be unlimited.
     if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)? ?([kmgtp]i?)?b?", size, re.IGNORECASE):
         yield "logOpts has no max-size"

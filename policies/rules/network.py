@@ -1,4 +1,4 @@
-"""How traffic may reach a container: published ports and the networks themselves."""
+"""How traffic reaches a container: published ports and networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from policies.rule import resource_rule
 
 EDGE_ROLES = frozenset({"load-balancer"})
 EDGE_SEGMENT = "edge"
-# RFC 1918: loopback, link-local and reserved addresses count as private elsewhere, and are none to lay out.
+# RFC 1918 only: Python's is_private also includes loopback, link-local and reserved addresses.
 PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 DEFAULT_BRIDGES = frozenset({"", "default", "bridge"})
 BRIDGE_NAME = "com.docker.network.bridge.name"
@@ -22,10 +22,10 @@ BRIDGE_NAME = "com.docker.network.bridge.name"
     severity="high",
     level="mandatory",
     cis=("5.14",),
-    fix="set ports.ip to the one address on which the port is meant to be reached",
+    fix="set ports.ip to the one address on which the port is to be reachable",
 )
 def publish_explicit_ip(container: Resource) -> Iterator[str]:
-    """Checks whether published ports name the host's address, rather than all of them."""
+    """Checks whether ports are published on one address of the host rather than on all."""
     for port in container.each("ports"):
         fault = _address_fault(str(port.get("ip") or ""))
         if fault:
@@ -55,10 +55,10 @@ def publish_edge_only(container: Resource) -> Iterator[str]:
     severity="low",
     level="advisory",
     cis=("5.8",),
-    fix="publish on a port from 1024 upwards",
+    fix="publish on port 1024 or above",
 )
 def no_low_host_port(container: Resource) -> Iterator[str]:
-    """Checks whether no port below 1024 of the host is taken."""
+    """Checks whether no host port below 1024 is published."""
     for port in container.each("ports"):
         external = float(port.get("external") or 0)
         if 0 < external < 1024:
@@ -73,11 +73,11 @@ def no_low_host_port(container: Resource) -> Iterator[str]:
     fix="attach the container to its segments by networksAdvanced, or set networkMode to none",
 )
 def own_network(container: Resource) -> Iterator[str]:
-    """Checks whether a container is not on Docker's default bridge, which every container may join."""
+    """Checks whether a container is not on Docker's default bridge, which any container may join."""
     if "bridge" in container.networks:
-        yield "networksAdvanced holds the default bridge"
+        yield "networksAdvanced contains the default bridge"
     elif not container.networks and container.text("networkMode") in DEFAULT_BRIDGES:
-        yield "no network is named, so it lands on the default bridge"
+        yield "no network is named, so it joins the default bridge"
 
 
 @resource_rule(
@@ -88,20 +88,20 @@ def own_network(container: Resource) -> Iterator[str]:
     fix='set dns to ["127.0.0.1"]: names of the stack still resolve',
 )
 def closed_dns(container: Resource) -> Iterator[str]:
-    """Checks whether no name lookup of a container is handed on to the outside, a way for data to leak."""
-    # Without networks of its own a container asks the host's resolver or nobody.
+    """Checks whether no DNS query of a container is forwarded to the outside, where data could leak."""
+    # Without a user-defined network a container asks the host's resolver or none.
     if container.networks and [str(server) for server in container.each("dns")] != ["127.0.0.1"]:
-        yield "dns is not the container's own loopback alone"
+        yield 'dns is not exactly ["127.0.0.1"]'
 
 
 @resource_rule(
     "network",
     severity="critical",
     level="mandatory",
-    fix="set internal; only the edge segment has a way out",
+    fix="set internal; only the edge segment has access to the outside",
 )
 def internal_network(network: Resource) -> Iterator[str]:
-    """Checks whether a network has no way out of the host, the edge excepted."""
+    """Checks whether no network but the edge has access to the outside."""
     is_edge = bool(stack_of(network.name)) and segment_of(network.name) == EDGE_SEGMENT
     if not is_edge and network.get("internal") is not True:
         yield "internal is not set"
@@ -115,7 +115,7 @@ def internal_network(network: Resource) -> Iterator[str]:
     fix="remove ipv6 and its addresses: the firewall's flows are IPv4",
 )
 def ipv4_only(resource: Resource) -> Iterator[str]:
-    """Checks whether no second address family leads around the flow table."""
+    """Checks whether IPv6, which would bypass the flow table, is off."""
     if resource.kind == "network":
         if resource.get("ipv6"):
             yield "ipv6 is enabled"
@@ -135,10 +135,10 @@ def ipv4_only(resource: Resource) -> Iterator[str]:
     fix="set ipamConfigs to the one subnet of the address plan",
 )
 def fixed_subnet(network: Resource) -> Iterator[str]:
-    """Checks whether a network has one subnet from the plan, so that firewall rules can name it."""
+    """Checks whether a network has exactly one private subnet, so that firewall rules can name it."""
     subnets = [str(config.get("subnet") or "") for config in network.each("ipamConfigs")]
     if len(subnets) != 1 or not _is_private(subnets[0]):
-        yield "ipamConfigs does not hold exactly one private subnet"
+        yield "ipamConfigs does not contain exactly one private subnet"
 
 
 @resource_rule(
@@ -148,13 +148,13 @@ def fixed_subnet(network: Resource) -> Iterator[str]:
     fix=f"use the driver bridge and set the option {BRIDGE_NAME}",
 )
 def fixed_bridge(network: Resource) -> Iterator[str]:
-    """Checks whether a network's interface has a fixed name: the firewall's default deny is bound to it."""
+    """Checks whether a network's interface has a fixed name, to which the firewall's default deny applies."""
     name = str(network.mapping("options").get(BRIDGE_NAME) or "")
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", name):
         yield f"option {BRIDGE_NAME} is not set, so no firewall rule covers the network"
     driver = network.text("driver") or "bridge"
     if driver != "bridge":
-        yield f"driver {driver} has no bridge on which the firewall could filter"
+        yield f"driver {driver} has no bridge that the firewall could filter"
 
 
 @resource_rule(
@@ -164,7 +164,7 @@ def fixed_bridge(network: Resource) -> Iterator[str]:
     fix="set networksAdvanced.ipv4Address to the address of the plan",
 )
 def fixed_address(container: Resource) -> Iterator[str]:
-    """Checks whether a container has its planned address in every segment: firewall rules go by it."""
+    """Checks whether a container has its planned address in every segment, as firewall rules require."""
     fixed = {str(n.get("name")) for n in container.each("networksAdvanced") if n.get("ipv4Address")}
     for network in container.networks:
         if network not in fixed:
@@ -185,15 +185,15 @@ def _is_private(subnet: str) -> bool:
 
 
 def _address_fault(given: str) -> str:
-    """What is wrong with an address to publish on; the unspecified one has many spellings."""
+    """What is wrong with an address to publish on; the unspecified address has many spellings."""
     if not given:
         return "every address of the host"
     try:
         address = ip_address(re.sub(r"^\[(.*)\]$", r"\1", given).partition("%")[0])
     except ValueError:
-        return f"{given!r}, which is no address"
+        return f"{given!r}, which is not an address"
     plain = (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
     if plain.is_unspecified:
         return "every address of the host"
     several = plain.is_multicast or (plain.version == 4 and plain.is_reserved)
-    return f"{given}, which is no address of one host" if several else ""
+    return f"{given}, which is not the address of a single host" if several else ""

@@ -1,4 +1,4 @@
-"""What build files install and fetch, and how that is verified."""
+"""What build files install and download, and how that is verified."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _name(words: Sequence[str]) -> str:
 
 
 def _suffixes(command: Command) -> Iterator[tuple[str, ...]]:
-    """The command, and each later word with what follows: another program may be told to run it."""
+    """The command, and each later word with what follows: a wrapper program may run it."""
     if command.words and command.program in PRINTERS:
         yield command.words
         return
@@ -57,17 +57,17 @@ def _apt_installs(instruction: Instruction) -> list[tuple[str, ...]]:
     fix="install with --no-install-recommends and remove /var/lib/apt/lists in the same RUN",
 )
 def minimal_packages(buildfile: Resource) -> Iterator[str]:
-    """Checks whether only named packages are installed, and package lists do not stay in the image."""
+    """Checks whether only named packages are installed, and no package lists stay in the image."""
     for instruction in instructions(buildfile, "RUN"):
         installs = _apt_installs(instruction)
         if any(not _is_minimal(words) for words in installs):
-            yield at(instruction, "packages bring others that nobody named")
+            yield at(instruction, "recommended packages are installed, too")
         if installs and not any(_removes_lists(command) for command in instruction.script):
             yield at(instruction, "package lists stay in the image")
         if any(
             _name(w) == "dpkg" and BRINGERS["dpkg"] & set(w) for c in instruction.script for w in _suffixes(c)
         ):
-            yield at(instruction, "dpkg installs a file that is in no package list")
+            yield at(instruction, "dpkg installs a file that does not come from a repository")
 
 
 def _is_minimal(words: Sequence[str]) -> bool:
@@ -86,10 +86,10 @@ def _removes_lists(command: Command) -> bool:
     severity="medium",
     level="mandatory",
     cis=("4.7",),
-    fix="join update and install with && in one RUN",
+    fix="combine update and install with && in one RUN",
 )
 def update_with_install(buildfile: Resource) -> Iterator[str]:
-    """Checks whether package lists are fetched where packages are installed, not in a cached layer before."""
+    """Checks whether package lists are updated in the same layer in which packages are installed."""
     for instruction in instructions(buildfile, "RUN"):
         commands = [words for command in instruction.script for words in _suffixes(command)]
         updates = any(_name(words) in APT and "update" in words[1:] for words in commands)
@@ -102,10 +102,10 @@ def update_with_install(buildfile: Resource) -> Iterator[str]:
     severity="high",
     level="mandatory",
     cis=("4.11", "4.12"),
-    fix="install by a hash-locked list (--require-hashes), and check each download's hash in the same RUN",
+    fix="install from a hash-locked list (--require-hashes), and verify each download in the same RUN",
 )
 def verified_packages(buildfile: Resource) -> Iterator[str]:
-    """Checks whether packages and downloads are verified: signed by the distribution, or known by hash."""
+    """Checks whether packages and downloads are verified by the distribution's signature or by hash."""
     for instruction in instructions(buildfile, "RUN", "CMD", "ENTRYPOINT"):
         script = instruction.script
         for command in script:
@@ -117,44 +117,42 @@ def verified_packages(buildfile: Resource) -> Iterator[str]:
         verified = sum(_verifies(command, strict) for command in script)
         if fetched > verified:
             names = ", ".join(dict.fromkeys(c.program for c in script if _fetches(c)))
-            yield at(
-                instruction, f"what {names} fetches is not verified: {fetched} fetched, {verified} verified"
-            )
+            yield at(instruction, f"{names}: {fetched} downloads, {verified} verified")
 
 
 def _unverified(command: Command) -> Iterator[str]:
-    """What one command takes without a check of its own."""
+    """What one command installs or runs without verification."""
     if command.opaque:
-        yield "a variable or a pattern says which program is run"
+        yield "a variable or a pattern decides which program runs"
     program = command.program
     script = bool(INTERPRETERS.fullmatch(program)) and (len(command.words) == 1 or command.words[1] == "-")
     shell = any(view.program in SHELLS for view in command.views) and "-c" not in command.words
     if command.piped and (shell or script):
-        yield f"{program} runs what it is piped"
+        yield f"{program} runs its piped input"
     if INTERPRETERS.fullmatch(program):
         code = (word for word in command.words[1:] if re.search(r"[\s(;.]", word))
         if any(FETCHING_CODE.search(word) for word in code):
-            yield f"{program} runs code that fetches or installs"
+            yield f"{program} runs code that downloads or installs something"
     for words in _suffixes(command):
-        yield from _brought(words, first=words == command.words)
+        yield from _unverified_installs(words, first=words == command.words)
 
 
-def _brought(words: tuple[str, ...], *, first: bool) -> Iterator[str]:
-    """What a program, with its arguments, brings along; `first` where it is certain to be the program."""
+def _unverified_installs(words: tuple[str, ...], *, first: bool) -> Iterator[str]:
+    """Unverified software that these words install; `first` where they are certain to be a command."""
     name, given = _name(words), set(words[1:])
     if _is_apt_install(words) and any(UNVERIFIED.fullmatch(word) for word in words):
-        yield "unsigned packages are taken"
+        yield "unsigned packages are allowed"
     elif _is_apt_install(words) and any(re.search(r"\.deb$|^\.?/", word) for word in words[1:]):
-        yield f"{name} installs a file, whose signature nobody checks"
+        yield f"{name} installs a file whose signature is not verified"
     elif PYTHON.fullmatch(name) and "setup.py" in given and given & {"install", "develop"}:
-        yield f"{name} installs by setup.py"
+        yield f"{name} installs with setup.py"
     elif pip := _pip(words):
         if "--require-hashes" not in given or "--no-require-hashes" in given:
             verbs = PIP_VERBS | {"pip", "-m"}
             what = " ".join(word for word in words[1:] if not word.startswith("-") and word not in verbs)
-            yield f"{pip} installs {what}, of which no hash is known"
+            yield f"{pip} installs {what} without a known hash"
     elif given & BRINGERS.get(name, frozenset()) or (first and name in ALWAYS_BRING):
-        yield f"{name} brings along what nobody has checked"
+        yield f"{name} installs software that is not verified"
 
 
 def _pip(words: Sequence[str]) -> str:
@@ -172,7 +170,7 @@ def _pip(words: Sequence[str]) -> str:
 
 
 def _fetches(command: Command) -> int:
-    """How many things a command fetches that have to be verified."""
+    """How many downloads of a command have to be verified."""
     if any("--version" in command.words or "--help" in command.words for _ in (0,)):
         return 0
     program = any(view.program in FETCHERS for view in command.views)
@@ -185,7 +183,7 @@ def _fetches(command: Command) -> int:
 
 
 def _verifies(command: Command, strict: bool) -> bool:
-    """Whether a command checks a download, and its failure ends the RUN."""
+    """Whether a command verifies a download, and its failure ends the RUN."""
     if command.after not in ("", "&&", ")", *((";", "\n") if strict else ())):
         return False
     given = set(command.words[1:])

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from policies.model import Resource
 from policies.rule import resource_rule
 
-# Capabilities that a role may add after dropping all. A role that is absent may add none.
+# Capabilities that a role may add after dropping all. Roles that are not listed may add none.
 ALLOWED_CAPABILITIES: Mapping[str, frozenset[str]] = {
     # Loads nftables rules into the host's network namespace.
     "firewall": frozenset({"NET_ADMIN"}),
 }
-# The engine's own profiles, by name. Another one may be none at all.
+# The engine's own profiles, by name. Any other profile may allow everything.
 DEFAULT_SECCOMP = frozenset({"builtin", "default"})
 LSM_DEFAULTS: Mapping[str, frozenset[str]] = {
     "apparmor": frozenset({"docker-default"}),
@@ -21,7 +21,7 @@ LSM_DEFAULTS: Mapping[str, frozenset[str]] = {
     "systempaths": frozenset(),
 }
 TRUE = frozenset({"1", "t", "T", "true", "True", "TRUE"})
-HIGHEST_ID = 2**31 - 1  # What the engine takes for a user or a group.
+HIGHEST_ID = 2**31 - 1  # The highest user or group id that the engine accepts.
 # Each of these alone is a known way out of a container, or into its neighbours' traffic.
 DEADLY_CAPABILITIES = frozenset(
     {
@@ -39,14 +39,14 @@ DEADLY_CAPABILITIES = frozenset(
 
 
 def _capabilities(container: Resource, which: str) -> Iterator[str]:
-    """Names without the `CAP_` prefix, upper case: Docker takes both spellings."""
+    """Names without the `CAP_` prefix, upper case: Docker accepts both spellings."""
     value = container.mapping("capabilities").get(which)
     items: Iterable[object] = value if value is not None and not isinstance(value, str) else ()
     return (str(item).upper().removeprefix("CAP_") for item in items)
 
 
 def _security_options(container: Resource) -> tuple[tuple[str, str], ...]:
-    """Options as (key, value), in their order: the engine also takes the old spelling with a colon."""
+    """Options as (key, value), in order: the engine also accepts the old spelling with a colon."""
     options = (str(option).strip() for option in container.each("securityOpts"))
     parted = (re.fullmatch(r"([\w-]+)(?:[=:](.*))?", option, re.DOTALL) for option in options)
     return tuple((match[1].lower(), (match[2] or "").strip()) for match in parted if match)
@@ -61,7 +61,7 @@ def _security_options(container: Resource) -> tuple[tuple[str, str], ...]:
     fix="remove privileged; add the single capability or device that the service needs",
 )
 def no_privileged(container: Resource) -> Iterator[str]:
-    """Checks whether a container runs without the privileged flag, which gives it the whole host."""
+    """Checks whether a container runs without the privileged flag, which would give it the whole host."""
     if container.get("privileged"):
         yield "privileged is set"
 
@@ -89,7 +89,7 @@ def caps_drop_all(container: Resource) -> Iterator[str]:
     fix="remove it from capabilities.adds, or allow it for the role in policies/rules/privilege.py",
 )
 def caps_allowlist(container: Resource) -> Iterator[str]:
-    """Checks whether a container adds only the capabilities that its role is known to need."""
+    """Checks whether a container adds only the capabilities that its role needs."""
     allowed = ALLOWED_CAPABILITIES.get(container.role, frozenset())
     for capability in _capabilities(container, "adds"):
         if capability not in allowed:
@@ -105,7 +105,7 @@ def caps_allowlist(container: Resource) -> Iterator[str]:
     fix="remove it from capabilities.adds and do the work outside the container",
 )
 def no_deadly_caps(container: Resource) -> Iterator[str]:
-    """Checks whether a container adds no capability that is a way out of it."""
+    """Checks whether a container adds no capability that allows it to break out."""
     for capability in _capabilities(container, "adds"):
         if capability in DEADLY_CAPABILITIES:
             yield f"capability {capability} is added"
@@ -120,9 +120,9 @@ def no_deadly_caps(container: Resource) -> Iterator[str]:
     fix='set securityOpts to ["no-new-privileges:true"]',
 )
 def no_new_privileges(container: Resource) -> Iterator[str]:
-    """Checks whether set-uid programs cannot raise a container's privileges."""
+    """Checks whether set-uid programs cannot raise the privileges of a container's processes."""
     given = [value for key, value in _security_options(container) if key == "no-new-privileges"]
-    # Of several the engine takes the last; a bare one is true.
+    # Of several, the engine uses the last; without a value it is true.
     if not given or given[-1] not in ("", *TRUE):
         yield "no-new-privileges is not set"
 
@@ -136,11 +136,11 @@ def no_new_privileges(container: Resource) -> Iterator[str]:
     fix="remove the seccomp option: Docker's default profile then applies",
 )
 def seccomp_on(container: Resource) -> Iterator[str]:
-    """Checks whether a container keeps the engine's seccomp filter of its system calls."""
+    """Checks whether a container keeps the engine's default seccomp filter."""
     for key, value in _security_options(container):
         if key == "seccomp" and value not in DEFAULT_SECCOMP:
-            # An inline profile may allow everything: what it allows is not looked into.
-            yield f"seccomp is {value if value.isalnum() else 'a profile of its own'}"
+            # An inline profile may allow everything: its contents are not examined.
+            yield f"seccomp is {value if value.isalnum() else 'a custom profile'}"
 
 
 @resource_rule(
@@ -179,7 +179,7 @@ def non_root(container: Resource) -> Iterator[str]:
         yield from _identity("group", gid, gid)
     for group in container.each("groupAdds"):
         for fault in _identity("group", _whole(group), _whole(group)):
-            yield f"{fault}, and is added"
+            yield f"{fault} (in groupAdds)"
 
 
 def _whole(number: object) -> str:
@@ -188,10 +188,10 @@ def _whole(number: object) -> str:
 
 
 def _identity(what: str, given: str, shown: str) -> Iterator[str]:
-    """Faults of a user's or a group's number."""
+    """Faults of a user id or a group id."""
     if re.fullmatch(r"[0-9]+", given) is None:
         yield f"{what} {shown!r} is a name, which the image may map to root"
     elif int(given) == 0:
         yield f"{what} is root"
     elif int(given) > HIGHEST_ID:
-        yield f"{what} {shown} is beyond what the engine takes"
+        yield f"{what} {shown} is above the highest id that the engine accepts"

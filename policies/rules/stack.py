@@ -1,4 +1,4 @@
-"""What must hold for all resources together: the flow table is the promise, the resources have to keep it."""
+"""The stack as a whole: its resources have to match the flow table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ APART = frozenset({"firewall", PRUNER})
 
 
 def _services(stack: Stack) -> Iterator[Resource]:
-    """Containers that have a role in the flow table: seeds have no network."""
+    """Containers with a role in the flow table; seeds have no network."""
     return (container for container in stack.of("container") if not container.is_seed)
 
 
@@ -30,7 +30,7 @@ def segment_membership(stack: Stack) -> Iterator[Fault]:
         needed = {f.segment for f in stack.flows if container.role in (f.source, f.destination)}
         joined = {segment_of(network) for network in container.networks}
         for segment in sorted(joined - needed):
-            yield Fault.at(container, f"it joins {segment}, which no flow needs")
+            yield Fault.at(container, f"it joins {segment}, which none of its flows needs")
         for segment in sorted(needed - joined):
             yield Fault.at(container, f"it is not in {segment}, which its flows need")
 
@@ -38,7 +38,7 @@ def segment_membership(stack: Stack) -> Iterator[Fault]:
 @stack_rule(
     severity="medium",
     level="mandatory",
-    fix="give every network a subnet of its own from the address plan",
+    fix="give every network its own subnet from the address plan",
 )
 def disjoint_subnets(stack: Stack) -> Iterator[Fault]:
     """Checks whether no address belongs to two networks."""
@@ -57,11 +57,11 @@ def disjoint_subnets(stack: Stack) -> Iterator[Fault]:
 @stack_rule(
     severity="critical",
     level="mandatory",
-    fix="leave the vault in a segment of its own with the backup role, its volume to itself and to a pruner "
-    'without a network (networkMode "none"), and no other flow to it',
+    fix="keep the vault in a segment with the backup role alone, mount its volume nowhere else but in a "
+    'pruner without a network (networkMode "none"), and declare no other flow to it',
 )
 def vault_isolated(stack: Stack) -> Iterator[Fault]:
-    """Checks whether only the backup role can reach the vault, and only who has no network its volume."""
+    """Checks whether only the backup role reaches the vault, and only a pruner without network its volume."""
     for flow in stack.flows:
         if (flow.destination == VAULT and flow.source != BACKUP) or flow.source == VAULT:
             yield Fault(VAULT, f"a flow {flow.source} to {flow.destination} is declared")
@@ -87,7 +87,7 @@ def vault_isolated(stack: Stack) -> Iterator[Fault]:
     fix="name it aidc-<stack>-<service> and set the labels aidc.stack and aidc.role",
 )
 def named_and_labelled(stack: Stack) -> Iterator[Fault]:
-    """Checks whether everything says which stack and role it belongs to: the other rules go by it."""
+    """Checks whether every resource is labelled with its stack and role, on which other rules rely."""
     roles = {role for flow in stack.flows for role in (flow.source, flow.destination)} | APART
     for resource in stack.resources:
         if resource.kind not in ("container", "network", "volume"):
@@ -97,7 +97,7 @@ def named_and_labelled(stack: Stack) -> Iterator[Fault]:
             yield Fault.at(resource, "its name does not start with aidc- and its label aidc.stack")
     for container in _services(stack):
         if container.role not in roles:
-            yield Fault.at(container, "its label aidc.role names no role of the flow table")
+            yield Fault.at(container, "its label aidc.role is not a role of the flow table")
 
 
 def _mounted(container: Resource) -> set[str]:
@@ -109,7 +109,7 @@ def _mounted(container: Resource) -> set[str]:
 @stack_rule(
     severity="high",
     level="mandatory",
-    fix="serve TLS and say so in LISTENS of components/planning/flows.py, or waive the named connection",
+    fix="serve TLS and declare it in LISTENS of components/planning/flows.py, or waive the connection",
 )
 def tls_in_transit(stack: Stack) -> Iterator[Fault]:
     """Checks whether every declared flow ends at a port that serves TLS."""
@@ -131,7 +131,7 @@ def tls_in_transit(stack: Stack) -> Iterator[Fault]:
     fix="add a flow from backup to the role, and the bucket to the backup's list",
 )
 def backup_coverage(stack: Stack) -> Iterator[Fault]:
-    """Checks whether every role that keeps data is read by the backup, and every bucket is on its list."""
+    """Checks whether the backup covers every role that stores data, and every bucket."""
     data = {volume.name for volume in stack.of("volume") if volume.label("aidc.kind") == "data"}
     backed_up = {flow.destination for flow in stack.flows if flow.source == BACKUP}
     for container in _services(stack):
@@ -142,11 +142,11 @@ def backup_coverage(stack: Stack) -> Iterator[Fault]:
             )
     made, listed = _buckets(stack, "object-store-setup"), _buckets(stack, BACKUP)
     for bucket in sorted(made - listed):
-        yield Fault(BACKUP, f"bucket {bucket} is made and not backed up")
+        yield Fault(BACKUP, f"bucket {bucket} is created but not backed up")
 
 
 def _buckets(stack: Stack, role: str) -> set[str]:
-    """Lines of the file `buckets` that a role is given; empty where the content cannot be had."""
+    """Lines of the file `buckets` that a role receives; empty where the content is not available."""
     contents = [
         str(upload.get("content") or "")
         for seed in stack.of("container")
@@ -163,7 +163,7 @@ def _buckets(stack: Stack, role: str) -> set[str]:
     fix="mount the volume with readOnly",
 )
 def files_readonly(stack: Stack) -> Iterator[Fault]:
-    """Checks whether configuration and secrets are mounted read-only: only a seed writes them."""
+    """Checks whether configuration and secrets, which only a seed writes, are mounted read-only."""
     files = {volume.name for volume in stack.of("volume") if volume.label("aidc.kind") == "files"}
     for container in _services(stack):
         for volume in sorted(files & set(container.writable_volumes)):

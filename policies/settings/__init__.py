@@ -1,4 +1,4 @@
-"""What the policies are set to: levels, waivers and the reviews of the pins, each mistake with its line.
+"""Settings of the policies: levels, waivers and the reviews of the pins, each mistake with its line.
 
-`bundle.load` reads all of them; `documents` is the reader that knows the lines.
+`bundle.load` reads all of them; `documents` is the reader that keeps line numbers.
 """

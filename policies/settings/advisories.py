@@ -1,7 +1,7 @@
 """Reviews of the pins: `toolchain/advisories.yaml`, typed; all its mistakes at once, each with its line.
 
-A review says which version was looked at, when, and what is known against it: whether that affects us,
-why, and which rule or test holds it.
+A review says which version was examined, when, and which advisories are known: whether each affects us, why,
+and which rule or test guards against it.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from components.planning.issues import Issue, suggest
 from policies.model import Resource
 from policies.pins import Pin, PinKind, pins
-from policies.settings.documents import Node, problem, read, suggest
+from policies.settings.documents import Node, read
 
 FILE = "toolchain/advisories.yaml"
 Text = Annotated[str, Field(min_length=1)]
 Reason = Annotated[str, Field(min_length=20)]
-FIX = "give a field the type that the others of its name have; see the top of the file"
+FIX = "give the field the type that it has in the other reviews; see the top of the file"
 
 
 class Advisory(BaseModel):
-    """One known fault of a part. `held_by`: `policy:<rule>`, or a test as `<file>::<function>`."""
+    """One known vulnerability of a part. `held_by`: `policy:<rule>`, or a test as `<file>::<function>`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -39,7 +40,7 @@ class Advisory(BaseModel):
 
 
 class Review(BaseModel):
-    """One part as somebody looked at it. The version of a Debian package is that of its source package."""
+    """One reviewed part. The version of a Debian package is that of its source package."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -58,14 +59,14 @@ class Placed:
     place: str
 
 
-def load(root: Path, rules: Collection[str], problems: list[str]) -> tuple[Placed, ...]:
-    """The reviews of the file; its mistakes go to `problems`."""
-    document = read(root / FILE, problems, FILE)
+def load(root: Path, rules: Collection[str], issues: list[Issue]) -> tuple[Placed, ...]:
+    """The reviews in the file; mistakes go to `issues`."""
+    document = read(root / FILE, issues, FILE)
     if document is None:
         return ()
     if document.items is None:
-        problems.append(
-            problem(document.place, "", "expected a list of reviews", "begin each with `- part: `")
+        issues.append(
+            Issue.at(document.place, "", "expected a list of reviews", "begin each with `- part: `")
         )
         return ()
     try:
@@ -73,10 +74,10 @@ def load(root: Path, rules: Collection[str], problems: list[str]) -> tuple[Place
     except ValidationError as error:
         for found in error.errors():
             place, field = _where(document, found["loc"])
-            problems.append(problem(place, field, found["msg"].lower(), FIX))
+            issues.append(Issue.at(place, field, found["msg"].lower(), FIX))
         return ()
     placed = tuple(Placed(r, node.place) for r, node in zip(reviews, document.items, strict=True))
-    problems += _inconsistencies(placed, document, rules, root)
+    issues += _inconsistencies(placed, document, rules, root)
     return placed
 
 
@@ -89,7 +90,7 @@ def _plain(node: Node) -> Any:
 
 
 def _where(node: Node, path: Sequence[int | str]) -> tuple[str, str]:
-    """The line and the name of what a path leads to, or of the nearest above it."""
+    """The place and the dotted name of what `path` leads to, or of the nearest value above it."""
     place, name = node.place, ".".join(str(part) for part in path[1:])
     for part in path:
         inner: Node | None = None
@@ -105,31 +106,31 @@ def _where(node: Node, path: Sequence[int | str]) -> tuple[str, str]:
 
 def _inconsistencies(
     placed: Sequence[Placed], document: Node, rules: Collection[str], root: Path
-) -> Iterator[str]:
-    """Mistakes that only show beside each other, or beside the repository."""
+) -> Iterator[Issue]:
+    """Contradictions between reviews, or between a review and the repository."""
     first: dict[tuple[str, str], str] = {}
     for number, found in enumerate(placed):
         review, key = found.review, (found.review.kind, found.review.part)
         if key in first:
-            fault = f"{review.part} is reviewed at {first[key]} already"
-            yield problem(found.place, "part", fault, "remove one of the two")
+            fault = f"{review.part} is already reviewed at {first[key]}"
+            yield Issue.at(found.place, "part", fault, "remove one of the two")
         first.setdefault(key, found.place)
         for index, advisory in enumerate(review.advisories):
             path = (number, "advisories", index)
             if advisory.affects_us and not advisory.held_by:
-                fault = f"{advisory.id} affects us and nothing holds it"
-                yield problem(
+                fault = f"{advisory.id} affects us and nothing guards against it"
+                yield Issue.at(
                     _where(document, path)[0], "held_by", fault, "name the rule or the test that does"
                 )
             for at, holder in enumerate(advisory.held_by):
                 fix = _missing(holder, rules, root)
                 if fix:
                     place = _where(document, (*path, "held_by", at))[0]
-                    yield problem(place, "held_by", f"there is no {holder!r}", fix)
+                    yield Issue.at(place, "held_by", f"there is no {holder!r}", fix)
 
 
 def _missing(holder: str, rules: Collection[str], root: Path) -> str:
-    """The fix where a rule or test that is named does not exist; empty where it does."""
+    """How to correct the name of a rule or test that does not exist; empty where it exists."""
     if holder.startswith("policy:"):
         name = holder.removeprefix("policy:")
         return "" if name in rules else suggest(name, rules, "docs/policies.md lists the rules")
@@ -149,7 +150,7 @@ def _tests(path: Path) -> frozenset[str]:
 def resources(found: Sequence[Pin], reviews: Sequence[Placed], today: date) -> Iterator[Resource]:
     """Each pin with its review, and each review without a pin, for the rules."""
     by_part = {(placed.review.kind, placed.review.part): placed for placed in reviews}
-    # One that stands in several files counts once; in two versions, it is two.
+    # A pin that appears in several files counts once, but each of its versions counts.
     single = {(pin.kind, pin.name, pin.version): pin for pin in reversed(found)}
     for pin in reversed(single.values()):
         yield _resource(pin, by_part.get((pin.kind, pin.name)), today, pinned=True)
@@ -169,8 +170,8 @@ def _resource(pin: Pin, placed: Placed | None, today: date, *, pinned: bool) -> 
 
 
 def of_repository(
-    root: Path, rules: Collection[str], today: date, problems: list[str]
+    root: Path, rules: Collection[str], today: date, issues: list[Issue]
 ) -> tuple[Resource, ...]:
-    """All pins of the repository with their reviews; none where it has no pins."""
+    """All pins of the repository with their reviews; empty when it has no pins."""
     found = pins(root)
-    return tuple(resources(found, load(root, rules, problems), today)) if found else ()
+    return tuple(resources(found, load(root, rules, issues), today)) if found else ()

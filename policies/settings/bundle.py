@@ -1,4 +1,4 @@
-"""The settings of the policies, waivers and levels, read together: all their mistakes at once."""
+"""Waivers and levels, read together: all their mistakes at once."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from components.planning.issues import Issue
+from components.planning.paths import ROOT
 from policies.settings import levels, waivers
 from policies.settings.documents import SettingsError
 from policies.settings.levels import Levels
 from policies.settings.waivers import Waiver
 
-ROOT = Path(__file__).parents[2]
-
 
 @dataclass(frozen=True)
 class Settings:
-    """What is in force for one stack. `waivers` holds those of other stacks, too: they match nothing here."""
+    """The settings in force for one stack. Waivers of other stacks are included: they match nothing here."""
 
     waivers: tuple[Waiver, ...] = ()
     levels: Levels = field(default_factory=dict)
@@ -31,12 +31,12 @@ def load(stack: str, rules: Collection[str], root: Path = ROOT) -> Settings:
     """Waivers and levels for `stack`.
 
     Raises:
-        SettingsError: with every mistake in both files, those that concern other stacks included.
+        SettingsError: with every mistake in both files, including those that concern other stacks.
     """
-    problems: list[str] = []
+    issues: list[Issue] = []
     known, folder = stacks(root), root / "policies"
-    found = waivers.load(rules, known, problems, folder / waivers.FILE)
-    chosen = levels.load(stack, rules, known, problems, folder / levels.FILE)
-    if problems:
-        raise SettingsError(problems)
+    found = waivers.load(rules, known, issues, folder / waivers.FILE)
+    chosen = levels.load(stack, rules, known, issues, folder / levels.FILE)
+    if issues:
+        raise SettingsError(issues)
     return Settings(found, chosen)

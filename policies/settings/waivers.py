@@ -1,7 +1,8 @@
-"""Waivers: exceptions from a rule for one resource, with a reason, an owner and an end.
+"""Waivers: exceptions from a rule for one resource, with a reason, an owner and an expiry date.
 
 They live in `waivers.yaml`, never in the code of a rule. An expired waiver no longer waives, and one that is
-expired, unused or for nothing that exists is itself a violation: the list holds what is needed today.
+expired, unused or names a resource that does not exist is itself a violation: the list holds what is needed
+today.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from components.planning.issues import Issue, suggest
 from policies.model import stack_of
-from policies.settings.documents import Node, problem, read, suggest
+from policies.settings.documents import Node, read
 
 FILE = "waivers.yaml"
 REQUIRED = ("resource", "rule", "reason", "owner", "expires")
@@ -23,9 +25,9 @@ SHORTEST_REASON = 20
 
 @dataclass(frozen=True)
 class Waiver:
-    """`resource` is a Docker name; `{stack}` in it stands for the stack. Valid to the end of `expires`.
+    """`resource` is a Docker name; `{stack}` in it stands for the stack. Valid until the end of `expires`.
 
-    `fault`, where given, is a part of the fault's text: other faults of the same rule are not waived.
+    `fault`, where given, is part of the fault's text: other faults of the same rule are not waived.
     """
 
     resource: str
@@ -50,30 +52,30 @@ class Waiver:
 
 
 def load(
-    rules: Collection[str], stacks: Collection[str], problems: list[str], path: Path
+    rules: Collection[str], stacks: Collection[str], issues: list[Issue], path: Path
 ) -> tuple[Waiver, ...]:
-    """The waivers of a file that have no mistake. Mistakes go to `problems`."""
-    root = read(path, problems)
+    """The valid waivers of a file. Mistakes go to `issues`."""
+    root = read(path, issues)
     if root is None:
         return ()
     if root.items is None:
         fix = 'begin each waiver with "- resource: ", or write []'
-        problems.append(problem(root.place, "", "expected a list of waivers", fix))
+        issues.append(Issue.at(root.place, "", "expected a list of waivers", fix))
         return ()
     waivers: list[Waiver] = []
     for entry in root.items:
-        found = list(_problems(entry, rules, stacks))
-        problems += found
+        found = list(_issues(entry, rules, stacks))
+        issues += found
         if not found and entry.fields is not None:
-            # Without blanks around, as they were checked: a quoted text may have some.
+            # Without surrounding blanks, as they were checked: a quoted text may have some.
             values = {field: _stripped(node.value) for field, node in entry.fields.items()}
             waivers.append(Waiver(**values, place=entry.place))
     first: dict[tuple[str, ...], str] = {}
     for waiver in waivers:
         place = first.setdefault((waiver.resource, waiver.rule, waiver.fault), waiver.place)
         if place != waiver.place:
-            fault = f"the same is waived at {place}"
-            problems.append(problem(waiver.place, "resource", fault, "remove one of the two"))
+            fault = f"the same fault is already waived at {place}"
+            issues.append(Issue.at(waiver.place, "resource", fault, "remove one of the two"))
     return tuple(waivers)
 
 
@@ -81,45 +83,49 @@ def _stripped(value: Any) -> Any:
     return value.strip() if isinstance(value, str) else value
 
 
-def _problems(entry: Node, rules: Collection[str], stacks: Collection[str]) -> Iterator[str]:
+def _issues(entry: Node, rules: Collection[str], stacks: Collection[str]) -> Iterator[Issue]:
     """Every mistake in one entry."""
     fields = entry.fields
     if fields is None:
-        yield problem(entry.place, "", "expected a waiver", f"write {', '.join(REQUIRED)}")
+        yield Issue.at(entry.place, "", "expected a waiver", f"write {', '.join(REQUIRED)}")
         return
     for name, node in fields.items():
         if name not in FIELDS:
-            yield problem(node.place, name, "is no field of a waiver", suggest(name, FIELDS, "remove it"))
+            yield Issue.at(node.place, name, "is not a field of a waiver", suggest(name, FIELDS, "remove it"))
     for name in FIELDS:
         if name not in fields:
             if name in REQUIRED:
-                yield problem(entry.place, name, "is missing", "add it")
+                yield Issue.at(entry.place, name, "is missing", "add it")
             continue
         value, place = fields[name].value, fields[name].place
         if value is None or (isinstance(value, str) and not value.strip()):
-            yield problem(place, name, "is empty", "fill it in, or remove the waiver")
+            yield Issue.at(place, name, "is empty", "fill it in, or remove the waiver")
         elif name == "expires":
-            # YAML reads a plain 2027-01-31 as a date; a datetime is a date too, and compares with none.
+            # YAML reads a plain 2027-01-31 as a date; a datetime is a date, too, but compares with none.
             if type(value) is not date:
                 fix = "write the last valid day without quotes, such as 2027-01-31"
-                yield problem(place, name, "is no date", fix)
+                yield Issue.at(place, name, "is not a date", fix)
         elif not isinstance(value, str):
-            yield problem(place, name, "is no text", "write it as one text")
+            yield Issue.at(place, name, "is not a string", "write it as one string")
         else:
-            yield from _text_problems(place, name, value.strip(), rules, stacks)
+            yield from _text_issues(place, name, value.strip(), rules, stacks)
 
 
-def _text_problems(
+def _text_issues(
     place: str, name: str, value: str, rules: Collection[str], stacks: Collection[str]
-) -> Iterator[str]:
-    """Mistakes in a field that is a text and not empty."""
+) -> Iterator[Issue]:
+    """Mistakes in a field that is a non-empty string."""
     if name == "rule" and value not in rules:
         fix = suggest(value, rules, "remove the waiver; docs/policies.md lists the rules")
-        yield problem(place, name, f"there is no rule {value!r}", fix)
+        yield Issue.at(place, name, f"there is no rule {value!r}", fix)
     elif name == "resource" and any(sign in value for sign in "*?["):
-        yield problem(place, name, "wildcards are not taken", "name one resource, with {stack} for the stack")
+        yield Issue.at(
+            place, name, "wildcards are not allowed", "name one resource; write {stack} for the stack"
+        )
     elif name == "resource" and stack_of(value) and stack_of(value) not in stacks:
         fault = f"there is no stack {stack_of(value)!r} (Pulumi.{stack_of(value)}.yaml)"
-        yield problem(place, name, fault, "correct the name, or remove the waiver")
+        yield Issue.at(place, name, fault, "correct the name, or remove the waiver")
     elif name == "reason" and len(value) < SHORTEST_REASON:
-        yield problem(place, name, "is too short to say why", f"use {SHORTEST_REASON} characters or more")
+        yield Issue.at(
+            place, name, "is too short to explain why", f"use {SHORTEST_REASON} characters or more"
+        )

@@ -1,4 +1,4 @@
-"""Where in the repository a fault is mended: a file and a line, for annotations and for code scanning."""
+"""Where in the repository a fault is fixed: a file and a line, for annotations and for code scanning."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from policies.evaluate import Outcome
 # Rules that a key of the stack's YAML alone can break, and that key below `aidc:datacenter`. The component
 # has the section's name.
 SETTINGS: Mapping[str, tuple[str, str]] = {"publish-explicit-ip": ("load_balancer", "bind")}
-# Modules that declare resources on behalf of others: of more use is who called them.
+# Modules that declare resources on behalf of others: their caller is the more useful place.
 SHARED = frozenset({"container.py", "files.py", "volume.py"})
 FLOWS = "components/planning/flows.py"
 
 
 def declared(root: Path) -> str:
-    """`file:line` of the code that is declaring a resource right now; to be called while it does.
+    """`file:line` of the code that is declaring a resource; to be called while it does.
 
-    The innermost line of a component, the shared ones left out, or else of the composition root.
+    The innermost line of a component, shared modules excluded, or else of the composition root.
     """
     frame = sys._getframe(1)
     while frame is not None:
@@ -36,13 +36,13 @@ def declared(root: Path) -> str:
 
 
 def place(outcome: Outcome, stack: str, root: Path) -> tuple[str, int]:
-    """File below `root` and line of an outcome; the stack's YAML where nothing better is known."""
+    """File relative to `root` and line of an outcome; the stack's YAML where nothing better is known."""
     file, _, line = outcome.place.rpartition(":")
     section, key = SETTINGS.get(outcome.rule.name, ("", ""))
     if section and Path(file).stem == section:
         return _key(stack, root, section, key)
     inside = re.match(r"line (\d+): ", outcome.fault)
-    if file and inside:  # A build file: the fault itself says the line.
+    if file and inside:  # A build file: the fault itself names the line.
         return file, int(inside[1])
     if file:
         return file, int(line)
@@ -52,7 +52,7 @@ def place(outcome: Outcome, stack: str, root: Path) -> tuple[str, int]:
 
 
 def _flow(name: str, root: Path) -> int:
-    """The line of the flow table that declares a connection; else the table's first."""
+    """The line of the flow table that declares a connection; else the table's first line."""
     source, _, rest = name.partition("->")
     destination = rest.partition(" ")[0]
     lines = (root / FLOWS).read_text(encoding="utf-8").splitlines()

@@ -1,44 +1,51 @@
-"""Where resources come from: the program run under mocks, the build files beside it, exported state."""
+"""The resources of a stack: the program run under mocks, the build files beside it, or exported state."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import runpy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pulumi
 from pulumi.runtime import mocks, set_all_config, set_mocks
 from pulumi.runtime.stack import register_stack_transformation, run_pulumi_func
 
 from components.planning import strict_yaml
+from components.planning.issues import ConfigError, Issue
+from components.planning.paths import ROOT
+from components.runtime.detached import detached
 from policies import buildfile
 from policies.model import KINDS, Resource, Source
 from policies.settings import advisories
-from policies.settings.bundle import ROOT, stacks
+from policies.settings.bundle import stacks
 from policies.sources.places import declared
 
 PROJECT = "aidc"
 # The engine marks a secret by this signature under this key; the value is in "value" or "ciphertext".
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 HIDDEN = "(secret)"
-# Stand-ins for what `up` generates. They never meet a real stack: nothing is created from a plan.
+# Placeholders for what `up` generates. They never reach a real stack: nothing is created from a plan.
 FAKE_SEED = "5eed" * 16
 FAKE_ISSUED = "2026-01-01"
 
 
-class SourceError(Exception):
-    """The resources cannot be had: what is wrong, and the fix."""
+class SourceError(ConfigError):
+    """The resources cannot be read. In place of issues: the engine's fault as a sentence, `…. Fix: …`."""
+
+    def __init__(self, problem: Sequence[Issue] | str) -> None:
+        if isinstance(problem, str):
+            fault, _, fix = problem.partition(". Fix: ")
+            problem = [Issue("engine", fault, fix)]
+        super().__init__(problem, where="")
 
 
 class _Recorder(mocks.Mocks):
-    """Answers every registration with its inputs, so that all outputs are known, and keeps them."""
+    """Answers every registration with its inputs, so that all outputs are known, and records them."""
 
     def __init__(self, root: Path) -> None:
         self._registered: list[tuple[int, Resource]] = []
@@ -46,7 +53,7 @@ class _Recorder(mocks.Mocks):
         self._root = root
 
     def declare(self, args: pulumi.ResourceTransformationArgs) -> None:
-        """Called within a resource's constructor: then its declaration is on the call stack."""
+        """Called within a resource's constructor, while its declaration is on the call stack."""
         self._declared[args.type_, args.name] = len(self._declared), declared(self._root)
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -56,7 +63,7 @@ class _Recorder(mocks.Mocks):
         return f"{args.name}-id", args.inputs
 
     def resources(self) -> tuple[Resource, ...]:
-        """In the order of the program: registrations overtake one another."""
+        """In the order of the program: registrations arrive in any order."""
         return tuple(resource for _, resource in sorted(self._registered, key=lambda found: found[0]))
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -66,7 +73,7 @@ class _Recorder(mocks.Mocks):
 def from_engine(
     type_: str, name: str, props: Mapping[str, Any], urn: str = "", source: Source = "plan"
 ) -> Resource:
-    """A resource in the engine's form; secrets are unwrapped where the value is there."""
+    """A resource in the engine's form; secrets are unwrapped where their value is known."""
     plain = {key: _reveal(value) for key, value in props.items()}
     return Resource(KINDS.get(type_, "other"), str(plain.get("name") or name), plain, urn, source, type_)
 
@@ -81,32 +88,33 @@ def _reveal(value: Any) -> Any:
     return value
 
 
-def program(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
+def program(stack: str, root: Path = ROOT, seed: str = FAKE_SEED) -> tuple[Resource, ...]:
     """All resources that `__main__.py` registers for a stack, without an engine, secrets or images.
+
+    `seed` stands in for the stack's own: what differs between two seeds depends on secrets.
 
     Raises:
         SourceError: there is no such stack, or the program refuses its configuration.
     """
-    recorder, configuration = _Recorder(root), _configuration(stack, root)
+    recorder, configuration = _Recorder(root), _configuration(stack, root, seed)
 
     def run() -> None:
         register_stack_transformation(recorder.declare)
         runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
     async def main() -> None:
-        # In here, since the mocks register the root resource on the loop that is running.
+        # In here, because the mocks register the root resource on the running loop.
         set_mocks(recorder, PROJECT, stack, preview=False)
         set_all_config(configuration)
-        # The image's name is a digest of a context that only a set-up machine has.
-        # The machine that checks need not be the one that will run the stack.
-        elsewhere = patch.dict(os.environ, {"AIDC_HOST": "unknown"})
-        with elsewhere, patch("components.runtime.image.reference", _image):
+        # The machine that checks need not be the one that will run the stack, nor have the build contexts.
+        with detached():
             await run_pulumi_func(run)
 
     try:
         asyncio.run(main())
     except (pulumi.RunError, SystemExit, FileNotFoundError) as error:
-        raise SourceError(f"stack {stack}: the program does not run: {error}") from error
+        fault = f"the program does not run: {error}"
+        raise SourceError([Issue(f"stack {stack}", fault, "correct what it names")]) from error
     return recorder.resources()
 
 
@@ -114,42 +122,38 @@ def plan(stack: str, root: Path = ROOT) -> tuple[Resource, ...]:
     """Everything that is known before anything is created: the program's resources, build files, pins.
 
     Raises:
-        SourceError: see `program`; or the reviews of the pins hold mistakes, all of which are told.
+        SourceError: see `program`; or the reviews of the pins hold mistakes, all of which are listed.
     """
     from policies.catalogue import NAMES  # noqa: PLC0415  (the rules import what this module reads)
 
-    problems: list[str] = []
-    pins = advisories.of_repository(root, NAMES, datetime.now(UTC).date(), problems)
-    if problems:
-        raise SourceError("\n".join(problems))
+    issues: list[Issue] = []
+    pins = advisories.of_repository(root, NAMES, datetime.now(UTC).date(), issues)
+    if issues:
+        raise SourceError(issues)
     return (*program(stack, root), *buildfile.build_files(root), *pins)
 
 
-def _image(name: str, build: Path) -> str:
-    return f"aidc-{name}:{'0' * 12}"
-
-
-def _configuration(stack: str, root: Path) -> dict[str, str]:
-    """The stack's YAML as the engine hands it to a program: objects as JSON, secrets by stand-ins."""
+def _configuration(stack: str, root: Path, seed: str) -> dict[str, str]:
+    """The stack's YAML as the engine hands it to a program: objects as JSON, secrets as placeholders."""
     path = root / f"Pulumi.{stack}.yaml"
     if stack not in stacks(root):
         known = ", ".join(sorted(stacks(root)))
-        raise SourceError(f"{path.name}: there is no such file. Fix: STACK=one of {known}")
+        raise SourceError([Issue(path.name, "there is no such file", f"set STACK to one of {known}")])
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path.name}: it cannot be read ({error}). Fix: make it a text in UTF-8") from None
+        fault = f"it cannot be read ({error})"
+        raise SourceError([Issue(path.name, fault, "make it readable UTF-8 text")]) from None
     document = strict_yaml.parse(text, path.name, own=f"{PROJECT}:")
     if document.issues:
-        told = (f"{i.path.replace(', line ', ':')}: {i.fault}. Fix: {i.fix}" for i in document.issues)
-        raise SourceError("\n".join(told))
+        raise SourceError(document.issues)
     values = document.value or {}
     if not isinstance(values, dict):
-        raise SourceError(f"{path.name}:1: expected a map. Fix: begin it with `config:`")
+        raise SourceError([Issue(path.name, "expected a map", "begin it with `config:`", line=1)])
     values = values.get("config") or {}
     if not isinstance(values, dict):
-        raise SourceError(f"{path.name}: config: expected a map. Fix: write aidc:datacenter below it")
-    stand_ins = {f"{PROJECT}:seed": FAKE_SEED, f"{PROJECT}:issued": FAKE_ISSUED}
+        raise SourceError([Issue(path.name, "config: expected a map", "write aidc:datacenter below it")])
+    stand_ins = {f"{PROJECT}:seed": seed, f"{PROJECT}:issued": FAKE_ISSUED}
     plain = {key: value for key, value in values.items() if key not in stand_ins}
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in plain.items()} | stand_ins
 
@@ -158,11 +162,12 @@ def state(exported: Mapping[str, Any]) -> tuple[Resource, ...]:
     """Resources of `pulumi stack export`. Encrypted values read "(secret)".
 
     Raises:
-        SourceError: this is no exported stack.
+        SourceError: this is not an exported stack.
     """
     resources = (exported.get("deployment") or {}).get("resources")
     if not isinstance(resources, list):
-        raise SourceError("this is no exported state. Fix: pulumi stack export --file FILE")
+        fault, fix = "this is not an exported stack", "write it with `pulumi stack export --file FILE`"
+        raise SourceError([Issue("state", fault, fix)])
     return tuple(
         from_engine(r["type"], r["urn"].rpartition("::")[2], r.get("inputs") or {}, r["urn"], "state")
         for r in resources

@@ -1,4 +1,4 @@
-"""A small stack that keeps every rule: what the violating fixtures start from."""
+"""A small stack that satisfies every rule: the starting point of the violating fixtures."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class Plant:
         return Stack(tuple(self.resource(key) for key in self.props), self.flows, self.listens, "test")
 
     def registered(self) -> tuple[Resource, ...]:
-        """What Pulumi would know of: neither build files nor the engine."""
+        """The resources that Pulumi would know: neither build files nor the engine."""
         return tuple(r for r in self.stack().resources if r.kind in REGISTERED)
 
 

@@ -1,12 +1,12 @@
-"""Build files are read as an engine reads them; what engines differ on is a fault, and hides nothing."""
+"""Build files are parsed as an engine parses them; where engines differ is a fault, and hides nothing."""
 
 from __future__ import annotations
 
 import pytest
 
+from components.planning.paths import ROOT
 from components.runtime.image import IMAGES
 from policies.buildfile import Instruction, build_files, parse
-from policies.settings.bundle import ROOT
 
 
 def test_an_instruction_has_its_first_line() -> None:
@@ -36,7 +36,7 @@ def test_a_line_that_is_continued_at_the_end_of_the_file_ends_there() -> None:
     ],
 )  # fmt: skip
 def test_a_here_document_is_a_fault_and_hides_nothing(line: str) -> None:
-    """Engines differ on where one ends: what follows is read as if there were none."""
+    """Engines differ on where one ends: what follows is parsed as if there were none."""
     first, *_, last = parse(f"{line}\nUSER 0\nE\nEOF\nUSER 1")
     assert first.faults
     assert Instruction("USER", "0", line.count("\n") + 2) in parse(f"{line}\nUSER 0\nE\nEOF\nUSER 1")
@@ -63,17 +63,17 @@ def test_a_shift_and_a_here_string_open_no_here_document(line: str) -> None:
     [
         ("FROM", 1, "FROM has no arguments"),
         ("FROM scratch\nUSER", 2, "USER has no arguments"),
-        ("FROM scratch\nRUNS x", 2, "'RUNS' is no instruction"),
-        ("FROM\u00a0scratch", 1, "is no instruction"),
-        ("FROM scratch\nRUN a\u2028USER 1", 2, "cannot be seen"),
-        ("FROM scratch\nRUN a\x0bb", 2, "cannot be seen"),
-        ("FROM scratch\nRUN a\rUSER 1", 2, "cannot be seen"),
+        ("FROM scratch\nRUNS x", 2, "'RUNS' is not an instruction"),
+        ("FROM\u00a0scratch", 1, "is not an instruction"),
+        ("FROM scratch\nRUN a\u2028USER 1", 2, "invisible"),
+        ("FROM scratch\nRUN a\x0bb", 2, "invisible"),
+        ("FROM scratch\nRUN a\rUSER 1", 2, "invisible"),
         ("# syntax=evil/frontend\nFROM scratch", 1, "directive"),
         ("# Escape = `\nFROM scratch", 1, "directive"),
         ("FROM scratch\nRUN a \\\\\nUSER 1", 2, "two backslashes"),
-        ("FROM scratch\nRUN echo it's", 2, "a quote does not end"),
-        ('FROM scratch\nSHELL ["/usr/bin/python3", "-c"]', 2, "no plain shell"),
-        ("FROM scratch\nSHELL /bin/sh -c", 2, "no plain shell"),
+        ("FROM scratch\nRUN echo it's", 2, "a quote is not closed"),
+        ('FROM scratch\nSHELL ["/usr/bin/python3", "-c"]', 2, "not a plain shell"),
+        ("FROM scratch\nSHELL /bin/sh -c", 2, "not a plain shell"),
         ("FROM scratch\nONBUILD RUN true", 2, "images that are not known"),
     ],
 )
@@ -113,7 +113,7 @@ def test_a_continued_word_is_one_word() -> None:
 
 
 def test_a_directive_after_an_instruction_is_told_too() -> None:
-    """Engines take it for a comment there; nobody needs it."""
+    """Engines treat it as a comment there; it is never needed."""
     assert [i.name for i in parse("FROM scratch\n# escape=`")] == ["FROM", "#"]
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from components.planning.paths import ROOT
 from policies import cis
 from policies.catalogue import RULES
 from policies.cis import RECOMMENDATIONS, Recommendation
-from policies.settings.bundle import ROOT
 
 SECTIONS = [
     *(f"1.1.{n}" for n in range(1, 19)),
@@ -36,8 +36,8 @@ def test_the_table_holds_sections_1_2_4_and_5() -> None:
         (Recommendation("5.5", "x"), (), "5.5 has no rule and no reason"),
         (Recommendation("5.5", "x", "open"), (), "5.5 has no rule and no reason"),
         (Recommendation("5.5", "x", note="some day"), (), "5.5 has no rule and no reason"),
-        (Recommendation("5.5", "x", "open", "y"), ("5.5",), "5.5 is said to be open, but no-privileged"),
-        (Recommendation("5.5", "x"), ("5.5", "5.33"), "no-privileged names 5.33, which is no section"),
+        (Recommendation("5.5", "x", "open", "y"), ("5.5",), "5.5 is marked open, but no-privileged"),
+        (Recommendation("5.5", "x"), ("5.5", "5.33"), "no-privileged names 5.33, which is not a section"),
     ],
 )
 def test_a_gap_in_the_table_is_found(
@@ -49,7 +49,7 @@ def test_a_gap_in_the_table_is_found(
 
 def test_a_section_that_is_there_twice_is_found() -> None:
     twice = [Recommendation("5.5", "x"), Recommendation("5.5", "y")]
-    assert "5.5 is there twice" in cis.faults([NO_PRIVILEGED], twice)
+    assert "5.5 is listed twice" in cis.faults([NO_PRIVILEGED], twice)
 
 
 def test_no_code_here_executes_in_a_container_with_more_rights() -> None:

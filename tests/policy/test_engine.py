@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from components.planning.paths import ROOT
 from policies.model import REGISTERED
-from policies.settings.bundle import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("pulumi") is None, reason="needs the pulumi CLI: make setup")
 
@@ -33,7 +33,7 @@ for item in json.loads(pathlib.Path("resources.json").read_text()):
 
 
 def preview(plant: Any, folder: Path, pack: Path = ROOT / "policies") -> subprocess.CompletedProcess[str]:
-    """`pulumi preview` of the plant's resources with the pack, on a backend of its own."""
+    """`pulumi preview` of the plant's resources with the pack, on a separate backend."""
     (folder / "state").mkdir()
     virtualenv = Path(sys.executable).parent.parent
     options = {"toolchain": "pip", "virtualenv": str(virtualenv)}

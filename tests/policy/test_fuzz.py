@@ -1,4 +1,4 @@
-"""Whatever valid lines come first, a fault that follows them is found; and no text breaks the reader."""
+"""Whatever valid lines come first, a later fault is found; and no text breaks the parser."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ FAULTS = (
 
 
 def broken(text: str) -> set[tuple[str, int]]:
-    """Rules that find a fault, and its line; 0 where it has none."""
+    """Rules that find a fault, and its line; 0 for a fault without a line."""
     stack = Stack((buildfile.resource("images/x/Dockerfile", text),))
     found = (
         (rule.name, fault.text)

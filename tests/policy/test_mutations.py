@@ -1,4 +1,4 @@
-"""No hardening can be taken away unseen, and no known hole be opened, in any resource of the program."""
+"""In no resource of the program can a hardening be removed, or a known hole be opened, without a fault."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def policy(name: str, in_force: Settings = IN_FORCE) -> Any:
 
 
 def changes_resources(violation: Violation) -> bool:
-    """Whether a fixture leaves the flow table alone: the pack goes by that of the program."""
+    """Whether a fixture keeps the flow table: the pack uses that of the program."""
     plant = make_plant()
     before = plant.flows, plant.listens["vault"]
     violation.change(plant)
@@ -46,7 +46,7 @@ def changes_resources(violation: Violation) -> bool:
 
 
 def violations(name: str, props: dict[str, Any], type_: str = CONTAINER) -> list[str]:
-    """What the policy reports of a resource, called as the engine calls it."""
+    """What the policy reports on a resource, called as the engine calls it."""
     found: list[str] = []
     proxy = unknown_checking_proxy(props)
     args = ResourceValidationArgs(type_, proxy, "urn:x", "logical", OPTIONS, None, {})

@@ -1,4 +1,4 @@
-"""The real program under mocks: every resource meets every rule. And the command that does so."""
+"""The real program under mocks: every resource is checked by every rule. And the command that does so."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_every_rule_finds_something_to_look_at(plan: tuple[Resource, ...]) -> No
 
 
 def test_nothing_that_the_program_declares_is_missed(plan: tuple[Resource, ...]) -> None:
-    """Places are noted in constructors, resources at their registration: one is the check of the other."""
+    """Places are recorded in constructors, resources at their registration: each verifies the other."""
     assert all(resource.place for resource in plan)
 
 
@@ -70,7 +70,7 @@ def test_every_resource_has_a_rule_that_looks_at_it(plan: tuple[Resource, ...]) 
 
 
 def test_no_name_is_that_of_two_resources(plan: tuple[Resource, ...]) -> None:
-    """Waivers go by rule and name: two containers of one name would share one."""
+    """Waivers match by rule and name: two containers with the same name would share one."""
     names = [(r.kind, r.name) for r in plan if r.kind != "other"]
     assert len(set(names)) == len(names)
 

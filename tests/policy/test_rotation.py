@@ -1,4 +1,4 @@
-"""What a rotation changes in the plan: the files of the services concerned, and no container without need."""
+"""What a rotation changes in the plan: the files of the affected services, and no container needlessly."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from components.planning.flows import FLOWS, LISTENS
+from components.planning.paths import ROOT
 from components.planning.rotation import ROTATABLE
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import evaluate
@@ -44,10 +45,10 @@ TOLD = {
 
 def planned(folder: Path, **config: object) -> dict[str, Resource]:
     """The resources of `dev` with more configuration, by name."""
-    document = yaml.safe_load((bundle.ROOT / "Pulumi.dev.yaml").read_text())
+    document = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
     document["config"] |= {f"aidc:{key}": value for key, value in config.items()}
     (folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump(document))
-    shutil.copy(bundle.ROOT / "__main__.py", folder)
+    shutil.copy(ROOT / "__main__.py", folder)
     return {f"{r.kind} {r.name}": r for r in stacks.program("dev", folder)}
 
 

@@ -1,4 +1,4 @@
-"""Two fixtures a rule: the clean stack passes, and each violating change of it is found where it was made."""
+"""Two fixtures per rule: the clean stack passes, and each violating change is found where it was made."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def sets(rule: str, key: str = "vault", what: str = "", **props: Any) -> Violati
 
 
 def removes(rule: str, prop: str, key: str = "vault") -> Violation:
-    """A violation by leaving a property out."""
+    """A violation by omitting a property."""
     return Violation(rule, f"no-{prop}", key, lambda plant: plant[key].pop(prop))
 
 
 def adds(rule: str, prop: str, item: Any, key: str = "vault", what: str = "") -> Violation:
-    """A violation by one more item in a list."""
+    """A violation by adding an item to a list."""
 
     def change(plant: Any) -> None:
         plant[key][prop] = [*plant[key].get(prop, []), item]
@@ -62,7 +62,7 @@ def joins(rule: str, key: str, network: str) -> Violation:
 
 
 def without(rule: str, key: str, prop: str, item: str) -> Violation:
-    """A violation by one item less in a list of strings."""
+    """A violation by removing an item from a list of strings."""
 
     def change(plant: Any) -> None:
         plant[key][prop] = [entry for entry in plant[key][prop] if entry != item]
@@ -78,12 +78,12 @@ def flow(rule: str, key: str, source: str, destination: str) -> Violation:
 
 
 def builds(rule: str, line: str) -> Violation:
-    """A violation by one more line in the build file."""
+    """A violation by adding a line to the build file."""
     return Violation(rule, line, "build-file", lambda plant: plant.build(line))
 
 
 def rebuilds(rule: str, old: str, new: str) -> Violation:
-    """A violation by other words in the build file."""
+    """A violation by replacing words in the build file."""
 
     def change(plant: Any) -> None:
         lines = (

@@ -1,4 +1,4 @@
-"""Secrets are told by their names and forms; settings that only sound alike are not."""
+"""Secrets are recognised by their names and forms; settings that only sound alike are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shell text is cut into commands as a shell cuts it; no spelling of a program hides it."""
+"""Shell text is split into commands as a shell splits it; no spelling of a program hides it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workflow that users copy: few rights, pinned parts, commands that exist."""
+"""The workflow that users copy: few permissions, pinned parts, commands that exist."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from components.planning.issues import Issue
+from components.planning.paths import ROOT
 from operations.commands import policy
 from policies.settings import bundle, documents
-from policies.settings.bundle import ROOT
 
 FILE = ROOT / ".github" / "workflows" / "policy.yml"
 # YAML 1.1 reads the key `on` as a truth.
@@ -37,9 +38,9 @@ def commands(job: Any) -> list[list[str]]:
 
 
 def test_no_key_is_there_twice() -> None:
-    problems: list[str] = []
-    documents.read(FILE, problems)
-    assert problems == []
+    issues: list[Issue] = []
+    documents.read(FILE, issues)
+    assert issues == []
 
 
 def test_it_runs_on_pull_requests_without_their_secrets(workflow: Any) -> None:

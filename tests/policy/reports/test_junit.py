@@ -1,4 +1,4 @@
-"""JUnit XML: one case for each rule and resource, in the words of the strictest schema in use (Jenkins')."""
+"""JUnit XML: one case per rule and resource, valid by the strictest schema in use (Jenkins')."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_case_has_one_verdict(root: ElementTree.Element) -> None:
 
 
 def test_no_case_is_there_twice(root: ElementTree.Element) -> None:
-    """Viewers keep only one of two cases of the same name."""
+    """Viewers keep only one of two cases with the same name."""
     names = [(case.attrib["classname"], case.attrib["name"]) for case in suite(root).findall("testcase")]
     assert len(set(names)) == len(names)
 

@@ -1,4 +1,4 @@
-"""What people read: annotations at the right lines, a table with every fault, one line that counts."""
+"""Reports for people: annotations at the right lines, a table with every fault, a summary line."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from components.planning.issues import Issue
+from components.planning.paths import ROOT
 from policies.catalogue import RULES
 from policies.evaluate import Report, evaluate
 from policies.reports import report as reports
 from policies.reports.report import Located
-from policies.settings.bundle import ROOT
 
 
 @pytest.fixture
@@ -36,15 +37,17 @@ def test_a_waived_fault_is_no_annotation(located: Located) -> None:
 
 
 def test_an_annotation_survives_signs_that_mean_something(located: Located) -> None:
-    fault = ("policies/waivers.yaml:7: rule: 100 %\nof it",)
-    (line,) = reports.github(Located((), fault))
-    assert line == "::error file=policies/waivers.yaml,line=7,title=waivers-current::" + fault[0].replace(
-        "%", "%25"
-    ).replace("\n", "%0A")
+    issue = Issue("policies/waivers.yaml", "rule: 100 %\nof it", "halve it", 7)
+    (line,) = reports.github(Located((), (issue,)))
+    assert line == (
+        "::error file=policies/waivers.yaml,line=7,title=waivers-current::"
+        "policies/waivers.yaml:7: rule: 100 %25%0Aof it. Fix: halve it"
+    )
 
 
 def test_mistakes_in_the_settings_are_annotations() -> None:
-    (line,) = reports.github_settings(["policies/levels.yaml:3: prd: there is no Pulumi.prd.yaml. Fix: x"])
+    issue = Issue("policies/levels.yaml", "prd: there is no Pulumi.prd.yaml", "x", 3)
+    (line,) = reports.github_settings([issue])
     assert line.startswith("::error file=policies/levels.yaml,line=3,title=policy-settings::")
 
 
@@ -96,7 +99,7 @@ def test_resources_that_share_their_faults_are_named_together(plant: Any) -> Non
 def test_fewer_results_than_faults_are_explained(faulty: Report) -> None:
     failed = faulty.having("failed")[0]
     where = ("components/vault.py", 1)
-    assert reports.counting(Located(((where, (failed, failed)),), ())).startswith(
-        "2 faults, waived ones too, at one place: "
+    assert reports.grouping_note(Located(((where, (failed, failed)),), ())).startswith(
+        "2 faults, including waived ones, at one place: "
     )
-    assert reports.counting(Located(((where, (failed,)),), ())) == ""
+    assert reports.grouping_note(Located(((where, (failed,)),), ())) == ""

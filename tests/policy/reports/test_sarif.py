@@ -1,4 +1,4 @@
-"""SARIF 2.1.0: valid by the published schema, and of the shape that GitHub code scanning accepts."""
+"""SARIF 2.1.0: valid by the published schema, and in the form that GitHub code scanning accepts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Schema
 
 from components.planning.flows import FLOWS, LISTENS
+from components.planning.paths import ROOT
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import Report, evaluate
 from policies.model import Stack
 from policies.reports import report as reports
 from policies.reports.sarif import sarif
 from policies.settings import bundle
-from policies.settings.bundle import ROOT
 from policies.sources import stacks
 
 TODAY = date(2026, 12, 1)
@@ -111,7 +111,7 @@ def test_a_result_names_the_resources_that_share_its_line(committed: Any) -> Non
 
 
 def test_code_scanning_can_tell_all_results_apart(committed: Any) -> None:
-    """It goes by rule, file and line."""
+    """It identifies results by rule, file and line."""
     places = [
         (r["ruleId"], json.dumps(r["locations"][0]["physicalLocation"]))
         for r in committed["runs"][0]["results"]

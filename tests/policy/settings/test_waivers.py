@@ -1,4 +1,4 @@
-"""Waivers and levels in force: an exception holds for its fault, for as long as it says, and is needed."""
+"""Waivers and levels in force: a waiver covers its fault only, until it expires, and must be needed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_an_expired_waiver_fails_and_waives_nothing(plant: Any) -> None:
     assert [o.rule.name for o in report.violations] == ["no-privileged"]
     assert report.waiver_faults == (
         "w:2: expires: the waiver of no-privileged for aidc-test-vault ended on 2027-03-01. "
-        "Fix: repair the resource and remove the waiver, or ask platform-security to renew it",
+        "Fix: correct the resource and remove the waiver, or ask platform-security to renew it",
     )
 
 
@@ -72,7 +72,7 @@ def test_an_unused_waiver_fails(plant: Any) -> None:
     report = check(plant, WAIVER)
     assert not report.passed
     assert report.waiver_faults == (
-        "w:2: rule: aidc-test-vault has no such fault of no-privileged. Fix: remove the waiver",
+        "w:2: rule: aidc-test-vault does not violate no-privileged in this way. Fix: remove the waiver",
     )
 
 
@@ -86,7 +86,7 @@ def test_a_waiver_for_nothing_that_exists_fails(plant: Any) -> None:
 def test_a_connection_and_a_build_file_exist(plant: Any) -> None:
     names = (connection(plant.flows[-1]), "images/vault/Dockerfile", "vault")
     faults = check(plant, *(replace(WAIVER, resource=name, place=name) for name in names)).waiver_faults
-    assert [fault for fault in faults if "has no such fault" not in fault] == []
+    assert [fault for fault in faults if "does not violate" not in fault] == []
     assert len(faults) == len(names)
 
 

@@ -1,4 +1,4 @@
-"""Every fault has a line of the repository on which it is mended."""
+"""Every fault has a line in the repository on which it is to be fixed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from components.planning.paths import ROOT
 from policies.catalogue import RULES
 from policies.evaluate import Outcome
 from policies.model import Resource
-from policies.settings.bundle import ROOT
 from policies.sources import places, stacks
 
 BY_NAME = {rule.name: rule for rule in RULES}

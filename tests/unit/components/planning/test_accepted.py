@@ -1,4 +1,4 @@
-"""Whatever is accepted makes a plan that an engine takes: limits, addresses, schedule."""
+"""Every accepted configuration makes a plan that an engine accepts: limits, addresses, schedule."""
 
 from ipaddress import IPv4Address
 from itertools import combinations
@@ -10,20 +10,19 @@ from hypothesis import strategies as st
 from components.compute import OBJECT_STORE_BYTES
 from components.planning import cron
 from components.planning.config import (
-    MIB,
     PRIVATE,
-    ConfigError,
     Head,
     HostFacts,
     Node,
     StackConfig,
-    cpus_text,
 )
+from components.planning.issues import ConfigError
 from components.planning.plan import make_plan
+from components.planning.units import MIB, cpus_text
 from components.planning.validation import load
 
 HOST = HostFacts(cpus=8, memory=64 * 2**30, gpus=2)
-# The least that Docker Engine takes.
+# The minimum that Docker Engine accepts.
 ENGINE_CPUS, ENGINE_MEMORY = 0.01, 6 * MIB
 
 HOSTILE = st.one_of(
@@ -94,7 +93,7 @@ def check(config: StackConfig) -> None:
     rays: list[Head | Node] = [compute.head, *compute.nodes]
     for ray in rays:
         assert OBJECT_STORE_BYTES < ray.shm < ray.memory
-    assert cron.comes_round(cron.parse(config.backup.schedule))
+    assert cron.ever_runs(cron.parse(config.backup.schedule))
     assert config.backup.schedule.isprintable()
     bind = config.load_balancer.bind
     assert bind == IPv4Address(0) or not (bind.is_multicast or bind.is_unspecified or bind.is_reserved)

@@ -1,4 +1,4 @@
-"""Our verdict on schedules is that of the scheduler itself, and stricter only where it says why."""
+"""Our verdict on schedules is the scheduler's own, and stricter only for stated reasons."""
 
 import re
 import subprocess
@@ -40,7 +40,7 @@ SCHEDULES = st.builds(
 
 
 def takes(program: str, schedule: str, folder: Path) -> bool:
-    """Whether supercronic's own test mode takes the line that we write into its file."""
+    """Whether supercronic's own test mode accepts the line that we write into its file."""
     (folder / "crontab").write_text(f"{schedule} backup run\n", encoding="utf-8")
     command = [program, "-test", str(folder / "crontab")]
     return subprocess.run(command, capture_output=True, text=True, check=False).returncode == 0
@@ -75,7 +75,7 @@ def test_what_the_check_accepts_the_parser_takes(fields: tuple[str, ...]) -> Non
     except ValueError:
         return
     assert is_taken(accepted)
-    assert cron.comes_round(cron.parse(accepted))
+    assert cron.ever_runs(cron.parse(accepted))
 
 
 @pytest.mark.parametrize(
@@ -104,16 +104,16 @@ def test_a_sound_schedule_is_accepted(schedule: str) -> None:
         ("0 3 * * 6-7", "7 stands for Sunday"),
         ("0 3 * * 5-7/1", "7 stands for Sunday"),
         ("0 3 * * */7", "step"),
-        ("0 0 31 2 *", "never comes round"),
-        ("0 0 30,31 feb *", "never comes round"),
+        ("0 0 31 2 *", "never runs"),
+        ("0 0 30,31 feb *", "never runs"),
         ("30-10/5 * * * *", "ends before it begins"),
         ("0 3 * * 0-7", "Sunday only"),
         ("0 3 * * 05", "Sunday"),
-        ("*,foo * * * *", "no minute"),
-        ("*/30 * * * *\n", "holds '\\n'"),
+        ("*,foo * * * *", "is not a minute"),
+        ("*/30 * * * *\n", "contains '\\n'"),
         ("*/30\u00a0* * * *", "\\xa0"),
         ("*/3０ * * * *", "０"),
-        ("000002 * * * *", "no minute"),
+        ("000002 * * * *", "is not a minute"),
         ("*/30 * * *", "five fields"),
         ("@daily", "five fields"),
         ("", "five fields"),

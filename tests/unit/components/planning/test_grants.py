@@ -1,4 +1,4 @@
-"""The policies of the object store's identities: what each may do, and what nobody but root may."""
+"""The policies of the object store's identities: what each may do, and what is reserved for root."""
 
 import json
 from typing import Any

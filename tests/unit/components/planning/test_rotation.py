@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from components.planning.config import ConfigError
+from components.planning.issues import ConfigError
 from components.planning.rotation import FIXED, ROTATABLE, read
 
 DAY = "2026-01-01"
@@ -47,12 +47,12 @@ def test_what_has_to_stay_is_refused_with_its_reason(name: str) -> None:
 
 @pytest.mark.parametrize("renewed", ["2026-13-01", "", date(2026, 1, 1)])
 def test_a_date_is_a_text(renewed: object) -> None:
-    assert "no date in quotes" in faults({}, renewed)[0]
+    assert "is not a date in quotes" in faults({}, renewed)[0]
 
 
 @pytest.mark.parametrize("counts", [[], "certificates", 2])
 def test_generations_are_a_mapping(counts: object) -> None:
-    assert "no mapping" in faults(counts)[0]
+    assert "is not a mapping" in faults(counts)[0]
 
 
 @pytest.mark.parametrize(

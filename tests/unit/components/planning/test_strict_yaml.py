@@ -1,4 +1,4 @@
-"""YAML is taken where every reader agrees on it, and refused with its line elsewhere; nothing is raised."""
+"""YAML is accepted where all parsers agree on it, and refused with its line elsewhere; nothing is raised."""
 
 import pytest
 import yaml
@@ -24,7 +24,7 @@ PLAIN = {
 @pytest.mark.parametrize("text", AMBIGUOUS, ids=lambda t: t[:20])
 def test_what_readers_disagree_on_is_refused_with_its_line(text: str) -> None:
     (issue,) = parse(f"config:\n  aidc:x:\n    key: {text}\n", "f.yaml").issues
-    assert issue.path == "f.yaml, line 3"
+    assert issue.place == "f.yaml:3"
     assert "quotes" in issue.fix or "tag" in issue.fault
 
 
@@ -53,7 +53,7 @@ def test_what_readers_agree_on_is_read(text: str) -> None:
 )
 def test_what_would_be_lost_or_read_twice_is_refused_with_its_line(text: str, line: int) -> None:
     (issue, *_more) = parse(text, "f.yaml").issues
-    assert issue.path == f"f.yaml, line {line}"
+    assert issue.place == f"f.yaml:{line}"
 
 
 @pytest.mark.parametrize("text", ["[" * 3000, "{a: " * 3000, "[" * 150 + "]" * 150, "\x00", "a: \ud800"])
@@ -69,7 +69,7 @@ def test_an_alias_bomb_is_refused_at_once() -> None:
 def test_keys_of_another_name_space_are_not_looked_into() -> None:
     text = "config:\n  other:when: 2026-11-28\n  aidc:issued: 2026-11-28\n"
     (issue,) = parse(text, "f.yaml", own="aidc:").issues
-    assert issue.path == "f.yaml, line 3"
+    assert issue.place == "f.yaml:3"
 
 
 SCALARS = st.one_of(

@@ -1,4 +1,4 @@
-"""Every mistake at once, each with its path and a fix; nothing of it needs Docker."""
+"""Every mistake at once, each with its path and a fix; no test needs Docker."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components.planning.config import ConfigError, HostFacts, cpus_text
+from components.planning.config import HostFacts
+from components.planning.issues import ConfigError
+from components.planning.units import cpus_text
 from components.planning.validation import load
 
 DATA = Path(__file__).parents[3] / "testdata" / "stacks"

@@ -1,4 +1,4 @@
-"""Pulumi reads the very values that we read: compared with its own command over generated scalars."""
+"""Pulumi reads the same values as we do: compared with its own command over generated scalars."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def generated(count: int) -> list[str]:
 
 
 def accepted(texts: list[str]) -> dict[str, Any]:
-    """Those of `texts` that we take, with what we read."""
+    """Those of `texts` that we accept, with their values."""
     found = {}
     for text in texts:
         document = parse(f"key: {text}\n", "f.yaml")

@@ -1,4 +1,4 @@
-"""What counts as ready, what as failed, and that failing does not wait."""
+"""What counts as ready, what as failed, and that a failure is reported at once."""
 
 import time
 from collections.abc import Mapping

@@ -1,10 +1,10 @@
-"""The engine's own figures decide, and GPUs are counted where they can be seen."""
+"""The engine's own figures count, and GPUs are counted where they are visible."""
 
 from pathlib import Path
 
 import pytest
 
-from components.planning.config import ConfigError
+from components.planning.issues import ConfigError
 from components.planning.validation import load
 from components.runtime.erasure_set import refusal
 from components.runtime.host import facts

@@ -84,11 +84,11 @@ def test_a_container_that_is_gone_has_no_limit(engine: _Api) -> None:
 
 def test_an_engine_that_refuses_fails_the_update(engine: _Api) -> None:
     engine.ok = False
-    with pytest.raises(RuntimeError, match=r"aidc-test-vault: the engine sets no limit.*: no such container"):
+    with pytest.raises(RuntimeError, match=r"aidc-test-vault: the engine refuses.*: no such container"):
         _LimitProvider().create(PROPS)
 
 
 def test_an_engine_that_only_warns_fails_the_update(engine: _Api) -> None:
     engine.keeps = False
-    with pytest.raises(RuntimeError, match="keeps no limit on its processes"):
+    with pytest.raises(RuntimeError, match="ignores the limit on its processes"):
         _LimitProvider().create(PROPS)

@@ -1,4 +1,4 @@
-"""Rendered files against golden ones. `UPDATE_GOLDEN=1 pytest` writes them anew: read the diff then."""
+"""Rendered files against golden ones. `UPDATE_GOLDEN=1 pytest` rewrites them: review the diff then."""
 
 import os
 from collections.abc import Callable

@@ -26,7 +26,7 @@ def write(folder: Path, text: str) -> Path:
 
 def paths(folder: Path, text: str) -> list[str]:
     write(folder, text)
-    return [issue.path for issue in read("dev", folder).issues]
+    return [issue.place for issue in read("dev", folder).issues]
 
 
 @pytest.mark.parametrize("stack", ["dev", "test"])
@@ -42,7 +42,7 @@ def test_a_missing_file_names_those_that_are_there(tmp_path: Path) -> None:
 
 
 def test_broken_yaml_is_told_with_its_line(tmp_path: Path) -> None:
-    assert paths(tmp_path, "config:\n  a: [1\n  b: 2\n") == ["Pulumi.dev.yaml, line 3"]
+    assert paths(tmp_path, "config:\n  a: [1\n  b: 2\n") == ["Pulumi.dev.yaml:3"]
 
 
 @pytest.mark.parametrize("text", ["just a text", "config: 3", "- a"])
@@ -135,7 +135,7 @@ def test_a_date_of_issue_that_is_none_is_refused(tmp_path: Path, value: str) -> 
     if value == '""':
         value = '" "'
     assert [
-        p for p in paths(tmp_path, f"config:\n  aidc:issued: {value}\n") if "issued" in p or "line 2" in p
+        p for p in paths(tmp_path, f"config:\n  aidc:issued: {value}\n") if "issued" in p or p.endswith(":2")
     ]
 
 
