@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 from benchmark.checkpoints.artefact import card_key
+from benchmark.cluster.connection import Connection
 from benchmark.core.errors import BenchmarkError
-from benchmark.load.client import Connection
 from benchmark.serving.app import MAX_REPLICAS
 
 

@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmark.cluster.connection import Endpoint
 from benchmark.cluster.ray_api import RayClient
 from benchmark.core.errors import StackError
 from benchmark.core.store import S3Store
-from benchmark.load.client import Endpoint
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ that were declared. That it falls again without load takes five minutes and is n
 
 from __future__ import annotations
 
-import http.client
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,52 +16,12 @@ from benchmark.cluster.stack import Stack
 from benchmark.console import say
 from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.resilience import bodies, served_workload
-from benchmark.load.client import Connection, Endpoint
+from benchmark.load.closed_loop import ClosedLoad
 
 CLIENTS = 40
 LONGEST_S = 150.0
 SETTLED_S = 10.0  # at the most replicas, to see that there are no more
 ASK_S = 1.0
-
-
-class ClosedLoad:
-    """Clients that always have a request under way, from `with` to the end of its block."""
-
-    def __init__(self, endpoint: Endpoint, path: str, requests: Sequence[bytes], clients: int) -> None:
-        self.endpoint, self.path, self.requests = endpoint, path, requests
-        self.stop, self.lock = threading.Event(), threading.Lock()
-        self.answered, self.failures = 0, list[str]()
-        self.threads = [threading.Thread(target=self._work, args=(i,), daemon=True) for i in range(clients)]
-
-    def __enter__(self) -> ClosedLoad:
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop.set()
-        for thread in self.threads:
-            thread.join()
-
-    def _work(self, number: int) -> None:
-        connection = Connection(self.endpoint, retries=0)
-        while not self.stop.is_set():
-            try:
-                status, answer = connection.call(
-                    "POST", self.path, self.requests[number % len(self.requests)]
-                )
-                problem = (
-                    None if status == 200 else f"status {status}: {answer[:120].decode(errors='replace')}"
-                )
-            except (http.client.HTTPException, OSError) as error:
-                problem = f"{type(error).__name__}: {error}"
-            with self.lock:
-                if problem is None:
-                    self.answered += 1
-                else:
-                    self.failures.append(problem)
-            if problem:
-                time.sleep(0.2)  # a service that refuses is not flooded
 
 
 def watch(

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from benchmark.cluster import engine
+from benchmark.cluster.connection import Connection, Endpoint
 from benchmark.cluster.stack import Stack
 from benchmark.core import stats
 from benchmark.core.errors import StackError
 from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.resilience import bodies, served_workload
-from benchmark.load.client import Connection, Endpoint
 
 PAIRS = 1000
 WARM_UP = 30

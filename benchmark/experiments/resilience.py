@@ -12,11 +12,13 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark.analysis.serving_verdicts import LEAST_ANSWERS
 from benchmark.cluster import engine
+from benchmark.cluster.connection import Connection, Endpoint, predict_path
 from benchmark.cluster.ray_api import RayClient
 from benchmark.cluster.replicas import await_models, deployment, limits_for
 from benchmark.cluster.stack import Stack
@@ -24,7 +26,7 @@ from benchmark.console import say
 from benchmark.core import stats
 from benchmark.core.errors import BenchmarkError, StackError
 from benchmark.experiments.hostload import HostLoad
-from benchmark.load.client import Answer, Connection, Endpoint, Sent, run_schedule, summarise
+from benchmark.load.open_loop import FAILED, Answer, Send, Sent, run_schedule, summarise
 
 LONGEST_S = 420.0
 QUIET_S = 5.0  # of load before and after an event
@@ -49,25 +51,26 @@ class Load:
     hashes: dict[int, str] = field(default_factory=dict)
     reasons: dict[int, str] = field(default_factory=dict)
     marks: list[dict[str, Any]] = field(default_factory=list)
+    connections: ExitStack = field(default_factory=ExitStack)
 
     def mark(self, name: str) -> None:
         self.marks.append({"name": name, "at_s": round(time.perf_counter() - self.origin, 3)})
 
-    def connect(self) -> Callable[[int], Sent]:
-        connection = Connection(self.endpoint, retries=0)
+    def connect(self) -> Send:
+        connection = self.connections.enter_context(Connection(self.endpoint, retries=0))
         connection.call("GET", "/v1/models")
 
         def send(i: int) -> Sent:
             body = self.bodies[i % len(self.bodies)]
             try:
-                status, answer = connection.call("POST", f"/v1/models/{self.workload}:predict", body)
+                status, answer = connection.call("POST", predict_path(self.workload), body)
                 if status == 200:
                     self.hashes[i] = str(json.loads(answer)["model_sha256"])
-                    return True, 0
+                    return Sent(ok=True)
                 self.reasons[i] = f"status {status}: {answer[:120].decode(errors='replace')}"
             except (http.client.HTTPException, OSError, ValueError, KeyError) as error:
                 self.reasons[i] = f"{type(error).__name__}: {error}"
-            return False, 0
+            return FAILED
 
         return send
 
@@ -100,6 +103,7 @@ class Load:
         finally:
             self.stop.set()
             thread.join()
+            self.connections.close()
         return record(self, schedule, found)
 
 
@@ -212,7 +216,8 @@ def roll_out(ray: RayClient, endpoint: Endpoint, cards: Cards, limits: dict[str,
     """Deploy the cards and wait until only they answer."""
     mark("update")
     ray.deploy(deployment(cards, limits), timeout_s=EVENT_S)
-    await_models(Connection(endpoint), {n: c["sha256"] for n, c in cards.items()})
+    with Connection(endpoint) as connection:
+        await_models(connection, {n: c["sha256"] for n, c in cards.items()})
     mark("updated")
 
 

@@ -17,6 +17,7 @@ from benchmark.analysis import comparable, gate, runs
 from benchmark.analysis import result as results
 from benchmark.cluster import engine, launch, replicas
 from benchmark.cluster import stack as stacks
+from benchmark.cluster.connection import Connection
 from benchmark.cluster.stack import Stack
 from benchmark.console import ended, note, refused, say, show, stopped
 from benchmark.core import events, files
@@ -27,7 +28,6 @@ from benchmark.data import dataset
 from benchmark.experiments import serving_check
 from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.progress import Progress
-from benchmark.load.client import Connection
 from benchmark.report import comparison
 from benchmark.report import pages as report
 from benchmark.training.job import Spec
@@ -226,15 +226,16 @@ def serve_all(
             autoscaling=limits,
             deploy_s=round(time.perf_counter() - start, 1),
         )
-        connection = Connection(endpoint)
-        replicas.await_models(connection, {n: c["sha256"] for n, c in cards.items()})
+        with Connection(endpoint) as connection:
+            replicas.await_models(connection, {n: c["sha256"] for n, c in cards.items()})
     except BenchmarkError as error:
         note(result, "serving", error)
         return
     for workload in (w for w in workloads if w.name in cards):
         try:
             manifest = result["data"][workload.name]
-            row = serving_check.correctness(workload, manifest, cards[workload.name], store, connection)
+            with Connection(endpoint) as connection:
+                row = serving_check.correctness(workload, manifest, cards[workload.name], store, connection)
             serving["models"].append(row)
             heldout = dataset.load(manifest, store, "heldout")
             find = options.find_rate or options.tier == "release"

@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from benchmark.checkpoints.artefact import Loaded, card_key
+from benchmark.cluster.connection import Connection, Endpoint, predict
 from benchmark.core.config import GptConfig, Workload
 from benchmark.core.errors import StackError
 from benchmark.core.store import Store
 from benchmark.data import dataset
 from benchmark.experiments.hostload import HostLoad
 from benchmark.load import rates
-from benchmark.load.client import Connection, Endpoint, closed_load, poisson_load, predict
+from benchmark.load.closed_loop import closed_load
+from benchmark.load.open_loop import poisson_load
 from benchmark.serving.work import full_length
 
 CHUNK = 100

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import torch
 
+from benchmark.cluster.connection import Endpoint
 from benchmark.core.config import Workload, load
 from benchmark.core.store import DirectoryStore
-from benchmark.load import client
 from benchmark.serving import app
 from tests.unit.benchmark import served
 from tests.unit.benchmark.fakes import Service
@@ -75,5 +75,5 @@ def server() -> Iterator[Any]:
 
 
 @pytest.fixture
-def endpoint(server: Any) -> client.Endpoint:
-    return client.Endpoint(f"http://127.0.0.1:{server.server_port}")
+def endpoint(server: Any) -> Endpoint:
+    return Endpoint(f"http://127.0.0.1:{server.server_port}")
