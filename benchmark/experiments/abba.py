@@ -16,6 +16,7 @@ Exit codes: 0 not worse, or inconclusive; 1 worse, or a run failed; 2 bad input 
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -34,6 +35,8 @@ from benchmark.console import say
 from benchmark.core.config import load_all
 from benchmark.core.errors import BenchmarkError, ComparisonError, ConfigError, TrainingError
 from benchmark.core.stats import LEAST_PAIRS, alternating
+from benchmark.experiments.jobs import throughput_text
+from benchmark.experiments.options import add_pairs, add_workloads, at_least
 from benchmark.report import comparison
 
 SIDES = ("baseline", "candidate")
@@ -63,6 +66,18 @@ class Side:
     commit: str
     folder: Path
     files: list[Path]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workloads(parser)
+    parser.add_argument("baseline", help="a commit, tag or branch")
+    parser.add_argument("candidate", nargs="?", help="another (default: the working tree, with its changes)")
+    add_pairs(parser)
+    parser.add_argument("--world-size", type=at_least(1), default=1, help="ranks (default: 1)")
+    parser.add_argument("--threads", type=at_least(1), default=1, help="threads per rank (default: 1)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/abba"), help="folder of both results (default: out/abba)"
+    )
 
 
 def main(options: Options) -> int:
@@ -136,7 +151,7 @@ def measured(options: Options, sides: Sequence[Side], folder: Path) -> dict[str,
             say(f"{number} of {len(todo)}: {side.name}: {error}")
         else:
             take(found[side.name], one)
-            say(f"{number} of {len(todo)}: {side.name}, seed {turn + 1}: {in_words(one['bare'])}")
+            say(f"{number} of {len(todo)}: {side.name}, seed {turn + 1}: {throughput_text(one['bare'])}")
         for name, result in found.items():
             result["complete"] = number == len(todo) and not result["errors"]
             result["finished"] = results.now()
@@ -185,11 +200,6 @@ def take(result: Result, one: Result) -> None:
     result["training"] += one["bare"]
     result["data"] = one["data"]
     result["environment"]["host"] = one["environment"]["host"]
-
-
-def in_words(runs: Sequence[dict[str, Any]]) -> str:
-    rates = [(r["workload"], r["throughput"]) for r in runs if r["throughput"]]
-    return ", ".join(f"{name} {rate['value']:,.0f} {rate['unit']}" for name, rate in rates)
 
 
 def judged(found: dict[str, Result], options: Options) -> int:

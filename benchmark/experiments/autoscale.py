@@ -7,21 +7,35 @@ that were declared. That it falls again without load takes five minutes and is n
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmark.cluster import engine
+from benchmark.cluster.connection import predict_path
 from benchmark.cluster.stack import Stack
 from benchmark.console import say
+from benchmark.experiments import served_models
 from benchmark.experiments.hostload import HostLoad
-from benchmark.experiments.resilience import bodies, served_workload
+from benchmark.experiments.options import ServingOptions, add_served_model
 from benchmark.load.closed_loop import ClosedLoad
 
 CLIENTS = 40
 LONGEST_S = 150.0
-SETTLED_S = 10.0  # at the most replicas, to see that there are no more
+SETTLED_S = 10.0  # at the maximum, to see that there are no more
 ASK_S = 1.0
+Options = ServingOptions
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_served_model(parser)
+
+
+def main(options: Options) -> int:
+    return served_models.measure(
+        options, "autoscale", lambda stack, result: examine(stack, result, options.workload)
+    )
 
 
 def watch(
@@ -43,14 +57,14 @@ def watch(
 
 def examine(stack: Stack, result: dict[str, Any], workload: str | None) -> dict[str, Any]:
     """The load, and how many replicas ran under it; `serving.autoscale` of a result."""
-    name = served_workload(result, workload, -1)  # the last one: the language model takes longest
+    name = served_models.choose(result, workload, -1)  # the last one: the language model takes longest
     limits, ray, endpoint = result["serving"]["autoscaling"], stack.ray(), stack.inference()
-    requests = bodies(result["configuration"]["workloads"][name]["model"])
+    requests = served_models.request_bodies(result["configuration"]["workloads"][name]["model"])
     before = len(ray.replicas())
     say(f"{name}: {CLIENTS} requests under way, {before} replicas, limits {in_words(limits)}")
     with (
         HostLoad(engine.names(stack.inventory)) as host,
-        ClosedLoad(endpoint, f"/v1/models/{name}:predict", requests, CLIENTS) as load,
+        ClosedLoad(endpoint, predict_path(name), requests, CLIENTS) as load,
     ):
         seen = watch(lambda: len(ray.replicas()), limits["max_replicas"])
     return {

@@ -20,6 +20,7 @@ Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 in
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import tempfile
@@ -42,6 +43,7 @@ from benchmark.core.stats import LEAST_PAIRS, alternating
 from benchmark.core.store import DirectoryStore
 from benchmark.data import dataset
 from benchmark.experiments.hostload import HostLoad
+from benchmark.experiments.options import add_into, add_pairs, add_workload, at_least
 from benchmark.experiments.segments import BYTES, Segment, Setting, Team, team
 from benchmark.report import pages
 
@@ -62,6 +64,16 @@ class Options:
     into: Path | None = None
     unfrozen_data: bool = False
     only: str | None = None  # one of PARTS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workload(parser)
+    add_into(parser)
+    add_pairs(parser)
+    parser.add_argument("--steps", type=at_least(1), default=30, help="measured per run (default: 30)")
+    parser.add_argument("--threads", type=at_least(1), default=1, help="threads per rank (default: 1)")
+    parser.add_argument("--only", choices=PARTS, help="one of the questions (default: both)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of efficiency.json")
 
 
 def main(options: Options) -> int:

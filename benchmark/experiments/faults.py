@@ -6,6 +6,7 @@ computed afterwards from the event logs of all attempts (`benchmark.analysis.rec
 
 from __future__ import annotations
 
+import argparse
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ from benchmark.core.config import Workload, load
 from benchmark.core.errors import BenchmarkError, ConfigError, StackError
 from benchmark.core.store import Store, get_json
 from benchmark.experiments.hostload import HostLoad
-from benchmark.experiments.run import describe_stack
+from benchmark.experiments.jobs import describe_stack
+from benchmark.experiments.options import add_into, add_stack, add_workload, at_least
 from benchmark.report import pages as report
 from benchmark.training.job import Spec
 
@@ -53,7 +55,28 @@ class Options:
     unfrozen_data: bool = False
 
 
-def run(options: Options) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workload(parser)
+    add_stack(parser)
+    add_into(parser)
+    parser.add_argument("--case", dest="cases", type=cases_of, default="all", metavar="CASE",
+                        help=f"{', '.join(injector.CASES)} or all (default: all); what is killed; "
+                        "driver: the node that holds the job's driver")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=at_least(1), help="of the training (default: the workload's)")
+    parser.add_argument("--checkpoint-every", type=at_least(1), default=25, help="steps (default: 25)")
+    parser.add_argument("--outage", dest="outage_s", type=at_least(0), default=10, metavar="SECONDS",
+                        help="seconds until a killed container is started again (default: 10)")  # fmt: skip
+
+
+def cases_of(name: str) -> tuple[str, ...]:
+    if name != "all" and name not in injector.CASES:
+        known = ", ".join((*injector.CASES, "all"))
+        raise argparse.ArgumentTypeError(f"{name!r} is not a case; choose from {known}")
+    return injector.CASES if name == "all" else (name,)
+
+
+def main(options: Options) -> int:
     """0: training survived every fault; 1: it did not, or something is missing; 2: bad input.
 
     What is wrong with what was asked is known before the hour is spent, and before anything is written.

@@ -11,6 +11,7 @@ Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 in
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,10 +28,17 @@ from benchmark.core.config import Workload, load_all
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.stats import LEAST_PAIRS, alternating
 from benchmark.core.store import DirectoryStore
-from benchmark.experiments import host_baseline
-from benchmark.experiments.abba import in_words
 from benchmark.experiments.hostload import HostLoad
-from benchmark.experiments.run import Common, absorb, attach, carried_out, describe_stack
+from benchmark.experiments.jobs import (
+    Host,
+    attach_host_load,
+    describe_stack,
+    execute,
+    merge_training,
+    throughput_text,
+    train_on_host,
+)
+from benchmark.experiments.options import TrainingOptions, add_pairs, add_stack, add_workloads
 from benchmark.report import pages
 from benchmark.training.job import Spec
 
@@ -38,8 +46,14 @@ SIDES = ("stack", "bare")
 
 
 @dataclass(frozen=True)
-class Options(Common):
+class Options(TrainingOptions):
     pairs: int = LEAST_PAIRS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workloads(parser)
+    add_stack(parser, out="out/{stack}/overhead")
+    add_pairs(parser)
 
 
 def main(options: Options) -> int:
@@ -74,7 +88,7 @@ def measure(result: dict[str, Any], workload: Workload, stack: Stack, options: O
     """All rounds of one workload; what was measured is in the result as it comes."""
     ranks = options.ranks(stack)
     ray, store, frozen = stack.ray(), stack.store(), not options.unfrozen_data
-    host = host_baseline.Host(DirectoryStore(options.out / "bare"), store, ranks, options.threads, frozen)
+    host = Host(DirectoryStore(options.out / "bare"), store, ranks, options.threads, frozen)
     todo = alternating(SIDES, options.pairs)
     say(f"{workload.name}: training in the stack and bare, {ranks} ranks each")
     for number, (turn, side) in enumerate(todo, start=1):
@@ -84,16 +98,16 @@ def measure(result: dict[str, Any], workload: Workload, stack: Stack, options: O
         before = len(runs)
         if side == "bare":
             with HostLoad(engine.names(stack.inventory)) as load:
-                host_baseline.train(result, one, host, run_id, errors_only)
+                train_on_host(result, one, host, run_id, errors_only)
         else:
             spec = Spec(run_id=run_id, workload=one, world_size=ranks, threads=options.threads,
                         frozen_data=frozen)  # fmt: skip
             start = partial(launch.in_stack, spec, ray, store, errors_only)
-            keep = partial(absorb, result, workload.name)
+            merge = partial(merge_training, result, workload.name)
             with HostLoad(engine.names(stack.inventory)) as load:
-                carried_out(result, workload.name, spec=spec, store=store, start=start, keep=keep)
-        attach(load, runs[before:])
-        say(f"{number} of {len(todo)}: {side}, {in_words(runs[before:]) or 'no run'}")
+                execute(result, workload.name, spec=spec, store=store, start=start, merge=merge)
+        attach_host_load(load, runs[before:])
+        say(f"{number} of {len(todo)}: {side}, {throughput_text(runs[before:]) or 'no run'}")
         results.save(result, path)
 
 

@@ -7,6 +7,7 @@ proxies: a prediction has no side effect, so computing it again on another repli
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import threading
@@ -24,8 +25,10 @@ from benchmark.cluster.replicas import await_models, deployment, limits_for
 from benchmark.cluster.stack import Stack
 from benchmark.console import say
 from benchmark.core import stats
-from benchmark.core.errors import BenchmarkError, StackError
+from benchmark.core.errors import BenchmarkError, ConfigError, StackError
+from benchmark.experiments import served_models
 from benchmark.experiments.hostload import HostLoad
+from benchmark.experiments.options import ServingOptions, add_served_model
 from benchmark.load.open_loop import FAILED, Answer, Send, Sent, run_schedule, summarise
 
 LONGEST_S = 420.0
@@ -35,6 +38,26 @@ BIN_S = 0.5
 LOAD_SEED = 11
 Cards = dict[str, dict[str, Any]]
 Mark = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options(ServingOptions):
+    rate: float | None = None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_served_model(parser)
+    parser.add_argument("--rate", type=float, help="requests/s (default: the lowest declared rate)")
+
+
+def main(options: Options) -> int:
+    if options.rate is not None and not options.rate > 0:
+        raise ConfigError([f"--rate: {options.rate:g}: give a number of requests per second above 0"])
+    return served_models.measure(
+        options,
+        "resilience",
+        lambda stack, result: examine(stack, result, options.workload, options.rate),
+    )
 
 
 @dataclass
@@ -173,23 +196,6 @@ def candidates(result: dict[str, Any], workload: str | None = None) -> tuple[str
     return names[0], served, {**served, names[0]: others[names[0]]}
 
 
-def served_workload(result: dict[str, Any], asked: str | None, otherwise: int) -> str:
-    """The workload `asked` for, or the served one at this place; StackError if it is not served."""
-    served = [row["workload"] for row in (result.get("serving") or {}).get("models", [])]
-    name = asked or (served[otherwise] if served else "no workload")
-    if name not in served:
-        raise StackError(f"{name}: not served; served: {', '.join(served) or 'none'}")
-    return name
-
-
-def bodies(model: dict[str, Any]) -> list[bytes]:
-    """Requests that fit the model of a workload's configuration."""
-    if model["kind"] == "gpt":
-        return [json.dumps({"instances": [f"def f{i}("]}).encode() for i in range(16)]
-    rows = [[round((i * j) % 7 - 3 + i / 16, 4) for j in range(model["inputs"])] for i in range(16)]
-    return [json.dumps({"instances": [row]}).encode() for row in rows]
-
-
 def kill_one(stack: Stack, ray: RayClient, mark: Mark) -> dict[str, Any]:
     """SIGKILL to one replica; wait until as many run as before, without it."""
     before = ray.replicas()
@@ -228,7 +234,7 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None, rate: fl
     rate = rate or min(settings["serving"]["rates"])
     limits = (result.get("serving") or {}).get("autoscaling") or limits_for(stack.compute_nodes)
     ray, endpoint = stack.ray(), stack.inference()
-    requests = bodies(settings["model"])
+    requests = served_models.request_bodies(settings["model"])
     found: dict[str, Any] = {"workload": name, "rate_rps": rate, "client_retries": 0, "errors": []}
     found["from_sha256"], found["to_sha256"] = served[name]["sha256"], updated[name]["sha256"]
     roll_out(ray, endpoint, served, limits, lambda _: None)

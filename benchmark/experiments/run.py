@@ -6,8 +6,6 @@ Whatever fails is noted in the result and the run goes on with what does not dep
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,10 +21,11 @@ from benchmark.console import ended, note, refused, say, show, stopped
 from benchmark.core import events, files
 from benchmark.core.config import Workload, load_all
 from benchmark.core.errors import BenchmarkError, ComparisonError, ConfigError
-from benchmark.core.store import Store
 from benchmark.data import dataset
 from benchmark.experiments import serving_check
 from benchmark.experiments.hostload import HostLoad
+from benchmark.experiments.jobs import attach_host_load, describe_stack, execute, merge_training
+from benchmark.experiments.options import TrainingOptions
 from benchmark.experiments.progress import Progress
 from benchmark.report import comparison
 from benchmark.report import pages as report
@@ -34,25 +33,7 @@ from benchmark.training.job import Spec
 
 
 @dataclass(frozen=True)
-class Common:
-    """What every command that trains some workloads in the stack is told."""
-
-    stack: str
-    tier: str
-    workload_files: list[Path]
-    out: Path
-    world_size: int | None = None
-    threads: int = 1
-    inventory: Path | None = None
-    access: Path | None = None
-    unfrozen_data: bool = False
-
-    def ranks(self, stack: Stack) -> int:
-        return self.world_size or max(1, stack.compute_nodes)
-
-
-@dataclass(frozen=True)
-class Options(Common):
+class Options(TrainingOptions):
     gate: Path | None = None
     find_rate: bool = False
     min_replicas: int | None = None
@@ -60,7 +41,7 @@ class Options(Common):
     schedule: dict[str, Any] | None = None
 
 
-def run(options: Options) -> int:
+def main(options: Options) -> int:
     """0: complete and nothing failed; 1: a verdict or the gate failed, or something is missing; 2: bad input.
 
     All that can be known beforehand is: until then nothing is written, and no earlier result is touched.
@@ -186,11 +167,11 @@ def train_all(
                     frozen_data=not options.unfrozen_data, with_probes=number == 0)  # fmt: skip
         start = partial(launch.in_stack, spec, ray, store, on_message)
         log = partial(events.append, path.with_name("events.jsonl"), fresh=number == 0)
-        keep = partial(absorb, result, workload.name, log=log)
+        merge = partial(merge_training, result, workload.name, log=log)
         before = len(result["training"])
         with HostLoad(engine.names(stack.inventory)) as host:
-            carried_out(result, workload.name, spec=spec, store=store, start=start, keep=keep)
-        attach(host, result["training"][before:])
+            execute(result, workload.name, spec=spec, store=store, start=start, merge=merge)
+        attach_host_load(host, result["training"][before:])
         # The first seed is served, not the best one: the choice must not depend on the outcome.
         served = (workload.name, workload.seeds[0])
         first = next((r for r in result["training"] if (r["workload"], r["seed"]) == served), None)
@@ -248,63 +229,3 @@ def serve_all(
         except BenchmarkError as error:
             note(result, f"serving {workload.name}", error)
         results.save(result, path)
-
-
-def carried_out(
-    result: dict[str, Any],
-    where: str,
-    *,
-    spec: Spec,
-    store: Store,
-    start: Callable[[], str | None],
-    keep: Callable[[dict[str, Any]], None],
-) -> None:
-    """Start a job and `keep` what it leaves, also if it is interrupted. What went wrong is in the result."""
-    try:
-        problem = start()
-        if problem:
-            results.add_error(result, where, problem)
-            say(f"{where}: {problem}")
-        keep(launch.collect(spec, store))
-    except KeyboardInterrupt:
-        with suppress(BenchmarkError):
-            keep(launch.collect(spec, store))
-        raise
-    except BenchmarkError as error:
-        note(result, where, error)
-
-
-def absorb(
-    result: dict[str, Any],
-    name: str,
-    found: dict[str, Any],
-    log: Callable[[list[dict[str, Any]]], None] = lambda events: None,
-) -> None:
-    """Take what a job has left into the result; its events go to `log`."""
-    log(found["events"])
-    result["training"] += found["runs"]
-    result["event_problems"] = (result["event_problems"] or []) + found["problems"]
-    if found["manifest"]:
-        result["data"][name] = found["manifest"]
-    if found["probes"]:
-        result["probes"] = found["probes"]
-    if found["machine"]:
-        result["environment"]["nodes"] = found["machine"]
-
-
-def attach(host: HostLoad, runs: list[dict[str, Any]]) -> None:
-    """To each run of a job: what else was busy on this machine during the job."""
-    for run_ in runs:
-        run_["host_load"] = host.record
-
-
-def describe_stack(result: dict[str, Any], stack: Stack) -> None:
-    counts: dict[str, int] = {}
-    for service in stack.inventory.get("services", []):
-        counts[service["role"]] = counts.get(service["role"], 0) + 1
-    result["environment"]["images"] = stack.images()
-    result["topology"] = {
-        "flows": stack.inventory.get("flows", []),
-        "segments": stack.inventory.get("segments", []),
-        "counts": counts,
-    }

@@ -13,7 +13,7 @@ import grimp
 import pytest
 
 from benchmark import __main__ as benchmark_main
-from benchmark.arguments import parser
+from benchmark.arguments import COMMANDS, parser
 from operations import cli
 from operations.commands import policy
 
@@ -30,7 +30,16 @@ VARIABLES = set(re.findall(r"\$[({](?:if \$\()?([A-Z_]+)\)?", MAKEFILE)) | {"RUN
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 # Options of other programs, which ours calls or advises.
 FOREIGN = {
-    "abba": {"--quiet", "--shared", "--no-checkout", "--detach", "--verify", "--show-toplevel", "--no-stack"},
+    "abba": {
+        "--quiet",
+        "--shared",
+        "--no-checkout",
+        "--detach",
+        "--verify",
+        "--show-toplevel",
+        "--no-stack",
+        "--stack",
+    },  # the last two: of the host baseline of a commit
     "engine": {"--net"},
     "launch": {"--standalone", "--nproc-per-node"},
     "result": {"--porcelain", "--cached", "--exclude-standard", "--others", "--show-toplevel"},
@@ -92,14 +101,7 @@ def options_of() -> dict[str, set[str]]:
     }
 
 
-# Commands whose module has another name.
-RENAMED = {"bare": "host_baseline", "direct": "balancer_overhead", "report": "pages"}
-FILES = {path.stem: path.relative_to(ROOT) for path in (ROOT / "benchmark").glob("*/*.py")}
-MODULES = {
-    name: ".".join(FILES[RENAMED.get(name, name)].with_suffix("").parts)
-    for name in options_of()
-    if RENAMED.get(name, name) in FILES
-}
+MODULES = {name: f"benchmark.{command.module}" for name, command in COMMANDS.items()}
 ON_THIS_HOST = ("bare", "prepare", "efficiency")  # commands that prepare data themselves
 
 

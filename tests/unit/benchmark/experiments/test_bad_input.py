@@ -47,7 +47,7 @@ def bench(
             fault(store, load(path, "ci"))
         seen = len(runs.folders(tmp_path / "out"))
         options = run.Options("fake", "ci", files or [path], tmp_path / "out", **more)
-        code = run.run(options)
+        code = run.main(options)
         folders = runs.folders(tmp_path / "out")
         if len(folders) == seen:
             return {"code": code, "folders": folders}

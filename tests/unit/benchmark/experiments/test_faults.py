@@ -261,7 +261,7 @@ Drill = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def drill(tmp_path: Path, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> Drill:
-    """`faults.run`, where jobs run in this process and a fault ends them; `revived`: they start again."""
+    """`faults.main`, where jobs run in this process and a fault ends them; `revived`: they start again."""
 
     def go(*cases: str, revived: bool = True, into: Path | None = None) -> dict[str, Any]:
         struck: list[str] = []
@@ -301,7 +301,7 @@ def drill(tmp_path: Path, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(injector.Injector, "await_healthy", lambda *_: None)
         monkeypatch.setattr(injector.Injector, "cause", cause)
         chosen = options(cases=cases, checkpoint_every=20, steps=80, into=into, outage_s=0)
-        code = faults.run(replace(chosen, out=tmp_path / "out"))
+        code = faults.main(replace(chosen, out=tmp_path / "out"))
         (folder,) = runs.folders(tmp_path / "out")
         page = (folder / "report.html").read_text()
         return {**results.load(folder / "result.json"), "code": code, "page": page}
@@ -379,7 +379,7 @@ def test_a_stack_that_is_not_there_leaves_nothing(
         raise StackError("stack fake: no output 'inventory'")
 
     monkeypatch.setattr(stacks, "read", read)
-    assert faults.run(replace(options(cases=("head",)), out=tmp_path / "out")) == 1
+    assert faults.main(replace(options(cases=("head",)), out=tmp_path / "out")) == 1
     assert not (tmp_path / "out").exists()
     assert "stack fake: no output 'inventory'" in capsys.readouterr().err
 

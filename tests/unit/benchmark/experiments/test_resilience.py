@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http.client import HTTPException
 from typing import Any
 from xml.etree import ElementTree
 
@@ -186,20 +185,6 @@ def test_the_load_balancers_cost_is_judged_by_its_interval() -> None:
         assert row["low_ms"] <= row["added_p50_ms"] <= row["high_ms"]
         assert words({"direct": row}) == [word]
     assert words({"direct": {**row, "low_ms": 0.9, "high_ms": 1.1}}) == ["inconclusive"]
-
-
-def test_both_ways_are_asked_first_equally_often() -> None:
-    assert [balancer_overhead.sides(i)[0] for i in range(4)] == ["balanced", "direct", "balanced", "direct"]
-
-
-def test_the_client_beside_the_load_balancer_asks_every_way(server: Any, endpoint: Endpoint) -> None:
-    wanted = {"path": "/v1/models/mlp:predict", "body": "{}", "pairs": 8, "direct": [endpoint.url] * 2,
-              "balanced": {"url": endpoint.url, "ca_path": None, "token": None}}  # fmt: skip
-    found = balancer_overhead.measure(wanted)
-    assert (len(found["balanced"]), len(found["direct"])) == (8, 8)
-    server.breaks = 1
-    with pytest.raises((OSError, HTTPException)):
-        balancer_overhead.measure(wanted)
 
 
 def test_stress_is_drawn_and_absent_where_nothing_was_measured(complete: dict[str, Any]) -> None:

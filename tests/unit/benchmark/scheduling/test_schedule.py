@@ -308,7 +308,7 @@ class TestCommand:
             options.append(given)
             return 0
 
-        monkeypatch.setattr(run, "run", record)
+        monkeypatch.setattr(run, "main", record)
         return options
 
     def test_run_waits_and_hands_the_record_on(

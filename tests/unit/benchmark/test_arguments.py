@@ -1,0 +1,69 @@
+"""The command line: what it loads, how a mistake is told, and which folder is meant."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark import __main__ as command
+from benchmark.arguments import COMMANDS, parser
+from benchmark.core.errors import StackError
+from benchmark.experiments import host_baseline, overhead
+from benchmark.experiments.options import filled
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["schedule", "--help"]])
+def test_no_torch_is_loaded_before_a_run_begins(words: list[str]) -> None:
+    program = f"""
+import sys
+from benchmark.__main__ import main
+try:
+    main({words})
+except SystemExit:
+    pass
+sys.exit("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0
+
+
+def test_every_command_has_arguments_and_a_main() -> None:
+    for known in COMMANDS.values():
+        module = known.load()
+        assert callable(module.add_arguments)
+        assert callable(module.main)
+
+
+def seen(words: list[str], monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
+    """The arguments after `main` has filled in what they lack."""
+
+    def load(known: object) -> object:
+        raise StackError("not started")
+
+    options = parser("", only=words[0]).parse_args(words)
+    monkeypatch.setattr("benchmark.arguments.Command.load", load)
+    with pytest.raises(StackError):
+        command.execute(options)
+    return options
+
+
+def test_results_go_into_the_folder_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert seen(["bare", "--stack", "x"], monkeypatch).out == Path("out/x")
+
+
+def test_the_overhead_has_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = filled(overhead.Options, seen(["overhead", "--stack", "x"], monkeypatch))
+    assert options.out == Path("out/x/overhead")
+
+
+def test_a_folder_that_is_given_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["bare", "--out", "here", "--workloads", "mlp,./own.yaml", "--no-stack"]
+    options = filled(host_baseline.Options, seen(words, monkeypatch))
+    assert (options.out, options.no_stack) == (Path("here"), True)
+    assert [file.name for file in options.workload_files] == ["mlp.yaml", "own.yaml"]
