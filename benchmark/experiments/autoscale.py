@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmark.cluster import engine
 from benchmark.cluster.connection import predict_path
+from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
 from benchmark.console import say
 from benchmark.experiments import served_models
@@ -63,7 +63,7 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None) -> dict[
     before = len(ray.replicas())
     say(f"{name}: {CLIENTS} requests under way, {before} replicas, limits {in_words(limits)}")
     with (
-        HostLoad(engine.names(stack.inventory)) as host,
+        HostLoad(container_names(stack.inventory)) as host,
         ClosedLoad(endpoint, predict_path(name), requests, CLIENTS) as load,
     ):
         seen = watch(lambda: len(ray.replicas()), limits["max_replicas"])

@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmark.cluster import engine
 from benchmark.cluster.connection import predict_path
+from benchmark.cluster.inventory import container_names, services_of_role
 from benchmark.cluster.stack import Stack
 from benchmark.core import stats
 from benchmark.core.errors import StackError
@@ -46,15 +47,15 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None) -> dict[
     """Run the client in the load balancer's network; the row of `serving.direct`."""
     name = served_models.choose(result, workload, 0)
     body = served_models.request_bodies(result["configuration"]["workloads"][name]["model"])[0]
-    (balancer,) = engine.of_role(stack.inventory, "load-balancer")
+    (balancer,) = services_of_role(stack.inventory, "load-balancer")
     command = [
-        *engine.network_of(balancer["container"]),
+        *engine.network_prefix(balancer["container"]),
         sys.executable,
         "-m",
         "benchmark.load.paired_latency",
     ]
     text = json.dumps(order(stack, name, body))
-    with HostLoad(engine.names(stack.inventory)) as host:
+    with HostLoad(container_names(stack.inventory)) as host:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no output"]
@@ -69,7 +70,7 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None) -> dict[
 
 def order(stack: Stack, workload: str, body: bytes, pairs: int = PAIRS) -> dict[str, Any]:
     """What the client is to do. The token goes by its standard input, never by its command line."""
-    nodes = engine.of_role(stack.inventory, "compute")
+    nodes = services_of_role(stack.inventory, "compute")
     endpoint = stack.inference()
     return {
         "path": predict_path(workload),
@@ -88,7 +89,7 @@ def order(stack: Stack, workload: str, body: bytes, pairs: int = PAIRS) -> dict[
 
 def _port(stack: Stack, role: str, purpose: str) -> int:
     """The port of a role, from the inventory, by the beginning of its purpose."""
-    for service in engine.of_role(stack.inventory, role):
+    for service in services_of_role(stack.inventory, role):
         for listen in service["listens"]:
             if str(listen["purpose"]).startswith(purpose):
                 return int(listen["port"])

@@ -15,10 +15,10 @@ from typing import Any
 from benchmark.analysis import recovery, runs
 from benchmark.analysis import result as results
 from benchmark.checkpoints import journal
-from benchmark.cluster import engine as containers
-from benchmark.cluster import injector, launch
+from benchmark.cluster import engine, injector, launch
 from benchmark.cluster import stack as stacks
 from benchmark.cluster.injector import Injector
+from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
 from benchmark.console import ended, refused, say, show, stopped
 from benchmark.core import files
@@ -99,10 +99,10 @@ def main(options: Options) -> int:
         spec = Spec(run_id=run_id, workload=workload, world_size=ranks, threads=options.threads,
                     frozen_data=not options.unfrozen_data, trace=True)  # fmt: skip
         result["recovery"] = found = header(workload, ranks)
-        engine = injector.connect()
+        faults = Injector(engine.connect())
         for case in ("undisturbed", *options.cases):
             say(f"{case}: training {workload.name}, {workload.training.steps} steps on {ranks} compute nodes")
-            record = one(case, spec, stack, engine, options.outage_s)
+            record = one(case, spec, stack, faults, options.outage_s)
             if record["problem"]:
                 results.add_error(result, case, record["problem"])
                 say(f"{case}: {record['problem']}")
@@ -156,13 +156,13 @@ def header(workload: Workload, ranks: int) -> dict[str, Any]:
     }
 
 
-def one(case: str, spec: Spec, stack: Stack, engine: Injector, outage_s: float) -> dict[str, Any]:
+def one(case: str, spec: Spec, stack: Stack, faults: Injector, outage_s: float) -> dict[str, Any]:
     """Train once, with the fault of `case` in it; its record, complete or not."""
     spec = spec.model_copy(update={"run_id": f"{spec.run_id}-{case}"})
     store, ray = stack.store(), stack.ray()
-    trigger = Trigger(case, spec, stack, engine, outage_s if case in ("node", "driver", "head") else 0)
+    trigger = Trigger(case, spec, stack, faults, outage_s if case in ("node", "driver", "head") else 0)
     problem: str | None = None
-    host = HostLoad(containers.names(stack.inventory))
+    host = HostLoad(container_names(stack.inventory))
     try:
         with host:
             problem = launch.in_stack(spec, ray, store, trigger.message)
@@ -177,8 +177,8 @@ def one(case: str, spec: Spec, stack: Stack, engine: Injector, outage_s: float) 
 class Trigger:
     """Hears the job's messages and causes the fault, once, when its moment has come."""
 
-    def __init__(self, case: str, spec: Spec, stack: Stack, engine: Injector, outage_s: float) -> None:
-        self.case, self.spec, self.stack, self.engine, self.outage_s = case, spec, stack, engine, outage_s
+    def __init__(self, case: str, spec: Spec, stack: Stack, faults: Injector, outage_s: float) -> None:
+        self.case, self.spec, self.stack, self.faults, self.outage_s = case, spec, stack, faults, outage_s
         self.submissions = 1
         self.target: injector.Target | None = None
         self.fault_ms: int | None = None
@@ -192,7 +192,7 @@ class Trigger:
         if self.case != "undisturbed" and self.target is None and self._is_time(content.get("step", 0)):
             self.target = self._choose()
             say(f"{self.case}: kill {'rank 0 on ' if self.target.process else ''}{self.target.service}")
-            self.fault_ms = self.engine.cause(self.target, self.outage_s)
+            self.fault_ms = self.faults.cause(self.target, self.outage_s)
             if not self.target.process:  # watched beside the training, which may go on before or after it
                 # A daemon: whoever interrupts the command does not wait for it.
                 self.healing = threading.Thread(
@@ -201,7 +201,7 @@ class Trigger:
                 self.healing.start()
 
     def _await(self, container: str) -> None:
-        self.healthy = self.engine.await_healthy(container)
+        self.healthy = self.faults.await_healthy(container)
 
     def _is_time(self, step: int) -> bool:
         if step < self.spec.workload.training.checkpoint_every + BEYOND:

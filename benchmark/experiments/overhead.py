@@ -19,8 +19,9 @@ from typing import Any
 
 from benchmark.analysis import result as results
 from benchmark.analysis import runs
-from benchmark.cluster import engine, launch
+from benchmark.cluster import launch
 from benchmark.cluster import stack as stacks
+from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
 from benchmark.console import ended, refused, say, show, stopped
 from benchmark.core import files
@@ -97,14 +98,14 @@ def measure(result: dict[str, Any], workload: Workload, stack: Stack, options: O
         runs = result["training" if side == "stack" else "bare"]
         before = len(runs)
         if side == "bare":
-            with HostLoad(engine.names(stack.inventory)) as load:
+            with HostLoad(container_names(stack.inventory)) as load:
                 train_on_host(result, one, host, run_id, errors_only)
         else:
             spec = Spec(run_id=run_id, workload=one, world_size=ranks, threads=options.threads,
                         frozen_data=frozen)  # fmt: skip
             start = partial(launch.in_stack, spec, ray, store, errors_only)
             merge = partial(merge_training, result, workload.name)
-            with HostLoad(engine.names(stack.inventory)) as load:
+            with HostLoad(container_names(stack.inventory)) as load:
                 execute(result, workload.name, spec=spec, store=store, start=start, merge=merge)
         attach_host_load(load, runs[before:])
         say(f"{number} of {len(todo)}: {side}, {throughput_text(runs[before:]) or 'no run'}")

@@ -20,6 +20,7 @@ from typing import Any
 from benchmark.analysis.serving_verdicts import LEAST_ANSWERS
 from benchmark.cluster import engine
 from benchmark.cluster.connection import Connection, Endpoint, predict_path
+from benchmark.cluster.inventory import container_at, container_names
 from benchmark.cluster.ray_api import RayClient
 from benchmark.cluster.replicas import await_models, deployment, limits_for
 from benchmark.cluster.stack import Stack
@@ -202,9 +203,9 @@ def kill_one(stack: Stack, ray: RayClient, mark: Mark) -> dict[str, Any]:
     if len(before) < 2:
         raise StackError(f"serving: {len(before)} replica runs; at least two are needed to lose one")
     victim = before[0]
-    container = engine.at_address(stack.inventory, str(victim["node_ip"]))
+    container = container_at(stack.inventory, str(victim["node_ip"]))
     mark("killed")
-    engine.kill(container, int(victim["pid"]))
+    engine.kill_process(container, int(victim["pid"]))
     begin = time.perf_counter()
     while True:
         names = {r["replica_id"] for r in ray.replicas()}
@@ -242,7 +243,7 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None, rate: fl
     def attempt(key: str, event: Callable[[Mark], Any]) -> None:
         facts: dict[str, Any] = {}
         try:
-            with HostLoad(engine.names(stack.inventory)) as host:
+            with HostLoad(container_names(stack.inventory)) as host:
                 measured = Load(endpoint, name, requests, rate).during(lambda m: facts.update(event(m) or {}))
             found[key] = {**measured, **facts, "host_load": host.record}
             say(f"{key}: {measured['samples']} answers, {measured['errors']} failed")

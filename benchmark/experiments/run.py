@@ -13,9 +13,10 @@ from typing import Any
 
 from benchmark.analysis import comparable, gate, runs
 from benchmark.analysis import result as results
-from benchmark.cluster import engine, launch, replicas
+from benchmark.cluster import launch, replicas
 from benchmark.cluster import stack as stacks
 from benchmark.cluster.connection import Connection
+from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
 from benchmark.console import ended, note, refused, say, show, stopped
 from benchmark.core import events, files
@@ -169,7 +170,7 @@ def train_all(
         log = partial(events.append, path.with_name("events.jsonl"), fresh=number == 0)
         merge = partial(merge_training, result, workload.name, log=log)
         before = len(result["training"])
-        with HostLoad(engine.names(stack.inventory)) as host:
+        with HostLoad(container_names(stack.inventory)) as host:
             execute(result, workload.name, spec=spec, store=store, start=start, merge=merge)
         attach_host_load(host, result["training"][before:])
         # The first seed is served, not the best one: the choice must not depend on the outcome.
@@ -221,7 +222,7 @@ def serve_all(
             heldout = dataset.load(manifest, store, "heldout")
             find = options.find_rate or options.tier == "release"
             measured = serving_check.load(workload, heldout, endpoint, say, find_rate=find,
-                                    measured=engine.names(stack.inventory))  # fmt: skip
+                                    measured=container_names(stack.inventory))  # fmt: skip
             serving["offline"].append(measured["offline"])
             serving["latency"] += measured["latency"]
             if "max_rate" in measured:

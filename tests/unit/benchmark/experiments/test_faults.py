@@ -17,6 +17,7 @@ from benchmark.checkpoints import journal
 from benchmark.checkpoints.checkpoint import Checkpointer
 from benchmark.cluster import injector, launch, ray_api
 from benchmark.cluster import stack as stacks
+from benchmark.cluster.engine import Engine
 from benchmark.cluster.ray_api import LOST, RayClient, final
 from benchmark.core import machine
 from benchmark.core.config import Workload
@@ -81,11 +82,14 @@ class FakeEngine:
     def exec_start(self, identifier: str) -> bytes:
         return self.said
 
+    def exec_inspect(self, identifier: str) -> dict[str, int]:
+        return {"ExitCode": 0}
+
 
 class TestInjector:
     def test_a_killed_container_is_started_again(self) -> None:
         engine = FakeEngine()
-        injector.Injector(engine).cause(injector.Target("n", "c", "a node"), 0)
+        injector.Injector(Engine(engine)).cause(injector.Target("n", "c", "a node"), 0)
         assert engine.calls == ["kill c", "start c"]
 
     def test_an_interrupted_outage_leaves_the_stack_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,23 +100,23 @@ class TestInjector:
 
         monkeypatch.setattr(time, "sleep", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            injector.Injector(engine).cause(injector.Target("n", "c", "a node"), 5)
+            injector.Injector(Engine(engine)).cause(injector.Target("n", "c", "a node"), 5)
         assert engine.calls == ["kill c", "start c"]
 
     def test_killed_ranks_say_when(self) -> None:
         target = injector.Target("n", "c", "a worker", process=True)
-        assert injector.Injector(FakeEngine()).cause(target, 0) == 1_700_000_000_000
+        assert injector.Injector(Engine(FakeEngine())).cause(target, 0) == 1_700_000_000_000
 
     def test_no_rank_to_kill_is_an_error(self) -> None:
         target = injector.Target("n", "c", "a worker", process=True)
         with pytest.raises(StackError, match="c: no rank of a training job"):
-            injector.Injector(FakeEngine(b"0\n")).cause(target, 0)
+            injector.Injector(Engine(FakeEngine(b"0\n"))).cause(target, 0)
 
     def test_an_engine_that_refuses_is_an_error_that_names_the_container(self) -> None:
         engine = FakeEngine()
         engine.api = SimpleNamespace(kill=lambda container: 1 / 0)  # type: ignore[assignment]
-        with pytest.raises(StackError, match="c: the engine refused the fault"):
-            injector.Injector(engine).cause(injector.Target("n", "c", "a node"), 0)
+        with pytest.raises(StackError, match="c: cannot be killed"):
+            injector.Injector(Engine(engine)).cause(injector.Target("n", "c", "a node"), 0)
 
 
 class FakeRay(RayClient):
@@ -297,7 +301,7 @@ def drill(tmp_path: Path, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(machine, "facts", lambda: here)
         monkeypatch.setattr(launch, "in_stack", in_stack)
         monkeypatch.setattr(stacks, "read", lambda *_: FakeStack(store))
-        monkeypatch.setattr(injector, "connect", lambda: injector.Injector(None))
+        monkeypatch.setattr("benchmark.cluster.engine.connect", lambda: Engine(FakeEngine()))
         monkeypatch.setattr(injector.Injector, "await_healthy", lambda *_: None)
         monkeypatch.setattr(injector.Injector, "cause", cause)
         chosen = options(cases=cases, checkpoint_every=20, steps=80, into=into, outage_s=0)
