@@ -1,7 +1,7 @@
 """Command line of the benchmark.
 
 python -m benchmark run --stack dev --tier ci        train, serve, measure, report
-python -m benchmark bare --stack dev --tier ci       the same training on this host
+python -m benchmark host-baseline --stack dev        the same training on this host
 python -m benchmark run --gate EARLIER.json          …and fail if it is worse than an earlier result
 python -m benchmark faults --stack dev --case all    kill a worker, a node, the head: does training go on?
 python -m benchmark run --window 22:00-06:00 --series prices.csv   …when it is cheapest
@@ -15,8 +15,8 @@ python -m benchmark report A.json B.json             make comparison.html beside
 python -m benchmark report --markdown A.json [B.json]  print a short summary for a pull request
 python -m benchmark resilience --stack dev           kill a replica and roll out a model, under load
 python -m benchmark autoscale --stack dev            load the service: do the replicas follow?
-python -m benchmark direct --stack dev               what the load balancer adds to the latency
-python -m benchmark overhead --stack dev             train in the stack and bare, in turns: what does it cost?
+python -m benchmark balancer-overhead --stack dev    what the load balancer adds to the latency
+python -m benchmark overhead --stack dev             train in the stack and on this host, in turns
 python -m benchmark efficiency --out DIR             tokens/s against a plain loop, and scaling
 python -m benchmark prepare --tier ci --store DIR    only prepare the data, into a directory
 python -m benchmark freeze --root LIBRARY            print the frozen list of a standard library
@@ -29,7 +29,7 @@ import signal
 import sys
 from pathlib import Path
 
-from benchmark.arguments import COMMANDS, parser
+from benchmark.arguments import named, parser
 from benchmark.core.errors import BenchmarkError, ConfigError
 from benchmark.experiments.options import filled
 
@@ -59,7 +59,9 @@ def execute(options: argparse.Namespace) -> int:
     """The exit code of the command. An experiment has a dataclass `Options`; others take the arguments."""
     if "default_out" in options and options.out is None:
         options.out = Path(options.default_out.format(stack=options.stack))
-    module = COMMANDS[options.command].load()
+    command = named(options.command)
+    assert command  # the parser knows no other
+    module = command.load()
     kind = getattr(module, "Options", None)
     return int(module.main(filled(kind, options) if kind else options))
 

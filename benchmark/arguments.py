@@ -13,10 +13,14 @@ from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """`module`: below `benchmark`, with `add_arguments(parser)` and `main(options)`."""
+    """`module`: below `benchmark`, with `add_arguments(parser)` and `main(options)`.
+
+    `former`: an earlier name, which keeps working: scripts, and commits that `abba` compares, use it.
+    """
 
     module: str
     summary: str
+    former: str = ""
 
     def load(self) -> ModuleType:
         return importlib.import_module(f"benchmark.{self.module}")
@@ -25,7 +29,9 @@ class Command(NamedTuple):
 COMMANDS: Mapping[str, Command] = {
     # Train, serve, measure.
     "run": Command("commands.run", "benchmark the stack and report"),
-    "bare": Command("experiments.host_baseline", "train on this host, for the ratio"),
+    "host-baseline": Command(
+        "experiments.host_baseline", "train on this host without the stack, for the ratio", former="bare"
+    ),
     "schedule": Command("commands.schedule", "print when a run would start, and do not run"),
     # One question each, beside the benchmark; the answer may go into its result.
     "resilience": Command(
@@ -36,12 +42,14 @@ COMMANDS: Mapping[str, Command] = {
         "experiments.autoscale",
         "load the service until the maximum number of replicas runs; exit 1 if it is not reached",
     ),
-    "direct": Command(
+    "balancer-overhead": Command(
         "experiments.balancer_overhead",
         "compare the load balancer with the compute nodes behind it; exit 1 if it adds too much",
+        former="direct",
     ),
     "overhead": Command(
-        "experiments.overhead", "train in the stack and bare, in turns; exit 1 if it costs too much"
+        "experiments.overhead",
+        "train in the stack and on this host, in turns; exit 1 if it costs too much",
     ),
     "abba": Command("experiments.abba", "train two commits in turns, and judge the second; exit 1 if worse"),
     "faults": Command("experiments.faults", "kill parts of the stack during training"),
@@ -58,6 +66,11 @@ COMMANDS: Mapping[str, Command] = {
 }
 
 
+def named(name: str) -> Command | None:
+    """The command of this name, present or former."""
+    return next((c for n, c in COMMANDS.items() if name in (n, c.former) and name), None)
+
+
 def parser(about: str, only: str | None = None) -> argparse.ArgumentParser:
     """`about`: the first line is the description, the others are examples.
 
@@ -72,7 +85,8 @@ def parser(about: str, only: str | None = None) -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
-        own = commands.add_parser(name, help=command.summary, description=command.summary)
-        if only in (None, name):
+        former = [command.former] if command.former else []
+        own = commands.add_parser(name, aliases=former, help=command.summary, description=command.summary)
+        if only is None or named(only) is command:
             command.load().add_arguments(own)
     return top

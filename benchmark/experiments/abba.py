@@ -164,6 +164,7 @@ def train(options: Options, side: Side, seed: int, folder: Path) -> Result:
     folder.mkdir(parents=True)
     names = [seeded(file, options.tier, seed, folder) for file in side.files]
     data = side.folder / "bare-data"
+    # By its former name: the commit may not know `host-baseline` yet.
     command = [sys.executable, "-m", "benchmark", "bare", "--no-stack", "--stack", "abba",
                "--tier", options.tier, "--workloads", ",".join(map(str, names)), "--out", str(data),
                "--world-size", str(options.world_size), "--threads", str(options.threads),

@@ -1,4 +1,4 @@
-"""`python -m benchmark direct`: what the load balancer adds to the latency of a request.
+"""`python -m benchmark balancer-overhead`: what the load balancer adds to the latency of a request.
 
 The same requests go through it and straight to the compute nodes. Outsiders can reach only the load balancer,
 and only it can reach the nodes' proxies. So one client in the load balancer's own network

@@ -144,7 +144,7 @@ def available_cores() -> int:
 
 
 def measure_all(found: dict[str, Any], workload: Workload, options: Options) -> None:
-    data = DirectoryStore(options.out / "bare")  # where `bare` keeps its data too
+    data = DirectoryStore(options.out / "bare")  # shared with the host baseline
     say(f"{workload.name}: data")
     manifest = prepared(workload, data, options)
     found["data_sha256"] = manifest["sha256"]

@@ -1,4 +1,4 @@
-"""`python -m benchmark bare`: the same training on this host, without the stack.
+"""`python -m benchmark host-baseline`: the same training on this host, without the stack.
 
 The same code runs under torchrun, over loopback. A complete run is added to the newest run in the stack, so
 that the report shows the ratio.
@@ -58,7 +58,7 @@ def main(options: Options) -> int:
         train_all(result, workloads, host, place.path)
         result["complete"] = not result["errors"]
     except KeyboardInterrupt as error:
-        code = stopped(result, "bare", error)
+        code = stopped(result, "host baseline", error)
     result["finished"] = results.now()
     results.save(result, place.path)
     newest = runs.read(place.copy)

@@ -101,7 +101,7 @@ def train_on_host(
         return launch.on_host(spec, on_message)
 
     merge = partial(merge_host_baseline, result, workload.name)
-    execute(result, f"bare {workload.name}", spec=spec, store=host.store, start=start, merge=merge)
+    execute(result, f"host baseline {workload.name}", spec=spec, store=host.store, start=start, merge=merge)
 
 
 def attach_host_load(host: HostLoad, runs: list[dict[str, Any]]) -> None:

@@ -1,10 +1,11 @@
 """`python -m benchmark overhead`: what does the stack cost the training?
 
-The same training runs in the stack and bare on this host, with as many ranks and threads, in turns:
-stack, bare, bare, stack, and so on, so that a machine whose speed wanders does so for both. Each round
-has its own seed. The services of the stack are there all the time: what their idling costs, both pay.
+The same training runs in the stack and on this host (the host baseline), with as many ranks and threads,
+in turns: stack, host, host, stack, and so on, so that a drift of the machine's speed affects both. Each
+round has its own seed. The services of the stack run all the time, so both sides pay for what they cost
+when idle.
 
-What is measured becomes a result, judged by pairs of the same seed, and its report.
+The measurements become a result, judged by pairs of the same seed, and its report.
 
 Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 interrupted.
 """
@@ -43,7 +44,7 @@ from benchmark.experiments.options import TrainingOptions, add_pairs, add_stack,
 from benchmark.report import pages
 from benchmark.training.job import Spec
 
-SIDES = ("stack", "bare")
+SIDES = ("stack", "host")
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,13 @@ def measure(result: dict[str, Any], workload: Workload, stack: Stack, options: O
     ray, store, frozen = stack.ray(), stack.store(), not options.unfrozen_data
     host = Host(DirectoryStore(options.out / "bare"), store, ranks, options.threads, frozen)
     todo = alternating(SIDES, options.pairs)
-    say(f"{workload.name}: training in the stack and bare, {ranks} ranks each")
+    say(f"{workload.name}: training in the stack and on this host, {ranks} ranks each")
     for number, (turn, side) in enumerate(todo, start=1):
         one = workload.model_copy(update={"seeds": [workload.seeds[turn]]})
         run_id = f"{result['run_id']}-{number}"
         runs = result["training" if side == "stack" else "bare"]
         before = len(runs)
-        if side == "bare":
+        if side == "host":
             with HostLoad(container_names(stack.inventory)) as load:
                 train_on_host(result, one, host, run_id, errors_only)
         else:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import __main__ as command
-from benchmark.arguments import COMMANDS, parser
+from benchmark.arguments import COMMANDS, named, parser
 from benchmark.core.errors import StackError
 from benchmark.experiments import host_baseline, overhead
 from benchmark.experiments.options import filled
@@ -40,6 +40,12 @@ def test_every_command_has_arguments_and_a_main() -> None:
         assert callable(module.main)
 
 
+@pytest.mark.parametrize(("former", "name"), [("bare", "host-baseline"), ("direct", "balancer-overhead")])
+def test_a_former_name_is_still_known(former: str, name: str) -> None:
+    assert named(former) is named(name) is COMMANDS[name]
+    assert vars(parser("", only=former).parse_args([former])).keys() > {"stack", "out"}
+
+
 def seen(words: list[str], monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
     """The arguments after `main` has filled in what they lack."""
 
@@ -54,7 +60,7 @@ def seen(words: list[str], monkeypatch: pytest.MonkeyPatch) -> argparse.Namespac
 
 
 def test_results_go_into_the_folder_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert seen(["bare", "--stack", "x"], monkeypatch).out == Path("out/x")
+    assert seen(["host-baseline", "--stack", "x"], monkeypatch).out == Path("out/x")
 
 
 def test_the_overhead_has_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
