@@ -29,8 +29,9 @@ import signal
 import sys
 from pathlib import Path
 
-from benchmark.arguments import named, parser
+from benchmark.arguments import COMMANDS, named, parser
 from benchmark.core.errors import BenchmarkError, ConfigError
+from benchmark.core.suggest import near
 from benchmark.experiments.options import filled
 
 
@@ -38,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         wanted = next((word for word in words if not word.startswith("-")), "")
+        if wanted and not named(wanted):
+            hint = near(wanted, COMMANDS) or "; `python -m benchmark --help` lists the commands"
+            raise ConfigError([f"{wanted!r} is not a command{hint}"])
         known = parser(__doc__ or "", only=wanted)
         options = known.parse_args(words)
         if not options.command:

@@ -17,6 +17,7 @@ from benchmark.cluster.connection import Endpoint
 from benchmark.cluster.ray_api import RayClient
 from benchmark.core.errors import StackError
 from benchmark.core.store import S3Store
+from benchmark.core.suggest import near
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,19 @@ def _output(name: str, output: str, secret: bool) -> dict[str, Any]:
         raise StackError(f"{' '.join(command)}: no answer within 120 s") from None
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no output"]
+        if hint := hint_of(name):
+            raise StackError(f"--stack: {name!r}: there is no Pulumi.{name}.yaml{hint}")
         raise StackError(
             f"stack {name}: no output {output!r}: {lines[-1]}. Bring it up first: make up STACK={name}"
         )
     value: dict[str, Any] = json.loads(done.stdout)
     return value
+
+
+def hint_of(name: str, folder: Path = Path()) -> str:
+    """`; did you mean 'dev'?` for a name that has no stack file in `folder` but is like one that has."""
+    known = {path.name.split(".", 1)[1].removesuffix(".yaml") for path in folder.glob("Pulumi.*.yaml")}
+    return "" if name in known else near(name, known)
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmark.analysis import runs
+from benchmark.core.suggest import near
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,5 +29,6 @@ def main(options: argparse.Namespace) -> int:
     elif rows:
         print("\n".join(runs.table(rows)))
     else:
-        print(f"{options.out}: no runs yet; start one with `make bench`", file=sys.stderr)
+        hint = near(options.out.name, [p.name for p in options.out.parent.glob("*") if p.is_dir()])
+        print(f"{options.out}: no runs yet; start one with `make bench`{hint}", file=sys.stderr)
     return 0

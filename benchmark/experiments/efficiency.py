@@ -43,7 +43,7 @@ from benchmark.core.stats import LEAST_PAIRS, alternating
 from benchmark.core.store import DirectoryStore
 from benchmark.data import dataset
 from benchmark.experiments.hostload import HostLoad
-from benchmark.experiments.options import add_into, add_pairs, add_workload, at_least
+from benchmark.experiments.options import add_into, add_pairs, add_workload, at_least, one_of
 from benchmark.experiments.segments import BYTES, Segment, Setting, Team, team
 from benchmark.report import pages
 
@@ -72,7 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pairs(parser)
     parser.add_argument("--steps", type=at_least(1), default=30, help="measured per run (default: 30)")
     parser.add_argument("--threads", type=at_least(1), default=1, help="threads per rank (default: 1)")
-    parser.add_argument("--only", choices=PARTS, help="one of the questions (default: both)")
+    parser.add_argument(
+        "--only",
+        type=one_of("question", PARTS),
+        metavar=f"{{{','.join(PARTS)}}}",
+        help="one of the questions (default: both)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of efficiency.json")
 
 

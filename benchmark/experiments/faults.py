@@ -27,7 +27,7 @@ from benchmark.core.errors import BenchmarkError, ConfigError, StackError
 from benchmark.core.store import Store, get_json
 from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.jobs import describe_stack
-from benchmark.experiments.options import add_into, add_stack, add_workload, at_least
+from benchmark.experiments.options import add_into, add_stack, add_workload, at_least, one_of
 from benchmark.report import pages as report
 from benchmark.training.job import Spec
 
@@ -70,10 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def cases_of(name: str) -> tuple[str, ...]:
-    if name != "all" and name not in injector.CASES:
-        known = ", ".join((*injector.CASES, "all"))
-        raise argparse.ArgumentTypeError(f"{name!r} is not a case; choose from {known}")
-    return injector.CASES if name == "all" else (name,)
+    return injector.CASES if one_of("case", (*injector.CASES, "all"))(name) == "all" else (name,)
 
 
 def main(options: Options) -> int:

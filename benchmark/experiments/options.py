@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmark.core.config import TIERS, WORKLOADS_DIR
+from benchmark.core.suggest import near
 
 if TYPE_CHECKING:
     from benchmark.cluster.stack import Stack
@@ -57,7 +58,8 @@ def filled(kind: type[T], arguments: argparse.Namespace, **given: Any) -> T:
 
 
 def add_tier(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tier", choices=TIERS, default="ci", help="how long and how strict (default: ci)")
+    parser.add_argument("--tier", type=one_of("tier", TIERS), default="ci", metavar=f"{{{','.join(TIERS)}}}",
+                        help="how long and how strict (default: ci)")  # fmt: skip
     parser.add_argument(
         "--unfrozen-data", action="store_true", help="take any standard library's source for bytelm"
     )
@@ -118,6 +120,20 @@ def workload_file(names: str) -> Path:
     if len(files) != 1:
         raise argparse.ArgumentTypeError(f"{names!r}: give one name or file")
     return files[0]
+
+
+def one_of(kind: str, known: Sequence[str]) -> Callable[[str], str]:
+    """Like `choices` of argparse, with the nearest name for one that is not known."""
+
+    def name(text: str) -> str:
+        if text not in known:
+            names = ", ".join(known)
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a {kind}; known are {names}{near(text, known)}"
+            )
+        return text
+
+    return name
 
 
 def at_least(low: int) -> Callable[[str], int]:

@@ -12,6 +12,7 @@ from benchmark.cluster import stack as stacks
 from benchmark.cluster.stack import Stack
 from benchmark.core import files
 from benchmark.core.errors import StackError
+from benchmark.core.suggest import near
 from benchmark.core.verdict import text_of
 from benchmark.experiments.options import ServingOptions
 from benchmark.report import pages
@@ -46,7 +47,7 @@ def choose(result: Result, wanted: str | None, position: int) -> str:
     served = [row["workload"] for row in (result.get("serving") or {}).get("models", [])]
     name = wanted or (served[position] if served else "no workload")
     if name not in served:
-        raise StackError(f"{name}: not served; served: {', '.join(served) or 'none'}")
+        raise StackError(f"{name}: not served; served: {', '.join(served) or 'none'}{near(name, served)}")
     return name
 
 
