@@ -74,8 +74,8 @@ def pids(containers: Sequence[str]) -> list[int]:
     if not containers:
         return []
     engine = connect()
-    found = [int(engine.state(container)["Pid"]) for container in containers]
-    return [pid for pid in found if pid]
+    running = [int(engine.state(container)["Pid"]) for container in containers]
+    return [pid for pid in running if pid]
 
 
 def kill_process(container: str, pid: int) -> None:

@@ -17,7 +17,7 @@ from benchmark.core.errors import StackError
 LOST = {"worker": "a worker", "node": "a node", "driver": "the driver's node", "head": "the head node"}
 CASES = tuple(LOST)
 HEALTHY_S = 300
-# Run in a node's container, as the user of its processes: kills the ranks there, prints when.
+# Run in a node's container, as the user of its processes: kills the ranks there and prints the time.
 KILL_RANKS = """
 import os, signal, time
 ranks = []
@@ -51,7 +51,7 @@ def choose(
     """The target of `case`. `hosts`: the service of each rank; `driver_address`: of the job's driver.
 
     worker  the process of rank 0, which writes the checkpoints
-    node    a node without the driver, of another rank than 0 where that can be
+    node    a node without the driver, and without rank 0 where possible
     driver  the node that holds the job's driver: the job is lost with it
     head    the head node
     """

@@ -37,7 +37,9 @@ class Stack:
     def endpoint(self, name: str) -> str:
         url = self.inventory.get("endpoints", {}).get(name)
         if not url:
-            raise StackError(f"stack {self.name}: inventory.endpoints.{name}: the stack publishes none")
+            raise StackError(
+                f"stack {self.name}: inventory.endpoints.{name}: the stack does not publish this endpoint"
+            )
         return str(url)
 
     def ray(self) -> RayClient:
@@ -57,7 +59,7 @@ def read(name: str, inventory_file: Path | None = None, access_file: Path | None
     access = _load(access_file) if access_file else _output(name, "access", secret=True)
     if inventory.get("schema") != "aidc.inventory/1":
         raise StackError(
-            f"stack {name}: inventory.schema: expected 'aidc.inventory/1', is {inventory.get('schema')!r}"
+            f"stack {name}: inventory.schema: expected 'aidc.inventory/1', found {inventory.get('schema')!r}"
         )
     return Stack(name, inventory, access, _write_ca(access.get("ca_pem")))
 
@@ -99,14 +101,14 @@ def _load(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise StackError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise StackError(f"{path}: is not JSON: {error}") from error
+        raise StackError(f"{path}: is not valid JSON: {error}") from error
     if not isinstance(value, dict):
         raise StackError(f"{path}: must be a JSON object")
     return value
 
 
 def _write_ca(pem: str | None) -> str | None:
-    """TLS libraries want a file; a certificate authority's certificate is no secret."""
+    """TLS libraries need a file; the certificate of a certificate authority is not secret."""
     if not pem:
         return None
     path = _folder() / f"ca-{hashlib.sha256(pem.encode()).hexdigest()[:16]}.pem"
@@ -116,7 +118,7 @@ def _write_ca(pem: str | None) -> str | None:
 
 @cache
 def _folder() -> Path:
-    """A folder that only this user can enter, for this process; a signal ends it by way of `atexit` too."""
+    """A folder of this process that only this user can enter; `atexit` removes it, after a signal too."""
     path = tempfile.mkdtemp(prefix="aidc-")
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return Path(path)

@@ -16,7 +16,7 @@ from typing import Any
 from benchmark.analysis import result as results
 from benchmark.analysis import runs
 from benchmark.cluster import stack as stacks
-from benchmark.console import ended, finish, refused, say, stopped
+from benchmark.console import conclude, record_stop, report_outcome, report_refusal, say
 from benchmark.core import files
 from benchmark.core.config import Workload, load_all
 from benchmark.core.errors import BenchmarkError
@@ -49,7 +49,7 @@ def main(options: Options) -> int:
         stack = None if options.no_stack else stacks.read(options.stack, options.inventory, options.access)
         place = runs.begin(options.out, results.new_run_id("bare-"))
     except BenchmarkError as error:
-        return refused(error)
+        return report_refusal(error)
     ranks = options.ranks(stack) if stack else options.world_size or RANKS
     remote, frozen = stack.store() if stack else None, not options.unfrozen_data
     host = Host(DirectoryStore(options.out / "bare"), remote, ranks, options.threads, frozen)
@@ -58,15 +58,15 @@ def main(options: Options) -> int:
         train_all(result, workloads, host, place.path)
         result["complete"] = not result["errors"]
     except KeyboardInterrupt as error:
-        code = stopped(result, "host baseline", error)
+        code = record_stop(result, "host baseline", error)
     result["finished"] = results.now()
     results.save(result, place.path)
     newest = runs.read(place.copy)
     if result["complete"] and newest and newest.get("training"):
         page = pages.take_up(place.copy, result["bare"], "bare")
-        finish(results.load(place.copy), place.copy, page)
+        report_outcome(results.load(place.copy), place.copy, page)
     else:
-        ended(result, place, pages.write(place.path))
+        conclude(result, place, pages.write(place.path))
     return code or int(bool(result["errors"]))
 
 

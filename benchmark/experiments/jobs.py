@@ -11,7 +11,7 @@ from typing import Any
 from benchmark.analysis import result as results
 from benchmark.cluster import launch
 from benchmark.cluster.stack import Stack
-from benchmark.console import note, say, show
+from benchmark.console import record_error, say, show_message
 from benchmark.core.config import Workload
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.store import DirectoryStore, Store
@@ -44,7 +44,7 @@ def execute(
             merge(launch.collect(spec, store))
         raise
     except BenchmarkError as error:
-        note(result, where, error)
+        record_error(result, where, error)
 
 
 def merge_training(
@@ -88,7 +88,7 @@ def train_on_host(
     workload: Workload,
     host: Host,
     run_id: str,
-    on_message: launch.OnMessage = show,
+    on_message: launch.OnMessage = show_message,
 ) -> None:
     """Train all seeds of one workload and add them to `result["bare"]`."""
     spec = Spec(run_id=run_id, workload=workload, store=str(host.store.root.absolute()),

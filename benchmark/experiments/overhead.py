@@ -24,7 +24,7 @@ from benchmark.cluster import launch
 from benchmark.cluster import stack as stacks
 from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
-from benchmark.console import ended, refused, say, show, stopped
+from benchmark.console import conclude, record_stop, report_refusal, say, show_message
 from benchmark.core import files
 from benchmark.core.config import Workload, load_all
 from benchmark.core.errors import BenchmarkError
@@ -66,7 +66,7 @@ def main(options: Options) -> int:
         stack = stacks.read(options.stack, options.inventory, options.access)
         place = runs.begin(options.out, results.new_run_id("overhead-"))
     except BenchmarkError as error:
-        return refused(error)
+        return report_refusal(error)
     result, path = results.new(options.stack, options.tier, place.run_id), place.path
     result["turns"] = {"rounds": options.pairs}
     workloads = [w.model_copy(update={"seeds": seeds}) for w in loaded]
@@ -78,10 +78,10 @@ def main(options: Options) -> int:
             measure(result, workload, stack, options, path)
         result["complete"] = not result["errors"]
     except (BenchmarkError, KeyboardInterrupt) as error:
-        code = stopped(result, "overhead", error)
+        code = record_stop(result, "overhead", error)
     result["finished"] = results.now()
     results.save(result, path)
-    ended(result, place, pages.write(path))
+    conclude(result, place, pages.write(path))
     failed = not result["complete"] or any(v["verdict"] == "fail" for v in result["verdicts"])
     return code or int(failed)
 
@@ -115,4 +115,4 @@ def measure(result: dict[str, Any], workload: Workload, stack: Stack, options: O
 
 def errors_only(kind: str, content: dict[str, Any]) -> None:
     if kind == "error":
-        show(kind, content)
+        show_message(kind, content)

@@ -1,6 +1,6 @@
-"""One benchmark run against the stack, linear: train each workload, serve, examine, judge.
+"""`python -m benchmark run`: train each workload, serve the models, measure them, judge.
 
-Whatever fails is noted in the result and the run goes on with what does not depend on it.
+A failure is recorded in the result, and the run continues with what does not depend on it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmark.cluster import stack as stacks
 from benchmark.cluster.connection import Connection
 from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
-from benchmark.console import ended, note, refused, say, show, stopped
+from benchmark.console import conclude, record_error, record_stop, report_refusal, say, show_message
 from benchmark.core import events, files
 from benchmark.core.config import Workload, load_all
 from benchmark.core.errors import BenchmarkError, ComparisonError, ConfigError
@@ -45,14 +45,14 @@ class Options(TrainingOptions):
 def main(options: Options) -> int:
     """0: complete and nothing failed; 1: a verdict or the gate failed, or something is missing; 2: bad input.
 
-    All that can be known beforehand is: until then nothing is written, and no earlier result is touched.
+    All mistakes in the options are reported first, before anything is written or an earlier result touched.
     """
     try:
         workloads, baseline = checked(options)
         stack = stacks.read(options.stack, options.inventory, options.access)
         place = runs.begin(options.out, results.new_run_id())
     except BenchmarkError as error:
-        return refused(error)
+        return report_refusal(error)
     result = results.new(options.stack, options.tier, place.run_id)
     result["schedule"] = options.schedule
     result["configuration"]["workloads"] = _described(workloads)
@@ -66,7 +66,7 @@ def main(options: Options) -> int:
         serve_all(result=result, stack=stack, workloads=workloads, cards=cards, options=options, path=path)
         result["complete"] = not result["errors"]
     except (BenchmarkError, KeyboardInterrupt) as error:
-        code = stopped(result, "run", error)
+        code = record_stop(result, "run", error)
     result["finished"] = results.now()
     results.save(result, path)
     if code == 1 and result["complete"] and not any(v["verdict"] == "fail" for v in result["verdicts"]):
@@ -75,13 +75,13 @@ def main(options: Options) -> int:
     if baseline and result["complete"]:
         code = max(code, judge(result, baseline, path))
     elif baseline:
-        say("gate: not compared, as the run is incomplete")
-    ended(result, place, *pages)
+        say("gate: not compared, because the run is incomplete")
+    conclude(result, place, *pages)
     return code
 
 
 def checked(options: Options) -> tuple[list[Workload], dict[str, Any] | None]:
-    """The workloads and the gate's earlier result; ConfigError with all that is wrong with what was asked."""
+    """The workloads and the gate's earlier result; ConfigError with all mistakes in the options."""
     problems = replicas.limit_problems(options.min_replicas, options.max_replicas)
     problems += files.folder_problems(options.out)
     workloads: list[Workload] = []
@@ -104,9 +104,9 @@ def _described(workloads: list[Workload]) -> dict[str, Any]:
 
 
 def _baseline(options: Options, workloads: list[Workload]) -> dict[str, Any]:
-    """The earlier result of the gate; ComparisonError where it is known before training not to compare.
+    """The earlier result of the gate; ComparisonError if the two cannot be compared.
 
-    Without `workloads`, which have mistakes of their own, only whether there is one.
+    Without `workloads`, which have mistakes of their own, only checks that it can be read.
     """
     assert options.gate is not None
     try:
@@ -124,21 +124,21 @@ def _baseline(options: Options, workloads: list[Workload]) -> dict[str, Any]:
 
 
 def judge(result: dict[str, Any], baseline: dict[str, Any], path: Path) -> int:
-    """Compare with the earlier result; kept in the result as `gate`. 0, 1 if worse, 2 if not comparable."""
+    """Compare with the earlier result, recorded as `gate`. 0, 1 if worse, 2 if not comparable."""
     try:
-        found = gate.compare(baseline, result)
+        comparison_rows = gate.compare(baseline, result)
         page = comparison.write(baseline, result, path.with_name("comparison.html"))
     except ComparisonError as error:
         result["gate"] = {"verdict": None, "problems": error.problems}
         results.save(result, path)
         say("gate: not comparable\n" + "\n".join(f"  {problem}" for problem in error.problems))
         return 2
-    result["gate"] = found
+    result["gate"] = comparison_rows
     results.save(result, path)
-    for line in gate.lines(found):
+    for line in gate.lines(comparison_rows):
         say(line)
     say(f"comparison: {page}")
-    return 1 if found["verdict"] == "fail" else 0
+    return 1 if comparison_rows["verdict"] == "fail" else 0
 
 
 def train_all(
@@ -150,14 +150,14 @@ def train_all(
     run_id: str,
     path: Path,
 ) -> dict[str, dict[str, Any]]:
-    """One Ray job a workload; the model card of its first seed by workload."""
+    """One Ray job per workload; the model card of its first seed by workload."""
     ray, store = stack.ray(), stack.store()
     ranks = options.ranks(stack)
     cards = {}
     progress = Progress(workloads, ranks)
 
     def on_message(kind: str, content: dict[str, Any]) -> None:
-        show(kind, content, progress.line(content))
+        show_message(kind, content, progress.line(content))
 
     for number, workload in enumerate(workloads):
         say(
@@ -191,9 +191,9 @@ def serve_all(
     options: Options,
     path: Path,
 ) -> None:
-    """Deploy the trained models as one application, compare and load it through the load balancer."""
+    """Deploy the trained models as one application; check and load it through the load balancer."""
     if not cards:
-        results.add_error(result, "serving", "no model was trained, so none is served")
+        results.add_error(result, "serving", "no model was trained, so none can be served")
         return
     endpoint, store = stack.inference(), stack.store()
     serving: dict[str, Any] = {"endpoint": endpoint.url, "models": [], "offline": [], "latency": []}
@@ -211,7 +211,7 @@ def serve_all(
         with Connection(endpoint) as connection:
             replicas.await_models(connection, {n: c["sha256"] for n, c in cards.items()})
     except BenchmarkError as error:
-        note(result, "serving", error)
+        record_error(result, "serving", error)
         return
     for workload in (w for w in workloads if w.name in cards):
         try:
@@ -228,5 +228,5 @@ def serve_all(
             if "max_rate" in measured:
                 serving.setdefault("max_rate", []).append(measured["max_rate"])
         except BenchmarkError as error:
-            note(result, f"serving {workload.name}", error)
+            record_error(result, f"serving {workload.name}", error)
         results.save(result, path)

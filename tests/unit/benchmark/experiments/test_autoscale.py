@@ -27,14 +27,14 @@ def counting(counts: Iterable[int]) -> Callable[[], int]:
 
 def test_watching_ends_when_the_most_have_run_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autoscale, "ASK_S", 0.01)
-    seen = autoscale.watch(counting([2, 2, 3, *[4] * 1000]), most=4, longest_s=30, settled_s=0.05)
+    seen = autoscale.watch(counting([2, 2, 3, *[4] * 1000]), maximum=4, longest_s=30, settled_s=0.05)
     assert [n for _, n in seen[:4]] == [2, 2, 3, 4]
     assert len(seen) < 20
 
 
 def test_watching_ends_without_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autoscale, "ASK_S", 0.01)
-    assert {n for _, n in autoscale.watch(lambda: 2, most=4, longest_s=0.1)} == {2}
+    assert {n for _, n in autoscale.watch(lambda: 2, maximum=4, longest_s=0.1)} == {2}
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,7 @@ def test_a_fault_must_fit_between_two_checkpoints(tiny: Workload, every: int, st
     with pytest.raises(
         ConfigError, match=f"--checkpoint-every {every}: must be more than 5 and at most half"
     ):
-        faults.prepared(tiny, options(checkpoint_every=every, steps=steps))
+        faults.with_checkpoints(tiny, options(checkpoint_every=every, steps=steps))
 
 
 class FakeStack:
