@@ -86,8 +86,8 @@ def main(options: Options) -> int:
         results.load(options.into)  # fail before the time is spent
     workload = checked(load(options.workload_file, options.tier), options)
     record = new_record(workload, options)
-    place = runs.begin(options.out, results.new_run_id("efficiency-"), "efficiency")
-    path, code, done = place.folder / "efficiency.json", 0, False
+    run = runs.begin(options.out, results.new_run_id("efficiency-"), "efficiency")
+    path, code, done = run.folder / "efficiency.json", 0, False
     try:
         measure_all(record, workload, options)
         done = True
@@ -99,7 +99,7 @@ def main(options: Options) -> int:
         summarise(record)
         write(record, path, options.into)
     if done:  # otherwise an earlier complete one stays
-        path = files.write(place.copy, path.read_text(encoding="utf-8"))
+        path = files.write(run.copy, path.read_text(encoding="utf-8"))
     for line in lines(record):
         print(line)
     print(path)

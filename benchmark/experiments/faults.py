@@ -84,10 +84,10 @@ def main(options: Options) -> int:
         workload = with_checkpoints(load(options.workload_file, options.tier), options)
         files.check_folder(options.out)
         stack = stacks.read(options.stack, options.inventory, options.access)
-        place = runs.begin(options.out, results.new_run_id("faults-"), "faults")
+        run = runs.begin(options.out, results.new_run_id("faults-"), "faults")
     except BenchmarkError as error:
         return report_refusal(error)
-    run_id, path = place.run_id, place.path
+    run_id, path = run.run_id, run.path
     result = results.new(options.stack, options.tier, run_id)
     code = 1
     try:
@@ -116,7 +116,7 @@ def main(options: Options) -> int:
     pages = [report.write(path)]
     if options.into and result.get("recovery"):
         pages.append(report.take_up(options.into, result["recovery"], "recovery"))
-    conclude(result, place, *pages)
+    conclude(result, run, *pages)
     failed = any(v["verdict"] == "fail" for v in result["verdicts"])
     return 0 if code == 1 and result["complete"] and not failed else code
 

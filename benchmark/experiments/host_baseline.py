@@ -47,26 +47,26 @@ def main(options: Options) -> int:
         workloads = load_all(options.workload_files, options.tier)
         files.check_folder(options.out)
         stack = None if options.no_stack else stacks.read(options.stack, options.inventory, options.access)
-        place = runs.begin(options.out, results.new_run_id("bare-"))
+        run = runs.begin(options.out, results.new_run_id("bare-"))
     except BenchmarkError as error:
         return report_refusal(error)
     ranks = options.ranks(stack) if stack else options.world_size or RANKS
     remote, frozen = stack.store() if stack else None, not options.unfrozen_data
     host = Host(DirectoryStore(options.out / "bare"), remote, ranks, options.threads, frozen)
-    result, code = results.new(options.stack, options.tier, place.run_id), 0
+    result, code = results.new(options.stack, options.tier, run.run_id), 0
     try:
-        train_all(result, workloads, host, place.path)
+        train_all(result, workloads, host, run.path)
         result["complete"] = not result["errors"]
     except KeyboardInterrupt as error:
         code = record_stop(result, "host baseline", error)
     result["finished"] = results.now()
-    results.save(result, place.path)
-    newest = runs.read(place.copy)
+    results.save(result, run.path)
+    newest = runs.read(run.copy)
     if result["complete"] and newest and newest.get("training"):
-        page = pages.take_up(place.copy, result["bare"], "bare")
-        report_outcome(results.load(place.copy), place.copy, page)
+        page = pages.take_up(run.copy, result["bare"], "bare")
+        report_outcome(results.load(run.copy), run.copy, page)
     else:
-        conclude(result, place, pages.write(place.path))
+        conclude(result, run, pages.write(run.path))
     return code or int(bool(result["errors"]))
 
 

@@ -64,10 +64,10 @@ def main(options: Options) -> int:
         loaded = load_all(options.workload_files, options.tier)
         files.check_folder(options.out)
         stack = stacks.read(options.stack, options.inventory, options.access)
-        place = runs.begin(options.out, results.new_run_id("overhead-"))
+        run = runs.begin(options.out, results.new_run_id("overhead-"))
     except BenchmarkError as error:
         return report_refusal(error)
-    result, path = results.new(options.stack, options.tier, place.run_id), place.path
+    result, path = results.new(options.stack, options.tier, run.run_id), run.path
     result["turns"] = {"rounds": options.pairs}
     workloads = [w.model_copy(update={"seeds": seeds}) for w in loaded]
     result["configuration"]["workloads"] = {w.name: w.model_dump(mode="json") for w in workloads}
@@ -81,7 +81,7 @@ def main(options: Options) -> int:
         code = record_stop(result, "overhead", error)
     result["finished"] = results.now()
     results.save(result, path)
-    conclude(result, place, pages.write(path))
+    conclude(result, run, pages.write(path))
     failed = not result["complete"] or any(v["verdict"] == "fail" for v in result["verdicts"])
     return code or int(failed)
 

@@ -50,18 +50,18 @@ def main(options: Options) -> int:
     try:
         workloads, baseline = checked(options)
         stack = stacks.read(options.stack, options.inventory, options.access)
-        place = runs.begin(options.out, results.new_run_id())
+        run = runs.begin(options.out, results.new_run_id())
     except BenchmarkError as error:
         return report_refusal(error)
-    result = results.new(options.stack, options.tier, place.run_id)
+    result = results.new(options.stack, options.tier, run.run_id)
     result["schedule"] = options.schedule
     result["configuration"]["workloads"] = _described(workloads)
-    code, path = 1, place.path
+    code, path = 1, run.path
     try:
         describe_stack(result, stack)
         results.save(result, path)
         cards = train_all(
-            result=result, stack=stack, workloads=workloads, options=options, run_id=place.run_id, path=path
+            result=result, stack=stack, workloads=workloads, options=options, run_id=run.run_id, path=path
         )
         serve_all(result=result, stack=stack, workloads=workloads, cards=cards, options=options, path=path)
         result["complete"] = not result["errors"]
@@ -76,7 +76,7 @@ def main(options: Options) -> int:
         code = max(code, judge(result, baseline, path))
     elif baseline:
         say("gate: not compared, because the run is incomplete")
-    conclude(result, place, *pages)
+    conclude(result, run, *pages)
     return code
 
 

@@ -1,7 +1,7 @@
 """One of two ranks that train with a store in which one object cannot be written: for test_ranks.
 
-`python -m tests.unit.benchmark.ranks RANK FOLDER FAULT…` prints as JSON, for each fault, what this rank
-raised and after how many seconds.
+`python -m tests.unit.benchmark.ranks RANK FOLDER FAULT…` prints, for each fault, what became of this rank
+and after how many seconds, as JSON.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from benchmark.training import ray_train
 from benchmark.training.job import Spec
 from tests.unit.benchmark.conftest import TESTDATA, changed
 
-LIMIT_S = 60  # time-out of a collective, which must not be reached
+LIMIT_S = 60  # of a collective: what must not be reached
 
 
 def put_without(part: str, place: Place) -> None:
-    """From now on rank 0 cannot write objects with `part` in their key; `!part`: with an OSError instead."""
+    """From now on rank 0 can write no object that has `part` in its key; `!part`: with an error of Python."""
     right = DirectoryStore.__dict__.get("right_put", DirectoryStore.put)
 
     def put(self: DirectoryStore, key: str, data: bytes) -> None:
@@ -61,12 +61,12 @@ def main(rank: int, folder: Path, faults: list[str]) -> None:
         begin, error = time.perf_counter(), ""
         try:
             ray_train.rank(spec, place)
-        except BaseException as raised:
-            error = f"{type(raised).__name__}: {raised}"
+        except BaseException as found:
+            error = f"{type(found).__name__}: {found}"
         seconds = round(time.perf_counter() - begin, 2)
         print(json.dumps({"fault": fault, "raised": error, "seconds": seconds}), flush=True)
         if error:
-            break  # as Ray does: the process cannot be used any more
+            break  # as Ray does: the process is of no use any more
 
 
 if __name__ == "__main__":
