@@ -1,4 +1,4 @@
-"""What the benchmark says while it works, on standard error: progress, errors, and where all is written."""
+"""Messages on standard error while the benchmark works: progress, errors, and where results are written."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from benchmark.core.errors import BenchmarkError, ConfigError
 from benchmark.core.verdict import text_of
 
 
-def note(result: dict[str, Any], where: str, error: BenchmarkError) -> None:
+def record_error(result: dict[str, Any], where: str, error: BenchmarkError) -> None:
     results.add_error(result, where, str(error))
     say(f"{where}: {error}")
 
 
-def show(kind: str, content: dict[str, Any], where: str | None = None) -> None:
-    """Progress as a line, after `where` the run is; a terminal overwrites the line before."""
+def show_message(kind: str, content: dict[str, Any], where: str | None = None) -> None:
+    """One line of progress, prefixed by `where` (how far the run is); a terminal overwrites the last line."""
     if kind == "error":
         say(f"{content.get('type')}: {content.get('message')}")
         return
@@ -36,40 +36,40 @@ def say(text: str) -> None:
     print(("\r\033[K" if sys.stderr.isatty() else "") + text, file=sys.stderr, flush=True)
 
 
-def refused(error: BenchmarkError) -> int:
-    """Say why nothing was started, and that nothing was written; the exit code: 2 bad input, else 1."""
+def report_refusal(error: BenchmarkError) -> int:
+    """Print why nothing was started and that nothing was written; the exit code: 2 bad input, else 1."""
     say(str(error))
     say("nothing was started, and no earlier result was touched")
     return 2 if isinstance(error, ConfigError) else 1
 
 
-def stopped(result: dict[str, Any], where: str, error: BenchmarkError | KeyboardInterrupt) -> int:
-    """Keep in the result what ended the run; the exit code: 2 bad input, 130 interrupted, else 1."""
+def record_stop(result: dict[str, Any], where: str, error: BenchmarkError | KeyboardInterrupt) -> int:
+    """Record in the result what ended the run; the exit code: 2 bad input, 130 interrupted, else 1."""
     if isinstance(error, ConfigError):
         for problem in error.problems:
             results.add_error(result, where, problem)
             say(problem)
         return 2
     if isinstance(error, BenchmarkError):
-        note(result, where, error)
+        record_error(result, where, error)
         return 1
     results.add_error(result, where, "interrupted by the user; what was measured until then is kept")
-    say("interrupted; what ran was stopped, what was measured until then is kept")
+    say("interrupted; running jobs were stopped, and what was measured until then is kept")
     return 130
 
 
-def ended(result: dict[str, Any], run: Run, *pages: Path) -> None:
-    """Print verdicts and errors. A complete run becomes the newest one, another says where it is."""
+def conclude(result: dict[str, Any], run: Run, *pages: Path) -> None:
+    """Print verdicts and errors. A complete run becomes the newest one; for another one say where it is."""
     if result["complete"]:
-        finish(result, run.path, *run.publish(), *pages)
+        report_outcome(result, run.path, *run.publish(), *pages)
         return
-    finish(result, run.path, *pages)
+    report_outcome(result, run.path, *pages)
     if run.copy.exists():
-        say(f"{run.copy} is still that of an earlier run")
+        say(f"{run.copy} still holds the result of an earlier run")
 
 
-def finish(result: dict[str, Any], path: Path, *pages: Path) -> None:
-    """Print verdicts, errors, and where all is written."""
+def report_outcome(result: dict[str, Any], path: Path, *pages: Path) -> None:
+    """Print verdicts, errors, and the paths of what was written."""
     for row in result["verdicts"]:
         say(text_of(row))
     for error in result["errors"]:

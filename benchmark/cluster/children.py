@@ -1,9 +1,8 @@
-"""A program that may start others, of which none is left when this one is told to end.
+"""Run a program that starts others, and leave none of them behind when it has to stop.
 
-It runs in a session of its own, so that a terminal's Ctrl-C does not reach it beside us. When we end early
-(a signal that raises, a time-out), it is told to end by SIGTERM and given time to end its own
-children; whatever then still runs of it is killed, also what has moved to another session, as the ranks that
-torchrun starts have.
+It runs in a session of its own, so that a terminal's Ctrl-C reaches only us. When we stop early (a signal
+that raises, a time-out), it gets SIGTERM and time to stop its own children; whatever still runs after that
+is killed, including processes that moved to another session, as the ranks of torchrun do.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from pathlib import Path
 
 GRACE_S = 40.0  # torchrun gives its ranks 30 s
 POLL_S = 0.05
-KILLED_S = 5.0  # a process that was killed is gone when the kernel comes to it
-HALTS = 40  # looks of 5 ms at whether a program has halted
+KILLED_S = 5.0  # until the kernel has removed a killed process
+HALTS = 40  # checks, 5 ms apart, of whether a program has halted
 
 
 def run(
     command: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout_s: float, grace_s: float = GRACE_S
 ) -> subprocess.CompletedProcess[str]:
-    """The ended program and what it said; TimeoutExpired after `timeout_s`. Nothing of it runs afterwards."""
-    # Into files: a pipe that a grandchild holds open would be waited for, however long it lives.
+    """The finished program and its output; TimeoutExpired after `timeout_s`. Nothing of it runs on."""
+    # Files, not pipes: reading a pipe would wait for any grandchild that holds it open.
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process: subprocess.Popen[str] | None = None
         try:
@@ -47,24 +46,24 @@ def run(
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Signals that come meanwhile are heard afterwards: one amid a start would leave a program unknown."""
-    if threading.current_thread() is not threading.main_thread():  # which alone hears signals
+    """Deliver signals after the block: one in the middle of a start would orphan an unknown process."""
+    if threading.current_thread() is not threading.main_thread():  # only it receives signals
         yield
         return
-    came: list[int] = []
-    before = {s: signal.signal(s, lambda n, _: came.append(n)) for s in (signal.SIGINT, signal.SIGTERM)}
+    received: list[int] = []
+    before = {s: signal.signal(s, lambda n, _: received.append(n)) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
+        if received:
+            signal.raise_signal(received[0])
 
 
 def end(process: subprocess.Popen[str], grace_s: float = GRACE_S) -> None:
-    """SIGTERM to the program, time to end, and SIGKILL to all that is left of it after `grace_s` at most."""
-    # Halted while it is looked at: nobody would find a child that it starts later and leaves behind.
+    """SIGTERM to the program, then after at most `grace_s` SIGKILL to all that is left of it."""
+    # Halt it while listing its children: one that it starts afterwards and abandons could not be found.
     process.send_signal(signal.SIGSTOP)
     for _ in range(HALTS):
         if process.poll() is not None or (_fields(process.pid) or "T")[0] in "TZ":
@@ -77,7 +76,7 @@ def end(process: subprocess.Popen[str], grace_s: float = GRACE_S) -> None:
     while time.monotonic() < last and (process.poll() is None or any(map(_runs, family))):
         family |= descendants(process.pid)
         time.sleep(POLL_S)
-    left = {one for one in family | descendants(process.pid) if _runs(one)}
+    left = {member for member in family | descendants(process.pid) if _runs(member)}
     for pid, _ in left:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -88,22 +87,22 @@ def end(process: subprocess.Popen[str], grace_s: float = GRACE_S) -> None:
         time.sleep(POLL_S / 10)
 
 
-Process = tuple[int, int]  # its number and the moment of its start, as numbers are used again
+Process = tuple[int, int]  # its number and its start time, because numbers are reused
 
 
 def descendants(of: int) -> set[Process]:
     """All processes below this one."""
     parents: dict[int, int] = {}
-    found: dict[int, int] = {}
+    starts: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (fields := _fields(int(entry.name))):
-            parents[int(entry.name)], found[int(entry.name)] = int(fields[1]), int(fields[19])
+            parents[int(entry.name)], starts[int(entry.name)] = int(fields[1]), int(fields[19])
     below, todo = set[Process](), [of]
     while todo:
         parent = todo.pop()
-        mine = [pid for pid, its in parents.items() if its == parent]
-        below |= {(pid, found[pid]) for pid in mine}
-        todo += mine
+        children = [pid for pid, its in parents.items() if its == parent]
+        below |= {(pid, starts[pid]) for pid in children}
+        todo += children
     return below
 
 
@@ -113,7 +112,7 @@ def _runs(process: Process) -> bool:
 
 
 def _fields(pid: int) -> list[str]:
-    """Of /proc/PID/stat, from the state on; none when it has ended."""
+    """The fields of /proc/PID/stat from the state on; empty when the process has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError):

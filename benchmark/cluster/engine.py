@@ -1,4 +1,4 @@
-"""What the benchmark does to the stack's containers themselves: end a process, enter a network.
+"""What the benchmark does to the stack's containers: inspect, kill and start them, run a command in one.
 
 The only part of the benchmark that needs the engine: clients of a stack have its endpoints alone.
 """
@@ -6,66 +6,90 @@ The only part of the benchmark that needs the engine: clients of a stack have it
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import docker
-from docker.errors import DockerException
 
 from benchmark.core.errors import StackError
 
-
-def at_address(inventory: Mapping[str, Any], address: str) -> str:
-    """The container of the service that has `address` in any segment."""
-    for service in inventory.get("services", []):
-        if address in service["addresses"].values():
-            return str(service["container"])
-    raise StackError(f"inventory.services: none has the address {address}")
+TIMEOUT_S = 120
+T = TypeVar("T")
 
 
-def names(inventory: Mapping[str, Any]) -> list[str]:
-    """All containers of the stack."""
-    return [str(service["container"]) for service in inventory.get("services", [])]
+class Engine:
+    """The containers of an engine, by name. Every method raises a StackError that names the container."""
+
+    def __init__(self, client: Any) -> None:
+        self.api = client.api
+
+    def state(self, container: str) -> dict[str, Any]:
+        """`Running`, `Pid` as this machine counts, `Health`, …"""
+        state: dict[str, Any] = _asked(
+            container, "be inspected", lambda: self.api.inspect_container(container)["State"]
+        )
+        return state
+
+    def kill(self, container: str) -> None:
+        """SIGKILL to its first process. The engine does not start again what was killed through it."""
+        _asked(container, "be killed", lambda: self.api.kill(container))
+
+    def start(self, container: str) -> None:
+        _asked(container, "be started", lambda: self.api.start(container))
+
+    def run(self, container: str, command: Sequence[str]) -> tuple[int, str]:
+        """Exit code and output of a command in the container, as the user of its processes."""
+
+        def run() -> tuple[int, str]:
+            created = self.api.exec_create(container, list(command), stderr=True)
+            output = self.api.exec_start(created["Id"]).decode(errors="replace").strip()
+            # None for a moment, though the output has ended: the engine has not yet noted the exit.
+            return int(self.api.exec_inspect(created["Id"])["ExitCode"] or 0), output
+
+        return _asked(container, "run a command", run)
 
 
-def of_role(inventory: Mapping[str, Any], role: str) -> list[Mapping[str, Any]]:
-    return [service for service in inventory.get("services", []) if service["role"] == role]
+def _asked(container: str, what: str, call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except Exception as error:  # the SDK raises a dozen types of its own and of requests
+        raise StackError(f"{container}: cannot {what}: {error}") from error
 
 
-def pids(of: Sequence[str]) -> list[int]:
+def connect() -> Engine:
+    """The engine that DOCKER_HOST names, else the local one; StackError if it does not answer."""
+    try:
+        client = docker.from_env(timeout=TIMEOUT_S)
+        client.ping()
+    except Exception as error:
+        raise StackError(
+            f"the Docker engine does not answer: {error}. Run this on the machine that holds the stack, "
+            "or name its engine in DOCKER_HOST"
+        ) from error
+    return Engine(client)
+
+
+def pids(containers: Sequence[str]) -> list[int]:
     """The first process of each container that runs, as this machine counts; StackError without an engine."""
-    if not of:
+    if not containers:
         return []
-    try:
-        client = _client()
-        found = [int(client.containers.get(name).attrs["State"]["Pid"]) for name in of]
-    except (DockerException, OSError) as error:
-        raise StackError(f"the engine cannot be asked: {error}") from None
-    return [pid for pid in found if pid]
+    engine = connect()
+    running = [int(engine.state(container)["Pid"]) for container in containers]
+    return [pid for pid in running if pid]
 
 
-def kill(container: str, pid: int) -> None:
-    """SIGKILL to a process of the container, named by the number that it has in there."""
-    try:
-        code, said = _client().containers.get(container).exec_run(["/bin/sh", "-c", f"kill -9 {int(pid)}"])
-    except (DockerException, OSError) as error:
-        raise StackError(f"{container}: the engine cannot run a command in it: {error}") from None
+def kill_process(container: str, pid: int) -> None:
+    """SIGKILL to a process of the container; `pid` as the container counts."""
+    code, output = connect().run(container, ["/bin/sh", "-c", f"kill -9 {int(pid)}"])
     if code:
-        raise StackError(f"{container}: kill -9 {pid}: {said.decode(errors='replace').strip()}")
+        raise StackError(f"{container}: kill -9 {pid}: {output}")
 
 
-def network_of(container: str) -> tuple[str, ...]:
-    """The command prefix that enters the container's network namespace; StackError without the right to."""
+def network_prefix(container: str) -> tuple[str, ...]:
+    """The command prefix that enters the container's network namespace; StackError if not allowed to."""
     if os.geteuid() != 0:
-        raise StackError(f"{container}: only root may enter its network: run this command as root")
-    try:
-        pid = int(_client().containers.get(container).attrs["State"]["Pid"])
-    except (DockerException, OSError) as error:
-        raise StackError(f"{container}: the engine cannot be asked: {error}") from None
+        raise StackError(f"{container}: only root can enter its network: run this command as root")
+    pid = int(connect().state(container)["Pid"])
     if not pid or not os.path.exists(f"/proc/{pid}/ns/net"):
         raise StackError(f"{container}: does not run on this machine, so its network cannot be entered")
     return ("nsenter", f"--net=/proc/{pid}/ns/net")
-
-
-def _client() -> Any:
-    return docker.from_env(timeout=60)

@@ -1,6 +1,6 @@
-"""Faults, caused through the Docker engine: a rank's process, a node or the head is killed.
+"""Faults, injected through the Docker engine: a rank's process, a node or the head is killed.
 
-Everything is SIGKILL: what dies has no chance to say goodbye. The engine does not restart what was
+Everything is killed by SIGKILL, without a chance to shut down cleanly. The engine does not restart what was
 killed through it, so the container is started again here after `outage_s`, as an operator would.
 """
 
@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.cluster.engine import Engine
 from benchmark.core.errors import StackError
 
 LOST = {"worker": "a worker", "node": "a node", "driver": "the driver's node", "head": "the head node"}
 CASES = tuple(LOST)
 HEALTHY_S = 300
-# Run in a node's container, as the user of its processes: kills the ranks there, prints when.
+# Run in a node's container, as the user of its processes: kills the ranks there and prints the time.
 KILL_RANKS = """
 import os, signal, time
 ranks = []
@@ -50,7 +51,7 @@ def choose(
     """The target of `case`. `hosts`: the service of each rank; `driver_address`: of the job's driver.
 
     worker  the process of rank 0, which writes the checkpoints
-    node    a node without the driver, of another rank than 0 where that can be
+    node    a node without the driver, and without rank 0 where possible
     driver  the node that holds the job's driver: the job is lost with it
     head    the head node
     """
@@ -61,72 +62,51 @@ def choose(
             raise StackError("inventory.services: none has the role 'ray-head'")
         return Target(head["name"], head["container"], LOST[case])
     if case == "worker":
-        found = [s for s in nodes if s["name"] in hosts[:1]]
+        candidates = [s for s in nodes if s["name"] in hosts[:1]]
     else:
-        found = [s for s in nodes if (driver_address in s["addresses"].values()) == (case == "driver")]
-        found.sort(key=lambda s: s["name"] in hosts[:1])
-    if not found:
+        candidates = [s for s in nodes if (driver_address in s["addresses"].values()) == (case == "driver")]
+        candidates.sort(key=lambda s: s["name"] in hosts[:1])
+    if not candidates:
         raise StackError(
             f"case {case}: none of the {len(nodes)} compute nodes fits: ranks on {', '.join(hosts) or '?'}, "
             f"driver on {driver_address or '?'}"
         )
-    return Target(found[0]["name"], found[0]["container"], LOST[case], process=case == "worker")
+    return Target(candidates[0]["name"], candidates[0]["container"], LOST[case], process=case == "worker")
 
 
 class Injector:
-    """The engine that DOCKER_HOST names, else the local one."""
+    """Causes the faults and watches the recovery."""
 
-    def __init__(self, client: Any) -> None:
-        self.client = client
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
 
     def cause(self, target: Target, outage_s: float) -> int:
-        """Kill, and bring back what is a container; when it died, in ms. Raises StackError."""
+        """Kill the target, and start a killed container again; the time of the kill in ms. StackError."""
+        if target.process:
+            return self._kill_ranks(target.container)
+        at = time.time_ns() // 1_000_000
+        self.engine.kill(target.container)
         try:
-            if target.process:
-                return self._kill_ranks(target.container)
-            at = time.time_ns() // 1_000_000
-            self.client.api.kill(target.container)
-            try:
-                time.sleep(outage_s)
-            finally:  # Ctrl-C too leaves the stack whole
-                self.client.api.start(target.container)
-            return at
-        except StackError:
-            raise
-        except Exception as error:  # the SDK raises a dozen types of its own and of requests
-            raise StackError(f"{target.container}: the engine refused the fault: {error}") from error
+            time.sleep(outage_s)
+        finally:  # an interruption too leaves the stack whole
+            self.engine.start(target.container)
+        return at
 
     def _kill_ranks(self, container: str) -> int:
-        api = self.client.api
-        created = api.exec_create(container, ["python3", "-c", KILL_RANKS], stderr=True)
-        said = api.exec_start(created["Id"]).decode(errors="replace").strip()
-        if not said.isdigit() or int(said) == 0:
-            raise StackError(f"{container}: no rank of a training job to kill there: {said or 'no answer'}")
-        return int(said)
+        _, output = self.engine.run(container, ["python3", "-c", KILL_RANKS])
+        if not output.isdigit() or int(output) == 0:
+            raise StackError(f"{container}: no rank of a training job to kill: {output or 'no answer'}")
+        return int(output)
 
     def await_healthy(self, container: str, timeout_s: float = HEALTHY_S) -> float | None:
-        """Seconds since the epoch at which its health check passed; None if it did not, or is gone."""
+        """Seconds since the epoch at which its health check passed; None on a time-out, or if it is gone."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             try:
-                state = self.client.api.inspect_container(container)["State"]
-            except Exception:
+                state = self.engine.state(container)
+            except StackError:
                 return None
             if state["Running"] and state.get("Health", {}).get("Status", "healthy") == "healthy":
                 return time.time()
             time.sleep(1)
         return None
-
-
-def connect() -> Injector:
-    import docker  # noqa: PLC0415  (only this command needs the engine)
-
-    try:
-        client = docker.from_env(timeout=120)
-        client.ping()
-    except Exception as error:
-        raise StackError(
-            f"the Docker engine does not answer: {error}. Run this on the machine that holds the stack, "
-            "or name its engine in DOCKER_HOST"
-        ) from error
-    return Injector(client)

@@ -1,6 +1,6 @@
-"""Ways to run a job: as a Ray job in the stack, or under torchrun on this host.
+"""Two ways to run a job: as a Ray job in the stack, or under torchrun on this host.
 
-Both leave the same objects in a store, and `collect` reads them.
+Both write the same objects to a store, and `collect` reads them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ OnMessage = Callable[[str, dict[str, Any]], None]
 def in_stack(spec: Spec, ray: RayClient, store: Store, on_message: OnMessage) -> str | None:
     """Run as a Ray job; what went wrong, or None.
 
-    A job that is lost, as the node of its driver died or the head forgot it, is submitted again: the
-    new one skips the seeds that have a result and resumes from the last checkpoint.
+    A job that is lost, because its driver's node died or the head forgot it, is submitted again: the new one
+    skips the seeds that have a result and resumes from the last checkpoint.
     """
     key, name = f"{spec.prefix}/spec.json", f"{spec.run_id}-{spec.workload.name}"
     put_json(store, key, spec.model_dump(mode="json"))
@@ -39,7 +39,7 @@ def in_stack(spec: Spec, ray: RayClient, store: Store, on_message: OnMessage) ->
     entrypoint, identifier = f"python3 -m benchmark.training.ray_train {key} {spec.store}", name
     for number in range(1, SUBMISSIONS + 1):
         if number > 1:
-            with suppress(BenchmarkError):  # whatever is left of it must not train beside its successor
+            with suppress(BenchmarkError):  # what may be left of it must not train beside its successor
                 ray.stop(identifier)
             identifier = f"{name}-{number}"
             stage = f"job lost with its node, submitted again ({number} of {SUBMISSIONS})"
@@ -76,7 +76,7 @@ def on_host(spec: Spec, on_message: OnMessage) -> str | None:
                 stderr=subprocess.STDOUT,
                 text=True,
                 bufsize=1,
-                start_new_session=True,  # Ctrl-C is ours to pass on: once, and to all of them
+                start_new_session=True,  # we pass Ctrl-C on: once, and to all of them
             )
         assert process.stdout is not None
         try:
@@ -117,22 +117,22 @@ class _Listener:
 
 
 def collect(spec: Spec, store: Store) -> dict[str, Any]:
-    """What a job has left in the store, complete or not."""
-    found: dict[str, Any] = {"runs": [], "events": [], "problems": []}
+    """The output of a job in the store, complete or not."""
+    output: dict[str, Any] = {"runs": [], "events": [], "problems": []}
     for name in ("manifest", "machine", "probes"):
         try:
-            found[name] = get_json(store, f"{spec.prefix}/{name}.json")
+            output[name] = get_json(store, f"{spec.prefix}/{name}.json")
         except StoreError:
-            found[name] = None
+            output[name] = None
     for seed in spec.workload.seeds:
         try:
-            found["runs"].append(get_json(store, f"{spec.prefix}/seed-{seed}.json"))
+            output["runs"].append(get_json(store, f"{spec.prefix}/seed-{seed}.json"))
             log = events.parse(store.get(f"{spec.prefix}/seed-{seed}.events.jsonl").decode())
         except (BenchmarkError, ValueError):
-            continue  # the job's own error tells why it is missing
-        found["events"].extend(log)
-        found["problems"].extend(f"{spec.workload.name}/seed-{seed}: {p}" for p in events.check(log))
-    return found
+            continue  # the job's own error says why it is missing
+        output["events"].extend(log)
+        output["problems"].extend(f"{spec.workload.name}/seed-{seed}: {p}" for p in events.check(log))
+    return output
 
 
 def copy_data(source: Store, destination: Store, prefix: str) -> None:

@@ -18,13 +18,13 @@ from benchmark.serving.app import Arguments
 ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 LINE = re.compile(r"@(progress|error) (\{.*\})\s*$")
 POLL_S = 1.0
-# Ranks that outlive another get a few seconds to leave, then they are killed: their exchange hangs.
+# When a rank dies, the others get a few seconds to exit before they are killed: their collectives hang.
 JOB_VARIABLES = {"RAY_DEDUP_LOGS": "0", "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5"}
-# How long the API may be away before a job is given up: a killed head is back within a minute or two.
+# How long the API may be unavailable before a job is given up: a killed head returns within a minute or two.
 PATIENCE_S = 240.0
 TRIES = 3
-LOG_RATE = 2e6  # characters a second that following a log may take
-# A job that ended without its driver's own word: the node that held the driver is gone, or the head's memory.
+LOG_RATE = 2e6  # characters per second that following a log may transfer
+# A job that ended without a report of its driver: the driver's node is gone, or the head's memory of it.
 LOST = "LOST"
 LOST_BY = frozenset({f"JOB_SUPERVISOR_ACTOR_{w}" for w in ("DIED", "UNKNOWN_FAILURE", "START_FAILURE")})
 
@@ -47,7 +47,7 @@ class RayClient:
         variables: Mapping[str, str] | None = None,
         patience_s: float = 0,
     ) -> str:
-        """Its identifier. For `patience_s` seconds an API that does not answer is asked again."""
+        """The identifier of the job. Retries for `patience_s` seconds while the API does not answer."""
         body = {
             "entrypoint": entrypoint,
             "submission_id": submission_id,
@@ -61,7 +61,7 @@ class RayClient:
             except StackError as error:
                 if time.monotonic() >= deadline:
                     raise
-                if "already exists" in str(error):  # an earlier try got through, its answer did not
+                if "already exists" in str(error):  # an earlier attempt arrived, but its answer was lost
                     return submission_id
             time.sleep(POLL_S)
 
@@ -78,8 +78,8 @@ class RayClient:
     def follow(self, identifier: str, on_line: Callable[[str], None], timeout_s: float) -> str:
         """Hand every new log line to `on_line` until the job ends; its final status, or LOST.
 
-        Ctrl-C and a timeout stop the job before they go on. Failed polls are forgiven for a while:
-        the head node may be restarting.
+        An interruption and a time-out stop the job first. Failed polls are tolerated for a while, because the
+        head node may be restarting.
         """
         lines = LogLines()
         unknown, silent, asked = 0, 0, -math.inf
@@ -92,7 +92,7 @@ class RayClient:
                     state = self.status(identifier)
                     answered, unknown = time.monotonic(), 0
                 except UnknownJobError:
-                    # More than once: a head that has just started may not have read its jobs yet.
+                    # Only after several: a head that has just started may not have read its jobs yet.
                     answered, unknown = time.monotonic(), unknown + 1
                     if unknown > TRIES:
                         return LOST
@@ -117,19 +117,18 @@ class RayClient:
             raise
 
     def _log_or_none(self, identifier: str) -> str | None:
-        """The log, or None: the node that keeps it may be away while the head is not."""
+        """The log, or None: the node that keeps it may be unavailable while the head answers."""
         try:
             return self.logs(identifier)
         except StackError:
             return None
 
     def deploy(self, arguments: Mapping[str, Any], timeout_s: float = 180) -> dict[str, Any]:
-        """Make `benchmark.serving.app` the cluster's application and wait until it runs; its status.
+        """Deploy `benchmark.serving.app` and wait until it runs; its status.
 
         The models go as `user_config`, the limits as `autoscaling_config`: when nothing else changes, every
-        replica loads the new models beside the old ones and then changes over, and replicas are added or
-        taken away. Changed `args` would have Ray build the application anew, for which time it names no
-        replica to the proxies.
+        replica loads the new models beside the old ones and then switches, and replicas are added or removed.
+        With changed `args` Ray would rebuild the application, leaving the proxies without a replica.
         """
         settings = {k: v for k, v in arguments.items() if k not in ("models", "min_replicas", "max_replicas")}
         autoscaling = Arguments.model_validate(arguments).autoscaling()
@@ -152,10 +151,10 @@ class RayClient:
                 }
             ],
         }
-        # The first deployment starts Serve itself, which takes its time on a busy machine.
+        # The first deployment starts Serve itself, which is slow on a busy machine.
         self._call("PUT", "/api/serve/applications/", json=body, timeout=timeout_s)
         deadline = time.monotonic() + timeout_s
-        time.sleep(POLL_S)  # the old state of a re-deployment is still there at once
+        time.sleep(POLL_S)  # right after a redeployment the old state is still shown
         while True:
             application = self.application()
             status = application.get("status", "NOT_STARTED")
@@ -167,8 +166,8 @@ class RayClient:
 
     def application(self) -> dict[str, Any]:
         """Ray Serve's description of the application; empty where none is deployed."""
-        found = self._call("GET", "/api/serve/applications/").get("applications", {}).get("models")
-        return dict(found or {})
+        application = self._call("GET", "/api/serve/applications/").get("applications", {}).get("models")
+        return dict(application or {})
 
     def replicas(self) -> list[dict[str, Any]]:
         """The replicas that run: `replica_id`, `node_ip`, `pid` in their container, `start_time_s`, …"""
@@ -198,22 +197,22 @@ class RayClient:
 
 
 class LogLines:
-    """The new lines of a log that is fetched whole each time, as Ray's API has no part of one."""
+    """The new lines of a log that is fetched as a whole each time, because Ray's API offers no parts."""
 
     def __init__(self) -> None:
         self.seen = 0  # characters
 
     @property
     def rest_s(self) -> float:
-        """Until it is fetched again: to follow a log costs the same traffic however long it is."""
+        """Pause before the next fetch: following a log costs the same traffic however long it is."""
         return self.seen / LOG_RATE
 
     def new(self, text: str, ended: bool = False) -> list[str]:
-        """Whole lines that were not there before; the last one too, once the job has ended.
+        """Complete lines that were not there before; the last one too, once the job has ended.
 
-        Only a line feed ends one. What a carriage return has overwritten is not of the line.
+        Only a line feed ends a line. Text that a carriage return has overwritten is dropped.
         """
-        if len(text) < self.seen:  # another attempt's, or none could be had
+        if len(text) < self.seen:  # of another attempt, or it could not be fetched
             return []
         end = len(text) if ended else text.rfind("\n") + 1
         part, self.seen = text[self.seen : end], max(end, self.seen)
@@ -231,7 +230,7 @@ def final(state: Mapping[str, Any]) -> str:
 
 
 def message_of(line: str) -> tuple[str, dict[str, Any]] | None:
-    """("progress" or "error", its content) if a log line carries one, whatever prefix Ray put before it."""
+    """("progress" or "error", its content) if a log line carries one, whatever Ray has put before it."""
     match = LINE.search(line)
     if not match:
         return None

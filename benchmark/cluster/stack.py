@@ -13,10 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmark.cluster.connection import Endpoint
 from benchmark.cluster.ray_api import RayClient
 from benchmark.core.errors import StackError
 from benchmark.core.store import S3Store
-from benchmark.load.client import Endpoint
+from benchmark.core.suggest import near
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ class Stack:
     def endpoint(self, name: str) -> str:
         url = self.inventory.get("endpoints", {}).get(name)
         if not url:
-            raise StackError(f"stack {self.name}: inventory.endpoints.{name}: the stack publishes none")
+            raise StackError(
+                f"stack {self.name}: inventory.endpoints.{name}: the stack does not publish this endpoint"
+            )
         return str(url)
 
     def ray(self) -> RayClient:
@@ -56,7 +59,7 @@ def read(name: str, inventory_file: Path | None = None, access_file: Path | None
     access = _load(access_file) if access_file else _output(name, "access", secret=True)
     if inventory.get("schema") != "aidc.inventory/1":
         raise StackError(
-            f"stack {name}: inventory.schema: expected 'aidc.inventory/1', is {inventory.get('schema')!r}"
+            f"stack {name}: inventory.schema: expected 'aidc.inventory/1', found {inventory.get('schema')!r}"
         )
     return Stack(name, inventory, access, _write_ca(access.get("ca_pem")))
 
@@ -77,11 +80,19 @@ def _output(name: str, output: str, secret: bool) -> dict[str, Any]:
         raise StackError(f"{' '.join(command)}: no answer within 120 s") from None
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no output"]
+        if hint := hint_of(name):
+            raise StackError(f"--stack: {name!r}: there is no Pulumi.{name}.yaml{hint}")
         raise StackError(
             f"stack {name}: no output {output!r}: {lines[-1]}. Bring it up first: make up STACK={name}"
         )
     value: dict[str, Any] = json.loads(done.stdout)
     return value
+
+
+def hint_of(name: str, folder: Path = Path()) -> str:
+    """`; did you mean 'dev'?` for a name that has no stack file in `folder` but is like one that has."""
+    known = {path.name.split(".", 1)[1].removesuffix(".yaml") for path in folder.glob("Pulumi.*.yaml")}
+    return "" if name in known else near(name, known)
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -90,14 +101,14 @@ def _load(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise StackError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise StackError(f"{path}: is not JSON: {error}") from error
+        raise StackError(f"{path}: is not valid JSON: {error}") from error
     if not isinstance(value, dict):
         raise StackError(f"{path}: must be a JSON object")
     return value
 
 
 def _write_ca(pem: str | None) -> str | None:
-    """TLS libraries want a file; a certificate authority's certificate is no secret."""
+    """TLS libraries need a file; the certificate of a certificate authority is not secret."""
     if not pem:
         return None
     path = _folder() / f"ca-{hashlib.sha256(pem.encode()).hexdigest()[:16]}.pem"
@@ -107,7 +118,7 @@ def _write_ca(pem: str | None) -> str | None:
 
 @cache
 def _folder() -> Path:
-    """A folder that only this user can enter, for this process; a signal ends it by way of `atexit` too."""
+    """A folder of this process that only this user can enter; `atexit` removes it, after a signal too."""
     path = tempfile.mkdtemp(prefix="aidc-")
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return Path(path)

@@ -1,25 +1,26 @@
 """`python -m benchmark efficiency`: is our loop faster than a plain one, and do two ranks scale?
 
-Both questions are about ratios, and a machine's speed wanders while one measures. So the runs are
+Both questions are about ratios, and a machine's speed drifts during the measurement. So the runs are
 short and alternate: plain, ours, ours with AdamW, then the same backwards, and so on (ABBA); a
 slow drift cancels within each pair of rounds. The result is the geometric mean of the ratios of
 the runs of one round, with a 95 % interval (Student's, on the logarithms).
 
-Our optimiser for language models is Muon: more work a step, fewer steps to the target. So ours is
+Our optimiser for language models is Muon: more work per step, fewer steps to the target. So ours is
 measured twice: with the workload's optimiser, and with AdamW, the mathematics of the plain loop.
 
-Scaling is core-normalised, X_N / (N X_1) with as many threads a rank on both sides: weak with the
-batch of a rank held constant, strong with the global batch. Ranks that share cores measure none
-("functional only"), nor do cores that other programs take. Cores may also slow each other down, by what
-they share: how far, two copies of one rank show that exchange nothing. If they miss the bound already,
-no exchange could reach it. All of these are inconclusive, with the reason. So is a ratio that misses its
-bound while other programs took the machine. Ratios depend on the processor, which stands beside them.
+Scaling is core-normalised, X_N / (N X_1) with as many threads per rank on both sides: weak scaling with a
+constant batch per rank, strong scaling with a constant global batch. Ranks that share cores cannot show it
+("functional only"), nor can cores that other programs use. Cores also slow each other down through shared
+resources: two independent copies of one rank show how much. If these miss the bound already, no
+communication could reach it. All of these are inconclusive, with the reason. So is a ratio that misses its
+bound while other programs used the machine. Ratios depend on the processor, which is recorded with them.
 
 Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 interrupted.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import tempfile
@@ -42,6 +43,7 @@ from benchmark.core.stats import LEAST_PAIRS, alternating
 from benchmark.core.store import DirectoryStore
 from benchmark.data import dataset
 from benchmark.experiments.hostload import HostLoad
+from benchmark.experiments.options import add_into, add_pairs, add_workload, at_least, one_of
 from benchmark.experiments.segments import BYTES, Segment, Setting, Team, team
 from benchmark.report import pages
 
@@ -64,36 +66,51 @@ class Options:
     only: str | None = None  # one of PARTS
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workload(parser)
+    add_into(parser)
+    add_pairs(parser)
+    parser.add_argument("--steps", type=at_least(1), default=30, help="measured per run (default: 30)")
+    parser.add_argument("--threads", type=at_least(1), default=1, help="threads per rank (default: 1)")
+    parser.add_argument(
+        "--only",
+        type=one_of("question", PARTS),
+        metavar=f"{{{','.join(PARTS)}}}",
+        help="one of the questions (default: both)",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of efficiency.json")
+
+
 def main(options: Options) -> int:
     if options.into:
-        results.load(options.into)  # known before the time is spent
+        results.load(options.into)  # fail before the time is spent
     workload = checked(load(options.workload_file, options.tier), options)
-    found = header(workload, options)
-    place = runs.begin(options.out, results.new_run_id("efficiency-"), "efficiency")
-    path, code, done = place.folder / "efficiency.json", 0, False
+    record = new_record(workload, options)
+    run = runs.begin(options.out, results.new_run_id("efficiency-"), "efficiency")
+    path, code, done = run.folder / "efficiency.json", 0, False
     try:
-        measure_all(found, workload, options)
+        measure_all(record, workload, options)
         done = True
     except KeyboardInterrupt:
-        found["problem"], code = "interrupted by the user; what was measured until then is kept", 130
-        say(found["problem"])
+        record["problem"], code = "interrupted by the user; what was measured until then is kept", 130
+        say(record["problem"])
     finally:
-        found["finished"] = results.now()
-        summarise(found)
-        write(found, path, options.into)
-    if done:  # else an earlier one, which was complete, stays
-        path = files.write(place.copy, path.read_text(encoding="utf-8"))
-    for line in lines(found):
+        record["finished"] = results.now()
+        summarise(record)
+        write(record, path, options.into)
+    if done:  # otherwise an earlier complete one stays
+        path = files.write(run.copy, path.read_text(encoding="utf-8"))
+    for line in lines(record):
         print(line)
     print(path)
-    return code or int(any(row["verdict"] == "fail" for row in rows(found)))
+    return code or int(any(row["verdict"] == "fail" for row in rows(record)))
 
 
 def checked(workload: Workload, options: Options) -> Workload:
-    """ConfigError with everything that speaks against measuring."""
+    """The workload; ConfigError with everything that prevents the measurement."""
     problems = []
     if not isinstance(workload.model, GptConfig):
-        problems.append(f"--workload {options.workload_file}: model.kind: the plain loop trains a gpt only")
+        problems.append(f"--workload {options.workload_file}: model.kind: the plain loop trains only a gpt")
     if workload.training.device != "cpu" and not torch.cuda.is_available():
         problems.append(f"--tier {options.tier}: training.device: cuda: PyTorch sees no GPU here")
     if workload.training.batch_size < RANKS:
@@ -103,7 +120,7 @@ def checked(workload: Workload, options: Options) -> Workload:
     return workload
 
 
-def header(workload: Workload, options: Options) -> dict[str, Any]:
+def new_record(workload: Workload, options: Options) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "started": results.now(),
@@ -118,7 +135,7 @@ def header(workload: Workload, options: Options) -> dict[str, Any]:
         "device": workload.training.device,
         "cores": available_cores(),
         "gpus": torch.cuda.device_count() if workload.training.device == "cuda" else 0,
-        "no_scaling": "",  # or why the runs say nothing about it
+        "no_scaling": "",  # or the reason why the runs cannot show it
         "speed": {"bound": SPEED_BOUND, "runs": [], "ratios": {}},
         "scaling": {"bound": SCALING_BOUND, "ranks": RANKS, "runs": [], "efficiencies": {}},
     }
@@ -131,11 +148,11 @@ def available_cores() -> int:
     return visible if quota is None else min(visible, max(1, int(quota)))
 
 
-def measure_all(found: dict[str, Any], workload: Workload, options: Options) -> None:
-    data = DirectoryStore(options.out / "bare")  # where `bare` keeps its data too
+def measure_all(record: dict[str, Any], workload: Workload, options: Options) -> None:
+    data = DirectoryStore(options.out / "bare")  # shared with the host baseline
     say(f"{workload.name}: data")
-    manifest = prepared(workload, data, options)
-    found["data_sha256"] = manifest["sha256"]
+    manifest = prepare_data(workload, data, options)
+    record["data_sha256"] = manifest["sha256"]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         launch.copy_data(data, DirectoryStore(root), manifest["prefix"])
@@ -143,27 +160,27 @@ def measure_all(found: dict[str, Any], workload: Workload, options: Options) -> 
         (root / BYTES).write_bytes(train["bytes"].numpy().tobytes())
         setting = Setting(root, manifest, options.threads, workload.seeds[0], workload.training.device)
         for part, plan in zip(PARTS, (speed_plan, scaling_plan), strict=True):
-            if part == "scaling" and (reason := too_few_gpus(found)):
+            if part == "scaling" and (reason := too_few_gpus(record)):
                 say(f"scaling: not measured: {reason}")
             elif options.only in (None, part):
-                _measure(found[part], part, plan(workload), setting, options)
+                _measure(record[part], part, plan(workload), setting, options)
 
 
-def prepared(workload: Workload, data: DirectoryStore, options: Options) -> dict[str, Any]:
-    """The data; of this host's own library where it is not the frozen one: both sides take the same."""
+def prepare_data(workload: Workload, data: DirectoryStore, options: Options) -> dict[str, Any]:
+    """The data; from this host's own library if it is not the frozen one: both sides use the same."""
     try:
         return dataset.prepare(workload, data, not options.unfrozen_data)
     except DataError as error:
         if options.unfrozen_data:
             raise
-        say(f"{workload.name}: this host's own library is taken as data, which ratios allow: {error}")
+        say(f"{workload.name}: using this host's own library as data, which is fine for ratios: {error}")
         return dataset.prepare(workload, data, frozen=False)
 
 
 def _measure(
     part: dict[str, Any], name: str, plan: dict[str, tuple[str, Workload]], setting: Setting, options: Options
 ) -> None:
-    """Run a plan; what was measured is in `part` as it comes."""
+    """Run a plan; each measurement is added to `part` at once."""
     with ExitStack() as stack:
         teams: dict[str, Team] = {}
         for who in dict.fromkeys(who for who, _ in plan.values()):
@@ -182,7 +199,7 @@ def _measure(
 
 
 def speed_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
-    """Kind of run -> which team runs what. AdamW apart only if the workload has another optimiser."""
+    """Kind of run -> which team runs what. AdamW separately only if the workload has another optimiser."""
     plan = {"plain": ("plain", workload), "ours": ("ours", workload)}
     if workload.optimiser.kind != "adamw":
         optimiser = workload.optimiser.model_copy(update={"kind": "adamw"})
@@ -206,7 +223,7 @@ def scaling_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
     }
 
 
-def write(found: dict[str, Any], path: Path, into: Path | None) -> None:
-    files.write_json(path, found)
-    if into and any(found[part]["runs"] for part in PARTS):
-        pages.take_up(into, found, "efficiency")
+def write(record: dict[str, Any], path: Path, into: Path | None) -> None:
+    files.write_json(path, record)
+    if into and any(record[part]["runs"] for part in PARTS):
+        pages.take_up(into, record, "efficiency")

@@ -1,8 +1,8 @@
-"""What others took of this machine's processors while something was measured here.
+"""The share of this machine's processors that other programs used during a measurement.
 
-Others: the busy time of all processors (user, nice, system, and what the hypervisor withheld) without that of
-this program and its descendants, of the measured containers, and of the engine's port forwarders. Where
-the containers run elsewhere, or the engine cannot be asked, nothing is known and the reason is kept.
+That is the busy time of all processors (user, nice, system and steal) minus the time of this program and its
+descendants, of the measured containers, and of the engine's port forwarders. If the containers run elsewhere,
+or the engine does not answer, the share is unknown and the reason is recorded.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Record = dict[str, Any]
 
 
 class HostLoad:
-    """The load from `with` to the end of its block; afterwards it is in `record`."""
+    """Measures from `with` to the end of its block; afterwards the load is in `record`."""
 
     def __init__(self, names: Sequence[str] = (), proc: Path = Path("/proc")) -> None:
-        """`names`: the containers whose work is measured, and so not that of others."""
+        """`names`: the measured containers, whose time does not count as that of other programs."""
         self.names, self.proc, self.reason = names, proc, ""
         self.counters: list[Path] = []
         self.record: Record = {}
@@ -35,7 +35,7 @@ class HostLoad:
         try:
             self.counters = [counter(pid, self.proc) for pid in engine.pids(self.names)]
         except (StackError, OSError) as error:
-            self.reason = f"the work of the containers is not known: {error}"
+            self.reason = f"the processor time of the containers is unknown: {error}"
         self.began, self.before = time.monotonic(), self._sample()
         return self
 
@@ -45,7 +45,7 @@ class HostLoad:
         if self.before and after:
             passed = [now - then for now, then in zip(after, self.before, strict=True)]
             if min(passed[2:], default=0) < 0:
-                self.reason = "a container was started again meanwhile, and its counter with it"
+                self.reason = "a container was started again meanwhile, which reset its counter"
             else:
                 others_s = passed[0] - sum(passed[1:])
                 share = round(min(1.0, max(0.0, others_s / max(seconds, TICK_S) / cores)), 4)
@@ -58,7 +58,7 @@ class HostLoad:
         }
 
     def _sample(self) -> list[float] | None:
-        """Seconds until now of all processors, of this program, and of each container; None if not known."""
+        """Seconds so far of all processors, of this program, and of each container; None if unknown."""
         if not self.reason:
             try:
                 own = [processes_s(self.proc), *map(used_s, self.counters)]
@@ -69,7 +69,7 @@ class HostLoad:
 
 
 def counter(pid: int, proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> Path:
-    """The file with the processor time of a process's control group, of either version; OSError without."""
+    """The file with the processor time of a process's control group (v1 or v2); OSError if there is none."""
     groups = [line.split(":", 2) for line in (proc / str(pid) / "cgroup").read_text().splitlines()]
     for _, controllers, path in groups:
         if "cpuacct" in controllers.split(","):
@@ -88,14 +88,14 @@ def used_s(path: Path) -> float:
 def busy_s(stat: str) -> float:
     """Busy seconds of all processors since the start, from the text of /proc/stat.
 
-    Interrupts are left out: nobody knows whose they were.
+    Interrupts are left out: they cannot be attributed.
     """
     user, nice, system, _, _, _, _, steal = (int(n) for n in stat.split("\n", 1)[0].split()[1:9])
     return (user + nice + system + steal) * TICK_S
 
 
 def processes_s(proc: Path) -> float:
-    """Seconds of this process, of all its descendants, dead ones too, and of the port forwarders."""
+    """Seconds of this process, of all its descendants, including dead ones, and of the port forwarders."""
     times: dict[int, float] = {}
     children: dict[int, list[int]] = {}
     wanted = [os.getpid()]

@@ -1,16 +1,18 @@
 """`python -m benchmark overhead`: what does the stack cost the training?
 
-The same training runs in the stack and bare on this host, with as many ranks and threads, in turns:
-stack, bare, bare, stack, and so on, so that a machine whose speed wanders does so for both. Each round
-has its own seed. The services of the stack are there all the time: what their idling costs, both pay.
+The same training runs in the stack and on this host (the host baseline), with as many ranks and threads,
+in turns: stack, host, host, stack, and so on, so that a drift of the machine's speed affects both. Each
+round has its own seed. The services of the stack run all the time, so both sides pay for what they cost
+when idle.
 
-What is measured becomes a result, judged by pairs of the same seed, and its report.
+The measurements become a result, judged by pairs of the same seed, and its report.
 
 Exit codes: 0 no verdict failed; 1 one failed, or a run did; 2 bad input; 130 interrupted.
 """
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,28 +20,42 @@ from typing import Any
 
 from benchmark.analysis import result as results
 from benchmark.analysis import runs
-from benchmark.cluster import engine, launch
+from benchmark.cluster import launch
 from benchmark.cluster import stack as stacks
+from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
-from benchmark.console import ended, refused, say, show, stopped
+from benchmark.console import conclude, record_stop, report_refusal, say, show_message
 from benchmark.core import files
 from benchmark.core.config import Workload, load_all
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.stats import LEAST_PAIRS, alternating
 from benchmark.core.store import DirectoryStore
-from benchmark.experiments import host_baseline
-from benchmark.experiments.abba import in_words
 from benchmark.experiments.hostload import HostLoad
-from benchmark.experiments.run import Common, absorb, attach, carried_out, describe_stack
+from benchmark.experiments.jobs import (
+    Host,
+    attach_host_load,
+    describe_stack,
+    execute,
+    merge_training,
+    throughput_text,
+    train_on_host,
+)
+from benchmark.experiments.options import TrainingOptions, add_pairs, add_stack, add_workloads
 from benchmark.report import pages
 from benchmark.training.job import Spec
 
-SIDES = ("stack", "bare")
+SIDES = ("stack", "host")
 
 
 @dataclass(frozen=True)
-class Options(Common):
+class Options(TrainingOptions):
     pairs: int = LEAST_PAIRS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_workloads(parser)
+    add_stack(parser, out="out/{stack}/overhead")
+    add_pairs(parser)
 
 
 def main(options: Options) -> int:
@@ -48,10 +64,10 @@ def main(options: Options) -> int:
         loaded = load_all(options.workload_files, options.tier)
         files.check_folder(options.out)
         stack = stacks.read(options.stack, options.inventory, options.access)
-        place = runs.begin(options.out, results.new_run_id("overhead-"))
+        run = runs.begin(options.out, results.new_run_id("overhead-"))
     except BenchmarkError as error:
-        return refused(error)
-    result, path = results.new(options.stack, options.tier, place.run_id), place.path
+        return report_refusal(error)
+    result, path = results.new(options.stack, options.tier, run.run_id), run.path
     result["turns"] = {"rounds": options.pairs}
     workloads = [w.model_copy(update={"seeds": seeds}) for w in loaded]
     result["configuration"]["workloads"] = {w.name: w.model_dump(mode="json") for w in workloads}
@@ -62,10 +78,10 @@ def main(options: Options) -> int:
             measure(result, workload, stack, options, path)
         result["complete"] = not result["errors"]
     except (BenchmarkError, KeyboardInterrupt) as error:
-        code = stopped(result, "overhead", error)
+        code = record_stop(result, "overhead", error)
     result["finished"] = results.now()
     results.save(result, path)
-    ended(result, place, pages.write(path))
+    conclude(result, run, pages.write(path))
     failed = not result["complete"] or any(v["verdict"] == "fail" for v in result["verdicts"])
     return code or int(failed)
 
@@ -74,29 +90,29 @@ def measure(result: dict[str, Any], workload: Workload, stack: Stack, options: O
     """All rounds of one workload; what was measured is in the result as it comes."""
     ranks = options.ranks(stack)
     ray, store, frozen = stack.ray(), stack.store(), not options.unfrozen_data
-    host = host_baseline.Host(DirectoryStore(options.out / "bare"), store, ranks, options.threads, frozen)
+    host = Host(DirectoryStore(options.out / "bare"), store, ranks, options.threads, frozen)
     todo = alternating(SIDES, options.pairs)
-    say(f"{workload.name}: training in the stack and bare, {ranks} ranks each")
+    say(f"{workload.name}: training in the stack and on this host, {ranks} ranks each")
     for number, (turn, side) in enumerate(todo, start=1):
         one = workload.model_copy(update={"seeds": [workload.seeds[turn]]})
         run_id = f"{result['run_id']}-{number}"
         runs = result["training" if side == "stack" else "bare"]
         before = len(runs)
-        if side == "bare":
-            with HostLoad(engine.names(stack.inventory)) as load:
-                host_baseline.train(result, one, host, run_id, errors_only)
+        if side == "host":
+            with HostLoad(container_names(stack.inventory)) as load:
+                train_on_host(result, one, host, run_id, errors_only)
         else:
             spec = Spec(run_id=run_id, workload=one, world_size=ranks, threads=options.threads,
                         frozen_data=frozen)  # fmt: skip
             start = partial(launch.in_stack, spec, ray, store, errors_only)
-            keep = partial(absorb, result, workload.name)
-            with HostLoad(engine.names(stack.inventory)) as load:
-                carried_out(result, workload.name, spec=spec, store=store, start=start, keep=keep)
-        attach(load, runs[before:])
-        say(f"{number} of {len(todo)}: {side}, {in_words(runs[before:]) or 'no run'}")
+            merge = partial(merge_training, result, workload.name)
+            with HostLoad(container_names(stack.inventory)) as load:
+                execute(result, workload.name, spec=spec, store=store, start=start, merge=merge)
+        attach_host_load(load, runs[before:])
+        say(f"{number} of {len(todo)}: {side}, {throughput_text(runs[before:]) or 'no run'}")
         results.save(result, path)
 
 
 def errors_only(kind: str, content: dict[str, Any]) -> None:
     if kind == "error":
-        show(kind, content)
+        show_message(kind, content)

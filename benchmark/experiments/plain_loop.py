@@ -1,12 +1,12 @@
-"""The plain loop that ours is measured against: a minimal GPT training loop as it is widely known.
+"""The plain loop that ours is measured against: a minimal GPT training loop in its widely known form.
 
 What it does, as nanoGPT does: batches of random windows cut out of a memory-mapped file of tokens,
-opened anew for each batch; the model written the straightforward way; cross-entropy; AdamW with weight
+reopened for each batch; the model written in the straightforward way; cross-entropy; AdamW with weight
 decay on matrices only, the learning rate set before each step by linear warm-up and cosine; gradients
 set to None; the loss read every tenth step. On a GPU, again as nanoGPT does: the model compiled as a
 whole, bfloat16 by autocast, TF32 for what stays in float32, fused AdamW, and the next batch pinned and
-sent while the GPU computes. On a CPU none of these: nanoGPT's advice there is not to compile, and
-bfloat16 has nothing to offer without units for it.
+sent while the GPU computes. On a CPU none of these: nanoGPT advises against compiling there, and bfloat16
+has no benefit without hardware support.
 
 What it shares with ours, so that only the loops differ: the configuration and the mathematics of
 the model, its initial weights, the bytes, the batch size, the learning rate of AdamW, the number
@@ -35,7 +35,7 @@ from benchmark.model.optimiser import learning_rate_factor
 
 
 class PlainBlock(models.Block):
-    """The same function of the same weights as models.Block, without a thought for kernels."""
+    """The same function of the same weights as models.Block, without tuned kernels."""
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
         batch, length, width = x.shape
@@ -61,7 +61,7 @@ def _rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
 
 
 def batch_of(path: Path, batch_size: int, context: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
-    """Random windows and their next bytes, each (batch_size, context) int64, on their way to the device."""
+    """Random windows and their next bytes, each (batch_size, context) int64, being copied to the device."""
     data = np.memmap(path, dtype=np.uint8, mode="r")
     starts = torch.randint(len(data) - context, (batch_size,)).tolist()
     x = torch.stack([torch.from_numpy(data[i : i + context].astype(np.int64)) for i in starts])
@@ -74,7 +74,7 @@ def batch_of(path: Path, batch_size: int, context: int, device: str = "cpu") -> 
 def train(workload: Workload, seed: int, path: Path, place: Place) -> dict[str, Any]:
     """All steps on the bytes in `path`; losses of each tenth step, seconds of each after warm-up.
 
-    On a GPU as many steps as in ours are timed as one, at whose end the device is waited for.
+    On a GPU as many steps as in ours are timed together, with one synchronisation at their end.
     """
     every = EVERY[place.kind]
     config, settings, steps = workload.model, workload.optimiser, workload.training.steps

@@ -1,30 +1,36 @@
-"""Faults under load: one replica is killed, then another model is rolled out; no request may fail.
+"""`python -m benchmark resilience`: kill a replica and roll out another model, under load.
 
-Poisson requests arrive at a declared rate all the while. The client sends nothing twice: a connection
-that breaks is a failed request. What dies under a request must be repaired behind the endpoint, by the
-proxies: a prediction has no side effect, so computing it again on another replica is safe.
+Poisson requests arrive at a declared rate throughout, and none may fail. The client retries nothing: a broken
+connection is a failed request. The proxies behind the endpoint must handle a replica that dies during a
+request: a prediction has no side effects, so it is safe to compute it again on another replica.
 """
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark.analysis.serving_verdicts import LEAST_ANSWERS
 from benchmark.cluster import engine
+from benchmark.cluster.connection import Connection, Endpoint, predict_path
+from benchmark.cluster.inventory import container_at, container_names
 from benchmark.cluster.ray_api import RayClient
 from benchmark.cluster.replicas import await_models, deployment, limits_for
 from benchmark.cluster.stack import Stack
 from benchmark.console import say
 from benchmark.core import stats
-from benchmark.core.errors import BenchmarkError, StackError
+from benchmark.core.errors import BenchmarkError, ConfigError, StackError
+from benchmark.experiments import served_models
 from benchmark.experiments.hostload import HostLoad
-from benchmark.load.client import Answer, Connection, Endpoint, Sent, run_schedule, summarise
+from benchmark.experiments.options import ServingOptions, add_served_model
+from benchmark.load.open_loop import FAILED, Answer, Send, Sent, run_schedule, summarise
 
 LONGEST_S = 420.0
 QUIET_S = 5.0  # of load before and after an event
@@ -35,9 +41,29 @@ Cards = dict[str, dict[str, Any]]
 Mark = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Options(ServingOptions):
+    rate: float | None = None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_served_model(parser)
+    parser.add_argument("--rate", type=float, help="requests/s (default: the lowest declared rate)")
+
+
+def main(options: Options) -> int:
+    if options.rate is not None and not options.rate > 0:
+        raise ConfigError([f"--rate: {options.rate:g}: give a number of requests per second above 0"])
+    return served_models.measure(
+        options,
+        "resilience",
+        lambda stack, result: examine(stack, result, options.workload, options.rate),
+    )
+
+
 @dataclass
 class Load:
-    """Requests under way: what each answered, and when something was done to the service."""
+    """Requests in flight: the answer to each, and when something was done to the service."""
 
     endpoint: Endpoint
     workload: str
@@ -49,25 +75,26 @@ class Load:
     hashes: dict[int, str] = field(default_factory=dict)
     reasons: dict[int, str] = field(default_factory=dict)
     marks: list[dict[str, Any]] = field(default_factory=list)
+    connections: ExitStack = field(default_factory=ExitStack)
 
     def mark(self, name: str) -> None:
         self.marks.append({"name": name, "at_s": round(time.perf_counter() - self.origin, 3)})
 
-    def connect(self) -> Callable[[int], Sent]:
-        connection = Connection(self.endpoint, retries=0)
+    def connect(self) -> Send:
+        connection = self.connections.enter_context(Connection(self.endpoint, retries=0))
         connection.call("GET", "/v1/models")
 
         def send(i: int) -> Sent:
             body = self.bodies[i % len(self.bodies)]
             try:
-                status, answer = connection.call("POST", f"/v1/models/{self.workload}:predict", body)
+                status, answer = connection.call("POST", predict_path(self.workload), body)
                 if status == 200:
                     self.hashes[i] = str(json.loads(answer)["model_sha256"])
-                    return True, 0
+                    return Sent(ok=True)
                 self.reasons[i] = f"status {status}: {answer[:120].decode(errors='replace')}"
             except (http.client.HTTPException, OSError, ValueError, KeyError) as error:
                 self.reasons[i] = f"{type(error).__name__}: {error}"
-            return False, 0
+            return FAILED
 
         return send
 
@@ -76,16 +103,16 @@ class Load:
         self.ready.set()
 
     def rest_s(self, past_s: float) -> float:
-        """How long the load goes on after the event: until there are enough answers for a verdict."""
+        """How long the load continues after the event: until there are enough answers for a verdict."""
         wanted_s = min(1.2 * LEAST_ANSWERS / self.rate, LONGEST_S)
         return max(QUIET_S, wanted_s - past_s)
 
     def during(self, event: Callable[[Mark], None]) -> dict[str, Any]:
-        """Load before, during and after `event`; the record. An event's error comes after the load's end."""
+        """Load before, during and after `event`; the record. The event's error is raised at the end."""
         schedule = stats.poisson_schedule(self.rate, LONGEST_S, LOAD_SEED)
-        found: list[Answer] = []
+        answers: list[Answer] = []
         thread = threading.Thread(
-            target=lambda: found.extend(
+            target=lambda: answers.extend(
                 run_schedule(schedule, self.connect, stop=self.stop, started=self.started)
             ),
             daemon=True,
@@ -100,11 +127,12 @@ class Load:
         finally:
             self.stop.set()
             thread.join()
-        return record(self, schedule, found)
+            self.connections.close()
+        return record(self, schedule, answers)
 
 
 def record(load: Load, schedule: Sequence[float], answers: Sequence[Answer]) -> dict[str, Any]:
-    """Counts, percentiles, marks and time line of a load."""
+    """Counts, percentiles, marks and timeline of a load."""
     failed = [a for a in answers if not a.ok]
     return {
         **{k: v for k, v in summarise(answers).items() if k != "ecdf"},
@@ -136,13 +164,13 @@ def timeline(points: Sequence[tuple[float, float]], width: float = BIN_S) -> lis
 
 
 def versions(answers: Sequence[tuple[float, str]]) -> list[dict[str, Any]]:
-    """Each model that answered: how often, first and last, in the order of the first answers."""
-    found: dict[str, dict[str, Any]] = {}
+    """Each model that answered: how often, first and last time, in the order of the first answers."""
+    rows: dict[str, dict[str, Any]] = {}
     for at, sha256 in sorted(answers):
-        row = found.setdefault(sha256, {"sha256": sha256, "answers": 0, "first_s": round(at, 3)})
+        row = rows.setdefault(sha256, {"sha256": sha256, "answers": 0, "first_s": round(at, 3)})
         row["answers"] += 1
         row["last_s"] = round(at, 3)
-    return list(found.values())
+    return list(rows.values())
 
 
 def candidates(result: dict[str, Any], workload: str | None = None) -> tuple[str, Cards, Cards]:
@@ -163,45 +191,30 @@ def candidates(result: dict[str, Any], workload: str | None = None) -> tuple[str
             f"{workload} has one trained model" if workload in served else f"trained: {', '.join(served)}"
         )
         raise StackError(
-            f"rolling update: it needs a workload with models of two seeds ({trained or 'none'}); "
+            f"rolling update: needs a workload with models of two seeds ({trained or 'none'}); "
             "run the benchmark with a workload of two seeds or more"
         )
     return names[0], served, {**served, names[0]: others[names[0]]}
 
 
-def served_workload(result: dict[str, Any], asked: str | None, otherwise: int) -> str:
-    """The workload `asked` for, or the served one at this place; StackError if it is not served."""
-    served = [row["workload"] for row in (result.get("serving") or {}).get("models", [])]
-    name = asked or (served[otherwise] if served else "no workload")
-    if name not in served:
-        raise StackError(f"{name}: not served; served: {', '.join(served) or 'none'}")
-    return name
-
-
-def bodies(model: dict[str, Any]) -> list[bytes]:
-    """Requests that fit the model of a workload's configuration."""
-    if model["kind"] == "gpt":
-        return [json.dumps({"instances": [f"def f{i}("]}).encode() for i in range(16)]
-    rows = [[round((i * j) % 7 - 3 + i / 16, 4) for j in range(model["inputs"])] for i in range(16)]
-    return [json.dumps({"instances": [row]}).encode() for row in rows]
-
-
 def kill_one(stack: Stack, ray: RayClient, mark: Mark) -> dict[str, Any]:
-    """SIGKILL to one replica; wait until as many run as before, without it."""
+    """SIGKILL to one replica; wait until as many others run as before."""
     before = ray.replicas()
     if len(before) < 2:
-        raise StackError(f"serving: {len(before)} replica runs; at least two are needed to lose one")
+        raise StackError(
+            f"serving: {len(before)} of at least 2 replicas run; the last one must not be killed"
+        )
     victim = before[0]
-    container = engine.at_address(stack.inventory, str(victim["node_ip"]))
+    container = container_at(stack.inventory, str(victim["node_ip"]))
     mark("killed")
-    engine.kill(container, int(victim["pid"]))
+    engine.kill_process(container, int(victim["pid"]))
     begin = time.perf_counter()
     while True:
         names = {r["replica_id"] for r in ray.replicas()}
         if victim["replica_id"] not in names and len(names) >= len(before):
             break
         if time.perf_counter() - begin > EVENT_S:
-            raise StackError(f"serving: the replica that was killed is not replaced after {EVENT_S:.0f} s")
+            raise StackError(f"serving: the killed replica was not replaced within {EVENT_S:.0f} s")
         time.sleep(0.25)
     mark("replaced")
     return {"replica": victim["replica_id"], "container": container,
@@ -209,34 +222,35 @@ def kill_one(stack: Stack, ray: RayClient, mark: Mark) -> dict[str, Any]:
 
 
 def roll_out(ray: RayClient, endpoint: Endpoint, cards: Cards, limits: dict[str, int], mark: Mark) -> None:
-    """Deploy the cards and wait until only they answer."""
+    """Deploy the models of the cards and wait until only these answer."""
     mark("update")
     ray.deploy(deployment(cards, limits), timeout_s=EVENT_S)
-    await_models(Connection(endpoint), {n: c["sha256"] for n, c in cards.items()})
+    with Connection(endpoint) as connection:
+        await_models(connection, {n: c["sha256"] for n, c in cards.items()})
     mark("updated")
 
 
 def examine(stack: Stack, result: dict[str, Any], workload: str | None, rate: float | None) -> dict[str, Any]:
-    """Both faults, each under its own load. Afterwards the models that the result names are served again."""
+    """Both faults, each under its own load. Afterwards the models of the result are served again."""
     name, served, updated = candidates(result, workload)
     settings = result["configuration"]["workloads"][name]
     rate = rate or min(settings["serving"]["rates"])
     limits = (result.get("serving") or {}).get("autoscaling") or limits_for(stack.compute_nodes)
     ray, endpoint = stack.ray(), stack.inference()
-    requests = bodies(settings["model"])
-    found: dict[str, Any] = {"workload": name, "rate_rps": rate, "client_retries": 0, "errors": []}
-    found["from_sha256"], found["to_sha256"] = served[name]["sha256"], updated[name]["sha256"]
+    requests = served_models.request_bodies(settings["model"])
+    outcome: dict[str, Any] = {"workload": name, "rate_rps": rate, "client_retries": 0, "errors": []}
+    outcome["from_sha256"], outcome["to_sha256"] = served[name]["sha256"], updated[name]["sha256"]
     roll_out(ray, endpoint, served, limits, lambda _: None)
 
     def attempt(key: str, event: Callable[[Mark], Any]) -> None:
         facts: dict[str, Any] = {}
         try:
-            with HostLoad(engine.names(stack.inventory)) as host:
+            with HostLoad(container_names(stack.inventory)) as host:
                 measured = Load(endpoint, name, requests, rate).during(lambda m: facts.update(event(m) or {}))
-            found[key] = {**measured, **facts, "host_load": host.record}
+            outcome[key] = {**measured, **facts, "host_load": host.record}
             say(f"{key}: {measured['samples']} answers, {measured['errors']} failed")
         except BenchmarkError as error:
-            found["errors"].append(f"{key}: {error}")
+            outcome["errors"].append(f"{key}: {error}")
             say(f"{key}: {error}")
 
     try:
@@ -246,4 +260,4 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None, rate: fl
         attempt("update", lambda mark: roll_out(ray, endpoint, updated, limits, mark))
     finally:
         roll_out(ray, endpoint, served, limits, lambda _: None)
-    return found
+    return outcome

@@ -1,13 +1,11 @@
-"""One benchmark run against the stack, linear: train each workload, serve, examine, judge.
+"""`python -m benchmark run`: train each workload, serve the models, measure them, judge.
 
-Whatever fails is noted in the result and the run goes on with what does not depend on it.
+A failure is recorded in the result, and the run continues with what does not depend on it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,44 +13,28 @@ from typing import Any
 
 from benchmark.analysis import comparable, gate, runs
 from benchmark.analysis import result as results
-from benchmark.cluster import engine, launch, replicas
+from benchmark.cluster import launch, replicas
 from benchmark.cluster import stack as stacks
+from benchmark.cluster.connection import Connection
+from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
-from benchmark.console import ended, note, refused, say, show, stopped
+from benchmark.console import conclude, record_error, record_stop, report_refusal, say, show_message
 from benchmark.core import events, files
 from benchmark.core.config import Workload, load_all
 from benchmark.core.errors import BenchmarkError, ComparisonError, ConfigError
-from benchmark.core.store import Store
 from benchmark.data import dataset
 from benchmark.experiments import serving_check
 from benchmark.experiments.hostload import HostLoad
+from benchmark.experiments.jobs import attach_host_load, describe_stack, execute, merge_training
+from benchmark.experiments.options import TrainingOptions
 from benchmark.experiments.progress import Progress
-from benchmark.load.client import Connection
 from benchmark.report import comparison
 from benchmark.report import pages as report
 from benchmark.training.job import Spec
 
 
 @dataclass(frozen=True)
-class Common:
-    """What every command that trains some workloads in the stack is told."""
-
-    stack: str
-    tier: str
-    workload_files: list[Path]
-    out: Path
-    world_size: int | None = None
-    threads: int = 1
-    inventory: Path | None = None
-    access: Path | None = None
-    unfrozen_data: bool = False
-
-    def ranks(self, stack: Stack) -> int:
-        return self.world_size or max(1, stack.compute_nodes)
-
-
-@dataclass(frozen=True)
-class Options(Common):
+class Options(TrainingOptions):
     gate: Path | None = None
     find_rate: bool = False
     min_replicas: int | None = None
@@ -60,31 +42,31 @@ class Options(Common):
     schedule: dict[str, Any] | None = None
 
 
-def run(options: Options) -> int:
+def main(options: Options) -> int:
     """0: complete and nothing failed; 1: a verdict or the gate failed, or something is missing; 2: bad input.
 
-    All that can be known beforehand is: until then nothing is written, and no earlier result is touched.
+    All mistakes in the options are reported first, before anything is written or an earlier result touched.
     """
     try:
         workloads, baseline = checked(options)
         stack = stacks.read(options.stack, options.inventory, options.access)
-        place = runs.begin(options.out, results.new_run_id())
+        run = runs.begin(options.out, results.new_run_id())
     except BenchmarkError as error:
-        return refused(error)
-    result = results.new(options.stack, options.tier, place.run_id)
+        return report_refusal(error)
+    result = results.new(options.stack, options.tier, run.run_id)
     result["schedule"] = options.schedule
     result["configuration"]["workloads"] = _described(workloads)
-    code, path = 1, place.path
+    code, path = 1, run.path
     try:
         describe_stack(result, stack)
         results.save(result, path)
         cards = train_all(
-            result=result, stack=stack, workloads=workloads, options=options, run_id=place.run_id, path=path
+            result=result, stack=stack, workloads=workloads, options=options, run_id=run.run_id, path=path
         )
         serve_all(result=result, stack=stack, workloads=workloads, cards=cards, options=options, path=path)
         result["complete"] = not result["errors"]
     except (BenchmarkError, KeyboardInterrupt) as error:
-        code = stopped(result, "run", error)
+        code = record_stop(result, "run", error)
     result["finished"] = results.now()
     results.save(result, path)
     if code == 1 and result["complete"] and not any(v["verdict"] == "fail" for v in result["verdicts"]):
@@ -93,13 +75,13 @@ def run(options: Options) -> int:
     if baseline and result["complete"]:
         code = max(code, judge(result, baseline, path))
     elif baseline:
-        say("gate: not compared, as the run is incomplete")
-    ended(result, place, *pages)
+        say("gate: not compared, because the run is incomplete")
+    conclude(result, run, *pages)
     return code
 
 
 def checked(options: Options) -> tuple[list[Workload], dict[str, Any] | None]:
-    """The workloads and the gate's earlier result; ConfigError with all that is wrong with what was asked."""
+    """The workloads and the gate's earlier result; ConfigError with all mistakes in the options."""
     problems = replicas.limit_problems(options.min_replicas, options.max_replicas)
     problems += files.folder_problems(options.out)
     workloads: list[Workload] = []
@@ -122,9 +104,9 @@ def _described(workloads: list[Workload]) -> dict[str, Any]:
 
 
 def _baseline(options: Options, workloads: list[Workload]) -> dict[str, Any]:
-    """The earlier result of the gate; ComparisonError where it is known before training not to compare.
+    """The earlier result of the gate; ComparisonError if the two cannot be compared.
 
-    Without `workloads`, which have mistakes of their own, only whether there is one.
+    Without `workloads`, which have mistakes of their own, only checks that it can be read.
     """
     assert options.gate is not None
     try:
@@ -142,21 +124,21 @@ def _baseline(options: Options, workloads: list[Workload]) -> dict[str, Any]:
 
 
 def judge(result: dict[str, Any], baseline: dict[str, Any], path: Path) -> int:
-    """Compare with the earlier result; kept in the result as `gate`. 0, 1 if worse, 2 if not comparable."""
+    """Compare with the earlier result, recorded as `gate`. 0, 1 if worse, 2 if not comparable."""
     try:
-        found = gate.compare(baseline, result)
+        comparison_rows = gate.compare(baseline, result)
         page = comparison.write(baseline, result, path.with_name("comparison.html"))
     except ComparisonError as error:
         result["gate"] = {"verdict": None, "problems": error.problems}
         results.save(result, path)
         say("gate: not comparable\n" + "\n".join(f"  {problem}" for problem in error.problems))
         return 2
-    result["gate"] = found
+    result["gate"] = comparison_rows
     results.save(result, path)
-    for line in gate.lines(found):
+    for line in gate.lines(comparison_rows):
         say(line)
     say(f"comparison: {page}")
-    return 1 if found["verdict"] == "fail" else 0
+    return 1 if comparison_rows["verdict"] == "fail" else 0
 
 
 def train_all(
@@ -168,14 +150,14 @@ def train_all(
     run_id: str,
     path: Path,
 ) -> dict[str, dict[str, Any]]:
-    """One Ray job a workload; the model card of its first seed by workload."""
+    """One Ray job per workload; the model card of its first seed by workload."""
     ray, store = stack.ray(), stack.store()
     ranks = options.ranks(stack)
     cards = {}
     progress = Progress(workloads, ranks)
 
     def on_message(kind: str, content: dict[str, Any]) -> None:
-        show(kind, content, progress.line(content))
+        show_message(kind, content, progress.line(content))
 
     for number, workload in enumerate(workloads):
         say(
@@ -186,11 +168,11 @@ def train_all(
                     frozen_data=not options.unfrozen_data, with_probes=number == 0)  # fmt: skip
         start = partial(launch.in_stack, spec, ray, store, on_message)
         log = partial(events.append, path.with_name("events.jsonl"), fresh=number == 0)
-        keep = partial(absorb, result, workload.name, log=log)
+        merge = partial(merge_training, result, workload.name, log=log)
         before = len(result["training"])
-        with HostLoad(engine.names(stack.inventory)) as host:
-            carried_out(result, workload.name, spec=spec, store=store, start=start, keep=keep)
-        attach(host, result["training"][before:])
+        with HostLoad(container_names(stack.inventory)) as host:
+            execute(result, workload.name, spec=spec, store=store, start=start, merge=merge)
+        attach_host_load(host, result["training"][before:])
         # The first seed is served, not the best one: the choice must not depend on the outcome.
         served = (workload.name, workload.seeds[0])
         first = next((r for r in result["training"] if (r["workload"], r["seed"]) == served), None)
@@ -209,9 +191,9 @@ def serve_all(
     options: Options,
     path: Path,
 ) -> None:
-    """Deploy the trained models as one application, compare and load it through the load balancer."""
+    """Deploy the trained models as one application; check and load it through the load balancer."""
     if not cards:
-        results.add_error(result, "serving", "no model was trained, so none is served")
+        results.add_error(result, "serving", "no model was trained, so none can be served")
         return
     endpoint, store = stack.inference(), stack.store()
     serving: dict[str, Any] = {"endpoint": endpoint.url, "models": [], "offline": [], "latency": []}
@@ -226,84 +208,25 @@ def serve_all(
             autoscaling=limits,
             deploy_s=round(time.perf_counter() - start, 1),
         )
-        connection = Connection(endpoint)
-        replicas.await_models(connection, {n: c["sha256"] for n, c in cards.items()})
+        with Connection(endpoint) as connection:
+            replicas.await_models(connection, {n: c["sha256"] for n, c in cards.items()})
     except BenchmarkError as error:
-        note(result, "serving", error)
+        record_error(result, "serving", error)
         return
     for workload in (w for w in workloads if w.name in cards):
         try:
             manifest = result["data"][workload.name]
-            row = serving_check.correctness(workload, manifest, cards[workload.name], store, connection)
+            with Connection(endpoint) as connection:
+                row = serving_check.correctness(workload, manifest, cards[workload.name], store, connection)
             serving["models"].append(row)
             heldout = dataset.load(manifest, store, "heldout")
             find = options.find_rate or options.tier == "release"
             measured = serving_check.load(workload, heldout, endpoint, say, find_rate=find,
-                                    measured=engine.names(stack.inventory))  # fmt: skip
+                                    measured=container_names(stack.inventory))  # fmt: skip
             serving["offline"].append(measured["offline"])
             serving["latency"] += measured["latency"]
             if "max_rate" in measured:
                 serving.setdefault("max_rate", []).append(measured["max_rate"])
         except BenchmarkError as error:
-            note(result, f"serving {workload.name}", error)
+            record_error(result, f"serving {workload.name}", error)
         results.save(result, path)
-
-
-def carried_out(
-    result: dict[str, Any],
-    where: str,
-    *,
-    spec: Spec,
-    store: Store,
-    start: Callable[[], str | None],
-    keep: Callable[[dict[str, Any]], None],
-) -> None:
-    """Start a job and `keep` what it leaves, also if it is interrupted. What went wrong is in the result."""
-    try:
-        problem = start()
-        if problem:
-            results.add_error(result, where, problem)
-            say(f"{where}: {problem}")
-        keep(launch.collect(spec, store))
-    except KeyboardInterrupt:
-        with suppress(BenchmarkError):
-            keep(launch.collect(spec, store))
-        raise
-    except BenchmarkError as error:
-        note(result, where, error)
-
-
-def absorb(
-    result: dict[str, Any],
-    name: str,
-    found: dict[str, Any],
-    log: Callable[[list[dict[str, Any]]], None] = lambda events: None,
-) -> None:
-    """Take what a job has left into the result; its events go to `log`."""
-    log(found["events"])
-    result["training"] += found["runs"]
-    result["event_problems"] = (result["event_problems"] or []) + found["problems"]
-    if found["manifest"]:
-        result["data"][name] = found["manifest"]
-    if found["probes"]:
-        result["probes"] = found["probes"]
-    if found["machine"]:
-        result["environment"]["nodes"] = found["machine"]
-
-
-def attach(host: HostLoad, runs: list[dict[str, Any]]) -> None:
-    """To each run of a job: what else was busy on this machine during the job."""
-    for run_ in runs:
-        run_["host_load"] = host.record
-
-
-def describe_stack(result: dict[str, Any], stack: Stack) -> None:
-    counts: dict[str, int] = {}
-    for service in stack.inventory.get("services", []):
-        counts[service["role"]] = counts.get(service["role"], 0) + 1
-    result["environment"]["images"] = stack.images()
-    result["topology"] = {
-        "flows": stack.inventory.get("flows", []),
-        "segments": stack.inventory.get("segments", []),
-        "counts": counts,
-    }

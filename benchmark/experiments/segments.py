@@ -1,8 +1,8 @@
-"""Short training runs, one at a time, by processes that stay: for comparisons in alternation.
+"""Short training runs, one at a time, in processes that persist: for comparisons in alternation.
 
-A process that starts anew needs seconds for PyTorch alone, so each kind of run has its own
-process (one a rank) that waits, asleep, for its turn. Ours and the plain loop never share a process:
-what one does to the allocator must not help the other.
+A new process needs seconds to load PyTorch alone, so each kind of run has its own processes (one per
+rank), which sleep until their turn. Ours and the plain loop never share a process: the effects of one
+on the allocator must not help the other.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from benchmark.experiments import plain_loop
 from benchmark.training.train import train
 
 BYTES = "train.bin"
-SEGMENT_S = 900  # a run of seconds that takes longer hangs
+SEGMENT_S = 900  # these runs take seconds; one that takes longer hangs
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One short run: `loop` is "plain" or "ours"; the workload says everything else."""
+    """One short run: `loop` is "plain" or "ours"; everything else is in the workload."""
 
     loop: str
     workload: Workload
@@ -52,7 +52,7 @@ class Setting:
     manifest: dict[str, Any]
     threads: int
     seed: int = 1
-    device: str = "cpu"  # or "cuda": each rank has a GPU of its own, copies that exchange nothing too
+    device: str = "cpu"  # or "cuda": each rank, and each independent copy, has a GPU of its own
 
 
 def shortened(workload: Workload, steps: int) -> Workload:
@@ -69,7 +69,7 @@ def shortened(workload: Workload, steps: int) -> Workload:
 
 
 def run(segment: Segment, setting: Setting, place: Place) -> dict[str, Any]:
-    """Train on this rank; tokens/s over the steps after warm-up, and every one of their times."""
+    """Train on this rank; tokens/s over the steps after warm-up, and the time of each."""
     workload = shortened(segment.workload, segment.steps)
     started = time.time()
     if segment.loop == "plain":
@@ -116,7 +116,7 @@ class Member:
 
 
 class Team:
-    """The processes of one kind of run: the ranks of one training, or as many copies, each by itself."""
+    """The processes of one kind of run: the ranks of one training, or as many independent copies."""
 
     def __init__(self, name: str, setting: Setting, members: int = 1, together: bool = True) -> None:
         self.name, self.together = name, together
@@ -124,8 +124,8 @@ class Team:
         self.processes, self.lines = [], []
         for member in range(members):
             ours, theirs = context.Pipe()
-            one = Member(name, member, members if together else 1)
-            process = context.Process(target=_serve, args=(theirs, one, setting), daemon=True)
+            rank = Member(name, member, members if together else 1)
+            process = context.Process(target=_serve, args=(theirs, rank, setting), daemon=True)
             process.start()
             theirs.close()
             self.processes.append(process)
@@ -156,7 +156,7 @@ class Team:
 
     def close(self) -> None:
         for line in self.lines:
-            line.close()  # an idle rank ends by itself, a busy or hanging one does not
+            line.close()  # an idle rank exits by itself, a busy or hanging one does not
         for process in self.processes:
             process.join(2)
             process.kill()
@@ -165,15 +165,15 @@ class Team:
 
 @contextmanager
 def team(name: str, setting: Setting, members: int = 1, together: bool = True) -> Iterator[Team]:
-    found = Team(name, setting, members, together)
+    started = Team(name, setting, members, together)
     try:
-        yield found
+        yield started
     finally:
-        found.close()
+        started.close()
 
 
 def _serve(line: Connection, member: Member, setting: Setting) -> None:
-    """Answers each segment with its record, or with a text that says what went wrong."""
+    """Answers each segment with its record, or with an error message."""
     torch.set_num_threads(setting.threads)
     if member.team != "plain":
         memory.keep_freed()
@@ -199,4 +199,4 @@ def _answer(segment: Segment, setting: Setting, place: Place) -> dict[str, Any] 
         return str(error)
     finally:
         if place.kind == "cuda":
-            torch.cuda.empty_cache()  # the process of the other loop needs the room
+            torch.cuda.empty_cache()  # the process of the other loop needs the memory

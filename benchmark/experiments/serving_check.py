@@ -1,4 +1,4 @@
-"""Examine the served models through the load balancer: the same answers, and how fast."""
+"""Check the served models through the load balancer: the same answers as here, and how fast."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from benchmark.checkpoints.artefact import Loaded, card_key
+from benchmark.cluster.connection import Connection, Endpoint, predict
 from benchmark.core.config import GptConfig, Workload
 from benchmark.core.errors import StackError
 from benchmark.core.store import Store
 from benchmark.data import dataset
 from benchmark.experiments.hostload import HostLoad
 from benchmark.load import rates
-from benchmark.load.client import Connection, Endpoint, closed_load, poisson_load, predict
+from benchmark.load.closed_loop import closed_load
+from benchmark.load.open_loop import poisson_load
 from benchmark.serving.work import full_length
 
 CHUNK = 100
@@ -50,7 +52,7 @@ def _texts(data: Tensor, context: int, count: int) -> tuple[list[Any], list[int]
 
 
 def quality_of(predictions: list[dict[str, Any]], labels: list[int], metric: str) -> float:
-    """Accuracy, or mean bits of the byte that really followed."""
+    """Accuracy, or mean bits per byte of the byte that actually followed."""
     if metric == "accuracy":
         return sum(int(p["label"] == y) for p, y in zip(predictions, labels, strict=True)) / len(labels)
     bits = [-math.log2(max(p["probabilities"][y], 1e-12)) for p, y in zip(predictions, labels, strict=True)]
@@ -60,10 +62,10 @@ def quality_of(predictions: list[dict[str, Any]], labels: list[int], metric: str
 def correctness(
     workload: Workload, manifest: dict[str, Any], card: dict[str, Any], store: Store, connection: Connection
 ) -> dict[str, Any]:
-    """Ask for held-out samples one chunk after the other and compare with the model computed here."""
+    """Request held-out samples, one chunk after the other, and compare with the model computed here."""
     instances, labels = samples(workload, dataset.load(manifest, store, "heldout"))
     if not instances:
-        raise StackError(f"{workload.name}: no held-out sample can be sent as JSON: nothing was compared")
+        raise StackError(f"{workload.name}: no held-out sample can be sent as JSON, so nothing was compared")
     here = Loaded(store, card_key(card), card["sha256"])
     served, trained = [], []
     hashes = set()
@@ -75,7 +77,7 @@ def correctness(
         served += answer["predictions"]
         trained += here.predict(chunk)
     if len(served) != len(instances):
-        raise StackError(f"{workload.name}: {len(instances)} instances were asked, {len(served)} answered")
+        raise StackError(f"{workload.name}: {len(instances)} instances were sent, {len(served)} answered")
     if not instances:
         raise StackError(f"{workload.name}: the held-out data hold no sample that a request can carry")
     difference = max(
@@ -112,10 +114,10 @@ def load(
     find_rate: bool = False,
     measured: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Offline throughput with 8 clients, then Poisson arrivals at each rate, one instance a request.
+    """Offline throughput with 8 clients, then Poisson arrivals at each rate, one instance per request.
 
-    With `find_rate` also the search for the highest rate within the bound. `measured`: the containers of
-    the service; what else is busy on this machine meanwhile is kept with each row.
+    With `find_rate` also search for the highest rate within the bound. `measured`: the containers of the
+    service; the load that other programs put on this machine is recorded with each row.
     """
     instances, _ = samples(workload, heldout)
     bodies = [json.dumps({"instances": [x]}).encode() for x in instances[:256]]
@@ -151,10 +153,10 @@ def load(
         rows.append(at(rate, workload.serving.requests / rate))
         if rows[-1]["errors"] > rows[-1]["samples"]:
             break  # higher rates would only measure the refusals
-    found = {"offline": offline, "latency": rows}
+    outcome = {"offline": offline, "latency": rows}
     if find_rate:
         start = rates.first_rate(rows, workload.serving.rates, bound)
-        found["max_rate"] = rates.search(
+        outcome["max_rate"] = rates.search(
             lambda rate: at(rate, rates.seconds_of(rate)), workload=workload.name, bound_ms=bound, start=start
         )
-    return found
+    return outcome

@@ -1,13 +1,12 @@
-"""The highest rate of requests that still meets the declared p99 bound: a bounded search.
+"""The highest request rate that still meets the declared p99 bound: a bounded search.
 
 From the highest declared rate that held, the rate doubles until one fails; then the gap between the
 highest that held and the lowest that failed is halved, geometrically, until it is within the resolution
 or the steps are spent. Every step has enough answers for a 99th percentile.
 
-A rate holds where its late answers are few enough to show it (`benchmark.analysis.latency`): a service that
-is just
-not good enough is taken for good in at most 2.5 % of the steps. A rate that shows neither counts as not
-held, so the highest rate that held is a lower bound of what the service can do.
+A rate holds if few enough of its answers are late (`benchmark.analysis.latency`): a service that just misses
+the bound passes in at most 2.5 % of the steps. An inconclusive rate counts as not held, so the highest
+rate that held is a lower bound of what the service can do.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ Step = dict[str, Any]
 
 
 def seconds_of(rate: float) -> float:
-    """How long a step lasts so that it has its samples."""
+    """Seconds that a step must last to collect its samples."""
     return max(SAMPLES / rate, LEAST_S)
 
 
@@ -100,7 +99,7 @@ def search(
         "next_failed_rps": min(above) if above else None,
         "resolution": resolution,
         "resolved": bool(best and above and min(above) / best["rate_rps"] <= resolution),
-        # Whoever sends late measures itself: the service may do more than this client can ask for.
+        # A client that sends late measures itself: the service may handle more than it can send.
         "client_limited": any(s["sent_late_share"] > LATE_SHARE for s in taken if not s["held"]),
         "steps": taken,
         "not_measured": {} if best else {"rate_rps": f"no rate held p99 ≤ {bound_ms:g} ms"},
@@ -108,6 +107,6 @@ def search(
 
 
 def first_rate(rows: Sequence[Mapping[str, Any]], declared: Sequence[float], bound_ms: float) -> float:
-    """Where to begin: the highest declared rate that held, else the lowest one."""
+    """The first rate of the search: the highest declared one that held, else the lowest."""
     held = [r["rate_rps"] for r in rows if judged(r, bound_ms)["held"]]
     return float(max(held, default=min(declared)))

@@ -1,8 +1,8 @@
 """When to start a run: in the cheapest slot of a window. Pure: the time now is an argument.
 
-The run must begin and end within the window, as far as its expected duration is right. Cost is the
-mean of the series over the run, each slot by its overlap: how much power the run will draw is not
-known beforehand, so no sum is claimed. Of equally cheap starts the earliest is taken.
+The run must begin and end within the window, provided that its expected duration is right. Cost is the
+mean of the series over the run, each slot by its overlap: the power that the run will draw is not known
+beforehand, so no total is claimed. Of equally cheap starts the earliest is taken.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Window:
 @dataclass(frozen=True)
 class Plan:
     """`mean`, `mean_now`: of the series over the run, in its unit; None where the series does not reach.
-    `starts`: what was weighed, cheapest or not, in order."""
+    `starts`: all starts that were considered, in order."""
 
     start: datetime
     now: datetime
@@ -101,9 +101,9 @@ def choose(
     span = Span(max(opening.start, series.start), min(opening.end, series.end))
     if span.start + duration > span.end:
         raise ConfigError([
-            f"{series.name}: reaches from {show(series.start)} to {show(series.end)}, and has less than "
-            f"{duration} (--expected-duration) in common with the time from {show(opening.start)} to "
-            f"{show(opening.end)}: take a series that covers it"
+            f"{series.name}: covers {show(series.start)} to {show(series.end)}, which overlaps the time from "
+            f"{show(opening.start)} to {show(opening.end)} by less than {duration} (--expected-duration): "
+            "give a series that covers it"
         ])  # fmt: skip
     starts = [(start, mean(series.slots, start, duration)) for start in _turns(series, span, duration)]
     start, cheapest = min(starts, key=lambda pair: (pair[1], pair[0]))
@@ -113,7 +113,7 @@ def choose(
 
 
 def mean(slots: Sequence[Slot], start: datetime, duration: timedelta) -> Fraction:
-    """Of the slots' values over the run, each by its overlap; the slots must cover the run."""
+    """Mean of the slots' values over the run, weighted by overlap; the slots must cover the run."""
     end, total = start + duration, Fraction(0)
     first = bisect_right(slots, start, key=lambda slot: slot.end)
     for slot in takewhile(lambda slot: slot.start < end, islice(slots, first, None)):
@@ -122,8 +122,8 @@ def mean(slots: Sequence[Slot], start: datetime, duration: timedelta) -> Fractio
 
 
 def _turns(series: Series, span: Span, duration: timedelta) -> list[datetime]:
-    """Starts that suffice: between two of them the cost is a straight line, so its least is at an end.
-    The line turns where the run's start or its end crosses from one slot into the next."""
+    """The starts to consider: between two of them the cost is linear, so its minimum is at one of them.
+    The slope changes where the run's start or its end crosses from one slot into the next."""
     latest = span.end - duration
     edges = [series.start, *(slot.end for slot in series.slots)]
     turns = {span.start, latest, *edges, *(edge - duration for edge in edges)}
@@ -136,7 +136,7 @@ def _opening(now: datetime, duration: timedelta, window: Window) -> Span:
         start = max(now, window.span.start)
         if start + duration > window.span.end:
             raise ConfigError([
-                f"--window: {window.text}: from {show(start)} on less than {duration} (--expected-duration) "
+                f"--window: {window.text}: after {show(start)} less than {duration} (--expected-duration) "
                 "is left: move its end"
             ])  # fmt: skip
         return Span(start, window.span.end)
@@ -173,21 +173,21 @@ def record(plan: Plan, started: datetime) -> dict[str, Any]:
 
 
 def lines(plan: Plan) -> list[str]:
-    """The choice, and a table of the starts that were weighed, thinned out where there are many."""
-    found = [f"start {show(plan.start)}, in {plan.start - plan.now}".replace(", in 0:00:00", ", now")]
+    """The choice, and a table of the starts that were considered, thinned out if there are many."""
+    text = [f"start {show(plan.start)}, in {plan.start - plan.now}".replace(", in 0:00:00", ", now")]
     if plan.series is None or plan.mean is None:
-        return found
+        return text
     unit = plan.series.unit
-    now = "not known: the series does not cover it" if plan.mean_now is None else number(plan.mean_now)
-    found.append(f"expected mean {number(plan.mean)} {unit}; starting now {now}")
+    now = "unknown: the series does not cover it" if plan.mean_now is None else number(plan.mean_now)
+    text.append(f"expected mean {number(plan.mean)} {unit}; starting now {now}")
     best = next(i for i, (start, _) in enumerate(plan.starts) if start == plan.start)
     stride = -(-len(plan.starts) // TABLE_ROWS)
     rows = [row for i, row in enumerate(plan.starts) if i % stride == best % stride]
-    found.append(f"  {'start':<20}  {'end':<20}  mean {unit}")
+    text.append(f"  {'start':<20}  {'end':<20}  mean {unit}")
     for start, value in rows:
         mark = ">" if start == plan.start else " "
-        found.append(f"{mark} {show(start):<20}  {show(start + plan.duration):<20}  {number(value)}")
-    return found
+        text.append(f"{mark} {show(start):<20}  {show(start + plan.duration):<20}  {number(value)}")
+    return text
 
 
 def show(time: datetime) -> str:

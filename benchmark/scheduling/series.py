@@ -5,8 +5,8 @@ CSV, the header names the unit:          JSON:
     start,EUR/MWh                            {"unit": "gCO2/kWh", "slots": [
     2026-11-25T22:00Z,41.2                     {"start": "2026-11-25T22:00Z", "value": 210}, …]}
 
-Starts carry a time zone and are evenly apart; the last slot is as long as the others. Whatever is
-wrong is refused, all at once, as `file:line: message`.
+Starts carry a time zone and are evenly apart; the last slot is as long as the others. All mistakes
+are reported at once, as `file:line: message`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _csv(text: str, problems: list[str]) -> tuple[str, list[Row]]:
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            problems.append(f"{reader.line_num}: is not CSV: {error}")
+            problems.append(f"{reader.line_num}: is not valid CSV: {error}")
             break
         if fields is None:
             break
@@ -114,7 +114,7 @@ def _csv(text: str, problems: list[str]) -> tuple[str, list[Row]]:
 
 
 def _json(text: str, problems: list[str]) -> tuple[str, list[Row]]:
-    # JSON is YAML as well, whose parser tells the line of every node. Raw tabs are space in JSON only.
+    # JSON is also YAML, whose parser knows the line of every node. Raw tabs are white space in JSON only.
     problem = ""
     try:
         content = json.loads(text)
@@ -122,7 +122,7 @@ def _json(text: str, problems: list[str]) -> tuple[str, list[Row]]:
     except RecursionError:
         problem = "1: is nested too deeply"
     except ValueError as error:
-        problem = f"{getattr(error, 'lineno', 1)}: is not JSON: {getattr(error, 'msg', error)}"
+        problem = f"{getattr(error, 'lineno', 1)}: is not valid JSON: {getattr(error, 'msg', error)}"
     except yaml.YAMLError as error:
         problem = f"1: cannot be read: {error}".replace("\n", " ")
     if problem:
@@ -159,27 +159,27 @@ def _line(node: Any) -> int:
 
 def _slots(rows: list[Row], problems: list[str]) -> list[Slot]:
     """Starts and values read, and the starts evenly apart."""
-    found: list[tuple[Row, datetime, Fraction]] = []
+    slots: list[tuple[Row, datetime, Fraction]] = []
     for row in rows:
         start, value = _start(row, problems), _decimal(row.value)
         if value is None:
-            problems.append(f"{row.line}: {row.value!r} is no number")
+            problems.append(f"{row.line}: {row.value!r} is not a valid number")
         elif start is not None:
-            found.append((row, start, Fraction(value)))
+            slots.append((row, start, Fraction(value)))
     if len(rows) < 2:
-        problems.append("1: fewer than two slots: nobody knows how long one is")
-    steps = Counter(b - a for (_, a, _), (_, b, _) in pairwise(found) if b > a)
-    if not steps or len(found) < len(rows):
-        problems.extend(_uneven(found, None))
+        problems.append("1: fewer than two slots: the length of a slot is unknown")
+    steps = Counter(b - a for (_, a, _), (_, b, _) in pairwise(slots) if b > a)
+    if not steps or len(slots) < len(rows):
+        problems.extend(_uneven(slots, None))
         return []
     step = steps.most_common(1)[0][0]
-    problems.extend(_uneven(found, step))
-    return [Slot(start, start + step, value) for _, start, value in found]
+    problems.extend(_uneven(slots, step))
+    return [Slot(start, start + step, value) for _, start, value in slots]
 
 
-def _uneven(found: list[tuple[Row, datetime, Fraction]], step: timedelta | None) -> Iterator[str]:
-    """What does not follow its predecessor. Without a step only the order can be judged."""
-    for (before, a, _), (row, b, _) in pairwise(found):
+def _uneven(slots: list[tuple[Row, datetime, Fraction]], step: timedelta | None) -> Iterator[str]:
+    """Slots that do not follow their predecessor. Without a step only the order can be checked."""
+    for (before, a, _), (row, b, _) in pairwise(slots):
         if b <= a:
             what = "the same start as" if b == a else "earlier than"
             yield f"{row.line}: {row.start} is {what} line {before.line}; put the starts in order, each once"
@@ -195,7 +195,7 @@ def _start(row: Row, problems: list[str]) -> datetime | None:
         if not 2000 <= start.year < 3000:
             raise ValueError
     except ValueError:
-        problems.append(f"{row.line}: {row.start!r} is no time; write for example 2026-11-25T22:00Z")
+        problems.append(f"{row.line}: {row.start!r} is not a valid time; write for example 2026-11-25T22:00Z")
         return None
     if start.tzinfo is None:
         problems.append(f"{row.line}: {row.start!r} has no time zone; write for example 2026-11-25T22:00Z")
@@ -212,6 +212,6 @@ def _decimal(text: str) -> Decimal | None:
 
 
 def _is_modest(value: Decimal) -> bool:
-    """An exponent of a billion is a number too, but none to make an exact fraction of."""
+    """An exponent of a billion is a valid number too, but cannot become an exact fraction."""
     exponent = value.as_tuple().exponent
     return isinstance(exponent, int) and -30 <= exponent <= 30

@@ -11,7 +11,7 @@ from typing import TextIO
 from benchmark.scheduling.schedule import Plan, show
 
 POLL_S = 1.0
-SAY_EVERY = timedelta(minutes=10)  # where no terminal looks on
+SAY_EVERY = timedelta(minutes=10)  # without a terminal
 
 
 def now() -> datetime:
@@ -24,17 +24,17 @@ def wait(
     sleep: Callable[[float], None] = time.sleep,
     out: TextIO | None = None,
 ) -> datetime:
-    """Return the time when it is over. Short naps by the wall clock: a machine may be put to sleep."""
+    """Return the time at the end of the wait. Short sleeps by the wall clock: a machine may be suspended."""
     out = out or sys.stderr
-    terminal, said = out.isatty(), None
+    terminal, last = out.isatty(), None
     while (at := clock()) < plan.start:
         left = plan.start - at
         text = f"waiting for {show(plan.start)}, {timedelta(seconds=round(left.total_seconds()))} left"
         if terminal:
             print(f"\r\033[K{text}", end="", file=out, flush=True)
-        elif said is None or at - said >= SAY_EVERY:
+        elif last is None or at - last >= SAY_EVERY:
             print(text, file=out, flush=True)
-            said = at
+            last = at
         sleep(min(POLL_S, left.total_seconds()))
     if terminal:
         print("\r\033[K", end="", file=out, flush=True)

@@ -13,7 +13,7 @@ import grimp
 import pytest
 
 from benchmark import __main__ as benchmark_main
-from benchmark.arguments import parser
+from benchmark.arguments import named, parser
 from operations import cli
 from operations.commands import policy
 
@@ -30,7 +30,16 @@ VARIABLES = set(re.findall(r"\$[({](?:if \$\()?([A-Z_]+)\)?", MAKEFILE)) | {"RUN
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 # Options of other programs, which ours calls or advises.
 FOREIGN = {
-    "abba": {"--quiet", "--shared", "--no-checkout", "--detach", "--verify", "--show-toplevel", "--no-stack"},
+    "abba": {
+        "--quiet",
+        "--shared",
+        "--no-checkout",
+        "--detach",
+        "--verify",
+        "--show-toplevel",
+        "--no-stack",
+        "--stack",
+    },  # the last two: of the host baseline of a commit
     "engine": {"--net"},
     "launch": {"--standalone", "--nproc-per-node"},
     "result": {"--porcelain", "--cached", "--exclude-standard", "--others", "--show-toplevel"},
@@ -77,7 +86,7 @@ def test_a_command_of_the_documentation_is_one_that_exists(line: str) -> None:
         known = policy.parser() if words[0] == "policy" else cli.parser(words[0])
         known.parse_args(words[1:] if words[0] == "policy" else words)
         return
-    if len(arguments) > 1 or arguments[0] in ("run", "bare", "overhead", "runs", "report"):
+    if len(arguments) > 1 or arguments[0] in ("run", "host-baseline", "bare", "overhead", "runs", "report"):
         parser("").parse_args(arguments)
     else:  # only its name is mentioned
         assert arguments[0] in options_of()
@@ -92,15 +101,8 @@ def options_of() -> dict[str, set[str]]:
     }
 
 
-# Commands whose module has another name.
-RENAMED = {"bare": "host_baseline", "direct": "balancer_overhead", "report": "pages"}
-FILES = {path.stem: path.relative_to(ROOT) for path in (ROOT / "benchmark").glob("*/*.py")}
-MODULES = {
-    name: ".".join(FILES[RENAMED.get(name, name)].with_suffix("").parts)
-    for name in options_of()
-    if RENAMED.get(name, name) in FILES
-}
-ON_THIS_HOST = ("bare", "prepare", "efficiency")  # commands that prepare data themselves
+MODULES = {name: f"benchmark.{command.module}" for name in options_of() if (command := named(name))}
+ON_THIS_HOST = ("host-baseline", "prepare", "efficiency")  # commands that prepare data themselves
 
 
 @cache

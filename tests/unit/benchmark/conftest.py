@@ -1,4 +1,4 @@
-"""What the benchmark's tests share: small workloads and a store in a directory."""
+"""Shared by the benchmark's tests: small workloads and a store in a directory."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import torch
 
+from benchmark.cluster.connection import Endpoint
 from benchmark.core.config import Workload, load
 from benchmark.core.store import DirectoryStore
-from benchmark.load import client
 from benchmark.serving import app
 from tests.unit.benchmark import served
 from tests.unit.benchmark.fakes import Service
@@ -34,7 +34,7 @@ def testdata() -> Path:
 
 @pytest.fixture
 def complete() -> dict[str, Any]:
-    """A complete result: three seeds a workload, but one of bytelm."""
+    """A complete result: three seeds per workload, but one of bytelm."""
     content: dict[str, Any] = json.loads((TESTDATA / "result-complete.json").read_text())
     return content
 
@@ -51,7 +51,7 @@ def tiny() -> Workload:
 
 @pytest.fixture
 def arguments(store: DirectoryStore) -> app.Arguments:
-    """Three small models in the store, and what it takes to serve them."""
+    """Three small models in the store, and the arguments that serve them."""
     return served.saved(store)
 
 
@@ -65,15 +65,15 @@ def changed(workload: Workload, **parts: dict[str, Any]) -> Workload:
 
 @pytest.fixture
 def server() -> Iterator[Any]:
-    """The played service; `breaks`: so many connections are broken off."""
-    found: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    found.sha256, found.breaks = "a" * 64, 0
-    found.daemon_threads = True
-    threading.Thread(target=found.serve_forever, daemon=True).start()
-    yield found
-    found.shutdown()
+    """A fake service; `breaks`: the number of connections that it breaks off."""
+    service: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    service.sha256, service.breaks = "a" * 64, 0
+    service.daemon_threads = True
+    threading.Thread(target=service.serve_forever, daemon=True).start()
+    yield service
+    service.shutdown()
 
 
 @pytest.fixture
-def endpoint(server: Any) -> client.Endpoint:
-    return client.Endpoint(f"http://127.0.0.1:{server.server_port}")
+def endpoint(server: Any) -> Endpoint:
+    return Endpoint(f"http://127.0.0.1:{server.server_port}")

@@ -1,4 +1,4 @@
-"""What the tests play: NVML with one GPU, the service of the trained models, a stack and its jobs."""
+"""Fakes for the tests: NVML with one GPU, the service of the trained models, a stack and its jobs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class FakeNvml:
 
 
 class Service(http.server.BaseHTTPRequestHandler):
-    """Answers as the service does, with the hash that the server holds; breaks off when told to."""
+    """Answers as the service does, with the hash that the server holds; breaks connections off on demand."""
 
     protocol_version = "HTTP/1.1"
 
@@ -87,7 +87,7 @@ class Service(http.server.BaseHTTPRequestHandler):
 
 
 class FakeStack:
-    """What `run` asks of a stack; training happens in this process, serving is refused."""
+    """The parts of a stack that `run` uses; training happens in this process, serving is refused."""
 
     name, compute_nodes = "fake", 1
 
@@ -109,7 +109,7 @@ class FakeStack:
 
 
 def in_this_process(spec: job.Spec, ray: object, store: DirectoryStore, on_message: object) -> str | None:
-    """`launch.in_stack` or `launch.on_host`, played."""
+    """Stands in for `launch.in_stack` and `launch.on_host`."""
     try:
         job.run(spec.model_copy(update={"store": str(store.root)}), Place())
     except BenchmarkError as error:

@@ -1,4 +1,4 @@
-"""Three small models that are served without Ray, for the tests of the service."""
+"""Three small models, served without Ray for the tests of the service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONFIGS: dict[str, MlpConfig | GptConfig] = {
 
 
 def saved(store: DirectoryStore) -> app.Arguments:
-    """The models in the store, and what it takes to serve them."""
+    """Saves the models to the store; the arguments that serve them."""
     served = {}
     for name, config in CONFIGS.items():
         torch.manual_seed(0)
@@ -43,7 +43,7 @@ def saved(store: DirectoryStore) -> app.Arguments:
 
 
 def computed(router: app.Router, calls: Sequence[Call]) -> list[dict[str, Any]]:
-    """The contents of the answers to one batch, all of which are expected to be 200."""
+    """The contents of the answers to one batch; all must have status 200."""
     answers = compute(calls, router.metrics)
     assert [a.status for a in answers] == [200] * len(calls)
     return [json.loads(a.body) for a in answers]
@@ -78,7 +78,7 @@ async def request(
 
 
 def at_once(service: Service, name: str, bodies: Sequence[bytes]) -> list[Answer]:
-    """All of them arrive together, and those that pass are computed as one batch."""
+    """All requests arrive together, and those that are admitted are computed as one batch."""
 
     async def go() -> list[Answer]:
         calls: list[tuple[Call, asyncio.Future[Answer]]] = []

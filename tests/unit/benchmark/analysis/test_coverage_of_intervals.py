@@ -10,7 +10,7 @@ import pytest
 from benchmark.analysis import efficiency_verdicts, latency, verdicts
 from benchmark.core import stats
 from benchmark.experiments import balancer_overhead
-from benchmark.load import client
+from benchmark.load import open_loop
 
 RUNS = 4000
 
@@ -97,8 +97,8 @@ def served(late_share: float, seed: int, count: int = 800, counted: bool = True)
     rng = np.random.default_rng(seed)
     late = rng.random(count) < late_share
     latencies = np.where(late, 0.150, 0.010) + rng.exponential(0.01, count)
-    answers = [client.Answer(float(v), 0.0, True) for v in latencies]
-    return client.summarise(answers, 100.0 if counted else None)
+    answers = [open_loop.Answer(float(v), 0.0, True) for v in latencies]
+    return open_loop.summarise(answers, 100.0 if counted else None)
 
 
 @pytest.mark.parametrize("counted", [True, False])
@@ -127,7 +127,7 @@ def test_a_good_service_passes_and_a_bad_one_fails() -> None:
 @pytest.mark.parametrize("late", [0, 1, 2, 5, 30, 800])
 def test_a_row_without_the_count_bounds_it_by_its_curve(late: int) -> None:
     values = [10 + i / 800 for i in range(800 - late)] + [200 + i for i in range(late)]
-    row = client.summarise([client.Answer(v / 1e3, 0.0, True) for v in values])
+    row = open_loop.summarise([open_loop.Answer(v / 1e3, 0.0, True) for v in values])
     fewest, most = latency.late(row, 100)
     assert fewest <= late <= most
     assert most - fewest <= 7  # the curve has 120 points

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.cluster import replicas
+from benchmark.cluster.connection import Connection, Endpoint
 from benchmark.cluster.ray_api import LogLines, RayClient
 from benchmark.core.errors import BenchmarkError
-from benchmark.load import client
 
 ROOT = Path(__file__).parents[4]
 
@@ -75,7 +74,7 @@ def test_a_long_log_is_fetched_more_rarely(monkeypatch: pytest.MonkeyPatch) -> N
      (200, b"{"), (200, b"[]"), (200, b'{"models": [1]}'), (200, b'{"models": null}')],
 )  # fmt: skip
 def test_whatever_is_answered_during_a_roll_out_is_asked_again(answer: Any) -> None:
-    class Connection:
+    class Played:
         left = 2
 
         def call(self, *_: Any) -> tuple[int, bytes]:
@@ -86,36 +85,23 @@ def test_whatever_is_answered_during_a_roll_out_is_asked_again(answer: Any) -> N
                 return answer  # type: ignore[no-any-return]
             return 200, json.dumps({"models": [{"workload": "mlp", "sha256": "a"}]}).encode()
 
-    replicas.await_models(Connection(), {"mlp": "a"})  # type: ignore[arg-type]
+    replicas.await_models(Played(), {"mlp": "a"})  # type: ignore[arg-type]
 
 
 def test_an_answer_that_never_comes_is_an_error_with_the_last_one() -> None:
-    class Connection:
+    class Played:
         def call(self, *_: Any) -> tuple[int, bytes]:
             raise http.client.IncompleteRead(b"x", 10)
 
     with pytest.raises(BenchmarkError, match="IncompleteRead"):
-        replicas.await_models(Connection(), {}, timeout_s=0)  # type: ignore[arg-type]
+        replicas.await_models(Played(), {}, timeout_s=0)  # type: ignore[arg-type]
 
 
-def test_a_fault_of_one_sender_ends_the_load_instead_of_hanging_it() -> None:
-    first = [True]
-
-    def connect() -> Callable[[int], client.Sent]:
-        if first.pop() if first else False:
-            raise ValueError("planted")
-        return lambda _: (True, 0)
-
-    with pytest.raises(ValueError, match="planted"):
-        client.run_schedule([0.0] * 10, connect, senders=4)
-
-
-def test_a_fault_while_sending_ends_the_load() -> None:
-    def send(_: int) -> client.Sent:
-        raise ValueError("planted")
-
-    with pytest.raises(ValueError, match="planted"):
-        client.run_schedule([0.0] * 10, lambda: send, senders=4)
+def test_a_connection_is_closed_at_the_end_of_its_block(endpoint: Endpoint) -> None:
+    with Connection(endpoint) as connection:
+        assert connection.call("GET", "/v1/models")[0] == 200
+        assert connection.connection is not None
+    assert connection.connection is None
 
 
 PROGRAM = """

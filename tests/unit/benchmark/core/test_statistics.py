@@ -1,4 +1,4 @@
-"""Closed forms: baselines, statistics, gates and the arithmetic of the Poisson client."""
+"""Closed forms: baselines, statistics, gates and the arithmetic of the Poisson open_loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from benchmark.core import stats
 from benchmark.data import baselines
-from benchmark.load import client
+from benchmark.load import open_loop
 from benchmark.telemetry.probes import all_reduce_row
 
 
@@ -85,21 +85,21 @@ def test_poisson_arrivals_have_their_rate_and_spread() -> None:
 
 
 def test_latency_counts_from_the_schedule_not_from_the_send() -> None:
-    def connect() -> Callable[[int], client.Sent]:
-        def send(_: int) -> client.Sent:
+    def connect() -> Callable[[int], open_loop.Sent]:
+        def send(_: int) -> open_loop.Sent:
             time.sleep(0.03)
-            return True, 0
+            return open_loop.Sent(ok=True)
 
         return send
 
-    outcome = client.run_schedule([0.0, 0.0, 0.0], connect, senders=1)
+    outcome = open_loop.run_schedule([0.0, 0.0, 0.0], connect, senders=1)
     latencies = sorted(answer.latency for answer in outcome)
     assert latencies[2] == pytest.approx(0.09, abs=0.025)
 
 
 def test_failed_requests_are_counted_and_not_timed() -> None:
     answers = [(0.010, 0.0, True), (5.0, 0.0, False), (0.020, 0.0, True)]
-    summary = client.summarise([client.Answer(*answer) for answer in answers])
+    summary = open_loop.summarise([open_loop.Answer(*answer) for answer in answers])
     assert (summary["samples"], summary["errors"], summary["max_ms"]) == (2, 1, 20.0)
     assert summary["p99_ms"] is None
     assert "662" in summary["not_measured"]["p99_ms"]

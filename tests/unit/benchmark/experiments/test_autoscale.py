@@ -1,8 +1,7 @@
-"""Scaling under load without a stack: the load, what is seen meanwhile, what is judged and drawn."""
+"""Scaling under load without a stack: what is seen meanwhile, what is judged and drawn."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 from xml.etree import ElementTree
@@ -11,7 +10,6 @@ import pytest
 
 from benchmark.analysis import serving_verdicts
 from benchmark.experiments import autoscale
-from benchmark.load import client
 from benchmark.report import serving_figures
 
 
@@ -27,33 +25,16 @@ def counting(counts: Iterable[int]) -> Callable[[], int]:
     return lambda: next(numbers)
 
 
-def test_the_load_goes_on_until_its_end(endpoint: client.Endpoint) -> None:
-    with autoscale.ClosedLoad(endpoint, "/v1/models/mlp:predict", [b"{}"], clients=3) as load:
-        time.sleep(0.3)
-    answered = load.answered
-    assert answered > 3
-    time.sleep(0.1)
-    assert (load.answered, load.failures) == (answered, [])
-
-
-def test_a_broken_connection_is_a_failed_request(server: Any, endpoint: client.Endpoint) -> None:
-    server.breaks = 1
-    with autoscale.ClosedLoad(endpoint, "/v1/models/mlp:predict", [b"{}"], clients=1) as load:
-        time.sleep(0.5)
-    assert len(load.failures) == 1
-    assert load.answered > 0
-
-
 def test_watching_ends_when_the_most_have_run_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autoscale, "ASK_S", 0.01)
-    seen = autoscale.watch(counting([2, 2, 3, *[4] * 1000]), most=4, longest_s=30, settled_s=0.05)
+    seen = autoscale.watch(counting([2, 2, 3, *[4] * 1000]), maximum=4, longest_s=30, settled_s=0.05)
     assert [n for _, n in seen[:4]] == [2, 2, 3, 4]
     assert len(seen) < 20
 
 
 def test_watching_ends_without_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autoscale, "ASK_S", 0.01)
-    assert {n for _, n in autoscale.watch(lambda: 2, most=4, longest_s=0.1)} == {2}
+    assert {n for _, n in autoscale.watch(lambda: 2, maximum=4, longest_s=0.1)} == {2}
 
 
 @pytest.mark.parametrize(

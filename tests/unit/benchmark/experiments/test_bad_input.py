@@ -47,7 +47,7 @@ def bench(
             fault(store, load(path, "ci"))
         seen = len(runs.folders(tmp_path / "out"))
         options = run.Options("fake", "ci", files or [path], tmp_path / "out", **more)
-        code = run.run(options)
+        code = run.main(options)
         folders = runs.folders(tmp_path / "out")
         if len(folders) == seen:
             return {"code": code, "folders": folders}
@@ -305,7 +305,7 @@ def test_a_run_that_fails_leaves_the_newest_complete_result_in_its_place(
     assert (second["folders"][0] / "report.html").exists()
     told = capsys.readouterr().err
     assert f"incomplete: {second['folders'][0] / 'result.json'}" in told
-    assert "result.json is still that of an earlier run" in told
+    assert "result.json still holds the result of an earlier run" in told
 
 
 def test_an_interrupted_run_keeps_what_was_finished_in_its_own_folder(
@@ -342,4 +342,4 @@ def test_an_incomplete_run_is_not_compared(
     result = bench(gate=tmp_path / "out" / "result.json")  # this time serving fails
     assert (result["code"], result["complete"]) == (1, False)
     assert "gate" not in result
-    assert "gate: not compared, as the run is incomplete" in capsys.readouterr().err
+    assert "gate: not compared, because the run is incomplete" in capsys.readouterr().err

@@ -139,7 +139,7 @@ def measured(
     language: Workload, cores: int = 2, rounds: int = 8, load: float = 0.5, apart: float = 196
 ) -> dict[str, Any]:
     """A comparison as if: ours 1.5 and 1.25 times the plain loop, 1.9 times by two ranks, 1.96 by copies."""
-    found = efficiency.header(language, efficiency.Options(Path("w.yaml"), "ci", Path("out")))
+    found = efficiency.new_record(language, efficiency.Options(Path("w.yaml"), "ci", Path("out")))
     found["cores"] = cores
     rates = {"plain": 100, "ours": 125, "ours, adamw": 150, "one, share": 100, "two": 190, "one, whole": 110,
              "apart": apart}  # fmt: skip
@@ -245,7 +245,7 @@ def test_one_question_alone_is_shown_alone(
     results.save(complete, path)
     found, empty = (
         measured(language),
-        efficiency.header(language, efficiency.Options(Path("w"), "ci", Path("o"))),
+        efficiency.new_record(language, efficiency.Options(Path("w"), "ci", Path("o"))),
     )
     found |= {other: empty[other] for other in efficiency.PARTS if other != part}
     efficiency.write(found, tmp_path / "efficiency.json", path)
@@ -264,7 +264,7 @@ def test_only_what_was_asked_is_measured(
     monkeypatch.setattr(dataset, "load", lambda *_: {"bytes": torch.zeros(3, dtype=torch.uint8)})
     for only in (None, "scaling"):
         options = efficiency.Options(Path("w.yaml"), "ci", tmp_path, only=only)
-        efficiency.measure_all(efficiency.header(language, options), language, options)
+        efficiency.measure_all(efficiency.new_record(language, options), language, options)
     assert asked == ["speed", "scaling", "scaling"]
 
 
@@ -277,4 +277,4 @@ def test_what_cannot_be_compared_is_refused_with_all_reasons(
         efficiency.checked(tiny, options)
     assert len(error.value.problems) == 3
     assert main(["efficiency", "--workload", str(options.workload_file), "--out", str(tmp_path)]) == 2
-    assert "the plain loop trains a gpt only" in capsys.readouterr().err
+    assert "the plain loop trains only a gpt" in capsys.readouterr().err

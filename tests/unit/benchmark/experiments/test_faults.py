@@ -17,6 +17,7 @@ from benchmark.checkpoints import journal
 from benchmark.checkpoints.checkpoint import Checkpointer
 from benchmark.cluster import injector, launch, ray_api
 from benchmark.cluster import stack as stacks
+from benchmark.cluster.engine import Engine
 from benchmark.cluster.ray_api import LOST, RayClient, final
 from benchmark.core import machine
 from benchmark.core.config import Workload
@@ -81,11 +82,14 @@ class FakeEngine:
     def exec_start(self, identifier: str) -> bytes:
         return self.said
 
+    def exec_inspect(self, identifier: str) -> dict[str, int]:
+        return {"ExitCode": 0}
+
 
 class TestInjector:
     def test_a_killed_container_is_started_again(self) -> None:
         engine = FakeEngine()
-        injector.Injector(engine).cause(injector.Target("n", "c", "a node"), 0)
+        injector.Injector(Engine(engine)).cause(injector.Target("n", "c", "a node"), 0)
         assert engine.calls == ["kill c", "start c"]
 
     def test_an_interrupted_outage_leaves_the_stack_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,23 +100,23 @@ class TestInjector:
 
         monkeypatch.setattr(time, "sleep", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            injector.Injector(engine).cause(injector.Target("n", "c", "a node"), 5)
+            injector.Injector(Engine(engine)).cause(injector.Target("n", "c", "a node"), 5)
         assert engine.calls == ["kill c", "start c"]
 
     def test_killed_ranks_say_when(self) -> None:
         target = injector.Target("n", "c", "a worker", process=True)
-        assert injector.Injector(FakeEngine()).cause(target, 0) == 1_700_000_000_000
+        assert injector.Injector(Engine(FakeEngine())).cause(target, 0) == 1_700_000_000_000
 
     def test_no_rank_to_kill_is_an_error(self) -> None:
         target = injector.Target("n", "c", "a worker", process=True)
         with pytest.raises(StackError, match="c: no rank of a training job"):
-            injector.Injector(FakeEngine(b"0\n")).cause(target, 0)
+            injector.Injector(Engine(FakeEngine(b"0\n"))).cause(target, 0)
 
     def test_an_engine_that_refuses_is_an_error_that_names_the_container(self) -> None:
         engine = FakeEngine()
         engine.api = SimpleNamespace(kill=lambda container: 1 / 0)  # type: ignore[assignment]
-        with pytest.raises(StackError, match="c: the engine refused the fault"):
-            injector.Injector(engine).cause(injector.Target("n", "c", "a node"), 0)
+        with pytest.raises(StackError, match="c: cannot be killed"):
+            injector.Injector(Engine(engine)).cause(injector.Target("n", "c", "a node"), 0)
 
 
 class FakeRay(RayClient):
@@ -232,7 +236,7 @@ def test_a_fault_must_fit_between_two_checkpoints(tiny: Workload, every: int, st
     with pytest.raises(
         ConfigError, match=f"--checkpoint-every {every}: must be more than 5 and at most half"
     ):
-        faults.prepared(tiny, options(checkpoint_every=every, steps=steps))
+        faults.with_checkpoints(tiny, options(checkpoint_every=every, steps=steps))
 
 
 class FakeStack:
@@ -261,7 +265,7 @@ Drill = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def drill(tmp_path: Path, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> Drill:
-    """`faults.run`, where jobs run in this process and a fault ends them; `revived`: they start again."""
+    """`faults.main`, where jobs run in this process and a fault ends them; `revived`: they start again."""
 
     def go(*cases: str, revived: bool = True, into: Path | None = None) -> dict[str, Any]:
         struck: list[str] = []
@@ -297,11 +301,11 @@ def drill(tmp_path: Path, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(machine, "facts", lambda: here)
         monkeypatch.setattr(launch, "in_stack", in_stack)
         monkeypatch.setattr(stacks, "read", lambda *_: FakeStack(store))
-        monkeypatch.setattr(injector, "connect", lambda: injector.Injector(None))
+        monkeypatch.setattr("benchmark.cluster.engine.connect", lambda: Engine(FakeEngine()))
         monkeypatch.setattr(injector.Injector, "await_healthy", lambda *_: None)
         monkeypatch.setattr(injector.Injector, "cause", cause)
         chosen = options(cases=cases, checkpoint_every=20, steps=80, into=into, outage_s=0)
-        code = faults.run(replace(chosen, out=tmp_path / "out"))
+        code = faults.main(replace(chosen, out=tmp_path / "out"))
         (folder,) = runs.folders(tmp_path / "out")
         page = (folder / "report.html").read_text()
         return {**results.load(folder / "result.json"), "code": code, "page": page}
@@ -379,7 +383,7 @@ def test_a_stack_that_is_not_there_leaves_nothing(
         raise StackError("stack fake: no output 'inventory'")
 
     monkeypatch.setattr(stacks, "read", read)
-    assert faults.run(replace(options(cases=("head",)), out=tmp_path / "out")) == 1
+    assert faults.main(replace(options(cases=("head",)), out=tmp_path / "out")) == 1
     assert not (tmp_path / "out").exists()
     assert "stack fake: no output 'inventory'" in capsys.readouterr().err
 

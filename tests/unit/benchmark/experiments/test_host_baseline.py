@@ -19,7 +19,11 @@ from tests.unit.benchmark.fakes import in_this_process
 
 @pytest.mark.parametrize(
     ("end", "code", "where"),
-    [(None, 0, []), ("torchrun ended with 1", 1, ["bare tiny"]), (KeyboardInterrupt, 130, ["bare"])],
+    [
+        (None, 0, []),
+        ("torchrun ended with 1", 1, ["host baseline tiny"]),
+        (KeyboardInterrupt, 130, ["host baseline"]),
+    ],
 )
 def test_finished_seeds_are_kept(
     end: Any, code: int, where: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.core.config import WORKLOADS_DIR, load_all
-from benchmark.experiments.progress import Progress, in_words, work
+from benchmark.experiments.progress import Progress, duration_text, work
 
 WORKLOADS = load_all([WORKLOADS_DIR / f"{name}.yaml" for name in ("mlp", "digits", "bytelm")], "ci")
 
@@ -35,8 +35,8 @@ def test_what_is_no_training_step_has_no_place() -> None:
 
 
 def test_a_guess_has_few_digits() -> None:
-    assert [in_words(s) for s in (3, 47, 250, 9000)] == [
-        "some seconds",
+    assert [duration_text(s) for s in (3, 47, 250, 9000)] == [
+        "a few seconds",
         "about 50 s",
         "about 4 min",
         "about 2.5 h",

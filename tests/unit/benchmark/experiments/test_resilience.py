@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http.client import HTTPException
 from typing import Any
 from xml.etree import ElementTree
 
@@ -10,12 +9,13 @@ import pytest
 
 from benchmark.analysis import serving_verdicts
 from benchmark.cluster import replicas
+from benchmark.cluster.connection import Endpoint
 from benchmark.core.config import Workload
 from benchmark.core.errors import StackError
 from benchmark.core.store import DirectoryStore
 from benchmark.data import dataset
 from benchmark.experiments import balancer_overhead, resilience, serving_check
-from benchmark.load import client
+from benchmark.load.open_loop import poisson_load
 from benchmark.report import serving_figures
 from tests.unit.benchmark.conftest import changed
 
@@ -27,7 +27,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resilience, "QUIET_S", 0.3)
 
 
-def test_an_update_under_load_is_seen_in_the_answers(server: Any, endpoint: client.Endpoint) -> None:
+def test_an_update_under_load_is_seen_in_the_answers(server: Any, endpoint: Endpoint) -> None:
     def update(mark: Any) -> None:
         mark("update")
         server.sha256 = NEW
@@ -40,7 +40,7 @@ def test_an_update_under_load_is_seen_in_the_answers(server: Any, endpoint: clie
     assert found["timeline"]
 
 
-def test_a_broken_connection_is_a_failure_and_not_sent_again(server: Any, endpoint: client.Endpoint) -> None:
+def test_a_broken_connection_is_a_failure_and_not_sent_again(server: Any, endpoint: Endpoint) -> None:
     def break_one(mark: Any) -> None:
         mark("break")
         server.breaks = 1
@@ -51,7 +51,7 @@ def test_a_broken_connection_is_a_failure_and_not_sent_again(server: Any, endpoi
     assert "RemoteDisconnected" in failure["reason"]
 
 
-def test_the_load_ends_when_the_event_fails(endpoint: client.Endpoint) -> None:
+def test_the_load_ends_when_the_event_fails(endpoint: Endpoint) -> None:
     def fail(_: Any) -> None:
         raise StackError("no replica")
 
@@ -61,18 +61,18 @@ def test_the_load_ends_when_the_event_fails(endpoint: client.Endpoint) -> None:
     assert load.stop.is_set()
 
 
-def test_a_request_that_is_sent_again_is_counted(server: Any, endpoint: client.Endpoint) -> None:
+def test_a_request_that_is_sent_again_is_counted(server: Any, endpoint: Endpoint) -> None:
     server.breaks = 1
-    row = client.poisson_load(endpoint, workload="mlp", bodies=[b"{}"], rate=100, seconds=0.5, seed=1)
+    row = poisson_load(endpoint, workload="mlp", bodies=[b"{}"], rate=100, seconds=0.5, seed=1)
     assert (row["resent"], row["errors"]) == (1, 0)
     server.breaks = 1000
-    row = client.poisson_load(endpoint, workload="mlp", bodies=[b"{}"], rate=100, seconds=0.2, seed=1)
+    row = poisson_load(endpoint, workload="mlp", bodies=[b"{}"], rate=100, seconds=0.2, seed=1)
     assert row["samples"] == 0
     assert row["resent"] == row["errors"] > 0
 
 
 def test_a_load_keeps_its_late_answers_and_what_else_the_host_did(
-    tiny: Workload, store: DirectoryStore, endpoint: client.Endpoint
+    tiny: Workload, store: DirectoryStore, endpoint: Endpoint
 ) -> None:
     manifest = dataset.prepare(tiny, store)
     one = changed(tiny, serving={"rates": [200], "requests": 60, "p99_bound_ms": 0.001})
@@ -159,7 +159,7 @@ def test_a_load_goes_on_until_it_has_its_answers(
     rate: float, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resilience, "QUIET_S", 5.0)
-    one = resilience.Load(client.Endpoint("http://localhost"), "mlp", [b"{}"], rate)
+    one = resilience.Load(Endpoint("http://localhost"), "mlp", [b"{}"], rate)
     assert one.rest_s(past_s=10.0) == seconds
 
 
@@ -185,20 +185,6 @@ def test_the_load_balancers_cost_is_judged_by_its_interval() -> None:
         assert row["low_ms"] <= row["added_p50_ms"] <= row["high_ms"]
         assert words({"direct": row}) == [word]
     assert words({"direct": {**row, "low_ms": 0.9, "high_ms": 1.1}}) == ["inconclusive"]
-
-
-def test_both_ways_are_asked_first_equally_often() -> None:
-    assert [balancer_overhead.sides(i)[0] for i in range(4)] == ["balanced", "direct", "balanced", "direct"]
-
-
-def test_the_client_beside_the_load_balancer_asks_every_way(server: Any, endpoint: client.Endpoint) -> None:
-    wanted = {"path": "/v1/models/mlp:predict", "body": "{}", "pairs": 8, "direct": [endpoint.url] * 2,
-              "balanced": {"url": endpoint.url, "ca_path": None, "token": None}}  # fmt: skip
-    found = balancer_overhead.measure(wanted)
-    assert (len(found["balanced"]), len(found["direct"])) == (8, 8)
-    server.breaks = 1
-    with pytest.raises((OSError, HTTPException)):
-        balancer_overhead.measure(wanted)
 
 
 def test_stress_is_drawn_and_absent_where_nothing_was_measured(complete: dict[str, Any]) -> None:

@@ -415,7 +415,7 @@ def test_a_result_of_another_schema_is_refused(tmp_path: Path) -> None:
 
 def test_a_wrong_workload_file_leaves_nothing(testdata: Path, tmp_path: Path) -> None:
     options = run.Options("dev", "smoke", [testdata / "invalid-workload.yaml"], tmp_path)
-    assert run.run(options) == 2
+    assert run.main(options) == 2
     assert list(tmp_path.iterdir()) == []
 
 
@@ -426,7 +426,7 @@ def test_an_unreachable_stack_leaves_an_incomplete_result(testdata: Path, tmp_pa
     access.write_text(json.dumps({"s3": {"access_key": "a", "secret_key": "b"}}))
     options = run.Options("dev", "smoke", [testdata / "valid-workload.yaml"], tmp_path, inventory=inventory,
                           access=access)  # fmt: skip
-    assert run.run(options) == 1
+    assert run.main(options) == 1
     (folder,) = runs.folders(tmp_path)
     errors = results.load(folder / "result.json")["errors"]
     assert any("object store http://127.0.0.1:9 cannot be reached" in e["message"] for e in errors)

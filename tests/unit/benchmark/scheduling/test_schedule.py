@@ -87,7 +87,7 @@ def test_the_cheapest_start_is_that_of_brute_force(seed: int) -> None:
     """Every start by the minute within the first opening that fits; the earliest of the cheapest."""
     c = case(seed)
     if not c.costs:
-        with pytest.raises(ConfigError, match=r"prices\.csv: reaches from"):
+        with pytest.raises(ConfigError, match=r"prices\.csv: covers"):
             choose(c.now, c.duration, c.window, c.values)
         return
     plan = choose(c.now, c.duration, c.window, c.values)
@@ -215,7 +215,7 @@ def test_a_series_is_used_as_far_as_it_reaches() -> None:
 def test_now_outside_the_series_is_not_known() -> None:
     plan = choose(at("12:00", 24), HOUR, None, series([5, 4]))
     assert (plan.mean, plan.mean_now) == (Fraction(4), None)
-    assert "not known" in "\n".join(schedule.lines(plan))
+    assert "unknown" in "\n".join(schedule.lines(plan))
 
 
 def test_the_record_names_file_hash_and_unit() -> None:
@@ -308,7 +308,7 @@ class TestCommand:
             options.append(given)
             return 0
 
-        monkeypatch.setattr(run, "run", record)
+        monkeypatch.setattr(run, "main", record)
         return options
 
     def test_run_waits_and_hands_the_record_on(

@@ -1,0 +1,1 @@
+"""Commands that measure nothing themselves: start a run, list and compare results, prepare data."""
