@@ -29,6 +29,8 @@ from typing import Any, Literal
 import yaml
 from rich.table import Table
 
+# The one edge to the benchmark: the overhead is judged by its bound and its interval, not by a second copy of
+# either. Its result holds the pairs of runs and no interval as numbers.
 from benchmark.analysis.verdicts import RATIO_BOUND, bare_pairs
 from benchmark.core import stats
 from components.planning.config import ROOT as DATACENTER

@@ -7,7 +7,6 @@ same rules take exported state (`--state FILE`) and what runs (`--live`).
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import sys
@@ -19,10 +18,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from components.planning.flows import FLOWS, LISTENS
+from operations.preflight.policies import judge
 from policies.catalogue import NAMES, RULES
-from policies.evaluate import Report, evaluate
-from policies.model import Resource, Source, Stack
+from policies.model import Resource, Source
 from policies.reports import report
 from policies.reports.junit import junit
 from policies.reports.sarif import sarif
@@ -93,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if on_github and isinstance(error, SettingsError):
             print("\n".join(report.github_settings(error.problems)))
         return 2
-    result = judged(chosen.stack, found, in_force, name)
+    result = judge(chosen.stack, found, in_force, name)
     located = report.located(result, chosen.stack, ROOT)
     seconds = time.monotonic() - started
 
@@ -129,25 +127,3 @@ def prepared(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resour
             raise SettingsError([*error.problems, str(other)]) from None
         raise
     return in_force, *resources(chosen)
-
-
-def judged(stack: str, found: tuple[Resource, ...], in_force: Settings, source: Source = "plan") -> Report:
-    """Every rule on `found`, with the waivers and levels in force today."""
-    whole = Stack(found, FLOWS, LISTENS, stack, source)
-    return evaluate(whole, RULES, in_force.waivers, in_force.levels, datetime.now(UTC).date())
-
-
-def check_plan(stack: str) -> tuple[str, bool]:
-    """The plan's summary line, with the table of what fails when it does, and whether it passed.
-
-    Raises:
-        sources.SourceError, SettingsError: nothing could be checked.
-    """
-    in_force, found = bundle.load(stack, NAMES), stacks.plan(stack)
-    result = judged(stack, found, in_force)
-    line = report.summary(result, len(RULES), len(found), stack, "plan")
-    if result.passed:
-        return line, True
-    console = Console(width=160, record=True, file=io.StringIO())
-    console.print(report.table(result))
-    return f"{console.export_text()}{line}", False

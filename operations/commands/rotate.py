@@ -20,9 +20,9 @@ from components.planning import rotation
 from components.planning.config import Issue
 from components.planning.plan import make_plan
 from components.planning.rotation import ROTATABLE
-from operations.commands import up
+from operations.bringup import bring_up
 from operations.engine.client import Engine
-from operations.errors import OperationError, RefusedError, refusal
+from operations.errors import OK, OperationError, RefusedError, refusal
 from operations.preflight import requirements
 from operations.process import say
 from operations.rotation import identities
@@ -54,7 +54,8 @@ def main(stack: str, *, what: str, yes: bool) -> int:
     )
     derived = derive(subject, new)
     begin(pulumi, report.file, new, datetime.now(UTC).date())
-    return up.main(stack, derived)
+    bring_up(stack, derived)
+    return OK
 
 
 def chosen(what: str) -> tuple[list[str], list[Issue]]:
