@@ -22,7 +22,6 @@ from operations.rotation import steps
 from operations.rotation.subject import Session
 from operations.stack import recovery
 from operations.stack.file import ISSUED, SEED, StackFile, layout_kept, read
-from operations.stack.progress import Progress
 from operations.stack.pulumi import Pulumi
 from policies.settings.documents import SettingsError
 from policies.sources.stacks import SourceError
@@ -85,8 +84,7 @@ def prepare(pulumi: Pulumi, file: StackFile) -> None:
 
 def apply(pulumi: Pulumi, interrupts: Interrupts) -> None:
     """`pulumi up` with refresh and the policy pack. No preview: the plan has been checked already."""
-    progress = Progress(interrupted=interrupts.any)
-    code = pulumi.run(*COMMAND, interrupts=interrupts, on_line=progress)
+    code = pulumi.run_with_progress(*COMMAND, interrupts=interrupts)
     if interrupts.any():
         raise InterruptionError("interrupted; nothing is lost: run `make up` again to go on")
     if code < 0:

@@ -24,7 +24,6 @@ from operations.preflight import checks, requirements
 from operations.process import Interrupts, say, warn
 from operations.stack import recovery, state
 from operations.stack.file import WRITTEN, StackFile, drop_salt, layout_kept, read
-from operations.stack.progress import Progress
 from operations.stack.pulumi import Pulumi
 
 # Prints a word only when it removed something; listing first, because deleting what is not there is an error.
@@ -94,14 +93,8 @@ def _confirm(stack: str, foreign: Sequence[Thing], data: Sequence[Thing], yes: b
 
 
 def _destroy(pulumi: Pulumi, interrupts: Interrupts) -> None:
-    code = pulumi.run(
-        "destroy",
-        "--yes",
-        "--skip-preview",
-        "--suppress-outputs",
-        interrupts=interrupts,
-        on_line=Progress(interrupted=interrupts.any),
-    )
+    flags = ("--yes", "--skip-preview", "--suppress-outputs")
+    code = pulumi.run_with_progress("destroy", *flags, interrupts=interrupts)
     again = f"run `make destroy STACK={pulumi.stack}` again to go on"
     if interrupts.any():
         raise InterruptionError(f"interrupted; {again}")

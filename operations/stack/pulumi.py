@@ -6,7 +6,8 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from components.runtime.health import INTERRUPT_FILE
 from operations.errors import OperationError
 from operations.process import Interrupts, capture, stream
 from operations.stack import proxies
+from operations.stack.events import EventLog, Follower
 from operations.stack.file import ROOT, SEED
+from operations.stack.progress import Progress
 
 MISSING = 'the command `pulumi` is missing; fix: run `make setup`, then `eval "$(make -s env)"`'
 # What Pulumi says → what to do about it.
@@ -61,13 +64,42 @@ class Pulumi:
 
     def run(self, *arguments: str, interrupts: Interrupts, on_line: Callable[[str], None]) -> int:
         """A long command; its output goes to `on_line`. Returns its exit code, negative for a signal."""
+        return self._run(arguments, interrupts, on_line)
+
+    def run_with_progress(self, *arguments: str, interrupts: Interrupts) -> int:
+        """A long command (`up`, `refresh`, `destroy`) whose finished steps and faults are shown (`Progress`).
+
+        Returns its exit code, negative for a signal.
+        """
+        progress, printed = Progress(arguments[0], interrupted=interrupts.any), list[str]()
+        # Private: the log holds the inputs of every resource, secrets excepted.
+        with tempfile.TemporaryDirectory(prefix="aidc-events-") as folder:
+            log = EventLog(Path(folder) / "events.jsonl")
+            with Follower(log, progress) as follower:
+
+                def on_line(line: str) -> None:
+                    follower.check()
+                    printed.append(line)
+
+                arguments = (*arguments, "--event-log", str(log.path))
+                code = self._run(arguments, interrupts, on_line, {"PULUMI_DEBUG_COMMANDS": "true"})
+        progress.finish(printed)
+        return code
+
+    def _run(
+        self,
+        arguments: Sequence[str],
+        interrupts: Interrupts,
+        on_line: Callable[[str], None],
+        variables: Mapping[str, str] | None = None,
+    ) -> int:
         command = ["pulumi", *arguments, "--stack", self.stack, "--non-interactive", "--color", "never"]
         try:
             return stream(
                 command,
                 interrupts=interrupts,
                 on_line=on_line,
-                environment={**self.environment, INTERRUPT_FILE: str(interrupts.file)},
+                environment={**self.environment, INTERRUPT_FILE: str(interrupts.file), **(variables or {})},
                 cwd=self.root,
             )
         except FileNotFoundError:

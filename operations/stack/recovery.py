@@ -13,7 +13,6 @@ from operations.engine.client import Engine
 from operations.errors import InterruptionError, OperationError
 from operations.process import Interrupts, say
 from operations.stack import state
-from operations.stack.progress import Progress
 from operations.stack.pulumi import Pulumi
 
 
@@ -84,7 +83,7 @@ def remove_half_made(pulumi: Pulumi, engine: Engine, interrupts: Interrupts) -> 
         say(f"  removing the half-made {thing.kind} {thing.name}")
         engine.remove(thing)
     flags = ("--yes", "--skip-preview", "--clear-pending-creates")
-    code = pulumi.run("refresh", *flags, interrupts=interrupts, on_line=Progress(interrupted=interrupts.any))
+    code = pulumi.run_with_progress("refresh", *flags, interrupts=interrupts)
     if interrupts.any():
         raise InterruptionError("interrupted; run the same command again to go on")
     if code:
