@@ -7,7 +7,6 @@ module is imported, because some take seconds.
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import os
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from operations.errors import RefusedError
+from operations.suggest import suggest
 
 GROUPS = ("Run a stack", "Prove that it is safe", "Train, serve, measure")
 
@@ -148,8 +148,7 @@ def check_name(name: str) -> None:
     """Raises RefusedError with the nearest name for a command that does not exist."""
     if name.startswith("-") or name in COMMANDS:
         return
-    close = difflib.get_close_matches(name, COMMANDS, n=1)
-    fix = f"did you mean {close[0]!r}?" if close else "`aidc --help` lists the commands"
+    fix = suggest(name, COMMANDS, "`aidc --help` lists the commands")
     raise RefusedError(f"{name!r} is not a command\n    fix: {fix}")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from components.planning.inventory import load
 from operations.errors import OK, OperationError
 from operations.process import say
-from operations.stack.file import ROOT
+from operations.stack.file import ROOT, path_of, unknown
 from operations.stack.pulumi import Pulumi
 
 RCLONE = """\
@@ -34,6 +34,8 @@ def main(stack: str, out: Path | None = None) -> int:
     pulumi = Pulumi(stack)
     raw, secret = pulumi.output("inventory"), pulumi.output("access", secret=True)
     if raw is None or secret is None:
+        if not path_of(stack).is_file():
+            raise OperationError(str(unknown(stack)))
         raise OperationError(f"{stack} is not up; fix: `make up STACK={stack}`")
     folder = out or ROOT / "out" / stack
     folder.mkdir(parents=True, exist_ok=True)

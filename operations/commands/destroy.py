@@ -23,7 +23,7 @@ from operations.errors import OK, InterruptionError, OperationError, RefusedErro
 from operations.preflight import checks, requirements
 from operations.process import Interrupts, say, warn
 from operations.stack import recovery, state
-from operations.stack.file import WRITTEN, StackFile, drop_salt, layout_kept, read
+from operations.stack.file import WRITTEN, StackFile, drop_salt, layout_kept, read, unknown
 from operations.stack.pulumi import Pulumi
 
 # Prints a word only when it removed something; listing first, because deleting what is not there is an error.
@@ -65,7 +65,10 @@ def main(stack: str, *, purge: bool, yes: bool) -> int:
         raise OperationError(
             "\n".join([f"{len(problems)} things of {stack} could not be removed", *problems])
         )
-    say(f"{stack} is {'gone' if owned else 'not there'}, {time.monotonic() - started:.1f} s")
+    if not (owned or exported or file.path.is_file()):
+        say(str(unknown(stack)))
+        return OK
+    say(f"{stack} is {'gone' if owned else 'not up'}, {time.monotonic() - started:.1f} s")
     _tell_about_data(file, data, purge)
     return OK
 

@@ -110,8 +110,8 @@ def _measure(out: Path, no_training: bool) -> list[Figure]:
         steps: list[Callable[[], Figure]] = [
             lambda: _timed(interrupts, "up, cold", "up", "--stack", STACK),
             lambda: _timed(interrupts, "up, nothing to do", "up", "--stack", STACK),
-            lambda: _pulumi(interrupts, "pulumi up, nothing to do"),
-            lambda: _pulumi(interrupts, drift, "--refresh", "--expect-no-changes"),
+            lambda: _timed_pulumi(interrupts, "pulumi up, nothing to do"),
+            lambda: _timed_pulumi(interrupts, drift, "--refresh", "--expect-no-changes"),
             *([] if no_training else [lambda: _training(interrupts, out.parent / STACK)]),
             lambda: _timed(interrupts, "destroy", "destroy", "--stack", STACK),
         ]
@@ -203,7 +203,7 @@ def _timed(interrupts: Interrupts, name: str, *arguments: str) -> Figure:
     return Figure(name, round(time.monotonic() - started, 2), TARGETS[name])
 
 
-def _pulumi(interrupts: Interrupts, name: str, *flags: str) -> Figure:
+def _timed_pulumi(interrupts: Interrupts, name: str, *flags: str) -> Figure:
     """Pulumi's own command on the stack that is up: it must succeed and change nothing."""
     say(f"\n== {name}")
     lines: list[str] = []

@@ -73,22 +73,20 @@ def main(stack: str, *, as_json: bool) -> int:
         }
         say(json.dumps(document, indent=2))
     elif not rows:
-        busy = remark if remark and "at work" in remark else f"fix: `make up STACK={stack}`"
-        say(f"{stack} is not there; {_no_file(stack) or busy}")
+        say(_why_nothing(stack, remark))
     else:
         console().print(_table(stack, rows))
         _epilogue(stack, rows, endpoints, backup, remark)
     return OK if healthy else FAILED
 
 
-def _no_file(stack: str) -> str | None:
-    """What to say where the stack has no file; None where it has one."""
+def _why_nothing(stack: str, remark: str | None) -> str:
+    """What to say where no container of the stack exists."""
     file = read(stack)
-    return (
-        None
-        if file.path.is_file()
-        else f"{file.issues[0].path}: {file.issues[0].fault}; {file.issues[0].fix}"
-    )
+    if not file.path.is_file():
+        return str(file.issues[0])
+    at_work = remark if remark and "at work" in remark else None
+    return f"stack {stack} is not up; {at_work or f'fix: `make up STACK={stack}`'}"
 
 
 def absent(stack: str, things: Sequence[Thing], exported: Mapping[str, Any] | None) -> str:

@@ -52,6 +52,9 @@ def examine(file: StackFile, environment: Mapping[str, str] | None = None) -> Re
     """Ask every question about `file`'s stack and this machine. Changes nothing, raises nothing."""
     environment = os.environ if environment is None else environment
     config, mistakes = file.check(host_facts())
+    if not file.path.is_file():
+        # The machine may be fit for it or not: what counts is that there is no such stack.
+        return Report(file, (Check("configuration", tuple(mistakes), file.path.name),), None, None)
     found = [
         Check("configuration", tuple(mistakes), file.path.name),
         pulumi_present(environment),

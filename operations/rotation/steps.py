@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from rich.table import Table
 
@@ -19,6 +19,7 @@ from components.runtime.health import wait
 from operations.engine.client import Engine
 from operations.errors import OperationError
 from operations.output import console
+from operations.polling import poll
 from operations.process import say
 from operations.rotation import identities, proof
 from operations.rotation.subject import Session, Subject
@@ -78,14 +79,12 @@ def restart_one_by_one(subject: Subject) -> None:
         url = f"https://127.0.0.1:{MINIO}/minio/health/cluster?maintenance=true"
         ask = ["curl", "--silent", "--fail", "--max-time", "5", "--output", "/dev/null", "--cacert"]
         ask += [f"{FILES_DIR}/certs/CAs/ca.crt", url]
-        deadline = time.monotonic() + NODE_WITHIN
-        while subject.engine.output(node.container, ask) is None:
-            if time.monotonic() > deadline:
-                raise OperationError(
-                    f"{node.name}: the object store cannot do without it now; look at: "
-                    f"make status STACK={subject.plan.stack}; then run the rotation again"
-                )
-            time.sleep(1)
+        answer = partial(subject.engine.output, node.container, ask)
+        if poll(answer, NODE_WITHIN, until=lambda text: text is not None) is None:
+            raise OperationError(
+                f"{node.name}: the object store cannot do without it now; look at: "
+                f"make status STACK={subject.plan.stack}; then run the rotation again"
+            )
         subject.engine.restart(node.container)
         faults = wait([node.container], NODE_WITHIN, subject.engine.inspect)
         if faults:

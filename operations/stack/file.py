@@ -20,6 +20,7 @@ from components.planning import rotation, strict_yaml
 from components.planning.config import ROOT as DATACENTER
 from components.planning.config import ConfigError, HostFacts, Issue, LoadBalancer, Network, StackConfig
 from components.planning.validation import load
+from operations.suggest import suggest
 
 ROOT = Path(__file__).parents[2]
 SEED, ISSUED = "aidc:seed", "aidc:issued"
@@ -116,9 +117,7 @@ def read(stack: str, root: Path = ROOT) -> StackFile:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        known = sorted(p.name.split(".")[1] for p in root.glob("Pulumi.*.yaml"))
-        fix = f"name one of {', '.join(known)}, or copy Pulumi.dev.yaml to it and choose own cidr and ports"
-        return StackFile(stack, path, issues=(Issue(path.name, "no such file", fix),))
+        return StackFile(stack, path, issues=(unknown(stack, root),))
     except (OSError, UnicodeDecodeError) as error:
         return StackFile(stack, path, issues=(strict_yaml.unreadable(path.name, error),))
     read_in = strict_yaml.parse(text, path.name, own="aidc:")
@@ -137,6 +136,16 @@ def read(stack: str, root: Path = ROOT) -> StackFile:
     )
 
 
+def unknown(stack: str, root: Path = ROOT) -> Issue:
+    """There is no such stack: which there are, which one is near, and how to make a new one."""
+    known = sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml"))
+    near = suggest(stack, known, "")
+    name = path_of(stack, root).name
+    new = f"for a new one, copy Pulumi.dev.yaml to {name} and change its cidr and ports"
+    fix = f"{near} stacks here: {', '.join(known) or 'none'}; {new}".lstrip()
+    return Issue(name, f"there is no stack {stack!r}: no such file", fix)
+
+
 def _top_issues(name: str, document: Mapping[str, Any]) -> list[Issue]:
     """Keys beside `config`: Pulumi deletes what it does not know, with the comments above, when it writes."""
     fix = "remove it; notes can stand in comments below `config:`"
@@ -151,8 +160,7 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
     # A misspelt key here would mean that the whole data centre silently falls back to defaults.
     issues = []
     for key in (k for k in map(str, config) if k not in KEYS and (k.startswith("aidc:") or ":" not in k)):
-        close = difflib.get_close_matches(key, KEYS, n=1)
-        fix = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(KEYS)}"
+        fix = suggest(key, KEYS, f"known keys: {', '.join(KEYS)}")
         issues.append(Issue(f"config.{key}", "unknown key", fix))
     seed = config.get(SEED)
     if isinstance(seed, str):
