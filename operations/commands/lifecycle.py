@@ -34,6 +34,7 @@ from rich.table import Table
 from benchmark.analysis.verdicts import RATIO_BOUND, bare_pairs
 from benchmark.core import stats
 from components.planning.config import ROOT as DATACENTER
+from operations.documents import Lifecycle, LifecycleFigure, Machine, Outcome, content
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, InterruptionError, OperationError, RefusedError
 from operations.output import console
@@ -57,7 +58,6 @@ WORKLOAD = "bytelm"
 # What the services of a small stack really use; their limits are higher.
 MEMORY_IN_USE = 6 * 2**30
 PORT_SHIFT = 20000
-SCHEMA = "aidc.lifecycle/1"
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ class Figure:
     unit: Literal["s", "ratio"] = "s"
     reason: str = ""
     # Of a figure that has an interval: whether its target is met, missed, or neither is shown.
-    judged: str = ""
+    judged: Outcome | Literal[""] = ""
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Outcome | Literal["not measured", "-"]:
         if self.value is None:
             return "not measured"
         if self.judged:
@@ -233,21 +233,21 @@ def ratio(result: Path, otherwise: str) -> Figure:
     if not pairs:
         return Figure(RATIO, None, RATIO_BOUND, "ratio", otherwise)
     interval = stats.ratio_interval([p[0] for p in pairs], [p[1] for p in pairs])
-    words = {True: "passed", False: "missed", None: "inconclusive"}
+    words: dict[bool | None, Outcome] = {True: "passed", False: "missed", None: "inconclusive"}
     outcome = words[stats.judged(interval, RATIO_BOUND)]
     reason = f"samples/s, {len(pairs)} pairs"
     return Figure(RATIO, round(interval["ratio"], 3), RATIO_BOUND, "ratio", reason, outcome)
 
 
 def _write(out: Path, stack: str, figures: Sequence[Figure]) -> None:
-    document = {
-        "schema": SCHEMA,
-        "stack": stack,
-        "environment": {"cpus": os.cpu_count(), "machine": platform.machine(), "kernel": platform.release()},
-        "figures": [{**asdict(figure), "verdict": figure.verdict} for figure in figures],
-    }
+    document = Lifecycle(
+        schema="aidc.lifecycle/1",
+        stack=stack,
+        environment=Machine(cpus=os.cpu_count(), machine=platform.machine(), kernel=platform.release()),
+        figures=[LifecycleFigure(**asdict(figure), verdict=figure.verdict) for figure in figures],
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(content(document), indent=2) + "\n", encoding="utf-8")
 
 
 def _table(figures: Sequence[Figure]) -> Table:

@@ -1,12 +1,15 @@
-"""Writes docs/configuration.md, flows.md and policies.md from the code: `operations.commands.reference`.
+"""Writes the pages and schemas of PAGES into docs/: `python -m operations.commands.reference`.
 
-Pure functions from models and tables to Markdown; a test fails when the committed files are not up to date.
+Pure functions from models and tables to Markdown and JSON; a test fails when a committed file is not up to
+date.
 """
 
 from __future__ import annotations
 
+import json
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -15,11 +18,14 @@ from pydantic.fields import FieldInfo
 
 from components.planning.config import ROOT, StackConfig, size_text
 from components.planning.flows import CLIENTS, FLOWS, LISTENS, memberships
+from components.planning.inventory import Inventory
+from operations.documents import Lifecycle, Status
 from policies.catalogue import NAMES
 from policies.mutations import figures
 from policies.reports.page import page
 from policies.settings import bundle
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DOCS = Path(__file__).parents[2] / "docs"
 SIZES = ("memory", "shm", "quota", "staging_capacity", "vault_capacity")
 BOUNDS = {"gt": "above", "ge": "at least", "le": "at most", "max_length": "length at most"}
@@ -164,14 +170,29 @@ def policies() -> str:
     return page(bundle.load(known[0], NAMES).waivers, levels, figures())
 
 
-PAGES = {"configuration.md": configuration, "flows.md": flows, "policies.md": policies}
+def schema(document: type[BaseModel]) -> str:
+    """The JSON schema of a document that is written for programs."""
+    described = {"$schema": DIALECT, **document.model_json_schema(mode="serialization")}
+    return json.dumps(described, indent=1, ensure_ascii=False)
+
+
+# File below docs/ → its text.
+PAGES: Mapping[str, Callable[[], str]] = {
+    "configuration.md": configuration,
+    "flows.md": flows,
+    "policies.md": policies,
+    "schemas/inventory.json": partial(schema, Inventory),
+    "schemas/lifecycle.json": partial(schema, Lifecycle),
+    "schemas/status.json": partial(schema, Status),
+}
 
 
 def main() -> None:
-    """Write the pages."""
-    DOCS.mkdir(exist_ok=True)
+    """Write the pages and schemas."""
     for name, text in PAGES.items():
-        (DOCS / name).write_text(text().rstrip("\n") + "\n")
+        path = DOCS / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text().rstrip("\n") + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from rich.table import Table
 from components.planning.inventory import Inventory, load
 from components.runtime.health import judge
 from components.runtime.labels import KIND, ROLE
+from operations.documents import Backup, Service, Status, content
 from operations.engine import usage
 from operations.engine.client import Engine, EngineError, Thing, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
@@ -27,26 +27,9 @@ from operations.stack import state
 from operations.stack.file import read
 from operations.stack.pulumi import Pulumi
 
-SCHEMA = "aidc.status/1"
 MISSING = "missing"
 # The whole text stands below the table.
 STATE_WIDTH = 24
-
-
-@dataclass(frozen=True)
-class Row:
-    """One service. `since` is the start, or the end of a job, in RFC 3339; None when it does not exist."""
-
-    name: str
-    role: str
-    container: str
-    addresses: Mapping[str, str]
-    healthy: bool
-    state: str
-    since: str | None = None
-    cpus: float | None = None
-    memory_bytes: int | None = None
-    memory_limit_bytes: int | None = None
 
 
 def main(stack: str, *, as_json: bool) -> int:
@@ -62,16 +45,16 @@ def main(stack: str, *, as_json: bool) -> int:
     endpoints = inventory.endpoints if inventory else {}
     backup = last_backup(engine, stack) if rows else None
     if as_json:
-        document = {
-            "schema": SCHEMA,
-            "stack": stack,
-            "healthy": healthy,
-            "services": [asdict(row) for row in rows],
-            "endpoints": endpoints,
-            "last_backup": backup,
-            "remark": remark,
-        }
-        say(json.dumps(document, indent=2))
+        document = Status(
+            schema="aidc.status/1",
+            stack=stack,
+            healthy=healthy,
+            services=rows,
+            endpoints=endpoints,
+            last_backup=backup,
+            remark=remark,
+        )
+        say(json.dumps(content(document), indent=2))
     elif not rows:
         say(_why_nothing(stack, remark))
     else:
@@ -114,7 +97,7 @@ def _inventory(stack: str, things: Sequence[Thing]) -> tuple[Inventory | None, s
     return load(raw), remark
 
 
-def collect(engine: Engine, inventory: Inventory | None, things: list[Thing]) -> list[Row]:
+def collect(engine: Engine, inventory: Inventory | None, things: list[Thing]) -> list[Service]:
     """A row for each declared service and for each that runs undeclared; without inventory all that runs."""
     found = {t.name: t for t in things}
     used = usage.sample(engine, [t.name for t in things if t.running]) if things else {}
@@ -133,18 +116,18 @@ def collect(engine: Engine, inventory: Inventory | None, things: list[Thing]) ->
         try:
             raw = engine.inspect(container)
         except NotFound:
-            rows.append(Row(**base, healthy=False, state=MISSING))
+            rows.append(Service(**base, healthy=False, state=MISSING))
             continue
         rows.append(_row(base, raw, used.get(container)))
     return rows
 
 
-def _row(base: Mapping[str, Any], raw: Mapping[str, Any], used: usage.Usage | None) -> Row:
+def _row(base: Mapping[str, Any], raw: Mapping[str, Any], used: usage.Usage | None) -> Service:
     job = raw["Config"]["Labels"].get(KIND) == "job"
     # What restarted long ago and is healthy now is healthy: restarts count only while coming up.
     verdict = judge(raw["State"], 0, job)
     moment = parse_time(raw["State"].get("FinishedAt" if job else "StartedAt", ""))
-    return Row(
+    return Service(
         **base,
         healthy=verdict.done,
         state=verdict.state.splitlines()[0],
@@ -155,19 +138,19 @@ def _row(base: Mapping[str, Any], raw: Mapping[str, Any], used: usage.Usage | No
     )
 
 
-def last_backup(engine: Engine, stack: str) -> dict[str, str] | None:
+def last_backup(engine: Engine, stack: str) -> Backup | None:
     """State, time and words for the newest run, as the backup service keeps them; None without one."""
     text = engine.output(f"aidc-{stack}-backup", ["backup", "status"])
     try:
         found = json.loads(text or "")
         if found["run"] is None:
             return None
-        return {"result": found["state"], "at": found["run"]["finished"], "text": found["text"]}
+        return Backup(result=found["state"], at=found["run"]["finished"], text=found["text"])
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _table(stack: str, rows: list[Row]) -> Table:
+def _table(stack: str, rows: list[Service]) -> Table:
     table = Table(
         "service", "role", "health", "since", "addresses", title=f"stack {stack}", title_justify="left"
     )
@@ -189,17 +172,17 @@ def _table(stack: str, rows: list[Row]) -> Table:
 
 def _epilogue(
     stack: str,
-    rows: list[Row],
+    rows: list[Service],
     endpoints: Mapping[str, str | None],
-    backup: Mapping[str, str] | None,
+    backup: Backup | None,
     remark: str | None,
 ) -> None:
     for name, url in endpoints.items():
         if url:
             say(f"{name:<12} {url}")
     if backup:
-        when = ago(datetime.fromisoformat(backup["at"]))
-        say(f"{'last backup':<12} {backup['result']}, {when} ago; {backup['text']}")
+        when = ago(datetime.fromisoformat(backup.at))
+        say(f"{'last backup':<12} {backup.result}, {when} ago; {backup.text}")
     else:
         say(f"{'last backup':<12} none yet")
     ill = [row for row in rows if not row.healthy]

@@ -9,6 +9,7 @@ from docker.errors import NotFound
 from components.planning.inventory import Inventory, load
 from operations import output
 from operations.commands import status
+from operations.documents import Service
 from operations.engine import usage
 from operations.engine.client import Engine, Thing
 
@@ -49,7 +50,7 @@ def _no_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage, "sample", lambda _engine, _names: {})
 
 
-def rows(states: dict[str, dict[str, Any]], inventory: Inventory | None) -> dict[str, status.Row]:
+def rows(states: dict[str, dict[str, Any]], inventory: Inventory | None) -> dict[str, Service]:
     found = status.collect(FakeEngine(states), inventory, [running(n) for n in states])
     return {row.name: row for row in found}
 
