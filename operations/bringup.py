@@ -39,7 +39,7 @@ def bring_up(stack: str, derived: Mapping[str, Session] | None = None) -> None:
     building.refresh()
     report = requirements.examine(read(stack))
     if report.issues or report.engine is None or report.config is None:
-        raise refusal(report.issues, f"nothing was created in the stack {stack}")
+        raise refusal(report.issues, f"nothing was created in stack {stack}")
     for warning in report.warnings:
         say(f"warning: {warning}")
     plan = make_plan(stack, report.config)
@@ -60,41 +60,41 @@ def bring_up(stack: str, derived: Mapping[str, Session] | None = None) -> None:
 
 
 def check_policies(stack: str) -> None:
-    """The rules on the whole plan, before anything is created; the pack checks each resource once more."""
+    """Check every policy on the plan before anything is created; the pack checks each resource again."""
     try:
         text, passed = policies.check_plan(stack)
     except (SettingsError, SourceError) as error:
         raise RefusedError(str(error)) from None
     say(text)
     if not passed:
-        raise OperationError(f"nothing was created in the stack {stack}")
+        raise OperationError(f"nothing was created in stack {stack}")
 
 
 def prepare(pulumi: Pulumi, file: StackFile) -> None:
-    """Stack, seed and date of issue exist, and no dead run holds the lock."""
+    """Make sure that stack, seed and date of issue exist, and that no dead run holds the lock."""
     recovery.release_locks(pulumi)
     with layout_kept(file.path):
         pulumi.select()
         if not file.has(SEED):
-            say(f"new seed for {pulumi.stack}: all its passwords and keys come from it ({file.path.name})")
+            say(f"new seed for {pulumi.stack}; all passwords and keys derive from it ({file.path.name})")
             pulumi.set(SEED, secrets.token_hex(32), secret=True)
         if not file.has(ISSUED):
             pulumi.set(ISSUED, datetime.now(UTC).date().isoformat())
 
 
 def apply(pulumi: Pulumi, interrupts: Interrupts) -> None:
-    """`pulumi up` with refresh and the policy pack. No preview: the plan has been checked already."""
+    """Run `pulumi up` with refresh and the policy pack. No preview: the plan has been checked already."""
     code = pulumi.run_with_progress(*COMMAND, interrupts=interrupts)
     if interrupts.any():
-        raise InterruptionError("interrupted; nothing is lost: run `make up` again to go on")
+        raise InterruptionError("interrupted; nothing is lost: run `make up` again to continue")
     if code < 0:
-        raise OperationError(f"Pulumi was killed by signal {-code}; run `make up` again to go on")
+        raise OperationError(f"Pulumi was killed by signal {-code}; run `make up` again to continue")
     if code:
-        raise OperationError("the stack is not up; after a fix run `make up` again: it goes on from here")
+        raise OperationError("the stack is not up; fix the cause and run `make up` again to continue")
 
 
 def verify(engine: Engine, plan: Plan) -> None:
-    """Every planned container is healthy, also those that this run did not touch."""
+    """Check that every planned container is healthy, including those that this run did not touch."""
     names = [service.container for service in plan.services]
 
     def inspect(name: str) -> Mapping[str, object]:
@@ -110,15 +110,15 @@ def verify(engine: Engine, plan: Plan) -> None:
 
 
 def verify_endpoints(pulumi: Pulumi, plan: Plan) -> None:
-    """S3 and Ray answer on their published ports, with a certificate of the stack's own authority."""
+    """Check that S3 and Ray answer on their published ports, with a certificate of the stack's authority."""
     access = pulumi.output("access", secret=True)
     if access is None:
-        raise OperationError(f"{pulumi.stack}: has no output `access`; fix: run `make up` again")
+        raise OperationError(f"stack {pulumi.stack} has no output `access`; fix: run `make up` again")
     faults = wait_for(endpoints(plan), access["ca_pem"], HEALTHY_WITHIN)
     if faults:
         look = f"look at: docker logs --tail 50 aidc-{plan.stack}-load-balancer"
         lines = [f"  {name}: {fault}; {look}" for name, fault in faults.items()]
-        raise OperationError("\n".join(["all services are healthy, and not all endpoints answer", *lines]))
+        raise OperationError("\n".join(["all services are healthy, but not all endpoints answer", *lines]))
 
 
 def summary(plan: Plan, seconds: float) -> None:

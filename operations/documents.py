@@ -45,7 +45,7 @@ class Status(_Entry):
     services: list[Service]
     endpoints: dict[str, str | None] = Field(description="Name to URL; null for one that is off.")
     last_backup: Backup | None = Field(description="Null when no backup has run yet.")
-    remark: str | None = Field(description="What is going on with the stack, if anything.")
+    remark: str | None = Field(description="What is happening to the stack, if anything.")
 
 
 class LifecycleFigure(_Entry):

@@ -1,6 +1,7 @@
-"""`make status`: what runs, how it is, where to reach it, and where to look next.
+"""`make status`: the health of every service, the endpoints, and where to look next.
 
-Exit codes: 0 every service is healthy; 1 something is not, or the stack is not there; 2 no engine answers.
+Exit codes: 0 every service is healthy; 1 a service is not healthy, or the stack is not up; 2 no engine
+answers.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from operations.stack.file import read
 from operations.stack.pulumi import Pulumi
 
 MISSING = "missing"
-# The whole text stands below the table.
+# A longer state is shortened in the table and printed in full below it.
 STATE_WIDTH = 24
 
 
 def main(stack: str, *, as_json: bool) -> int:
-    """Print the state of `stack`; see the module for the exit code."""
+    """Print the status of `stack`; see the module for the exit code."""
     try:
         engine = connect()
     except EngineError as error:
@@ -68,26 +69,27 @@ def _why_nothing(stack: str, remark: str | None) -> str:
     file = read(stack)
     if not file.path.is_file():
         return str(file.issues[0])
-    at_work = remark if remark and "at work" in remark else None
+    at_work = remark if remark and "working on it" in remark else None
     return f"stack {stack} is not up; {at_work or f'fix: `make up STACK={stack}`'}"
 
 
 def absent(stack: str, things: Sequence[Thing], exported: Mapping[str, Any] | None) -> str:
-    """Why containers run and this clone's state has no inventory."""
-    _ours, others = state.strangers(things, exported)
-    if not others:
-        return f"`make up STACK={stack}` was cut off; run it again to go on"
+    """Why containers run although this clone's state has no inventory."""
+    _half_made, foreign = state.split_unrecorded(things, exported)
+    if not foreign:
+        return f"`make up STACK={stack}` was interrupted; run it again to continue"
+    more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
     return (
-        f"this clone's state does not know {others[0].name} and {len(others) - 1} more: they are another "
-        "clone's; work on it there, and for a stack of your own choose another name, cidr and ports"
+        f"this clone's state does not know {foreign[0].name}{more}: they belong to another clone; manage the "
+        "stack there, and for a stack of your own choose another name, cidr and ports"
     )
 
 
 def _inventory(stack: str, things: Sequence[Thing]) -> tuple[Inventory | None, str | None]:
-    """The deployed inventory, and a remark on what is going on with the stack."""
+    """The deployed inventory, and a remark on what is happening to the stack."""
     pulumi = Pulumi(stack)
     at_work = [lock for lock in state.locks(stack, pulumi.environment) if lock.alive]
-    remark = f"Pulumi is at work on it (process {at_work[0].pid})" if at_work else None
+    remark = f"Pulumi is working on it (process {at_work[0].pid})" if at_work else None
     try:
         raw = pulumi.output("inventory")
     except OperationError as error:
@@ -98,7 +100,7 @@ def _inventory(stack: str, things: Sequence[Thing]) -> tuple[Inventory | None, s
 
 
 def collect(engine: Engine, inventory: Inventory | None, things: list[Thing]) -> list[Service]:
-    """A row for each declared service and for each that runs undeclared; without inventory all that runs."""
+    """One entry per declared service and per undeclared one that runs; without an inventory, all that run."""
     found = {t.name: t for t in things}
     used = usage.sample(engine, [t.name for t in things if t.running]) if things else {}
     declared = {s.container: s for s in inventory.services} if inventory and things else {}
@@ -124,7 +126,7 @@ def collect(engine: Engine, inventory: Inventory | None, things: list[Thing]) ->
 
 def _row(base: Mapping[str, Any], raw: Mapping[str, Any], used: usage.Usage | None) -> Service:
     job = raw["Config"]["Labels"].get(KIND) == "job"
-    # What restarted long ago and is healthy now is healthy: restarts count only while coming up.
+    # A service that is healthy now is healthy: restarts count only while it comes up.
     verdict = judge(raw["State"], 0, job)
     moment = parse_time(raw["State"].get("FinishedAt" if job else "StartedAt", ""))
     return Service(
@@ -139,7 +141,7 @@ def _row(base: Mapping[str, Any], raw: Mapping[str, Any], used: usage.Usage | No
 
 
 def last_backup(engine: Engine, stack: str) -> Backup | None:
-    """State, time and words for the newest run, as the backup service keeps them; None without one."""
+    """The newest run, as the backup service records it; None when none has run."""
     text = engine.output(f"aidc-{stack}-backup", ["backup", "status"])
     try:
         found = json.loads(text or "")
@@ -185,15 +187,15 @@ def _epilogue(
         say(f"{'last backup':<12} {backup.result}, {when} ago; {backup.text}")
     else:
         say(f"{'last backup':<12} none yet")
-    ill = [row for row in rows if not row.healthy]
-    missing = [row.name for row in ill if row.state == MISSING]
+    unhealthy = [row for row in rows if not row.healthy]
+    missing = [row.name for row in unhealthy if row.state == MISSING]
     if missing:
         say(f"missing: {', '.join(missing)}; fix: make up STACK={stack}")
-    for row in ill:
+    for row in unhealthy:
         if row.state != MISSING:
             say(f"{row.name}: {row.state}; look at: docker logs --tail 50 {row.container}")
     if remark:
         say(remark)
-    if not ill:
+    if not unhealthy:
         say(f"{len(rows)} of {len(rows)} healthy; logs: docker logs {rows[0].container} | "
             f"how to call it: python -m operations access --stack {stack}")  # fmt: skip

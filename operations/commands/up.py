@@ -1,7 +1,7 @@
-"""`make up`: check everything, bring the stack to what its file says, and prove that it is healthy.
+"""`make up`: check everything, bring the stack to what its file declares, and verify that it is healthy.
 
-Exit codes: 0 healthy; 1 Pulumi failed or a service is not healthy; 2 the file or the machine is not fit, and
-nothing was created; 130 interrupted, and the next `make up` goes on.
+Exit codes: 0 healthy; 1 Pulumi failed or a service is not healthy; 2 invalid file or unsuitable machine,
+nothing was created; 130 interrupted, and the next `make up` continues.
 """
 
 from __future__ import annotations

@@ -74,8 +74,8 @@ def diagnostics(found: Mapping[str, Sequence[DiagnosticEvent]]) -> list[str]:
     lines: list[str] = []
     seen: set[str] = set()
     for urn, messages in found.items():
-        said = [line for m in messages for line in f"{m.prefix or ''}{m.message}".splitlines()]
-        kept = [line for line in (CHATTER.sub("", text) for text in said) if _is_news(line, seen)]
+        told = [line for m in messages for line in f"{m.prefix or ''}{m.message}".splitlines()]
+        kept = [line for line in (CHATTER.sub("", text) for text in told) if _is_news(line, seen)]
         if kept:
             heading = f"{type_of(urn)} ({name_of(urn)})" if urn else STACK
             lines += [f"  {heading}:", *(f"    {line}" for line in kept)]

@@ -78,7 +78,7 @@ class Progress:
             self.changes = {str(getattr(op, "value", op)): number for op, number in changes.items()}
 
     def finish(self, printed: Sequence[str] = ()) -> None:
-        """Write what is told at the end. `printed`: Pulumi's output, for errors outside its engine."""
+        """Write violations, diagnostics and counts. `printed`: its output, for other errors."""
         violations = messages.violations(self.violations)
         diagnostics = messages.diagnostics({urn or self.stack: d for urn, d in self.diagnostics.items()})
         if not self.interrupted():

@@ -1,4 +1,4 @@
-"""The Pulumi command line for one stack: short queries, and long runs whose output is passed on."""
+"""The Pulumi command for one stack: short queries, and long runs with progress."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from operations.stack.file import ROOT, SEED
 from operations.stack.progress import Progress
 
 MISSING = 'the command `pulumi` is missing; fix: run `make setup`, then `eval "$(make -s env)"`'
-# What Pulumi says → what to do about it.
+# Message of Pulumi → what to do about it.
 FIXES = (
     (
         re.compile(r"incorrect passphrase", re.I),
         "the stack's file was encrypted with another passphrase: restore that passphrase "
-        "(by default in .aidc/passphrase); without it the secrets in the file cannot be read again",
+        "(by default in .aidc/passphrase); without it the secrets in the file cannot be read",
     ),
     (
         re.compile(r"passphrase must be set", re.I),
@@ -37,7 +37,7 @@ FIXES = (
 
 
 class PulumiError(OperationError):
-    """Pulumi refused; the text holds its reason and, where known, a fix."""
+    """A Pulumi command failed; the text holds its reason and, where known, a fix."""
 
 
 class Pulumi:
@@ -57,7 +57,7 @@ class Pulumi:
             raise PulumiError(MISSING) from None
         except subprocess.TimeoutExpired as error:
             what, seconds = " ".join(arguments[:2]), f"{error.timeout:g} s"
-            raise PulumiError(f"pulumi {what}: did not end within {seconds}; fix: try again") from None
+            raise PulumiError(f"pulumi {what}: did not finish within {seconds}; fix: try again") from None
         if done.returncode != 0:
             raise PulumiError(explain(" ".join(arguments[:2]), done.stderr or done.stdout))
         return done.stdout
@@ -106,7 +106,7 @@ class Pulumi:
             raise PulumiError(MISSING) from None
 
     def select(self) -> None:
-        """Make the stack when it does not exist, and the current one for plain `pulumi` commands."""
+        """Create the stack if it does not exist, and make it the current one for plain `pulumi` commands."""
         self.call("stack", "select", "--create")
 
     def exists(self) -> bool:
@@ -133,7 +133,7 @@ class Pulumi:
             raise
 
     def set(self, key: str, value: str, *, secret: bool = False) -> None:
-        """Write into the stack's file; a secret goes through stdin, never through the process list."""
+        """Write into the stack's file; a secret goes through stdin and never appears in the process list."""
         if secret:
             self.call("config", "set", "--secret", key, stdin=value)
         else:
@@ -153,8 +153,8 @@ class Pulumi:
 
 
 def explain(what: str, text: str) -> str:
-    """Pulumi's own words without decoration, and the fix where we know one."""
+    """Pulumi's own message without decoration, and the fix where one is known."""
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    said = "\n    ".join(line.removeprefix("error: ") for line in lines) or "no reason given"
+    reason = "\n    ".join(line.removeprefix("error: ") for line in lines) or "no reason given"
     fix = next((fix for pattern, fix in FIXES if pattern.search(text)), None)
-    return f"pulumi {what}: {said}" + (f"\n    fix: {fix}" if fix else "")
+    return f"pulumi {what}: {reason}" + (f"\n    fix: {fix}" if fix else "")

@@ -89,6 +89,6 @@ def test_running_containers_of_another_clone_are_asked_about(monkeypatch: pytest
         destroy._confirm("dev", [thing("container", "c")], [], yes=False)
 
 
-def test_kept_data_is_told_with_the_command_that_removes_it(capsys: pytest.CaptureFixture[str]) -> None:
-    destroy._tell_about_data(StackFile("dev", Path("Pulumi.dev.yaml")), [DATA], purge=False)
+def test_kept_data_is_reported_with_the_command_that_removes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    destroy._report_data(StackFile("dev", Path("Pulumi.dev.yaml")), [DATA], purge=False)
     assert "destroy --purge --stack dev" in capsys.readouterr().out

@@ -106,7 +106,7 @@ def test_the_engines_zero_time_is_no_time() -> None:
     assert output.parse_time("0001-01-01T00:00:00Z") is None
 
 
-def test_another_clones_stack_is_told_as_such() -> None:
+def test_another_clones_stack_is_named_as_such() -> None:
     foreign = Thing(
         "container", "aidc-dev-vault", "id-1", {"aidc.stack": "dev", "aidc.kind": "service"}, True
     )
@@ -115,7 +115,7 @@ def test_another_clones_stack_is_told_as_such() -> None:
     assert "make up" not in said
 
 
-def test_a_run_that_was_cut_off_goes_on() -> None:
+def test_an_interrupted_run_is_continued() -> None:
     own = Thing("container", "aidc-dev-vault", "id-1", {"aidc.stack": "dev", "aidc.kind": "service"}, True)
     exported = {"deployment": {"resources": [{"id": "id-1"}]}}
     assert "make up" in status.absent("dev", [own], exported)

@@ -133,7 +133,7 @@ def test_a_port_of_another_container_is_refused_by_name() -> None:
 
 def test_a_port_that_this_stack_publishes_is_fine() -> None:
     own = container("aidc-dev-load-balancer", "dev", tuple(("127.0.0.1", p) for p in (8443, 9443, 8265)))
-    assert not checks.ports(LoadBalancer(), "dev", [own], lambda _a, p: f"port {p} is taken").issues
+    assert not checks.ports(LoadBalancer(), "dev", [own], lambda _a, p: f"port {p} is in use").issues
 
 
 def test_a_port_on_another_address_is_no_obstacle() -> None:
@@ -142,7 +142,7 @@ def test_a_port_on_another_address_is_no_obstacle() -> None:
 
 
 def test_an_address_that_the_host_lacks_is_told_once() -> None:
-    found = checks.ports(LoadBalancer(), "dev", [], lambda a, _p: f"{a} is no address of this host")
+    found = checks.ports(LoadBalancer(), "dev", [], lambda a, _p: f"{a} is not an address of this host")
     assert [i.path for i in found.issues] == ["aidc:datacenter.load_balancer.bind"]
 
 
@@ -200,7 +200,7 @@ def stack_file(salted: bool = False, provider: str = "passphrase", **config: obj
     return StackFile("dev", Path("Pulumi.dev.yaml"), named, (), provider, salted)
 
 
-def test_a_state_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_a_missing_state_folder_is_reported(tmp_path: Path) -> None:
     good = {"PULUMI_CONFIG_PASSPHRASE": "word"}
     assert not checks.passphrase(stack_file(), f"file://{tmp_path}", good).issues
     (issue,) = checks.passphrase(stack_file(), f"file://{tmp_path}/none", good).issues

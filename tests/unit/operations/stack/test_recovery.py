@@ -62,7 +62,7 @@ def repaired(networks: dict[str, dict[str, object]], paused: bool = False) -> li
     engine.inspect.return_value = {"NetworkSettings": {"Networks": networks}, "State": {"Paused": paused}}
     repair_attachments("dev", made(), engine)
     return [call.args[0].name for call in engine.remove.call_args_list] + [
-        f"woke {call.args[0]}" for call in engine.wake.call_args_list
+        f"woke {call.args[0]}" for call in engine.unpause.call_args_list
     ]
 
 
