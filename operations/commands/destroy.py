@@ -18,7 +18,7 @@ from docker.errors import DockerException
 
 from components.firewall import table_name
 from components.runtime.labels import labels
-from operations.engine.client import Engine, Thing, connect
+from operations.engine.client import Engine, EngineResource, connect
 from operations.errors import OK, InterruptionError, OperationError, RefusedError, refusal
 from operations.output import count
 from operations.preflight import checks, requirements
@@ -48,7 +48,7 @@ def main(stack: str, *, purge: bool, yes: bool) -> int:
     exported = pulumi.export()
     owned = engine.owned(stack)
     _half_made, foreign = state.split_unrecorded(owned, exported)
-    data = sorted((thing for thing in owned if thing.is_data), key=lambda thing: thing.name)
+    data = sorted((resource for resource in owned if resource.is_data), key=lambda resource: resource.name)
     _confirm(stack, [t for t in foreign if t.running], data if purge else [], yes)
 
     with Interrupts() as interrupts:
@@ -76,7 +76,9 @@ def main(stack: str, *, purge: bool, yes: bool) -> int:
     return OK
 
 
-def _confirm(stack: str, foreign: Sequence[Thing], data: Sequence[Thing], yes: bool) -> None:
+def _confirm(
+    stack: str, foreign: Sequence[EngineResource], data: Sequence[EngineResource], yes: bool
+) -> None:
     """Ask before what cannot be undone: deleting data, and containers that this state does not know."""
     questions = []
     if foreign:
@@ -86,8 +88,8 @@ def _confirm(stack: str, foreign: Sequence[Thing], data: Sequence[Thing], yes: b
     if not questions or yes:
         return
     say(f"This {' and '.join(questions)} of stack {stack}:")
-    for thing in (*foreign, *data):
-        say(f"  {thing.kind} {thing.name}")
+    for resource in (*foreign, *data):
+        say(f"  {resource.kind} {resource.name}")
     if not sys.stdin.isatty():
         raise RefusedError(
             "not confirmed, as there is no terminal to ask; fix: add --yes; nothing was removed"
@@ -110,25 +112,25 @@ def _destroy(pulumi: Pulumi, interrupts: Interrupts) -> None:
         raise OperationError(f"Pulumi did not remove everything; {again}")
 
 
-def remove_unknown(engine: Engine, unrecorded: Sequence[Thing]) -> None:
+def remove_unknown(engine: Engine, unrecorded: Sequence[EngineResource]) -> None:
     """Remove the containers that the state does not know: they use volumes and networks that it does know.
 
     Those that cannot be removed are reported by the sweep after Pulumi.
     """
-    remove_all(engine, [thing for thing in unrecorded if thing.kind == "container"])
+    remove_all(engine, [resource for resource in unrecorded if resource.kind == "container"])
 
 
 def sweep(engine: Engine, stack: str) -> list[str]:
     """Remove what still carries the stack's label, except data; return the problems."""
-    return remove_all(engine, [thing for thing in engine.owned(stack) if not thing.is_data])
+    return remove_all(engine, [resource for resource in engine.owned(stack) if not resource.is_data])
 
 
-def remove_all(engine: Engine, things: Sequence[Thing]) -> list[str]:
+def remove_all(engine: Engine, resources: Sequence[EngineResource]) -> list[str]:
     problems = []
-    for thing in things:
+    for resource in resources:
         try:
-            engine.remove(thing)
-            say(f"  removed {thing.kind} {thing.name}")
+            engine.remove(resource)
+            say(f"  removed {resource.kind} {resource.name}")
         except OperationError as error:
             problems.append(str(error))
     return problems
@@ -183,7 +185,7 @@ def _forget(pulumi: Pulumi, file: StackFile, exists: bool) -> None:
             drop_salt(file.path)
 
 
-def _report_data(file: StackFile, data: Sequence[Thing], purge: bool) -> None:
+def _report_data(file: StackFile, data: Sequence[EngineResource], purge: bool) -> None:
     if data and purge:
         say(f"  permanently deleted: {count(len(data), 'data volume')} and the seed")
     elif data:

@@ -20,7 +20,7 @@ from components.runtime.health import judge
 from components.runtime.labels import KIND, ROLE
 from operations.documents import Backup, Service, Status, content
 from operations.engine import usage
-from operations.engine.client import Engine, EngineError, Thing, connect
+from operations.engine.client import Engine, EngineError, EngineResource, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
 from operations.output import ago, console, parse_time, size
 from operations.process import say
@@ -39,9 +39,9 @@ def main(stack: str, *, as_json: bool) -> int:
         engine = connect()
     except EngineError as error:
         raise RefusedError(str(error)) from None
-    things = [t for t in engine.containers(stack) if t.labels.get(KIND) in ("service", "job")]
-    inventory, remark = _inventory(stack, things)
-    rows = collect(engine, inventory, things)
+    resources = [t for t in engine.containers(stack) if t.labels.get(KIND) in ("service", "job")]
+    inventory, remark = _inventory(stack, resources)
+    rows = collect(engine, inventory, resources)
     healthy = bool(rows) and all(row.healthy for row in rows) and inventory is not None
     endpoints = inventory.endpoints if inventory else {}
     backup = last_backup(engine, stack) if rows else None
@@ -73,9 +73,9 @@ def _why_nothing(stack: str, remark: str | None) -> str:
     return f"stack {stack} is not up; {at_work or f'fix: `make up STACK={stack}`'}"
 
 
-def absent(stack: str, things: Sequence[Thing], exported: Mapping[str, Any] | None) -> str:
+def absent(stack: str, resources: Sequence[EngineResource], exported: Mapping[str, Any] | None) -> str:
     """Why containers run although this clone's state has no inventory."""
-    _half_made, foreign = state.split_unrecorded(things, exported)
+    _half_made, foreign = state.split_unrecorded(resources, exported)
     if not foreign:
         return f"`make up STACK={stack}` was interrupted; run it again to continue"
     more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
@@ -85,7 +85,7 @@ def absent(stack: str, things: Sequence[Thing], exported: Mapping[str, Any] | No
     )
 
 
-def _inventory(stack: str, things: Sequence[Thing]) -> tuple[Inventory | None, str | None]:
+def _inventory(stack: str, resources: Sequence[EngineResource]) -> tuple[Inventory | None, str | None]:
     """The deployed inventory, and a remark on what is happening to the stack."""
     pulumi = Pulumi(stack)
     at_work = [lock for lock in state.locks(stack, pulumi.environment) if lock.alive]
@@ -95,15 +95,15 @@ def _inventory(stack: str, things: Sequence[Thing]) -> tuple[Inventory | None, s
     except OperationError as error:
         return None, str(error)
     if raw is None:
-        return None, remark or absent(stack, things, pulumi.export() if things else None)
+        return None, remark or absent(stack, resources, pulumi.export() if resources else None)
     return load(raw), remark
 
 
-def collect(engine: Engine, inventory: Inventory | None, things: list[Thing]) -> list[Service]:
+def collect(engine: Engine, inventory: Inventory | None, resources: list[EngineResource]) -> list[Service]:
     """One entry per declared service and per undeclared one that runs; without an inventory, all that run."""
-    found = {t.name: t for t in things}
-    used = usage.sample(engine, [t.name for t in things if t.running]) if things else {}
-    declared = {s.container: s for s in inventory.services} if inventory and things else {}
+    found = {t.name: t for t in resources}
+    used = usage.sample(engine, [t.name for t in resources if t.running]) if resources else {}
+    declared = {s.container: s for s in inventory.services} if inventory and resources else {}
     rows = []
     for container in (*declared, *sorted(set(found) - set(declared))):
         entry = declared.get(container)

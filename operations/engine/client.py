@@ -36,8 +36,8 @@ class EngineError(OperationError):
 
 
 @dataclass(frozen=True)
-class Thing:
-    """A container, network or volume. `published` are (address, port) pairs on the host."""
+class EngineResource:
+    """A container, network or volume of the engine. `published` are (address, port) pairs on the host."""
 
     kind: Kind
     name: str
@@ -75,42 +75,42 @@ class Engine:
         found = self.client.api.images()
         return frozenset(tag for image in found for tag in image.get("RepoTags") or ())
 
-    def containers(self, stack: str | None = None) -> list[Thing]:
+    def containers(self, stack: str | None = None) -> list[EngineResource]:
         """All containers, running or not; with `stack`, those that carry its label."""
         found = self.client.api.containers(all=True, filters=_filters(stack))
         return [_container(raw) for raw in found]
 
-    def networks(self, stack: str | None = None) -> list[Thing]:
+    def networks(self, stack: str | None = None) -> list[EngineResource]:
         return [_network(raw) for raw in self.client.api.networks(filters=_filters(stack))]
 
-    def volumes(self, stack: str | None = None) -> list[Thing]:
+    def volumes(self, stack: str | None = None) -> list[EngineResource]:
         found = self.client.api.volumes(filters=_filters(stack)).get("Volumes") or []
-        return [Thing("volume", v["Name"], v["Name"], v.get("Labels") or {}) for v in found]
+        return [EngineResource("volume", v["Name"], v["Name"], v.get("Labels") or {}) for v in found]
 
-    def owned(self, stack: str) -> list[Thing]:
+    def owned(self, stack: str) -> list[EngineResource]:
         """Everything that carries the stack's label, in an order that allows removal."""
         return [*self.containers(stack), *self.networks(stack), *self.volumes(stack)]
 
-    def remove(self, thing: Thing) -> None:
+    def remove(self, resource: EngineResource) -> None:
         """Remove a resource; a container is stopped first. One that does not exist any more is not an error.
 
         Raises OperationError with the engine's reason.
         """
         api = self.client.api
         try:
-            if thing.kind == "container":
-                if thing.running:
-                    api.stop(thing.identifier, timeout=STOP_SECONDS)
-                api.remove_container(thing.identifier, force=True)
-            elif thing.kind == "network":
-                api.remove_network(thing.identifier)
+            if resource.kind == "container":
+                if resource.running:
+                    api.stop(resource.identifier, timeout=STOP_SECONDS)
+                api.remove_container(resource.identifier, force=True)
+            elif resource.kind == "network":
+                api.remove_network(resource.identifier)
             else:
-                api.remove_volume(thing.name)
+                api.remove_volume(resource.name)
         except NotFound:
             return
         except APIError as error:
             raise OperationError(
-                f"{thing.kind} {thing.name}: cannot be removed: {error.explanation}"
+                f"{resource.kind} {resource.name}: cannot be removed: {error.explanation}"
             ) from None
 
     def inspect(self, name: str) -> Mapping[str, Any]:
@@ -183,18 +183,20 @@ def _filters(stack: str | None) -> dict[str, list[str]]:
     return {"label": [f"{STACK}={stack}"]} if stack is not None else {}
 
 
-def _container(raw: Mapping[str, Any]) -> Thing:
+def _container(raw: Mapping[str, Any]) -> EngineResource:
     ports = {(p.get("IP") or "0.0.0.0", p["PublicPort"]) for p in raw.get("Ports") or () if "PublicPort" in p}
     name = (raw.get("Names") or [raw["Id"]])[0].lstrip("/")
     running = raw.get("State") in ("running", "restarting", "paused")
-    return Thing("container", name, raw["Id"], raw.get("Labels") or {}, running, tuple(sorted(ports)))
+    return EngineResource(
+        "container", name, raw["Id"], raw.get("Labels") or {}, running, tuple(sorted(ports))
+    )
 
 
-def _network(raw: Mapping[str, Any]) -> Thing:
+def _network(raw: Mapping[str, Any]) -> EngineResource:
     configured = (raw.get("IPAM") or {}).get("Config") or ()
     found = (_subnet((c or {}).get("Subnet")) for c in configured)
     subnets = tuple(s for s in found if s is not None)
-    return Thing("network", raw["Name"], raw["Id"], raw.get("Labels") or {}, subnets=subnets)
+    return EngineResource("network", raw["Name"], raw["Id"], raw.get("Labels") or {}, subnets=subnets)
 
 
 def _subnet(text: object) -> IPv4Network | None:

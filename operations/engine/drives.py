@@ -9,12 +9,12 @@ from pathlib import Path
 
 from docker.errors import DockerException
 
-from operations.engine.client import Engine, Thing
+from operations.engine.client import Engine, EngineResource
 
 FORMAT = ".minio.sys/format.json"
 
 
-def made_for(engine: Engine, stack: str, volumes: Sequence[Thing]) -> int | None:
+def made_for(engine: Engine, stack: str, volumes: Sequence[EngineResource]) -> int | None:
     """The number of nodes, or None where there is no data. Reads only.
 
     Without a container and without access to the engine's folder the volumes are counted: this includes a

@@ -17,7 +17,7 @@ from components.planning.flows import FLOWS
 from components.planning.pki import LEAF_DAYS
 from components.planning.rotation import GENERATIONS
 from components.runtime.host import cdi_gpus
-from operations.engine.client import Thing
+from operations.engine.client import EngineResource
 from operations.output import count
 from operations.preflight.machine import Route
 from operations.stack.file import ISSUED, SEED, StackFile
@@ -142,7 +142,7 @@ def memory(config: StackConfig | None, available: int | None, running: bool) -> 
 def ports(
     balancer: LoadBalancer | None,
     stack: str,
-    containers: Sequence[Thing],
+    containers: Sequence[EngineResource],
     fault_of: Callable[[str, int], str | None],
 ) -> Check:
     """Every published port must be free or used by this stack. `fault_of(address, port)` tries to listen."""
@@ -173,7 +173,7 @@ def _same_port(published: tuple[str, int], bind: str, port: int) -> bool:
 def addresses(
     network: Network | None,
     stack: str,
-    networks: Sequence[Thing],
+    networks: Sequence[EngineResource],
     routes: Sequence[Route],
     policy_routes: Sequence[Route] = (),
 ) -> Check:
@@ -261,7 +261,7 @@ def _passphrase_fault(environment: Mapping[str, str]) -> tuple[str, str]:
     return variable, "" if text.strip() else f"{path} is empty"
 
 
-def data(file: StackFile, volumes: Sequence[Thing], *, running: bool = False) -> Check:
+def data(file: StackFile, volumes: Sequence[EngineResource], *, running: bool = False) -> Check:
     """Data of an earlier stack can be read only with the seed that encrypted it.
 
     Its owner cannot be known: nobody is told to remove what may belong to another clone.

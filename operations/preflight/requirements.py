@@ -16,7 +16,7 @@ from components.planning.config import Issue, StackConfig
 from components.runtime.host import host_facts
 from components.runtime.image import IMAGES, ImageError, reference
 from operations.engine import drives
-from operations.engine.client import Engine, EngineError, Thing, connect
+from operations.engine.client import Engine, EngineError, EngineResource, connect
 from operations.output import count
 from operations.preflight import checks, machine
 from operations.preflight.checks import Check
@@ -130,7 +130,7 @@ def pulumi_present(environment: Mapping[str, str]) -> Check:
     return Check("pulumi", (Issue("pulumi", fault, fix),))
 
 
-def pulumi_state(file: StackFile, owned: list[Thing], environment: Mapping[str, str]) -> Check:
+def pulumi_state(file: StackFile, owned: list[EngineResource], environment: Mapping[str, str]) -> Check:
     """No other run is working on the stack, and the state knows everything that carries its label."""
     found = state.locks(file.stack, environment)
     issues = state.lock_issues(found, file.stack)

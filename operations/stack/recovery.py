@@ -32,16 +32,16 @@ def remove_unfilled(stack: str, engine: Engine, seed: str) -> None:
 
     Pulumi has recorded such a container as created and would never fill it; a refresh finds it missing.
     """
-    for thing in engine.containers(stack):
-        wanted = frozenset(filter(None, thing.labels.get(FILES, "").split(",")))
+    for resource in engine.containers(stack):
+        wanted = frozenset(filter(None, resource.labels.get(FILES, "").split(",")))
         if not wanted:
             continue
-        files = engine.files(thing.identifier, SEED_DIR)
+        files = engine.files(resource.identifier, SEED_DIR)
         found = {path: files[path] for path in wanted if path in files}
-        digest = thing.labels.get(DIGEST)
+        digest = resource.labels.get(DIGEST)
         if len(found) < len(wanted) or (digest and digest != fingerprint(seed, joined(found))):
-            say(f"the files of {thing.name} are missing or outdated; creating it again")
-            engine.remove(thing)
+            say(f"the files of {resource.name} are missing or outdated; creating it again")
+            engine.remove(resource)
 
 
 def repair_attachments(stack: str, exported: Mapping[str, Any] | None, engine: Engine) -> None:
@@ -51,20 +51,20 @@ def repair_attachments(stack: str, exported: Mapping[str, Any] | None, engine: E
     created again with all their networks; their data is in volumes.
     """
     wanted = state.attachments(exported)
-    for thing in engine.containers(stack):
-        if thing.identifier not in wanted:
+    for resource in engine.containers(stack):
+        if resource.identifier not in wanted:
             continue
         try:
-            found = engine.inspect(thing.identifier)
+            found = engine.inspect(resource.identifier)
         except NotFound:
             continue
-        lost = state.detached(wanted[thing.identifier], found["NetworkSettings"].get("Networks") or {})
+        lost = state.detached(wanted[resource.identifier], found["NetworkSettings"].get("Networks") or {})
         if lost:
-            say(f"{thing.name} is not connected to {', '.join(lost)} as it was created; creating it again")
-            engine.remove(thing)
+            say(f"{resource.name} is not connected to {', '.join(lost)} as it was created; creating it again")
+            engine.remove(resource)
         elif found["State"].get("Paused"):
-            say(f"{thing.name} is paused; unpausing it")
-            engine.unpause(thing.identifier)
+            say(f"{resource.name} is paused; unpausing it")
+            engine.unpause(resource.identifier)
 
 
 def remove_half_made(pulumi: Pulumi, engine: Engine, interrupts: Interrupts) -> dict[str, Any] | None:
@@ -79,9 +79,9 @@ def remove_half_made(pulumi: Pulumi, engine: Engine, interrupts: Interrupts) -> 
         return exported
     say("an earlier run was interrupted; continuing from there")
     half_made, _foreign = state.split_unrecorded(owned, exported)
-    for thing in half_made:
-        say(f"  removing the half-created {thing.kind} {thing.name}")
-        engine.remove(thing)
+    for resource in half_made:
+        say(f"  removing the half-created {resource.kind} {resource.name}")
+        engine.remove(resource)
     flags = ("--yes", "--skip-preview", "--clear-pending-creates")
     code = pulumi.run_with_progress("refresh", *flags, interrupts=interrupts)
     if interrupts.any():

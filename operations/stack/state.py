@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from components.planning.config import Issue
 from components.runtime.labels import KIND
-from operations.engine.client import Thing
+from operations.engine.client import EngineResource
 
 PROJECT = "aidc"
 # Kinds of containers that only Pulumi creates, set by `run` and `FileVolume`.
@@ -157,25 +157,26 @@ def _creations(exported: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     return [o for o in operations if o.get("type") == "creating"]
 
 
-def unrecorded(owned: Sequence[Thing], exported: Mapping[str, Any] | None) -> list[Thing]:
+def unrecorded(owned: Sequence[EngineResource], exported: Mapping[str, Any] | None) -> list[EngineResource]:
     """Containers and networks with the stack's label that are not in the state: they block their names.
 
     Volumes are left out: creating one that exists adopts it, and data must never be removed here.
     """
     known = recorded(exported)
     return [
-        thing
-        for thing in owned
-        if thing.identifier not in known
+        resource
+        for resource in owned
+        if resource.identifier not in known
         and (
-            thing.kind == "network" or (thing.kind == "container" and thing.labels.get(KIND) in PULUMI_KINDS)
+            resource.kind == "network"
+            or (resource.kind == "container" and resource.labels.get(KIND) in PULUMI_KINDS)
         )
     ]
 
 
 def split_unrecorded(
-    owned: Sequence[Thing], exported: Mapping[str, Any] | None
-) -> tuple[list[Thing], list[Thing]]:
+    owned: Sequence[EngineResource], exported: Mapping[str, Any] | None
+) -> tuple[list[EngineResource], list[EngineResource]]:
     """(half-created, foreign): unrecorded resources that a killed run of this state made, and all others.
 
     The foreign ones belong to another clone's stack of the same name, or to a state that was lost.
@@ -186,12 +187,12 @@ def split_unrecorded(
     return half_made, [t for t in found if t not in half_made]
 
 
-def foreign_issues(things: Sequence[Thing], stack: str) -> list[Issue]:
+def foreign_issues(resources: Sequence[EngineResource], stack: str) -> list[Issue]:
     """One issue for all of them, because they have the same cause."""
-    if not things:
+    if not resources:
         return []
-    names = ", ".join(t.name for t in things[:4]) + (
-        f" and {len(things) - 4} more" if len(things) > 4 else ""
+    names = ", ".join(t.name for t in resources[:4]) + (
+        f" and {len(resources) - 4} more" if len(resources) > 4 else ""
     )
     return [
         Issue(

@@ -11,7 +11,7 @@ from operations import output
 from operations.commands import status
 from operations.documents import Service
 from operations.engine import usage
-from operations.engine.client import Engine, Thing
+from operations.engine.client import Engine, EngineResource
 
 INVENTORY: dict[str, Any] = {
     "schema": "aidc.inventory/1",
@@ -39,8 +39,8 @@ class FakeEngine(Engine):
         return {"Config": {"Labels": {"aidc.kind": "service"}}, "State": self.states[name]}
 
 
-def running(name: str) -> Thing:
-    return Thing(
+def running(name: str) -> EngineResource:
+    return EngineResource(
         "container", name, name, {"aidc.stack": "dev", "aidc.kind": "service", "aidc.role": "r"}, True
     )
 
@@ -107,7 +107,7 @@ def test_the_engines_zero_time_is_no_time() -> None:
 
 
 def test_another_clones_stack_is_named_as_such() -> None:
-    foreign = Thing(
+    foreign = EngineResource(
         "container", "aidc-dev-vault", "id-1", {"aidc.stack": "dev", "aidc.kind": "service"}, True
     )
     said = status.absent("dev", [foreign], None)
@@ -116,6 +116,8 @@ def test_another_clones_stack_is_named_as_such() -> None:
 
 
 def test_an_interrupted_run_is_continued() -> None:
-    own = Thing("container", "aidc-dev-vault", "id-1", {"aidc.stack": "dev", "aidc.kind": "service"}, True)
+    own = EngineResource(
+        "container", "aidc-dev-vault", "id-1", {"aidc.stack": "dev", "aidc.kind": "service"}, True
+    )
     exported = {"deployment": {"resources": [{"id": "id-1"}]}}
     assert "make up" in status.absent("dev", [own], exported)
