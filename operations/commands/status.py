@@ -69,8 +69,7 @@ def _why_nothing(stack: str, remark: str | None) -> str:
     file = read(stack)
     if not file.path.is_file():
         return str(file.issues[0])
-    at_work = remark if remark and "working on it" in remark else None
-    return f"stack {stack} is not up; {at_work or f'fix: `make up STACK={stack}`'}"
+    return f"stack {stack} is not up; {remark or f'fix: `make up STACK={stack}`'}"
 
 
 def absent(stack: str, resources: Sequence[EngineResource], exported: Mapping[str, Any] | None) -> str:
@@ -95,7 +94,7 @@ def _inventory(stack: str, resources: Sequence[EngineResource]) -> tuple[Invento
     except OperationError as error:
         return None, str(error)
     if raw is None:
-        return None, remark or absent(stack, resources, pulumi.export() if resources else None)
+        return None, remark or (absent(stack, resources, pulumi.export()) if resources else None)
     return load(raw), remark
 
 

@@ -1,7 +1,9 @@
 """Rows, usage and times of the status table, from made-up readings."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from docker.errors import NotFound
@@ -12,6 +14,7 @@ from operations.commands import status
 from operations.documents import Service
 from operations.engine import usage
 from operations.engine.client import Engine, EngineResource
+from operations.errors import OperationError
 
 INVENTORY: dict[str, Any] = {
     "schema": "aidc.inventory/1",
@@ -121,3 +124,33 @@ def test_an_interrupted_run_is_continued() -> None:
     )
     exported = {"deployment": {"resources": [{"id": "id-1"}]}}
     assert "make up" in status.absent("dev", [own], exported)
+
+
+@pytest.fixture
+def nothing(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Pulumi's answers about a stack without containers."""
+    engine, pulumi = Mock(spec=Engine), Mock(environment={})
+    engine.containers.return_value = []
+    pulumi.output.return_value = None
+    monkeypatch.setattr(status, "connect", lambda: engine)
+    monkeypatch.setattr(status, "Pulumi", lambda _stack: pulumi)
+    return pulumi
+
+
+@pytest.mark.usefixtures("nothing")
+def test_a_stack_that_is_not_up_was_not_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status.main("dev", as_json=True) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert (document["healthy"], document["services"], document["remark"]) == (False, [], None)
+
+
+def test_a_state_that_cannot_be_read_is_reported(nothing: Mock, capsys: pytest.CaptureFixture[str]) -> None:
+    nothing.output.side_effect = OperationError("incorrect passphrase")
+    assert status.main("dev", as_json=False) == 1
+    assert "incorrect passphrase" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("nothing")
+def test_a_misspelt_stack_is_shown_the_near_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status.main("deev", as_json=False) == 1
+    assert "did you mean 'dev'?" in capsys.readouterr().out
