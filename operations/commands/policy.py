@@ -1,7 +1,7 @@
-"""`make policy`: check every policy on every resource of a stack before anything is created.
+"""`make policy`: every rule on every resource of a stack, before anything is created.
 
 The program runs under mocks with stand-in secrets, so that neither an engine nor a backend is needed. The
-same rules can check exported state (`--state FILE`) and the running stack (`--live`).
+same rules take exported state (`--state FILE`) and what runs (`--live`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from operations.preflight.policies import judge
+from operations.preflight.policies import apply_rules
 from policies.catalogue import NAMES, RULES
 from policies.model import Resource, Source
 from policies.reports import report
@@ -33,7 +33,7 @@ OUT = Path("out")
 
 
 def resources(arguments: argparse.Namespace) -> tuple[Source, tuple[Resource, ...]]:
-    """The stack's resources from the requested source.
+    """The stack's resources from the source that was asked for.
 
     Raises:
         sources.SourceError: with the fault and the fix.
@@ -59,25 +59,25 @@ def rules_table() -> Table:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="aidc policy", description=__doc__)
+    made = argparse.ArgumentParser(prog="python -m operations policy", description=__doc__)
     made.add_argument("--stack", default=os.environ.get("STACK", "dev"))
     made.add_argument("--out", type=Path, default=OUT, help="folder for the reports")
     made.add_argument(
         "--without-waived",
         action="store_true",
-        help="omit waived violations from the SARIF file: GitHub would show those notes as alerts",
+        help="leave waived faults out of the SARIF file: GitHub would show those notes as alerts",
     )
     source = made.add_mutually_exclusive_group()
-    source.add_argument("--state", type=Path, metavar="FILE", help="check a file from `pulumi stack export`")
-    source.add_argument("--live", action="store_true", help="check the running stack")
-    source.add_argument("--rules", action="store_true", help="list the rules and exit")
+    source.add_argument("--state", type=Path, metavar="FILE", help="check what `pulumi stack export` wrote")
+    source.add_argument("--live", action="store_true", help="check what runs on the engine")
+    source.add_argument("--rules", action="store_true", help="list the rules and stop")
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check, write the reports, print. Exit codes: 0 passed; 1 mandatory violation; 2 nothing was checked."""
+    """Check, write the reports, print. Exit code: 1 on a mandatory violation, 2 where nothing was checked."""
     chosen = parser().parse_args(arguments)
-    # Without a terminal, as in CI: wide enough for the table.
+    # Wide enough for the table where there is no terminal to ask, as in CI.
     console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False)
     on_github = os.environ.get("GITHUB_ACTIONS") == "true"
     if chosen.rules:
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if on_github and isinstance(error, SettingsError):
             print("\n".join(report.github_settings(error.problems)))
         return 2
-    result = judge(chosen.stack, found, in_force, name)
+    result = apply_rules(chosen.stack, found, in_force, name)
     located = report.located(result, chosen.stack, ROOT)
     seconds = time.monotonic() - started
 
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def prepared(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Resource, ...]]:
-    """What a check needs. When both the settings and the source are faulty, both are reported.
+    """What a check needs. When both the settings and the source are faulty, both are told.
 
     Raises:
         SettingsError, sources.SourceError: with every mistake.

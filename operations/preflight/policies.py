@@ -17,8 +17,10 @@ from policies.settings.bundle import Settings
 from policies.sources import stacks
 
 
-def judge(stack: str, resources: tuple[Resource, ...], in_force: Settings, source: Source = "plan") -> Report:
-    """Every rule on `resources`, with the waivers and levels in force today."""
+def apply_rules(
+    stack: str, resources: tuple[Resource, ...], in_force: Settings, source: Source = "plan"
+) -> Report:
+    """Apply every rule to `resources`, with the waivers and levels in force today."""
     whole = Stack(resources, FLOWS, LISTENS, stack, source)
     return evaluate(whole, RULES, in_force.waivers, in_force.levels, datetime.now(UTC).date())
 
@@ -30,7 +32,7 @@ def check_plan(stack: str) -> tuple[str, bool]:
         sources.SourceError, SettingsError: nothing could be checked.
     """
     in_force, resources = bundle.load(stack, NAMES), stacks.plan(stack)
-    result = judge(stack, resources, in_force)
+    result = apply_rules(stack, resources, in_force)
     line = report.summary(result, len(RULES), len(resources), stack, "plan")
     if result.passed:
         return line, True
