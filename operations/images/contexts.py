@@ -26,7 +26,7 @@ CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # Image → programs from the cache's bin folder that it needs in addition to its own folder.
 BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup": ("supercronic",)}
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
-# Image → files from images/shared that it has in common with others.
+# Image → what it shares with others, from images/shared.
 SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(("load-balancer", "object-store", "vault"), ("follow",))
 # The rooms of a package that run in the image. The others run on a workstation, and an edit there must not
 # replace the containers; a contract of imports keeps them apart (pyproject.toml).
@@ -36,7 +36,7 @@ INSIDE: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 NEEDS_CA = frozenset({"compute"})
-# Seconds for which a replaced context is kept: longer than any plan reads it.
+# Seconds for which a context that was exchanged stays: no plan reads for as long.
 KEPT = 3600
 
 
@@ -149,7 +149,7 @@ def discard(name: str, fresh: Path) -> None:
 
 
 def copy_package(package: str, into: Path) -> None:
-    """Copy the rooms of `package` that run in the image, with all files: data and users' modules, too."""
+    """The rooms of `package` that run in the image, whole: they hold data and a user's modules too."""
     into.mkdir()
     shutil.copy2(ROOT / package / "__init__.py", into)
     for room in INSIDE[package]:
