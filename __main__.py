@@ -38,7 +38,7 @@ def main() -> None:
     identity = Identity(stack, settings.require_secret("seed"), generations)
     context = Context(plan=plan, images=images, identity=identity)
 
-    # Rules before networks, and networks removed before rules: nothing is ever unguarded.
+    # The firewall is created before the networks and removed after them: nothing is ever unprotected.
     firewall = Firewall("firewall", context)
     fabric = Fabric("fabric", plan, pulumi.ResourceOptions(depends_on=[firewall]))
     guarded = Ready(
@@ -47,7 +47,7 @@ def main() -> None:
         timeout=30,
         opts=pulumi.ResourceOptions(depends_on=[fabric]),
     )
-    # Asks before any container is touched: with another number of nodes the object store would go down.
+    # Checked before any container is touched: with another number of nodes the object store would fail.
     size = FixedSize("object-store-size", plan.config.object_store.nodes)
     inside = replace(context, behind=[fabric, guarded, size])
 

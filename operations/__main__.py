@@ -1,6 +1,6 @@
 """`aidc COMMAND`, also `python -m operations COMMAND`: what the Makefile's targets call.
 
-Exit codes of every command: 0 done; 1 failed; 2 invalid input or unsuitable machine, and nothing was changed;
+Exit codes of every command: 0 success; 1 failure; 2 invalid input or unsuitable machine, nothing was changed;
 130 interrupted.
 """
 
@@ -22,7 +22,7 @@ from operations.stack.exclusive import changing
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code. Only the wanted command's module is imported."""
+    """Run one command and return its exit code. Only that command's module is imported."""
     first = arguments[0] if arguments else "--help"
     cli.check_name(first)
     os.environ.update(proxies.direct(os.environ))
@@ -47,20 +47,20 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code; whatever a user can cause is told without a traceback."""
+    """The exit code; errors that a user can cause are reported without a traceback."""
     try:
         return run(sys.argv[1:] if arguments is None else arguments)
     except OperationError as error:
         warn(str(error))
         return error.code
     except KeyboardInterrupt:
-        warn("\ninterrupted; run the same command again to go on")
+        warn("\ninterrupted; run the same command again to continue")
         return INTERRUPTED
     except DockerException as error:
-        warn(f"engine: {error}\n    fix: see that it runs (`aidc doctor`), then try again")
+        warn(f"engine: {error}\n    fix: check that it is running (`aidc doctor`), then try again")
         return FAILED
     except BrokenPipeError:
-        # Whoever read our output has gone, as `| head` does; nothing is left to tell.
+        # The reader of our output has gone, as with `| head`; nobody is left to report to.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return FAILED
 

@@ -1,13 +1,12 @@
-"""The commands of `aidc`, grouped, each with a line, an example and the arguments it takes.
+"""The commands of `aidc`, grouped, each with a summary, an example and its arguments.
 
-A command's help is the docstring of its module, which says what it does and its exit codes; only the wanted
-module is imported, because some take seconds.
+A command's help is the docstring of its module, which describes the command and its exit codes. Only the
+module that is needed is imported, because some take seconds.
 """
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import os
 from collections.abc import Mapping, Sequence
@@ -17,13 +16,14 @@ from pathlib import Path
 from types import ModuleType
 
 from operations.errors import RefusedError
+from operations.suggest import suggest
 
 GROUPS = ("Run a stack", "Prove that it is safe", "Train, serve, measure")
 
 
 @dataclass(frozen=True)
 class Command:
-    """`module` is ours unless `benchmark` names the command of `python -m benchmark` that it stands for."""
+    """`module` is one of operations.commands, unless `benchmark` names a command of `python -m benchmark`."""
 
     group: str
     summary: str
@@ -36,7 +36,7 @@ class Command:
 
 _RUN, _PROVE, _MEASURE = GROUPS
 COMMANDS: Mapping[str, Command] = {
-    "doctor": Command(_RUN, "check that this machine can hold the stack", "aidc doctor", "doctor"),
+    "doctor": Command(_RUN, "check that this machine can run the stack", "aidc doctor", "doctor"),
     "up": Command(
         _RUN, "bring the stack up and wait until it is healthy", "aidc up --stack dev", "up", changes=True
     ),
@@ -52,34 +52,34 @@ COMMANDS: Mapping[str, Command] = {
         changes=True,
     ),
     "destroy": Command(
-        _RUN, "remove the stack; data stays unless purged", "aidc destroy --purge", "destroy", changes=True
+        _RUN, "remove the stack; data is kept unless purged", "aidc destroy --purge", "destroy", changes=True
     ),
     "images": Command(_RUN, "build the images that are missing", "aidc images", "images"),
     "policy": Command(
-        _PROVE, "check every rule on the planned stack", "aidc policy --live", "policy", own_arguments=True
+        _PROVE, "check every policy on the planned stack", "aidc policy --live", "policy", own_arguments=True
     ),
     "audit": Command(
         _PROVE, "test the running stack against its declaration", "aidc audit --out out/dev", "audit"
     ),
-    "sbom": Command(_PROVE, "write what each image is made of, as CycloneDX", "aidc sbom", "sbom"),
+    "sbom": Command(_PROVE, "write the bill of materials of each image, as CycloneDX", "aidc sbom", "sbom"),
     "bench": Command(
         _MEASURE, "train and serve on the stack, and write a report", "aidc bench --tier ci", benchmark="run"
     ),
     "runs": Command(_MEASURE, "list the runs of a stack, newest first", "aidc runs", benchmark="runs"),
     "report": Command(
-        _MEASURE, "make the report of a result again", "aidc report out/dev/result.json", benchmark="report"
+        _MEASURE, "rebuild the report of a result", "aidc report out/dev/result.json", benchmark="report"
     ),
     "compare": Command(
-        _MEASURE, "judge one result against an earlier one", "aidc compare A.json B.json", benchmark="compare"
+        _MEASURE, "compare a result with an earlier one", "aidc compare A.json B.json", benchmark="compare"
     ),
     "abba": Command(
-        _MEASURE, "train two commits in turns: is one slower or worse?", "aidc abba main", benchmark="abba"
+        _MEASURE, "train two commits alternately: is one slower or worse?", "aidc abba main", benchmark="abba"
     ),
     "faults": Command(
         _MEASURE, "kill parts of the stack during training", "aidc faults --case node", benchmark="faults"
     ),
     "bench-lifecycle": Command(
-        _MEASURE, "time up, second up and destroy on a stack of its own", "aidc bench-lifecycle", "lifecycle"
+        _MEASURE, "time up, a second up and destroy on a separate stack", "aidc bench-lifecycle", "lifecycle"
     ),
 }  # fmt: skip
 
@@ -89,13 +89,13 @@ def module(command: Command) -> ModuleType:
 
 
 def parser(command: str | None = None) -> argparse.ArgumentParser:
-    """The parser of all commands that are ours; `command` is the one whose help will be complete."""
+    """The parser of all commands of operations; `command` is the one whose help has to be complete."""
     top = argparse.ArgumentParser(
         prog="aidc",
         description=overview(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="aidc COMMAND [OPTIONS]",
-        epilog="`aidc COMMAND --help` says what a command does, its exit codes, and an example.",
+        epilog="`aidc COMMAND --help` shows what a command does, its exit codes, and an example.",
     )
     top.add_argument("--version", action="version", version=f"aidc {own_version()}")
     commands = top.add_subparsers(dest="command", required=True, help=argparse.SUPPRESS)
@@ -114,27 +114,29 @@ def parser(command: str | None = None) -> argparse.ArgumentParser:
 
 
 def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
-    for name, found in made.items():
+    for name, command in made.items():
         if name != "images":
-            found.add_argument(
+            command.add_argument(
                 "--stack", default=os.environ.get("STACK", "dev"), help="default: $STACK, else dev"
             )
     for name in ("status", "doctor"):
-        made[name].add_argument("--json", action="store_true", dest="as_json", help="for programs")
-    made["destroy"].add_argument("--purge", action="store_true", help="delete data, seed and stack too")
-    what = "names separated by commas, or all (default: certificates)"
+        made[name].add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+    made["destroy"].add_argument(
+        "--purge", action="store_true", help="also delete the data, the seed and the stack"
+    )
+    what = "names, separated by commas, or all (default: certificates)"
     made["rotate"].add_argument("--what", default="certificates", metavar="NAMES", help=what)
     for name in ("rotate", "destroy"):
-        made[name].add_argument("--yes", action="store_true", help="do not ask")
-    made["access"].add_argument("--out", type=Path, help="folder of ca.pem (default: out/<stack>)")
-    made["audit"].add_argument("--out", type=Path, help="folder of audit.json and audit.html")
-    made["sbom"].add_argument("--out", type=Path, help="folder above sbom/ (default: out/<stack>)")
+        made[name].add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
+    made["audit"].add_argument("--out", type=Path, help="folder for audit.json and audit.html")
+    made["sbom"].add_argument("--out", type=Path, help="parent folder of sbom/ (default: out/<stack>)")
     made["bench-lifecycle"].add_argument("--out", type=Path, default=Path("out/lifecycle.json"))
-    made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="lifecycle only")
+    made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="skip the training")
 
 
 def overview() -> str:
-    """Every command with its line, by group."""
+    """Every command with its summary, by group."""
     width = max(map(len, COMMANDS))
     parts = ["An AI data centre as code: one YAML file, one command.\n"]
     for group in GROUPS:
@@ -148,13 +150,12 @@ def check_name(name: str) -> None:
     """Raises RefusedError with the nearest name for a command that does not exist."""
     if name.startswith("-") or name in COMMANDS:
         return
-    close = difflib.get_close_matches(name, COMMANDS, n=1)
-    fix = f"did you mean {close[0]!r}?" if close else "`aidc --help` lists the commands"
+    fix = suggest(name, COMMANDS, "`aidc --help` lists the commands")
     raise RefusedError(f"{name!r} is not a command\n    fix: {fix}")
 
 
 def for_benchmark(name: str, arguments: Sequence[str]) -> list[str]:
-    """The arguments of `python -m benchmark` for one of our commands: $STACK counts there too."""
+    """The arguments of `python -m benchmark` for a command of `aidc`: $STACK applies there, too."""
     command = COMMANDS[name].benchmark
     stack = os.environ.get("STACK")
     of_newest = command == "report" and (not arguments or arguments[0].startswith("-"))
@@ -164,7 +165,7 @@ def for_benchmark(name: str, arguments: Sequence[str]) -> list[str]:
 
 
 def own_version() -> str:
-    """Of the installed package; a clone that was never set up has none."""
+    """The version of the installed package; a clone that was never set up has none."""
     try:
         return version("aidc")
     except PackageNotFoundError:

@@ -1,8 +1,8 @@
 """What ends a command early, and the exit codes of every command.
 
-    OperationError          1: the work was begun and failed
-    ├── RefusedError             2: nothing was begun: the input or the machine is not fit for it
-    └── InterruptionError       130: stopped by Ctrl-C or a signal; the same command goes on
+    OperationError          1: the work was started and failed
+    ├── RefusedError             2: nothing was started: invalid input or unsuitable machine
+    └── InterruptionError       130: stopped by Ctrl-C or a signal; the same command continues the work
 
 Each text says what is wrong and how to fix it, and is printed without a traceback.
 """

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-# Where there is no terminal to ask, as in CI: wide enough that no row is broken.
+# Without a terminal, as in CI: wide enough for every row.
 WIDTH = 150
 
 
@@ -25,10 +25,15 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
 
 
 def parse_time(text: str) -> datetime | None:
-    """The engine's RFC 3339 time with nanoseconds; None for its zero time."""
+    """Parse the engine's RFC 3339 time with nanoseconds; None for its zero time."""
     if not text or text.startswith("0001"):
         return None
     return datetime.fromisoformat(text[:19] + "+00:00")
+
+
+def count(number: int, what: str) -> str:
+    """`1 volume`, `2 volumes`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def size(amount: float) -> str:

@@ -1,8 +1,8 @@
-"""Child processes that survive our Ctrl-C: a signal reaches each once, from us, and we wait for it.
+"""Child processes that survive our Ctrl-C: each gets a signal once, from us, and we wait for it.
 
-Every child leads a process group of its own, so that the terminal's Ctrl-C does not reach it beside ours.
-`stream` is for long work whose output is shown line by line, `attached` for a command that owns the
-terminal's output, `capture` for a short one that must not be cut off in the middle of what it writes.
+Every child leads its own process group, so that the terminal's Ctrl-C does not reach it in addition to ours.
+`stream` is for long work whose output is handled line by line, `attached` for a command that owns the
+terminal's output, `capture` for a short one that must not be interrupted while it writes.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ from types import FrameType, TracebackType
 from typing import Any, NamedTuple, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-FIRST = "\ninterrupted: waiting for {} to finish what it has begun (once more: stop at once)\n"
-SECOND = "\ninterrupted again: stopping at once\n"
-# Seconds that a short command may take. Pulumi's short ones take seconds, on a busy machine a minute.
+FIRST = "\ninterrupted: waiting for {} to finish what it has started (press again to stop immediately)\n"
+SECOND = "\ninterrupted again: stopping immediately\n"
+# Seconds that a short command may take. Pulumi's take seconds, and a minute on a busy machine.
 LONGEST = 600.0
-# Seconds in which a child that nobody waits for any more may still finish what it has begun.
+# Seconds that a child whose run has failed gets to finish what it has started.
 PATIENCE = 60.0
-# Signals after which a child that does not end is killed: it was asked twice before.
+# The signal at which a child that has not ended is killed: it was asked twice before.
 KILLED_AT = 3
 
 
 class Interrupts:
-    """While entered, a signal is passed on to the running child and noted, instead of raising.
+    """While entered, a signal is recorded and forwarded to the running child, instead of raising.
 
     Without a child it raises KeyboardInterrupt as usual. TERM and HUP (a cancelled CI job, a closed terminal)
     count as Ctrl-C, because Pulumi would die of them without writing its state. The first two reach the child
-    as SIGINT, which Pulumi takes as "finish" and "stop at once"; the third kills its process group.
+    as SIGINT, which Pulumi takes as "finish" and "stop immediately"; the third kills its process group.
     """
 
     def __init__(self, who: str = "Pulumi") -> None:
         self.count = 0
         self.who = who
-        # Appears with the first signal: those who wait on our behalf look for it.
+        # Created by the first signal: processes that wait on our behalf look for it.
         self.file = Path(tempfile.gettempdir()) / f"aidc-interrupt-{secrets.token_hex(8)}"
         self.child: subprocess.Popen[str] | None = None
         self._starting = False
         self._before: dict[signal.Signals, Any] = {}
 
     def any(self) -> bool:
-        """Whether somebody asked to stop."""
+        """Whether a stop was requested."""
         return self.count > 0
 
     def __enter__(self) -> Self:
@@ -66,10 +66,10 @@ class Interrupts:
 
     @contextmanager
     def guarding(self, start: Callable[[], subprocess.Popen[str]]) -> Iterator[subprocess.Popen[str]]:
-        """The child that `start` starts, guarded from before its first moment until it has ended.
+        """The child that `start` starts, guarded from before it exists until it has ended.
 
-        A signal that comes between the fork and our knowing the child is kept, and passed on then. Whatever
-        ends the block early, an error in what reads its output too, the child does not outlive it.
+        A signal that arrives between the fork and the assignment of the child is kept and forwarded then. The
+        child does not outlive the block, whatever ends that early: also an error in the reader of its output.
         """
         self._starting = True
         seen = self.count
@@ -90,7 +90,7 @@ class Interrupts:
         if self.child is None and not self._starting:
             raise KeyboardInterrupt
         if self.count <= 2:
-            # A handler may run within a print: os.write is the one that cannot collide with it.
+            # A handler may run inside a print: os.write cannot collide with it.
             os.write(2, (FIRST.format(self.who) if self.count == 1 else SECOND).encode())
             self.file.touch()
         if not self._starting:
@@ -116,7 +116,7 @@ class Pipes(NamedTuple):
 def _start(
     command: Sequence[str], pipes: Pipes, environment: Mapping[str, str], cwd: Path
 ) -> subprocess.Popen[str]:
-    # An own process group: the terminal's Ctrl-C must not reach it a second time beside ours.
+    # Its own process group: the terminal's Ctrl-C must not reach it in addition to ours.
     return subprocess.Popen(
         command,
         stdin=pipes.input,
@@ -175,21 +175,21 @@ def capture(
     stdin: str | None = None,
     limit: float = LONGEST,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a short command to its end, out of Ctrl-C's reach, and return what it said.
+    """Run a short command to its end, shielded from Ctrl-C, and return its output.
 
-    A signal that comes meanwhile counts when the command has ended; asked a third time, or after `limit`
-    seconds, it is killed. Raises FileNotFoundError when the command does not exist, and
+    A signal that arrives meanwhile takes effect when the command has ended; at the third one, or after
+    `limit` seconds, it is killed. Raises FileNotFoundError when the command does not exist, and
     subprocess.TimeoutExpired.
     """
     pipes = Pipes(subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
     start = partial(_start, command, pipes, environment, cwd)
     with _deferred() as interrupts, interrupts.guarding(start) as child:
-        said, complained = child.communicate(stdin or "", timeout=limit)
-    return subprocess.CompletedProcess(command, child.returncode, said, complained)
+        output, errors = child.communicate(stdin or "", timeout=limit)
+    return subprocess.CompletedProcess(command, child.returncode, output, errors)
 
 
 class _Deferring(Interrupts):
-    """Notes signals and passes none on, until somebody insists."""
+    """Records signals and forwards none, until the third one kills the child."""
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self.count += 1
@@ -204,9 +204,9 @@ class _Deferring(Interrupts):
 
 @contextmanager
 def _deferred() -> Iterator[Interrupts]:
-    """Signals are noted within, and given to whoever handled them before at the end."""
+    """Signals are recorded inside, and raised again at the end for the earlier handler."""
     deferring = _Deferring()
-    # Only the main thread gets signals, and only it may say what handles them.
+    # Only the main thread gets signals, and only it may install handlers.
     if threading.current_thread() is not threading.main_thread():
         yield deferring
         return
@@ -219,11 +219,11 @@ def _deferred() -> Iterator[Interrupts]:
 
 
 def _end(child: subprocess.Popen[str]) -> None:
-    """Ask a child that nobody reads any more to stop; kill it, with what it started, if it does not."""
+    """Ask a child whose output nobody reads any more to stop; kill its process group if it does not."""
     if child.poll() is None:
         child.send_signal(signal.SIGINT)
         try:
-            # Its output is read on: who writes into a full or closed pipe cannot finish what it has begun.
+            # Its output is still read: a writer on a full or closed pipe cannot finish what it has started.
             child.communicate(timeout=PATIENCE)
         except (subprocess.TimeoutExpired, ValueError):
             _kill(child)
@@ -239,7 +239,7 @@ def _kill(child: subprocess.Popen[str]) -> None:
 
 
 def say(text: str = "") -> None:
-    """Progress for a person, at once even where stdout is a pipe."""
+    """Print progress for a person, unbuffered even where stdout is a pipe."""
     print(text, flush=True)
 
 

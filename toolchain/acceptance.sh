@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# The acceptance tests on a live stack of their own: up, test, and gone again, whatever happened.
-# KEEP=1 leaves the stack for a closer look. Arguments go to pytest.
+# The acceptance tests on a separate live stack, which is removed at the end in any case.
+# KEEP=1 keeps the stack for a closer look. Arguments go to pytest.
 set -euo pipefail
 
-# One run at a time on a machine, whichever checkout it comes from: the stack's name, ports and subnets are the same.
+# One run at a time per machine, for all checkouts: they share the stack's name, ports and subnets.
 lock=/tmp/aidc-acceptance-$STACK.lock
 [ -e "$lock" ] || : >"$lock"
 exec 9<"$lock"
 flock --nonblock 9 || {
-  echo "error: other acceptance tests are running on the stack $STACK; fix: wait until they have ended" >&2
+  echo "error: other acceptance tests are running on stack $STACK; fix: wait until they have ended" >&2
   exit 2
 }
 
-# What carries the stack's label, and its firewall table: nothing, once the stack is destroyed.
+# Prints what carries the stack's label, and its firewall table: nothing, once the stack is destroyed.
 leftovers() {
   local label=label=aidc.stack=$STACK firewall
   docker ps --all --filter "$label" --format 'container {{.Names}}'
@@ -37,9 +37,9 @@ trap remove EXIT
 trap 'exit 130' INT TERM
 
 toolchain/clients.sh
-# A run that was cut off left its stack; another checkout's state knows nothing of it, and `up` would refuse.
+# An interrupted run may have left its stack; if another checkout's state holds it, `up` would refuse.
 if [ -z "${KEEP:-}" ] && [ -n "$(leftovers)" ]; then
-  echo "removing what an earlier run left of the stack $STACK"
+  echo "removing what an earlier run left of stack $STACK"
   remove
 fi
 python -m operations up --stack "$STACK"

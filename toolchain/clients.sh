@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the S3 clients of the acceptance tests, as locked in tests/clients/*.txt, each lock into an environment of
-# its own in the cache, named by the lock's digest. What is there is used.
+# Installs the S3 clients of the acceptance tests, as locked in tests/clients/*.txt: one environment per lock in
+# the cache, named by the lock's digest. Existing ones are reused.
 set -euo pipefail
 
 # shellcheck source=toolchain/env.sh

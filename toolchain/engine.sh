@@ -31,17 +31,17 @@ setup_engine() {
   check_bridge_filter
 }
 
-# start_dockerd: for machines without systemd. The engine gets a process session of its own, so
-# that it outlives this shell and no Ctrl-C reaches it.
+# start_dockerd: for machines without systemd. The engine gets its own process session, so that
+# it outlives this shell and no Ctrl-C reaches it.
 start_dockerd() {
   local name file
-  # What a killed engine leaves behind would keep the next from starting once its process id
-  # belongs to somebody else.
+  # The files of a killed engine would prevent the next start once its process id belongs to
+  # another process.
   for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
     name=$(basename "$file" .pid)
     [ "$name" = docker ] && name=dockerd
     if [ -s "$file" ] && [ "$(cat "/proc/$(cat "$file")/comm" 2>/dev/null)" != "$name" ]; then
-      note "removing $file: its process is gone"
+      note "removing $file: its process does not exist any more"
       rm -f "$file"
     fi
   done
@@ -51,27 +51,27 @@ start_dockerd() {
   engine_tries=$((engine_tries + 1))
 }
 
-# dockerd gives its containerd 15 s to start: on a slow disk the second try finds it in memory.
+# dockerd gives its containerd 15 s to start: on a slow disk the second attempt finds it cached.
 dockerd_runs() {
   if kill -0 "$dockerd" 2>/dev/null; then return 0; fi
   if [ "$engine_tries" -ge 3 ]; then return 1; fi
-  note "dockerd ended; starting it again"
+  note "dockerd exited; starting it again"
   start_dockerd
 }
 docker_unit_runs() { systemctl is-active --quiet docker || systemctl show docker --property ActiveState | grep -q activating; }
 
-# await_engine RUNS LOG: waits for the engine while RUNS says that its process is there; LOG
-# shows its log when it does not come. An engine with a cold disk cache and images to look
-# through was seen to take more than a minute, so only its end or a long silence is an error.
+# await_engine RUNS LOG: waits for the engine while the command RUNS finds its process; the command
+# LOG shows its log when it does not start. With a cold disk cache and many images an engine was seen
+# to take more than a minute, so only its exit or a long silence is an error.
 await_engine() {
-  local runs=$1 log=$2 started=$SECONDS told=$SECONDS
+  local runs=$1 log=$2 started=$SECONDS reported=$SECONDS
   until engine_reachable; do
-    if ! $runs; then engine_failed "$log" "the Docker Engine ended while it started."; fi
+    if ! $runs; then engine_failed "$log" "the Docker Engine exited while it was starting."; fi
     if [ $((SECONDS - started)) -ge $ENGINE_WAIT ]; then
       engine_failed "$log" "the Docker Engine did not answer within $ENGINE_WAIT s."
     fi
-    if [ $((SECONDS - told)) -ge 15 ]; then
-      told=$SECONDS
+    if [ $((SECONDS - reported)) -ge 15 ]; then
+      reported=$SECONDS
       note "still waiting for the engine: $((SECONDS - started)) s of at most $ENGINE_WAIT s"
     fi
     sleep 0.5
@@ -82,11 +82,11 @@ await_engine() {
 engine_failed() {
   note "the engine's last log lines:"
   $1 | sed 's/^/      | /' >&2
-  fail "$2" "The whole log: $1"
+  fail "$2" "The complete log: $1"
 }
 
-# The firewall sees traffic inside a segment only when bridges hand it to netfilter. The module
-# may appear with the engine's first network, so this reports and does not fail.
+# The firewall sees traffic inside a segment only when bridges pass it to netfilter. The engine's
+# first network may load the module, so this warns and does not fail.
 check_bridge_filter() {
   local switch=/proc/sys/net/bridge/bridge-nf-call-iptables
   if [ ! -e $switch ] && is_root; then modprobe br_netfilter 2>/dev/null || true; fi
@@ -109,7 +109,7 @@ setup_base_image() {
     done_step "pulled"
   else
     bootstrap_base_image
-    done_step "made with debootstrap from this host's Debian mirror"
+    done_step "built with debootstrap from this host's Debian mirror"
   fi
 }
 
@@ -121,7 +121,7 @@ archive_uri() {
 
 bootstrap_base_image() {
   local mirror security root
-  is_root || fail "$BASE_IMAGE cannot be pulled, and only root can make it with debootstrap." \
+  is_root || fail "$BASE_IMAGE cannot be pulled, and only root can build it with debootstrap." \
     "Run \`make setup\` once as root, or load the image yourself: docker load"
   mirror=$(archive_uri Debian)
   security=$(archive_uri Debian-Security)
@@ -132,13 +132,13 @@ bootstrap_base_image() {
   long "debootstrap $BASE_SUITE" "$LOGS/debootstrap.log" \
     debootstrap --variant=minbase "$BASE_SUITE" "$root" "$mirror"
   slim_apt "$root" "$mirror" "$security"
-  long "bringing it up to date" "$LOGS/base-upgrade.log" upgrade_root "$root"
+  long "upgrading its packages" "$LOGS/base-upgrade.log" upgrade_root "$root"
   long "importing it" "$LOGS/base-import.log" import_root "$root"
   rm -rf "$root"
 }
 
-# slim_apt ROOT MIRROR SECURITY: the settings that make registries' slim images slim, and all of
-# the suite's archives.
+# slim_apt ROOT MIRROR SECURITY: writes the settings of the registries' slim images, and all archives
+# of the suite.
 slim_apt() {
   local root=$1 mirror=$2 security=$3
   printf 'path-exclude /usr/share/%s/*\n' doc man locale info lintian >"$root/etc/dpkg/dpkg.cfg.d/slim"

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The environment of every command of this repository. Sourced by setup.sh, run.sh and, by way of
-# `eval "$(make -s env)"`, by a user's own shell. What the user has set already stays as it is.
+# The environment of every command of this repository. Sourced by setup.sh and run.sh, and through
+# `eval "$(make -s env)"` by a user's own shell. Variables that the user has set are kept.
 #
-# Sourcing it twice changes nothing, and nothing in it fails before `make setup` has run.
+# Sourcing it twice changes nothing, and it works before `make setup` has run.
 
 AIDC_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# Services and cron jobs run without it; Pulumi and the Docker CLI look there for their settings.
+# Services and cron jobs have no HOME; Pulumi and the Docker CLI look there for their settings.
 if [ -z "${HOME:-}" ]; then
   HOME=$(getent passwd "$(id -u)" | cut -d : -f 6)
   export HOME=${HOME:-/}
@@ -13,11 +13,11 @@ fi
 AIDC_CACHE=${AIDC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aidc}
 STACK=${STACK:-dev}
 PULUMI_SKIP_UPDATE_CHECK=${PULUMI_SKIP_UPDATE_CHECK:-1}
-# Bytecode belongs to our own environment, and without it each command compiles 400 modules anew:
-# a second of every `pulumi up`. A shell that forbids it (as images and CI often do) is overruled.
+# Without cached bytecode each command compiles 400 modules again: a second of every `pulumi up`.
+# So a shell that forbids it, as in images and CI, is overruled.
 export PYTHONDONTWRITEBYTECODE=
 
-# Ours come first: the locked Python environment, then the tools that setup has built.
+# Our folders come first: the locked Python environment, then the tools that setup has built.
 for aidc_dir in "$AIDC_CACHE/bin" "$AIDC_ROOT/.venv/bin"; do
   case ":$PATH:" in
     *":$aidc_dir:"*) ;;
@@ -26,14 +26,14 @@ for aidc_dir in "$AIDC_CACHE/bin" "$AIDC_ROOT/.venv/bin"; do
 done
 unset aidc_dir
 
-# A Pulumi of the user keeps its own home; only the one that we built has ours.
+# The user's own Pulumi keeps its home; only the one that we built uses ours.
 if [ -e "$AIDC_CACHE/bin/pulumi" ]; then
   PULUMI_HOME=${PULUMI_HOME:-$AIDC_CACHE/pulumi-home}
 fi
 
-# State lies in the clone unless the user has a backend.
+# The state is kept in the clone unless the user has a backend.
 if [ -z "${PULUMI_BACKEND_URL:-}" ] && [ -z "${PULUMI_ACCESS_TOKEN:-}" ]; then
-  # A URL: what a path may hold and a URL means otherwise is encoded, the percent sign first.
+  # In a URL, characters of the path with a special meaning are encoded, the percent sign first.
   aidc_path=${AIDC_ROOT//%/%25}
   aidc_path=${aidc_path//\#/%23}
   PULUMI_BACKEND_URL=file://${aidc_path//\?/%3F}/.aidc/state
@@ -44,7 +44,7 @@ if [ -z "${PULUMI_CONFIG_PASSPHRASE:-}" ] && [ -z "${PULUMI_CONFIG_PASSPHRASE_FI
 fi
 
 if command -v docker >/dev/null 2>&1; then
-  # Pulumi's provider and the Python SDK know no CLI contexts: tell them the address.
+  # Pulumi's provider and the Python SDK do not know CLI contexts: pass the address on.
   if [ -z "${DOCKER_HOST:-}" ]; then
     aidc_host=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null || true)
     case $aidc_host in
@@ -53,7 +53,7 @@ if command -v docker >/dev/null 2>&1; then
     esac
     unset aidc_host
   fi
-  # Clients step down to an older engine by themselves, but the newest have a floor above
+  # Clients negotiate with an older engine, but the minimum of the newest is above the API of
   # Debian's engine.
   if [ -z "${DOCKER_API_VERSION:-}" ] && ! docker version >/dev/null 2>&1 &&
     DOCKER_API_VERSION=1.41 docker version >/dev/null 2>&1; then
@@ -61,8 +61,8 @@ if command -v docker >/dev/null 2>&1; then
   fi
 fi
 
-# Loopback is no proxy's business: Pulumi's parts talk to each other there, and clients to the stack. Some
-# libraries read one spelling only, and not all forgive a blank (operations/stack/proxies.py does the same).
+# Loopback never goes through a proxy: Pulumi's processes and the clients of the stack use it. Some libraries
+# read only one spelling, and not all accept blanks (operations/stack/proxies.py does the same).
 if [ -n "${http_proxy:-}${HTTP_PROXY:-}${https_proxy:-}${HTTPS_PROXY:-}${all_proxy:-}${ALL_PROXY:-}${grpc_proxy:-}" ]; then
   aidc_direct=${no_proxy:-}
   if [ "${NO_PROXY:-}" != "$aidc_direct" ]; then aidc_direct=$aidc_direct,${NO_PROXY:-}; fi

@@ -4,9 +4,9 @@
 step_number=0
 step_name=
 step_began=0
-step_open=false # the step's title has been printed, because there was something to say below it
+step_open=false # whether the step's title has been printed, because a note followed
 
-# step NAME: begins the next numbered step.
+# step NAME: starts the next numbered step.
 step() {
   step_number=$((step_number + 1))
   step_name=$1
@@ -14,7 +14,7 @@ step() {
   step_open=false
 }
 
-# note TEXT…: says what the current step is doing.
+# note TEXT…: prints what the current step is doing.
 note() {
   if ! $step_open; then
     printf '[%d/%d] %s\n' "$step_number" "$STEPS" "$step_name"
@@ -23,7 +23,7 @@ note() {
   printf '      %s\n' "$*"
 }
 
-# done_step TEXT: ends the step with its outcome and its seconds.
+# done_step TEXT: ends the step with its result and its duration in seconds.
 done_step() {
   local seconds=$((SECONDS - step_began))
   if $step_open; then
@@ -33,7 +33,7 @@ done_step() {
   fi
 }
 
-# fail TEXT…: prints every argument on a line of its own and stops.
+# fail TEXT…: prints each argument on its own line and exits.
 fail() {
   printf 'error: %s\n' "$1" >&2
   shift
@@ -41,15 +41,15 @@ fail() {
   exit 1
 }
 
-# long LABEL LOG COMMAND…: runs a long command with its output in LOG and shows how time goes by;
-# the log's end is shown when it fails. Descriptor 9 is setup's lock: nothing may inherit it.
+# long LABEL LOG COMMAND…: runs a long command with its output in LOG and shows the elapsed time;
+# when it fails, the end of the log is shown. Descriptor 9 is setup's lock: no child may inherit it.
 child=
 long() {
   local label=$1 log=$2 began=$SECONDS status=0 ticks=0
   shift 2
   mkdir -p "$(dirname "$log")"
   note "$label"
-  set -m # a process group of its own, so that an interrupted setup can end all of it
+  set -m # its own process group, so that an interrupted setup can end all of it
   "$@" >"$log" 2>&1 </dev/null 9>&- &
   child=$!
   set +m
@@ -72,15 +72,15 @@ long() {
   fi
 }
 
-# at_least VERSION WANTED: whether a dotted version is not older than another.
+# at_least VERSION MINIMUM: whether a dotted version is at least another one.
 at_least() {
   [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
 }
 
-# path_without FOLDER: prints PATH with one folder left out.
+# path_without FOLDER: prints PATH without one folder.
 path_without() { printf '%s' "$PATH" | tr ':' '\n' | grep -Fxv "$1" | paste -sd:; }
 
-# fresh_dir NAME: an empty folder in the cache, on the same file system as its final place.
+# fresh_dir NAME: creates an empty folder in the cache, on the same file system as its final place.
 fresh_dir() {
   mkdir -p "$AIDC_CACHE/tmp"
   mktemp -d "$AIDC_CACHE/tmp/$1.XXXXXX"

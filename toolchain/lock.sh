@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Resolves the requirements.in files, and the installer of the compute image. The policy check's and
-# the compute image's are bound to the host's versions: in CI as here, and the same training code
-# computes the same numbers in both.
+# Resolves the requirements.in files, and the installer of the compute image. Those of the policy check and
+# of the compute image are constrained to the host's versions: CI checks with the same versions, and the same
+# training code computes the same numbers on the host and in the image.
 # `--fork-strategy fewest` keeps one version of each package for all Python versions.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

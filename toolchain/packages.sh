@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Step: Debian packages. Only what is missing, and only what this machine will need.
+# Step: Debian packages. Only those that are missing and that this machine needs.
 
 APT=(apt-get -o DPkg::Lock::Timeout=300)
 MINIMUM_PYTHON=3.11
 
-# missing_packages: prints the Debian packages that this machine lacks, one a line.
+# missing_packages: prints the Debian packages that this machine lacks, one per line.
 missing_packages() {
   if ! "${HOST_PYTHON:-false}" -c 'import ensurepip, venv' 2>/dev/null; then echo python3-venv; fi
   if [ -z "$(ca_bundle)" ]; then echo ca-certificates; fi
@@ -14,7 +14,7 @@ missing_packages() {
     command -v ip >/dev/null || echo iproute2
   fi
   if ! command -v docker >/dev/null; then
-    # Newer releases of Debian keep the client in a package of its own.
+    # Newer releases of Debian have the client in a separate package.
     if [ -n "$(apt-cache search --names-only '^docker-cli$' 2>/dev/null)" ]; then echo docker-cli; fi
     echo docker.io
   fi
@@ -23,7 +23,7 @@ missing_packages() {
   fi
 }
 
-# ca_bundle: prints the path of the host's bundle of certificate authorities, nothing if it has none.
+# ca_bundle: prints the path of the host's bundle of certificate authorities, or nothing if there is none.
 ca_bundle() {
   local path
   for path in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt \
@@ -40,8 +40,8 @@ setup_packages() {
   step "System packages"
   mapfile -t missing < <(missing_packages | sort -u)
   if [ ${#missing[@]} -gt 0 ]; then
-    command -v apt-get >/dev/null || fail "this machine lacks what these Debian packages bring: ${missing[*]}" \
-      "There is no apt-get here: install the same by your system's means, then run \`make setup\` again."
+    command -v apt-get >/dev/null || fail "this machine lacks the contents of these Debian packages: ${missing[*]}" \
+      "There is no apt-get here: install the equivalents, then run \`make setup\` again."
     is_root || fail "these packages are missing, and only root can install them: ${missing[*]}" \
       "Run: sudo apt-get install --no-install-recommends ${missing[*]}"
     long "refreshing the package lists" "$LOGS/apt-update.log" "${APT[@]}" update
@@ -49,7 +49,7 @@ setup_packages() {
       "${APT[@]}" install --yes --no-install-recommends "${missing[@]}"
     done_step "installed ${missing[*]}"
   else
-    done_step "nothing missing"
+    done_step "complete"
   fi
 
   HOST_PYTHON=${HOST_PYTHON:-$(command -v python3)}

@@ -4,7 +4,7 @@
 setup_python() {
   step "Python environment .venv"
   local lock=$AIDC_ROOT/requirements.txt venv=$AIDC_ROOT/.venv marker wanted
-  marker=$venv/.aidc-lock # written last: an interrupted installation is taken up again
+  marker=$venv/.aidc-lock # written last: an interrupted installation is repeated
   wanted="$(sha256sum <"$lock") $(sha256sum <"$AIDC_ROOT/pyproject.toml") $("$HOST_PYTHON" -c 'import sys; print(sys.version_info[:2])')"
   if [ "$(cat "$marker" 2>/dev/null)" = "$wanted" ] && "$venv/bin/python" -c '' 2>/dev/null; then
     done_step "as locked"
@@ -30,14 +30,14 @@ setup_python() {
 sync_packages() {
   use_pip_index "$1"
   # Without --compile-bytecode: compiling all of torch takes most of a minute, while Python compiles
-  # what is really imported as it goes; uv's cache makes the rest hard links.
+  # what is really imported when it is imported; the rest are hard links into uv's cache.
   UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-180} "$1/bin/uv" pip sync --python "$1/bin/python" --require-hashes "$2"
-  # This clone in place, for the command `aidc`: what builds it is locked above.
+  # This clone as an editable package, for the command `aidc`; its build tools are locked above.
   "$1/bin/uv" pip install --python "$1/bin/python" --no-deps --no-build-isolation --editable "$AIDC_ROOT"
 }
 
-# use_pip_index VENV: tells uv of the index in pip's configuration, which uv does not read: a
-# mirror named there is the one that this machine can reach.
+# use_pip_index VENV: passes the index of pip's configuration on to uv, which does not read it: a
+# mirror named there may be the only one that this machine can reach.
 use_pip_index() {
   local index
   index=${PIP_INDEX_URL:-$("$1/bin/python" -m pip config get global.index-url 2>/dev/null || true)}
@@ -48,11 +48,11 @@ setup_images() {
   step "Images"
   local status=0
   if [ -e "$AIDC_ROOT/operations/images/building.py" ]; then
-    note "assembling and building what the engine lacks"
-    # The bundle of a company's proxy is needed inside the builds too.
+    note "building the images that the engine lacks"
+    # Builds need the CA bundle of a company's proxy, too.
     SSL_CERT_FILE=$(ca_bundle) "$AIDC_ROOT/toolchain/run.sh" python -m operations images 9>&- || status=$?
-    [ $status -eq 0 ] || fail "the images are not complete, see above (exit code $status)." \
-      "Mend the cause, then run \`make setup\` again: what is built stays."
+    [ $status -eq 0 ] || fail "not all images could be built, see above (exit code $status)." \
+      "Fix the cause, then run \`make setup\` again: finished images are kept."
   fi
   done_step "complete"
 }

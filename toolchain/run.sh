@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs one command in this repository's environment, from its root:
+# Runs a command in this repository's environment, from its root:
 #   toolchain/run.sh COMMAND ARGUMENTS…
 #   toolchain/run.sh --print-env       prints the environment as `export` lines
 # The command replaces this shell, so that Ctrl-C reaches it and nothing else.

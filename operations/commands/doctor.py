@@ -1,6 +1,6 @@
-"""`make doctor`: the preflight alone, for a person as a table, for a program as flat JSON.
+"""`make doctor`: only the preflight checks, as a table or as flat JSON.
 
-Exit codes: 0 nothing stands in the way; 1 a check failed; 2 the stack's file itself is not usable.
+Exit codes: 0 no check failed; 1 a check failed; 2 the stack's file is missing or not valid.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from operations.errors import FAILED, OK, REFUSED
-from operations.output import console
+from operations.output import console, count
 from operations.preflight import requirements
 from operations.preflight.checks import Check
 from operations.process import say
@@ -25,8 +25,7 @@ def main(stack: str, *, as_json: bool) -> int:
         say(json.dumps(flat(report), indent=2))
     else:
         console().print(_table(report))
-        failed = len(report.issues)
-        say(f"{failed} problem{'s' if failed != 1 else ''}, {len(report.warnings)} warnings")
+        say(f"{count(len(report.issues), 'problem')}, {count(len(report.warnings), 'warning')}")
     if report.checks[0].issues:
         return REFUSED
     return FAILED if report.issues else OK
@@ -42,7 +41,7 @@ def outcome(check: Check) -> str:
 
 
 def flat(report: requirements.Report) -> dict[str, object]:
-    """One level of keys: each check's outcome, and the lists `failures` and `warnings`."""
+    """A single level of keys: each check's outcome, and the lists `failures` and `warnings`."""
     return {
         "stack": report.file.stack,
         "ok": not report.issues,
@@ -53,10 +52,12 @@ def flat(report: requirements.Report) -> dict[str, object]:
 
 
 def _table(report: requirements.Report) -> Table:
-    table = Table("check", "result", "found", title=f"preflight of {report.file.stack}", title_justify="left")
+    table = Table(
+        "check", "result", "details", title=f"preflight of stack {report.file.stack}", title_justify="left"
+    )
     colours = {"failed": "red", "warning": "yellow", "ok": "green", "not checked": "dim"}
     for check in report.checks:
         result = outcome(check)
-        told = [*(str(i) for i in check.issues), *check.warnings] or [check.note]
-        table.add_row(check.name, f"[{colours[result]}]{result}[/]", escape("\n".join(told)))
+        details = [*(str(i) for i in check.issues), *check.warnings] or [check.note]
+        table.add_row(check.name, f"[{colours[result]}]{result}[/]", escape("\n".join(details)))
     return table

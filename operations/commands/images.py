@@ -1,7 +1,8 @@
-"""Assemble every image's build context in `.build/` and build what the engine lacks.
+"""Assemble every image's build context in `.build/` and build the images that the engine lacks.
 
-The tag is the context's digest (components/runtime/image.py), so an image that exists is never built again,
-and a second run takes a second. Needs the Docker CLI; exit code 1 with the build's last lines when one fails.
+The tag is the context's digest (components/runtime/image.py), so an existing image is never built again, and
+a second run takes a second. Needs the Docker CLI. Exit codes: 0 all images exist; 1 a build failed, with its
+last lines.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ import sys
 
 from components.runtime.image import IMAGES
 from operations.errors import FAILED, OK
-from operations.images.building import bring
-from operations.images.contexts import BuildError, alone
+from operations.images.building import ensure
+from operations.images.contexts import BuildError, building_alone
 
 
 def main() -> int:
-    """Build everything that is missing. Returns 0, or 1 with the reason on stderr."""
+    """Build all missing images. Returns 0, or 1 with the reason on stderr."""
     try:
-        with alone():
+        with building_alone():
             for name in IMAGES:
-                bring(name, told=True)
+                ensure(name, verbose=True)
     except BuildError as error:
         print(error, file=sys.stderr)
         return FAILED

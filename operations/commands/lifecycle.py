@@ -1,13 +1,13 @@
 """`make bench-lifecycle`: seconds of up, second up, drift check and destroy, each against its target.
 
-Theory: a platform is worth declaring only if declaring again costs next to nothing. So besides the cold `up`
-(images present, nothing else) it times the `up` that has nothing to do, the proof that nothing drifted, and
-the way down. Each number is one run of the very command that a user types, start of Python included. The
-same training then runs in the stack and bare on the host: what does the platform cost? The cold `make demo`
-needs a bare machine; it says itself at its end how long it took.
+Theory: a declared platform is worth having only if declaring it again costs next to nothing. So in addition
+to the cold `up` (only the images exist) this times the `up` that has nothing to do, the check that nothing
+drifted, and the removal. Each number is one run of the very command that a user types, including the start
+of Python. Then the same training runs in the stack and bare on the host: what does the platform cost? The
+cold `make demo` needs a bare machine; it prints its own duration.
 
-It works on a stack of its own, `bench`: a copy of the given stack's file with other subnets and ports, so
-that a running stack is not touched. `bench` is purged at the end, also after a failure or an interrupt.
+The measured stack is a separate one, `bench`: a copy of the given stack's file with other subnets and ports,
+so that a running stack is not touched. `bench` is purged at the end, also after a failure or an interrupt.
 
 Exit codes: 0 measured and within the targets; 1 a step failed or missed its target; 2 refused: the stack
 exists, or the machine has no room for another one; 130 interrupted.
@@ -29,9 +29,12 @@ from typing import Any, Literal
 import yaml
 from rich.table import Table
 
+# The one edge to the benchmark: the overhead is judged by its bound and its interval, not by a second copy of
+# either. Its result holds the pairs of runs and no interval as numbers.
 from benchmark.analysis.verdicts import RATIO_BOUND, bare_pairs
 from benchmark.core import stats
 from components.planning.config import ROOT as DATACENTER
+from operations.documents import Lifecycle, LifecycleFigure, Machine, Outcome, content
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, InterruptionError, OperationError, RefusedError
 from operations.output import console
@@ -41,7 +44,7 @@ from operations.stack.file import ROOT, path_of, read
 from operations.stack.pulumi import Pulumi
 
 STACK = "bench"
-# Seconds; None: measured, without a target.
+# Seconds; None: measured without a target.
 TARGETS: dict[str, float | None] = {
     "up, cold": 60.0,
     "up, nothing to do": None,
@@ -50,17 +53,16 @@ TARGETS: dict[str, float | None] = {
     "destroy": 30.0,
 }
 RATIO = "training, in the stack : bare"
-# Of a model whose steps are long enough for a throughput to mean something.
+# A model whose steps are long enough for a meaningful throughput.
 WORKLOAD = "bytelm"
-# What the services of a small stack really use; their limits are higher.
+# Bytes that the services of a small stack really use; their limits are higher.
 MEMORY_IN_USE = 6 * 2**30
 PORT_SHIFT = 20000
-SCHEMA = "aidc.lifecycle/1"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured figure: seconds, where less is better, or a ratio, where more is.
+    """One measured figure: seconds, where less is better, or a ratio, where more is better.
 
     `value` is None when it could not be measured: `reason` says why.
     """
@@ -70,11 +72,11 @@ class Figure:
     target: float | None
     unit: Literal["s", "ratio"] = "s"
     reason: str = ""
-    # Of a figure that has an interval: whether its target is met, missed, or neither is shown.
-    judged: str = ""
+    # Only of a figure that has an interval: its target is met, missed, or neither is shown.
+    judged: Outcome | Literal[""] = ""
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Outcome | Literal["not measured", "-"]:
         if self.value is None:
             return "not measured"
         if self.judged:
@@ -87,7 +89,7 @@ class Figure:
 
 def main(stack: str, *, out: Path, no_training: bool) -> int:
     """Measure on a copy of `stack`, print the table, write `out`. Raises OperationError."""
-    _room()
+    _refuse_unless_free()
     path = path_of(STACK)
     path.write_text(copy_of(stack), encoding="utf-8")
     try:
@@ -96,20 +98,20 @@ def main(stack: str, *, out: Path, no_training: bool) -> int:
         _remove(path)
     _write(out, stack, figures)
     console().print(_table(figures))
-    say(f"written: {out}")
+    say(f"wrote {out}")
     return OK if all(figure.verdict in ("passed", "-") for figure in figures) else FAILED
 
 
 def _measure(out: Path, no_training: bool) -> list[Figure]:
-    """Each step is waited for, also after an interrupt: the next begins only when nobody asked to stop."""
+    """Waits for each step, also after an interrupt; the next one starts only if no stop was requested."""
     figures: list[Figure] = []
     drift = "pulumi up --refresh --expect-no-changes"
-    with Interrupts("the step that runs") as interrupts:
+    with Interrupts("the running step") as interrupts:
         steps: list[Callable[[], Figure]] = [
             lambda: _timed(interrupts, "up, cold", "up", "--stack", STACK),
             lambda: _timed(interrupts, "up, nothing to do", "up", "--stack", STACK),
-            lambda: _pulumi(interrupts, "pulumi up, nothing to do"),
-            lambda: _pulumi(interrupts, drift, "--refresh", "--expect-no-changes"),
+            lambda: _timed_pulumi(interrupts, "pulumi up, nothing to do"),
+            lambda: _timed_pulumi(interrupts, drift, "--refresh", "--expect-no-changes"),
             *([] if no_training else [lambda: _training(interrupts, out.parent / STACK)]),
             lambda: _timed(interrupts, "destroy", "destroy", "--stack", STACK),
         ]
@@ -119,30 +121,30 @@ def _measure(out: Path, no_training: bool) -> list[Figure]:
 
 
 def _remove(path: Path) -> None:
-    """Purge the stack. Its file goes only when nothing of it is left: the seed in it opens the data."""
-    say(f"\nremoving the stack {STACK} and its data")
+    """Purge the stack. Its file is removed only when nothing is left: the seed in it opens the data."""
+    say(f"\nremoving stack {STACK} and its data")
     with Interrupts("the removal") as interrupts:
         code = attached(
             _command("destroy", "--purge", "--yes", "--stack", STACK), interrupts=interrupts, cwd=ROOT
         )
     if code:
         raise OperationError(
-            f"the stack {STACK} could not be removed (exit code {code}); {path.name} is kept\n"
+            f"stack {STACK} could not be removed (exit code {code}); {path.name} is kept\n"
             f"    fix: make destroy STACK={STACK} PURGE=1, then remove {path.name}"
         )
     path.unlink(missing_ok=True)
 
 
-def _room() -> None:
+def _refuse_unless_free() -> None:
     if path_of(STACK).exists() or connect().owned(STACK):
         fix = f"make destroy STACK={STACK} PURGE=1, and remove Pulumi.{STACK}.yaml"
-        raise RefusedError(f"the stack {STACK} exists already\n    fix: {fix}")
+        raise RefusedError(f"stack {STACK} exists already\n    fix: {fix}")
     available = machine.available_memory()
     if available is not None and available < MEMORY_IN_USE:
         gib = 2**30
         raise RefusedError(
             f"memory: {available / gib:.1f} GiB available, a stack needs {MEMORY_IN_USE / gib:.0f} GiB\n"
-            "    fix: take a running stack down first (`make destroy`; its data stays)"
+            "    fix: remove a running stack first (`make destroy`; its data is kept)"
         )
 
 
@@ -163,31 +165,31 @@ def copy_of(stack: str) -> str:
 
 
 def moved(raw: dict[str, Any], taken: Sequence[IPv4Network]) -> dict[str, Any]:
-    """`raw` as a whole stack file on other subnets and ports: pure."""
+    """`raw` as a complete stack file with other subnets and ports: pure."""
     balancer = dict(raw.get("load_balancer") or {})
     defaults = {"inference": 8443, "s3": 9443, "ray": 8265}
     ports = {**defaults, **(balancer.get("ports") or {})}
     balancer["ports"] = {name: 1024 + (port + PORT_SHIFT - 1024) % 64512 for name, port in ports.items()}
     free = checks.free_cidr(taken)
     if free is None:
-        raise RefusedError("no private network is free for the stack that is measured")
+        raise RefusedError("no private network is free for the measured stack")
     changed = {**raw, "load_balancer": balancer, "network": {"cidr": free}}
     return {"config": {DATACENTER: changed}}
 
 
 def _command(*arguments: str) -> list[str]:
-    """One of our own commands, as a user runs it."""
+    """A command of `aidc`, as a user runs it."""
     return [sys.executable, "-m", "operations", *arguments]
 
 
 def _run(interrupts: Interrupts, command: Sequence[str]) -> int:
-    """Its exit code. Raises InterruptionError when somebody asked to stop meanwhile."""
+    """Run `command`; return its exit code. Raises InterruptionError when a stop was requested meanwhile."""
     code = attached(command, interrupts=interrupts, cwd=ROOT)
-    _heed(interrupts)
+    _raise_if_interrupted(interrupts)
     return code
 
 
-def _heed(interrupts: Interrupts) -> None:
+def _raise_if_interrupted(interrupts: Interrupts) -> None:
     if interrupts.any():
         raise InterruptionError("interrupted; nothing was written")
 
@@ -197,20 +199,20 @@ def _timed(interrupts: Interrupts, name: str, *arguments: str) -> Figure:
     started = time.monotonic()
     code = _run(interrupts, _command(*arguments))
     if code:
-        raise OperationError(f"{name}: failed with exit code {code}, nothing more was measured")
+        raise OperationError(f"{name}: failed with exit code {code}; nothing more was measured")
     return Figure(name, round(time.monotonic() - started, 2), TARGETS[name])
 
 
-def _pulumi(interrupts: Interrupts, name: str, *flags: str) -> Figure:
-    """Pulumi's own command on the stack that is up: it must succeed and change nothing."""
+def _timed_pulumi(interrupts: Interrupts, name: str, *flags: str) -> Figure:
+    """Time Pulumi's own command on the running stack: it must succeed and change nothing."""
     say(f"\n== {name}")
     lines: list[str] = []
     started = time.monotonic()
     code = Pulumi(STACK).run("up", "--yes", *flags, interrupts=interrupts, on_line=lines.append)
-    _heed(interrupts)
+    _raise_if_interrupted(interrupts)
     if code:
         text = "\n".join(lines)
-        raise OperationError(f"{name}: failed, or would change something\n{text}")
+        raise OperationError(f"{name}: failed or changed something\n{text}")
     return Figure(name, round(time.monotonic() - started, 2), TARGETS[name])
 
 
@@ -219,7 +221,7 @@ def _training(interrupts: Interrupts, out: Path) -> Figure:
     say(f"\n== {RATIO}")
     flags = ["--stack", STACK, "--tier", "ci", "--workloads", WORKLOAD, "--out", str(out)]
     code = _run(interrupts, [sys.executable, "-m", "benchmark", "overhead", *flags])
-    return ratio(out / "result.json", f"the benchmark ended with exit code {code} and no pair of runs")
+    return ratio(out / "result.json", f"the benchmark exited with code {code} without a pair of runs")
 
 
 def ratio(result: Path, otherwise: str) -> Figure:
@@ -231,21 +233,21 @@ def ratio(result: Path, otherwise: str) -> Figure:
     if not pairs:
         return Figure(RATIO, None, RATIO_BOUND, "ratio", otherwise)
     interval = stats.ratio_interval([p[0] for p in pairs], [p[1] for p in pairs])
-    words = {True: "passed", False: "missed", None: "inconclusive"}
+    words: dict[bool | None, Outcome] = {True: "passed", False: "missed", None: "inconclusive"}
     outcome = words[stats.judged(interval, RATIO_BOUND)]
     reason = f"samples/s, {len(pairs)} pairs"
     return Figure(RATIO, round(interval["ratio"], 3), RATIO_BOUND, "ratio", reason, outcome)
 
 
 def _write(out: Path, stack: str, figures: Sequence[Figure]) -> None:
-    document = {
-        "schema": SCHEMA,
-        "stack": stack,
-        "environment": {"cpus": os.cpu_count(), "machine": platform.machine(), "kernel": platform.release()},
-        "figures": [{**asdict(figure), "verdict": figure.verdict} for figure in figures],
-    }
+    document = Lifecycle(
+        schema="aidc.lifecycle/1",
+        stack=stack,
+        environment=Machine(cpus=os.cpu_count(), machine=platform.machine(), kernel=platform.release()),
+        figures=[LifecycleFigure(**asdict(figure), verdict=figure.verdict) for figure in figures],
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(content(document), indent=2) + "\n", encoding="utf-8")
 
 
 def _table(figures: Sequence[Figure]) -> Table:

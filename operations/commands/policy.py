@@ -7,7 +7,6 @@ same rules check exported state (`--state FILE`) and the running stack (`--live`
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import sys
@@ -19,12 +18,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from components.planning.flows import FLOWS, LISTENS
 from components.planning.issues import ConfigError, Issue
 from components.planning.paths import ROOT
+from operations.preflight.policies import apply_rules
 from policies.catalogue import NAMES, RULES
-from policies.evaluate import Report, evaluate
-from policies.model import Resource, Source, Stack
+from policies.model import Resource, Source
 from policies.reports import report
 from policies.reports.junit import junit
 from policies.reports.sarif import sarif
@@ -134,27 +132,3 @@ def load_inputs(chosen: argparse.Namespace) -> tuple[Settings, Source, tuple[Res
             raise SettingsError([*error.issues, *other.issues]) from None
         raise
     return in_force, *resources(chosen)
-
-
-def apply_rules(
-    stack: str, found: tuple[Resource, ...], in_force: Settings, source: Source = "plan"
-) -> Report:
-    """Every rule applied to `found`, with the waivers and levels in force today."""
-    whole = Stack(found, FLOWS, LISTENS, stack, source)
-    return evaluate(whole, RULES, in_force.waivers, in_force.levels, datetime.now(UTC).date())
-
-
-def check_plan(stack: str) -> tuple[str, bool]:
-    """The plan's summary line, preceded by the table of faults if it failed, and whether it passed.
-
-    Raises:
-        sources.SourceError, SettingsError: nothing could be checked.
-    """
-    in_force, found = bundle.load(stack, NAMES), stacks.plan(stack)
-    result = apply_rules(stack, found, in_force)
-    line = report.summary(result, len(RULES), len(found), stack, "plan")
-    if result.passed:
-        return line, True
-    console = Console(width=160, record=True, file=io.StringIO())
-    console.print(report.table(result))
-    return f"{console.export_text()}{line}", False

@@ -1,12 +1,15 @@
-"""Writes docs/configuration.md, flows.md and policies.md from the code: `operations.commands.reference`.
+"""Writes the pages and schemas of PAGES into docs/: `python -m operations.commands.reference`.
 
-Pure functions from models and tables to Markdown; a test fails when the committed files are not up to date.
+Pure functions from models and tables to Markdown and JSON; a test fails when a committed file is not up to
+date.
 """
 
 from __future__ import annotations
 
+import json
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -15,11 +18,14 @@ from pydantic.fields import FieldInfo
 
 from components.planning.config import ROOT, StackConfig, size_text
 from components.planning.flows import CLIENTS, FLOWS, LISTENS, memberships
+from components.planning.inventory import Inventory
+from operations.documents import Lifecycle, Status
 from policies.catalogue import NAMES
 from policies.mutations import figures
 from policies.reports.page import page
 from policies.settings import bundle
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DOCS = Path(__file__).parents[2] / "docs"
 SIZES = ("memory", "shm", "quota", "staging_capacity", "vault_capacity")
 BOUNDS = {"gt": "above", "ge": "at least", "le": "at most", "max_length": "length at most"}
@@ -27,25 +33,25 @@ HEAD = f"""\
 `Pulumi.<stack>.yaml`, below `config: {ROOT}:`. Every key is optional, an unknown key is refused.
 Generated from `components/planning/config.py`.
 
-Sizes are texts with a binary unit and whole MiB (`3GiB`), CPUs are numbers with at most two decimals (`0.5`).
-The least of each is what the services were seen to come up with; the most is what the engine's machine has,
-wherever the engine runs. `make up` and plain `pulumi up` check all of it before they touch a container.
+Sizes are strings with a binary unit, in whole MiB (`3GiB`); CPUs are numbers with up to two decimals (`0.5`).
+The minimum of each is what the services were seen to start with; the maximum is what the engine's machine
+has, wherever the engine runs. `make up` and plain `pulumi up` check all of it before they touch a container.
 
-YAML is taken as all its readers agree on it. Write dates and whatever else is a text in quotes
-(`"2026-01-31"`, `"1:30"`, `"yes"`), numbers in plain decimal digits, truth values as `true` and `false`, and
-no aliases: Pulumi writes into this file and would put values in their place. Whatever is read differently is
-refused with its line.
+Only YAML that every reader understands in the same way is accepted. Quote dates and everything else that is
+text (`"2026-01-31"`, `"1:30"`, `"yes"`), write numbers in plain decimal digits and truth values as `true` and
+`false`, and use no aliases: Pulumi writes into this file and would replace them by their values. Anything
+else is refused with its line.
 """
 
 
 def configuration() -> str:
-    """Every key of the stack's YAML with its type and default."""
+    """Every key of the stack's YAML with its type, default and meaning."""
     rows = "\n".join(_sections(StackConfig, ROOT))
     return f"# Configuration\n\n{HEAD}{rows}"
 
 
 def _sections(model: type[BaseModel], path: str, given: BaseModel | None = None) -> Iterator[str]:
-    """`given` holds what a key is by default here, where its model has no default of its own."""
+    """`given` holds the defaults here of keys that have no default in their own model."""
     yield f"\n## `{path}`\n\n{(model.__doc__ or '').strip()}\n"
     leaves = {k: f for k, f in model.model_fields.items() if _model(f.annotation) is None}
     if leaves:
@@ -75,7 +81,7 @@ def _type(key: str, field: FieldInfo) -> str:
         f", {word} {size_text(int(bound)) if size else f'{bound:g}'}"
         for name, word in BOUNDS.items()
         for bound in [getattr(c, name, None) for c in field.metadata]
-        # The most that anything may be is no news.
+        # The upper bound is the same for every size: it is not worth repeating.
         if bound is not None and not (size and name == "le")
     )
 
@@ -110,7 +116,7 @@ def _default(key: str, field: FieldInfo, given: Any = None) -> str:
 
 
 def flows() -> str:
-    """The flow table, who listens where, and the picture."""
+    """The flow table, who listens where, and the diagram."""
     rows = [
         f"| {f.source} | {f.destination} | {f.ports} | {f.protocol} | {f.segment} | {f.why} |" for f in FLOWS
     ]
@@ -124,7 +130,7 @@ def flows() -> str:
         [
             "# Flows",
             "",
-            "Who may talk to whom. Everything else is refused, also within a segment. Generated from",
+            "Who may talk to whom. Everything else is refused, even within a segment. Generated from",
             "`components/planning/flows.py`, as are the firewall's rules, the networks' members and the",
             "tests.",
             "",
@@ -145,7 +151,7 @@ def flows() -> str:
 
 
 def diagram() -> str:
-    """A Mermaid flow chart: one arrow for each pair of roles, with its ports."""
+    """A Mermaid flow chart: one arrow per pair of roles, with its ports."""
     lines = ["flowchart LR"]
     roles = dict.fromkeys(role for flow in FLOWS for role in (flow.source, flow.destination))
     lines += [f"  {r.replace('-', '_')}[{r}]" if r != CLIENTS else f"  {r}(({r}))" for r in roles]
@@ -164,14 +170,29 @@ def policies() -> str:
     return page(bundle.load(known[0], NAMES).waivers, levels, figures())
 
 
-PAGES = {"configuration.md": configuration, "flows.md": flows, "policies.md": policies}
+def schema(document: type[BaseModel]) -> str:
+    """The JSON schema of a document that is written for programs."""
+    described = {"$schema": DIALECT, **document.model_json_schema(mode="serialization")}
+    return json.dumps(described, indent=1, ensure_ascii=False)
+
+
+# File below docs/ → its text.
+PAGES: Mapping[str, Callable[[], str]] = {
+    "configuration.md": configuration,
+    "flows.md": flows,
+    "policies.md": policies,
+    "schemas/inventory.json": partial(schema, Inventory),
+    "schemas/lifecycle.json": partial(schema, Lifecycle),
+    "schemas/status.json": partial(schema, Status),
+}
 
 
 def main() -> None:
-    """Write the pages."""
-    DOCS.mkdir(exist_ok=True)
+    """Write the pages and schemas."""
     for name, text in PAGES.items():
-        (DOCS / name).write_text(text().rstrip("\n") + "\n")
+        path = DOCS / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text().rstrip("\n") + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""`make rotate`: new certificates, or new passwords, for a stack that is up.
+"""`make rotate`: new certificates or new passwords for a stack that is up.
 
-`WHAT` is `certificates` (the default), names with commas between them, or `all`: each that ends no jobs.
-It says what each name costs, writes the new generations into the stack's file, and runs `make up`, whose last
-step proves that every new value works and every old one is refused (operations/rotation/proof.py). A rotation
-that was
-cut off goes on with the next `make rotate` or `make up`; a name that is under way is not rotated twice.
+`WHAT` is `certificates` (the default), names separated by commas, or `all`: every name that ends no jobs.
+It shows what each rotation costs, writes the new generations into the stack's file, and runs `make up`, whose
+last step verifies that every new value works and every old one is refused (operations/rotation/proof.py).
+The next `make rotate` or `make up` continues a rotation that was interrupted; a name whose rotation is not
+finished is not rotated twice.
 
-Exit codes: 0 rotated and proven; 1 the stack is not up, or something is not proven; 2 nothing was rotated;
-130 interrupted.
+Exit codes: 0 rotated and verified; 1 the stack is not up, or something was not verified; 2 nothing was
+rotated; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from components.planning import rotation
 from components.planning.config import Issue
 from components.planning.plan import make_plan
 from components.planning.rotation import ROTATABLE
-from operations.commands import up
+from operations.bringup import bring_up
 from operations.engine.client import Engine
-from operations.errors import OperationError, RefusedError, refusal
+from operations.errors import OK, OperationError, RefusedError, refusal
 from operations.preflight import requirements
 from operations.process import say
 from operations.rotation import identities
@@ -40,12 +40,12 @@ def main(stack: str, *, what: str, yes: bool) -> int:
     report = requirements.examine(read(stack))
     problems = [*mistakes, *report.issues]
     if problems or report.engine is None or report.config is None:
-        raise refusal(problems, f"nothing was rotated in the stack {stack}")
+        raise refusal(problems, f"nothing was rotated in stack {stack}")
     pulumi = Pulumi(stack)
     if pulumi.output("inventory") is None:
-        raise RefusedError(f"{stack} is not up, so nothing was rotated; fix: make up STACK={stack}")
+        raise RefusedError(f"stack {stack} is not up, so nothing was rotated; fix: make up STACK={stack}")
     new = [name for name in names if name not in report.file.rotating]
-    tell(report.file, new)
+    announce(report.file, new)
     confirm([name for name in new if ROTATABLE[name].ends_jobs], yes)
     if BACKED_UP & set(new):
         wait_for_backup(report.engine, make_plan(stack, report.config).service("backup").container)
@@ -54,34 +54,35 @@ def main(stack: str, *, what: str, yes: bool) -> int:
     )
     derived = derive(subject, new)
     begin(pulumi, report.file, new, datetime.now(UTC).date())
-    return up.main(stack, derived)
+    bring_up(stack, derived)
+    return OK
 
 
 def chosen(what: str) -> tuple[list[str], list[Issue]]:
-    """The names that `what` asks for, in the table's order, and an issue for each that is none."""
+    """The names that `what` asks for, in the table's order, and an issue for each unknown one."""
     asked = [name.strip() for name in what.split(",") if name.strip()]
     names = {name for name, kind in ROTATABLE.items() if "all" in asked and not kind.ends_jobs}
     names |= set(asked) - {"all"}
     issues = [rotation.unknown(name, f"WHAT {name}") for name in asked if name not in {*ROTATABLE, "all"}]
     if not asked:
-        issues.append(Issue("WHAT", "names nothing", f"names: all, {', '.join(ROTATABLE)}"))
+        issues.append(Issue("WHAT", "is empty", f"choose from: all, {', '.join(ROTATABLE)}"))
     return [name for name in ROTATABLE if name in names], issues
 
 
-def tell(file: StackFile, new: Sequence[str]) -> None:
-    """What is going to happen, and what it costs."""
+def announce(file: StackFile, new: Sequence[str]) -> None:
+    """Print what is going to happen, and what it costs."""
     width = max(map(len, ROTATABLE))
     for name in file.rotating:
-        say(f"  {name:<{width}}  goes on: {ROTATABLE[name].cost}")
+        say(f"  {name:<{width}}  continues: {ROTATABLE[name].cost}")
     for name in new:
         say(f"  {name:<{width}}  {ROTATABLE[name].cost}")
     kept = [name for name, kind in ROTATABLE.items() if kind.ends_jobs and name not in new]
     if len(new) == len(ROTATABLE) - len(kept):
-        say(f"not rotated, because it ends jobs: {', '.join(kept)}; WHAT={','.join(kept)} does it")
+        say(f"not rotated, because that ends jobs: {', '.join(kept)} (request it with WHAT={','.join(kept)})")
 
 
 def confirm(costly: Sequence[str], yes: bool) -> None:
-    """Ask before what ends jobs."""
+    """Ask before a rotation that ends jobs."""
     if not costly or yes:
         return
     if not sys.stdin.isatty():
@@ -90,7 +91,7 @@ def confirm(costly: Sequence[str], yes: bool) -> None:
             "nothing was rotated"
         )
     try:
-        answer = input("Jobs that run now will end. Type yes to go on: ")
+        answer = input("Running jobs will end. Type yes to continue: ")
     except EOFError:
         answer = ""
     if answer.strip() != "yes":
@@ -98,14 +99,14 @@ def confirm(costly: Sequence[str], yes: bool) -> None:
 
 
 def wait_for_backup(engine: Engine, container: str) -> None:
-    """A backup that runs now comes to its end first."""
+    """Let a backup that is running finish first."""
     engine.output(container, ["flock", "/tmp/lock", "true"])
 
 
 def derive(subject: Subject, new: Sequence[str]) -> Mapping[str, Session]:
-    """A session made with each S3 key that is going to be old, to be tried when it is.
+    """A session made with each S3 key that is about to be replaced, to be tried afterwards.
 
-    What others had made is removed first: accounts of root's drop out of every list when its id changes.
+    Sessions and accounts that others made are removed first: root's are in no list once its id changes.
     """
     names = [name for name in new if name in identities.NAMES]
     faults = list(identities.sweep(subject)) if names else []
@@ -115,7 +116,7 @@ def derive(subject: Subject, new: Sequence[str]) -> Mapping[str, Session]:
 
 
 def begin(pulumi: Pulumi, file: StackFile, new: Sequence[str], today: date) -> None:
-    """Write the next generation of each name, and that it is not proven yet, in one step."""
+    """Write the next generation of each name, and that it is not verified yet, in one step."""
     values = steps(file, new, today)
     if values:
         with layout_kept(file.path):

@@ -1,4 +1,4 @@
-"""`make sbom`: what each image is made of, as CycloneDX 1.6, in `<out>/sbom/`. Needs the images.
+"""`make sbom`: the bill of materials of each image, as CycloneDX 1.6, in `<out>/sbom/`. Needs the images.
 
 Exit codes: 0 written; 2 an image is missing, or no engine answers.
 """

@@ -1,13 +1,13 @@
-"""`make status`: what runs, how it is, where to reach it, and where to look next.
+"""`make status`: the health of every service, the endpoints, and where to look next.
 
-Exit codes: 0 every service is healthy; 1 something is not, or the stack is not there; 2 no engine answers.
+Exit codes: 0 every service is healthy; 1 a service is not healthy, or the stack is not up; 2 no engine
+answers.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,9 @@ from rich.table import Table
 from components.planning.inventory import Inventory, load
 from components.runtime.health import judge
 from components.runtime.labels import KIND, ROLE
+from operations.documents import Backup, Service, Status, content
 from operations.engine import usage
-from operations.engine.client import Engine, EngineError, Thing, connect
+from operations.engine.client import Engine, EngineError, EngineResource, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
 from operations.output import ago, console, parse_time, size
 from operations.process import say
@@ -27,100 +28,81 @@ from operations.stack import state
 from operations.stack.file import read
 from operations.stack.pulumi import Pulumi
 
-SCHEMA = "aidc.status/1"
 MISSING = "missing"
-# The whole text stands below the table.
+# A longer state is shortened in the table and printed in full below it.
 STATE_WIDTH = 24
 
 
-@dataclass(frozen=True)
-class Row:
-    """One service. `since` is the start, or the end of a job, in RFC 3339; None when it does not exist."""
-
-    name: str
-    role: str
-    container: str
-    addresses: Mapping[str, str]
-    healthy: bool
-    state: str
-    since: str | None = None
-    cpus: float | None = None
-    memory_bytes: int | None = None
-    memory_limit_bytes: int | None = None
-
-
 def main(stack: str, *, as_json: bool) -> int:
-    """Print the state of `stack`; see the module for the exit code."""
+    """Print the status of `stack`; see the module for the exit code."""
     try:
         engine = connect()
     except EngineError as error:
         raise RefusedError(str(error)) from None
-    things = [t for t in engine.containers(stack) if t.labels.get(KIND) in ("service", "job")]
-    inventory, remark = _inventory(stack, things)
-    rows = collect(engine, inventory, things)
+    resources = [t for t in engine.containers(stack) if t.labels.get(KIND) in ("service", "job")]
+    inventory, remark = _inventory(stack, resources)
+    rows = collect(engine, inventory, resources)
     healthy = bool(rows) and all(row.healthy for row in rows) and inventory is not None
     endpoints = inventory.endpoints if inventory else {}
     backup = last_backup(engine, stack) if rows else None
     if as_json:
-        document = {
-            "schema": SCHEMA,
-            "stack": stack,
-            "healthy": healthy,
-            "services": [asdict(row) for row in rows],
-            "endpoints": endpoints,
-            "last_backup": backup,
-            "remark": remark,
-        }
-        say(json.dumps(document, indent=2))
+        document = Status(
+            schema="aidc.status/1",
+            stack=stack,
+            healthy=healthy,
+            services=rows,
+            endpoints=endpoints,
+            last_backup=backup,
+            remark=remark,
+        )
+        say(json.dumps(content(document), indent=2))
     elif not rows:
-        busy = remark if remark and "at work" in remark else f"fix: `make up STACK={stack}`"
-        say(f"{stack} is not there; {_no_file(stack) or busy}")
+        say(_why_nothing(stack, remark))
     else:
         console().print(_table(stack, rows))
         _epilogue(stack, rows, endpoints, backup, remark)
     return OK if healthy else FAILED
 
 
-def _no_file(stack: str) -> str | None:
-    """What to say where the stack has no file; None where it has one."""
+def _why_nothing(stack: str, remark: str | None) -> str:
+    """What to say where no container of the stack exists."""
     file = read(stack)
+    if not file.path.is_file():
+        return str(file.issues[0])
+    return f"stack {stack} is not up; {remark or f'fix: `make up STACK={stack}`'}"
+
+
+def absent(stack: str, resources: Sequence[EngineResource], exported: Mapping[str, Any] | None) -> str:
+    """Why containers run although this clone's state has no inventory."""
+    _half_made, foreign = state.split_unrecorded(resources, exported)
+    if not foreign:
+        return f"`make up STACK={stack}` was interrupted; run it again to continue"
+    more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
     return (
-        None
-        if file.path.is_file()
-        else f"{file.issues[0].place}: {file.issues[0].fault}; {file.issues[0].fix}"
+        f"this clone's state does not know {foreign[0].name}{more}: they belong to another clone; manage the "
+        "stack there, and for a stack of your own choose another name, cidr and ports"
     )
 
 
-def absent(stack: str, things: Sequence[Thing], exported: Mapping[str, Any] | None) -> str:
-    """Why containers run and this clone's state has no inventory."""
-    _ours, others = state.strangers(things, exported)
-    if not others:
-        return f"`make up STACK={stack}` was cut off; run it again to go on"
-    return (
-        f"this clone's state does not know {others[0].name} and {len(others) - 1} more: they are another "
-        "clone's; work on it there, and for a stack of your own choose another name, cidr and ports"
-    )
-
-
-def _inventory(stack: str, things: Sequence[Thing]) -> tuple[Inventory | None, str | None]:
-    """The deployed inventory, and a remark on what is going on with the stack."""
+def _inventory(stack: str, resources: Sequence[EngineResource]) -> tuple[Inventory | None, str | None]:
+    """The deployed inventory, and a remark on what is happening to the stack."""
     pulumi = Pulumi(stack)
     at_work = [lock for lock in state.locks(stack, pulumi.environment) if lock.alive]
-    remark = f"Pulumi is at work on it (process {at_work[0].pid})" if at_work else None
+    remark = f"Pulumi is working on it (process {at_work[0].pid})" if at_work else None
     try:
         raw = pulumi.output("inventory")
     except OperationError as error:
         return None, str(error)
     if raw is None:
-        return None, remark or absent(stack, things, pulumi.export() if things else None)
+        return None, remark or (absent(stack, resources, pulumi.export()) if resources else None)
     return load(raw), remark
 
 
-def collect(engine: Engine, inventory: Inventory | None, things: list[Thing]) -> list[Row]:
-    """A row for each declared service and for each that runs undeclared; without inventory all that runs."""
-    found = {t.name: t for t in things}
-    used = usage.sample(engine, [t.name for t in things if t.running]) if things else {}
-    declared = {s.container: s for s in inventory.services} if inventory and things else {}
+def collect(engine: Engine, inventory: Inventory | None, resources: list[EngineResource]) -> list[Service]:
+    """One entry per declared service and per undeclared one that runs; without an inventory, all that run."""
+    found = {t.name: t for t in resources}
+    used = usage.sample(engine, [t.name for t in resources if t.running]) if resources else {}
+    declared = {s.container: s for s in inventory.services} if inventory and resources else {}
     rows = []
     for container in (*declared, *sorted(set(found) - set(declared))):
         entry = declared.get(container)
@@ -135,18 +117,18 @@ def collect(engine: Engine, inventory: Inventory | None, things: list[Thing]) ->
         try:
             raw = engine.inspect(container)
         except NotFound:
-            rows.append(Row(**base, healthy=False, state=MISSING))
+            rows.append(Service(**base, healthy=False, state=MISSING))
             continue
         rows.append(_row(base, raw, used.get(container)))
     return rows
 
 
-def _row(base: Mapping[str, Any], raw: Mapping[str, Any], used: usage.Usage | None) -> Row:
+def _row(base: Mapping[str, Any], raw: Mapping[str, Any], used: usage.Usage | None) -> Service:
     job = raw["Config"]["Labels"].get(KIND) == "job"
-    # What restarted long ago and is healthy now is healthy: restarts count only while coming up.
+    # A service that is healthy now is healthy: restarts count only while it comes up.
     verdict = judge(raw["State"], 0, job)
     moment = parse_time(raw["State"].get("FinishedAt" if job else "StartedAt", ""))
-    return Row(
+    return Service(
         **base,
         healthy=verdict.done,
         state=verdict.state.splitlines()[0],
@@ -157,19 +139,19 @@ def _row(base: Mapping[str, Any], raw: Mapping[str, Any], used: usage.Usage | No
     )
 
 
-def last_backup(engine: Engine, stack: str) -> dict[str, str] | None:
-    """State, time and words for the newest run, as the backup service keeps them; None without one."""
+def last_backup(engine: Engine, stack: str) -> Backup | None:
+    """The newest run, as the backup service records it; None when none has run."""
     text = engine.output(f"aidc-{stack}-backup", ["backup", "status"])
     try:
         found = json.loads(text or "")
         if found["run"] is None:
             return None
-        return {"result": found["state"], "at": found["run"]["finished"], "text": found["text"]}
+        return Backup(result=found["state"], at=found["run"]["finished"], text=found["text"])
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _table(stack: str, rows: list[Row]) -> Table:
+def _table(stack: str, rows: list[Service]) -> Table:
     table = Table(
         "service", "role", "health", "since", "addresses", title=f"stack {stack}", title_justify="left"
     )
@@ -191,28 +173,28 @@ def _table(stack: str, rows: list[Row]) -> Table:
 
 def _epilogue(
     stack: str,
-    rows: list[Row],
+    rows: list[Service],
     endpoints: Mapping[str, str | None],
-    backup: Mapping[str, str] | None,
+    backup: Backup | None,
     remark: str | None,
 ) -> None:
     for name, url in endpoints.items():
         if url:
             say(f"{name:<12} {url}")
     if backup:
-        when = ago(datetime.fromisoformat(backup["at"]))
-        say(f"{'last backup':<12} {backup['result']}, {when} ago; {backup['text']}")
+        when = ago(datetime.fromisoformat(backup.at))
+        say(f"{'last backup':<12} {backup.result}, {when} ago; {backup.text}")
     else:
         say(f"{'last backup':<12} none yet")
-    ill = [row for row in rows if not row.healthy]
-    missing = [row.name for row in ill if row.state == MISSING]
+    unhealthy = [row for row in rows if not row.healthy]
+    missing = [row.name for row in unhealthy if row.state == MISSING]
     if missing:
         say(f"missing: {', '.join(missing)}; fix: make up STACK={stack}")
-    for row in ill:
+    for row in unhealthy:
         if row.state != MISSING:
             say(f"{row.name}: {row.state}; look at: docker logs --tail 50 {row.container}")
     if remark:
         say(remark)
-    if not ill:
+    if not unhealthy:
         say(f"{len(rows)} of {len(rows)} healthy; logs: docker logs {rows[0].container} | "
             f"how to call it: python -m operations access --stack {stack}")  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the Docker engine holds, and the few things that operations do to it. All effects on it are here."""
+"""The Docker engine: its resources, and the few operations on them. All effects on the engine are here."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class EngineError(OperationError):
 
 
 @dataclass(frozen=True)
-class Thing:
-    """A container, network or volume. `published` are (address, port) pairs on the host."""
+class EngineResource:
+    """A container, network or volume of the engine. `published` are (address, port) pairs on the host."""
 
     kind: Kind
     name: str
@@ -75,42 +75,42 @@ class Engine:
         found = self.client.api.images()
         return frozenset(tag for image in found for tag in image.get("RepoTags") or ())
 
-    def containers(self, stack: str | None = None) -> list[Thing]:
+    def containers(self, stack: str | None = None) -> list[EngineResource]:
         """All containers, running or not; with `stack`, those that carry its label."""
         found = self.client.api.containers(all=True, filters=_filters(stack))
         return [_container(raw) for raw in found]
 
-    def networks(self, stack: str | None = None) -> list[Thing]:
+    def networks(self, stack: str | None = None) -> list[EngineResource]:
         return [_network(raw) for raw in self.client.api.networks(filters=_filters(stack))]
 
-    def volumes(self, stack: str | None = None) -> list[Thing]:
+    def volumes(self, stack: str | None = None) -> list[EngineResource]:
         found = self.client.api.volumes(filters=_filters(stack)).get("Volumes") or []
-        return [Thing("volume", v["Name"], v["Name"], v.get("Labels") or {}) for v in found]
+        return [EngineResource("volume", v["Name"], v["Name"], v.get("Labels") or {}) for v in found]
 
-    def owned(self, stack: str) -> list[Thing]:
-        """Everything that carries the stack's label, in an order in which it can be removed."""
+    def owned(self, stack: str) -> list[EngineResource]:
+        """Everything that carries the stack's label, in an order that allows removal."""
         return [*self.containers(stack), *self.networks(stack), *self.volumes(stack)]
 
-    def remove(self, thing: Thing) -> None:
-        """Remove one thing; a container is stopped first. What is gone already is no error.
+    def remove(self, resource: EngineResource) -> None:
+        """Remove a resource; a container is stopped first. One that does not exist any more is not an error.
 
         Raises OperationError with the engine's reason.
         """
         api = self.client.api
         try:
-            if thing.kind == "container":
-                if thing.running:
-                    api.stop(thing.identifier, timeout=STOP_SECONDS)
-                api.remove_container(thing.identifier, force=True)
-            elif thing.kind == "network":
-                api.remove_network(thing.identifier)
+            if resource.kind == "container":
+                if resource.running:
+                    api.stop(resource.identifier, timeout=STOP_SECONDS)
+                api.remove_container(resource.identifier, force=True)
+            elif resource.kind == "network":
+                api.remove_network(resource.identifier)
             else:
-                api.remove_volume(thing.name)
+                api.remove_volume(resource.name)
         except NotFound:
             return
         except APIError as error:
             raise OperationError(
-                f"{thing.kind} {thing.name}: cannot be removed: {error.explanation}"
+                f"{resource.kind} {resource.name}: cannot be removed: {error.explanation}"
             ) from None
 
     def inspect(self, name: str) -> Mapping[str, Any]:
@@ -138,15 +138,15 @@ class Engine:
         return int(api.exec_inspect(created["Id"])["ExitCode"]), text.decode(errors="replace")
 
     def output(self, container: str, command: list[str]) -> str | None:
-        """What `command` prints in a running container, or None when it fails."""
+        """The output of `command` in a running container, or None when it fails."""
         try:
             code, text = self.run(container, command)
         except DockerException:
             return None
         return text if code == 0 else None
 
-    def wake(self, container: str) -> None:
-        """Let a paused container go on."""
+    def unpause(self, container: str) -> None:
+        """Unpause a container."""
         self.client.api.unpause(container)
 
     def restart(self, container: str) -> None:
@@ -163,14 +163,16 @@ def connect() -> Engine:
         text = str(error)
         host = os.environ.get("DOCKER_HOST", "")
         if isinstance(error, ValueError):
-            raise EngineError(f"DOCKER_HOST={host!r} is not an address: {text}", ADDRESS_FIX) from None
+            raise EngineError(f"DOCKER_HOST={host!r} is not a valid address: {text}", ADDRESS_FIX) from None
         if host.startswith("ssh://"):
             raise EngineError(f"{host} cannot be used: {text}", SSH_FIX) from None
         if "Permission denied" in text or "PermissionError" in text:
-            raise EngineError("this user may not use it", "run as root, or join the group docker") from None
-        # The SDK nests up to four exceptions in one line; what counts are the system's own words.
-        said = re.search(r"Error\(\d+, '([^']+)'|\[Errno \d+\] ([^'\")]+)", text)
-        reason = (said[1] or said[2]) if said else text.split(": ", 1)[-1]
+            raise EngineError(
+                "permission denied for this user", "run as root, or join the group docker"
+            ) from None
+        # The SDK nests up to four exceptions in one line; only the system's own message is useful.
+        system = re.search(r"Error\(\d+, '([^']+)'|\[Errno \d+\] ([^'\")]+)", text)
+        reason = (system[1] or system[2]) if system else text.split(": ", 1)[-1]
         fault = f"{os.environ.get('DOCKER_HOST') or 'the local socket'} does not answer: {reason}"
         fix = "start it (`make setup` installs and starts one), or set DOCKER_HOST to a running one"
         raise EngineError(fault, fix) from None
@@ -181,22 +183,24 @@ def _filters(stack: str | None) -> dict[str, list[str]]:
     return {"label": [f"{STACK}={stack}"]} if stack is not None else {}
 
 
-def _container(raw: Mapping[str, Any]) -> Thing:
+def _container(raw: Mapping[str, Any]) -> EngineResource:
     ports = {(p.get("IP") or "0.0.0.0", p["PublicPort"]) for p in raw.get("Ports") or () if "PublicPort" in p}
     name = (raw.get("Names") or [raw["Id"]])[0].lstrip("/")
     running = raw.get("State") in ("running", "restarting", "paused")
-    return Thing("container", name, raw["Id"], raw.get("Labels") or {}, running, tuple(sorted(ports)))
+    return EngineResource(
+        "container", name, raw["Id"], raw.get("Labels") or {}, running, tuple(sorted(ports))
+    )
 
 
-def _network(raw: Mapping[str, Any]) -> Thing:
+def _network(raw: Mapping[str, Any]) -> EngineResource:
     configured = (raw.get("IPAM") or {}).get("Config") or ()
     found = (_subnet((c or {}).get("Subnet")) for c in configured)
     subnets = tuple(s for s in found if s is not None)
-    return Thing("network", raw["Name"], raw["Id"], raw.get("Labels") or {}, subnets=subnets)
+    return EngineResource("network", raw["Name"], raw["Id"], raw.get("Labels") or {}, subnets=subnets)
 
 
 def _subnet(text: object) -> IPv4Network | None:
-    """An IPv4 subnet; other people's networks may have host bits, IPv6, or none at all."""
+    """An IPv4 subnet or None: foreign networks may have host bits, IPv6, or no subnet at all."""
     try:
         return IPv4Network(str(text), strict=False)
     except ValueError:

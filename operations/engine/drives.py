@@ -1,4 +1,4 @@
-"""For how many nodes the object store's volumes were made, as MinIO wrote it on the first of them."""
+"""For how many nodes the object store's volumes were made, as MinIO recorded on the first of them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from docker.errors import DockerException
 
-from operations.engine.client import Engine, Thing
+from operations.engine.client import Engine, EngineResource
 
 FORMAT = ".minio.sys/format.json"
 
 
-def made_for(engine: Engine, stack: str, volumes: Sequence[Thing]) -> int | None:
-    """The number of nodes, or None where there is no data. Reads; makes nothing.
+def made_for(engine: Engine, stack: str, volumes: Sequence[EngineResource]) -> int | None:
+    """The number of nodes, or None where there is no data. Reads only.
 
-    Without a container and without access to the engine's folder the volumes are counted: a node that was
-    added and never came up counts, too.
+    Without a container and without access to the engine's folder the volumes are counted: this includes a
+    node that was added and never came up.
     """
     pattern = re.compile(rf"aidc-{re.escape(stack)}-object-store-([0-9]+)-data")
     kept = [v.name for v in volumes if v.is_data and v.stack == stack and pattern.fullmatch(v.name)]

@@ -1,4 +1,4 @@
-"""CPU and memory of containers now: two readings of the engine's counters, half a second apart."""
+"""Current CPU and memory usage of containers, from two readings of the engine's counters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from docker.errors import DockerException
 
 from operations.engine.client import Engine
 
-PERIOD = 0.5
+PERIOD = 0.5  # seconds between them
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Usage:
 
 
 def sample(engine: Engine, names: Sequence[str]) -> dict[str, Usage]:
-    """Usage of each running container; what vanishes meanwhile is left out. Takes about 0.6 s."""
+    """Usage of each running container; those that end meanwhile are left out. Takes about 0.6 s."""
 
     def read(name: str) -> tuple[float, Mapping[str, Any]] | None:
         try:
@@ -46,12 +46,12 @@ def sample(engine: Engine, names: Sequence[str]) -> dict[str, Usage]:
 
 
 def usage(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> Usage:
-    """From two readings, `seconds` apart. File cache that the kernel can drop is no usage."""
+    """From two readings, `seconds` apart. File cache that the kernel can drop does not count."""
     nanoseconds = (
         after["cpu_stats"]["cpu_usage"]["total_usage"] - before["cpu_stats"]["cpu_usage"]["total_usage"]
     )
     memory = after["memory_stats"]
     details = memory.get("stats") or {}
-    # cgroup v1 says total_inactive_file, v2 inactive_file.
+    # The field is total_inactive_file in cgroup v1, inactive_file in v2.
     cache = details.get("total_inactive_file", details.get("inactive_file", 0))
     return Usage(nanoseconds / 1e9 / seconds, max(0, memory["usage"] - cache), memory.get("limit", 0))

@@ -1,1 +1,1 @@
-"""The build contexts of the images, and building those that the engine lacks (`building.bring`)."""
+"""The build contexts of the images, and building those that the engine lacks (`building.ensure`)."""

@@ -1,4 +1,4 @@
-"""Builds an image that the engine lacks, with the Docker CLI. Effects: runs it, and writes in `.build/`."""
+"""Builds images that the engine lacks. Effects: runs the Docker CLI, and writes in `.build/`."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from pathlib import Path
 from components.runtime.image import IMAGES, context_digest
 from operations.errors import InterruptionError
 from operations.images import contexts
-from operations.images.contexts import ROOT, BuildError, IncompleteError, alone, assemble
+from operations.images.contexts import ROOT, BuildError, IncompleteError, assemble, building_alone
 from operations.process import Interrupts, attached, capture
 
 LOG_LINES = 25
 
 
-def bring(name: str, *, told: bool) -> None:
-    """Assemble `name` and build what the engine lacks; only then do plans see the new context.
+def ensure(name: str, *, verbose: bool) -> None:
+    """Assemble `name` and build it if the engine lacks it; only then do plans see the new context.
 
-    `told`: say so too when nothing is to be done. Raises BuildError.
+    `verbose`: report an image that is already there, too. Raises BuildError.
     """
     fresh = assemble(name)
     try:
         digest = context_digest(fresh)
         image = f"aidc-{name}:{digest}"
         if not exists(image):
-            build_aloud(name, image, fresh)
-        elif told:
+            build_with_report(name, image, fresh)
+        elif verbose:
             print(f"  {image}: present")
         if not contexts.unchanged(name, fresh, digest):
             contexts.publish(name, fresh)
@@ -42,13 +42,13 @@ def bring(name: str, *, told: bool) -> None:
 
 
 def docker(*arguments: str, cli: str = "docker") -> subprocess.CompletedProcess[str]:
-    """What a short command of the Docker CLI says. Raises BuildError when there is no such CLI."""
+    """Run a short command of the Docker CLI. Raises BuildError when the CLI is missing."""
     try:
         return capture([cli, *arguments], environment=os.environ, cwd=ROOT)
     except FileNotFoundError:
         raise BuildError(f"the command `{cli}` is missing; fix: run `make setup`") from None
     except subprocess.TimeoutExpired:
-        raise BuildError(f"`{cli} {arguments[0]}` did not end; fix: see that the engine answers") from None
+        raise BuildError(f"`{cli} {arguments[0]}` did not end; fix: check that the engine answers") from None
 
 
 def exists(image: str) -> bool:
@@ -56,9 +56,9 @@ def exists(image: str) -> bool:
 
 
 def buildkit_cli() -> str | None:
-    """A Docker CLI that can use BuildKit, which writes a layer once; the classic builder writes it twice.
+    """A Docker CLI that can use BuildKit, which writes each layer once; the classic builder writes it twice.
 
-    CLIs before 23 bring their own client for it, later ones need the buildx plugin. None: classic builder.
+    CLIs before 23 include a client for it, later ones need the buildx plugin. None: classic builder.
     """
     for cli in dict.fromkeys(filter(None, map(shutil.which, ("docker", "/usr/bin/docker")))):
         major = re.search(r"version (\d+)", docker("--version", cli=cli).stdout)
@@ -69,9 +69,9 @@ def buildkit_cli() -> str | None:
 
 
 def build(name: str, image: str, context: Path) -> float:
-    """Build `image` from `context`; return the seconds. The output goes to `.build/<name>.log`.
+    """Build `image` from `context`; return the seconds it took. The output goes to `.build/<name>.log`.
 
-    Raises BuildError, and InterruptionError when somebody asked to stop.
+    Raises BuildError, and InterruptionError when a stop was requested.
     """
     started, log = time.monotonic(), contexts.BUILD / f"{name}.log"
     cli = buildkit_cli()
@@ -82,7 +82,7 @@ def build(name: str, image: str, context: Path) -> float:
             command, interrupts=interrupts, cwd=context, environment=environment, output=output.fileno()
         )
         if interrupts.any():
-            raise InterruptionError("interrupted; run the same command again to go on")
+            raise InterruptionError("interrupted; run the same command again to continue")
     if code != 0:
         tail = "\n".join(f"    {line}" for line in log.read_text().splitlines()[-LOG_LINES:])
         raise BuildError(f"image {name}: the build failed; its last lines ({log}):\n{tail}")
@@ -91,7 +91,7 @@ def build(name: str, image: str, context: Path) -> float:
 
 @contextmanager
 def _clock(image: str, started: float) -> Iterator[None]:
-    """On a terminal, the seconds go by on one line."""
+    """On a terminal, show the elapsed seconds on one line."""
     ended = threading.Event()
 
     def show() -> None:
@@ -109,22 +109,22 @@ def _clock(image: str, started: float) -> Iterator[None]:
             thread.join()
 
 
-def build_aloud(name: str, image: str, context: Path) -> None:
+def build_with_report(name: str, image: str, context: Path) -> None:
     print(f"  {image}: building …", flush=True)
     print(f"\r  {image}: built in {build(name, image, context):.0f} s")
 
 
 def refresh() -> None:
-    """Build what was edited since its context was assembled: a workload's module, a Dockerfile.
+    """Build images whose sources were edited since: a workload's module, a Dockerfile.
 
-    What was never assembled, or cannot be without `make setup`, is left alone. Raises BuildError when a build
-    fails.
+    Images that were never assembled, or cannot be before `make setup`, are left alone. Raises BuildError when
+    a build fails.
     """
-    with alone():
+    with building_alone():
         for name in IMAGES:
             if not (contexts.BUILD / name).is_dir():
                 continue
             try:
-                bring(name, told=False)
+                ensure(name, verbose=False)
             except IncompleteError:
                 continue

@@ -1,7 +1,7 @@
-"""Build contexts: what of the clone and of the cache goes into each image, exchanged in one step.
+"""Build contexts: which files of the clone and the cache go into each image, exchanged atomically.
 
-`.build/<name>` is a link to a folder that nobody changes any more, so that a plan which is made while another
-run assembles reads the old context or the new one, and never a half.
+`.build/<name>` is a link to a folder that is never changed again, so that a plan that is made while another
+run assembles reads either the old context or the new one, and never a mixture.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from operations.errors import OperationError
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / ".build"
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-# Image → files beside its own folder: name in the context → source relative to the cache's bin or the clone.
+# Image → programs from the cache's bin folder that it needs in addition to its own folder.
 BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup": ("supercronic",)}
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
 # Image → what it shares with others, from images/shared.
@@ -45,35 +45,35 @@ class BuildError(OperationError):
 
 
 class IncompleteError(BuildError):
-    """A part of a context is missing, which `make setup` makes."""
+    """A part of a context is missing that `make setup` provides."""
 
 
 def cache() -> Path:
-    """Where `make setup` keeps what it built."""
+    """Where `make setup` keeps what it has built."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aidc"
     return Path(os.environ.get("AIDC_CACHE") or default)
 
 
 def ca_bundle() -> Path:
-    """The host's CA bundle: downloads during a build pass through the same proxy as the host's own."""
+    """The host's CA bundle: downloads during a build go through the same proxy as the host's."""
     return Path(os.environ.get("SSL_CERT_FILE") or CA_BUNDLE)
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """One run at a time assembles and builds: two would build the same image twice."""
+def building_alone() -> Iterator[None]:
+    """Hold the build lock: two runs at a time would build the same image twice."""
     BUILD.mkdir(exist_ok=True)
     with (BUILD / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            print("  another run builds images; waiting for it to end", flush=True)
+            print("  another run is building images; waiting for it to finish", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def assemble(name: str) -> Path:
-    """A fresh context in a folder of its own, which nobody reads yet.
+    """A new context in its own folder, which nobody reads yet.
 
     Raises IncompleteError when a part is missing.
     """
@@ -86,7 +86,7 @@ def assemble(name: str) -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     _normalise(fresh)
-    os.utime(fresh)  # copying gave it the age of its source
+    os.utime(fresh)  # copying kept the age of the source
     return fresh
 
 
@@ -108,7 +108,7 @@ def _fill(name: str, fresh: Path) -> None:
 
 
 def _normalise(context: Path) -> None:
-    """Modes as in a clone made under umask 022: the users in the containers read what COPY brings."""
+    """Set modes as in a clone made under umask 022: users in the containers must be able to read them."""
     context.chmod(0o755)
     for path in context.rglob("*"):
         if not path.is_symlink():
@@ -117,23 +117,23 @@ def _normalise(context: Path) -> None:
 
 
 def publish(name: str, fresh: Path) -> None:
-    """Make `fresh` the context `.build/<name>`: who reads meanwhile sees the old one or the new one."""
+    """Make `fresh` the context `.build/<name>`: a concurrent reader sees the old one or the new one."""
     link = BUILD / name
-    if link.is_dir() and not link.is_symlink():  # of a version that kept the context itself there
+    if link.is_dir() and not link.is_symlink():  # made by a version that kept the context itself there
         link.rename(fresh.with_name(f"{fresh.name}.former"))
     new = BUILD / f".{fresh.name}"
     new.symlink_to(fresh.relative_to(BUILD))
     new.replace(link)
-    # A plan that began before may still read the former one.
+    # A plan that started earlier may still read the former one.
     for old in (BUILD / "contexts").glob(f"{name}.*"):
         if old != fresh and time.time() - old.stat().st_mtime > KEPT:
             shutil.rmtree(old, ignore_errors=True)
 
 
 def unchanged(name: str, fresh: Path, digest: str) -> bool:
-    """Whether the context in use says the same as `fresh`, in what does not count as content too.
+    """Whether the context in use equals `fresh`, including files that do not count as content.
 
-    `digest` is that of `fresh`.
+    `digest` is the one of `fresh`.
     """
     link = BUILD / name
     if not link.is_symlink() or not link.is_dir() or context_digest(link.resolve()) != digest:
@@ -143,7 +143,7 @@ def unchanged(name: str, fresh: Path, digest: str) -> bool:
 
 
 def discard(name: str, fresh: Path) -> None:
-    """Remove a context that did not become the one in use."""
+    """Remove a context that did not come into use."""
     if (BUILD / name).resolve() != fresh.resolve():
         shutil.rmtree(fresh, ignore_errors=True)
 

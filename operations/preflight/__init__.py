@@ -1,1 +1,1 @@
-"""Whether the machine, the file and the tools are fit for a command, all faults at once. Changes nothing."""
+"""Checks of the machine, the file and the tools before a command: all faults at once. Changes nothing."""

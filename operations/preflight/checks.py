@@ -1,4 +1,4 @@
-"""The preflight's questions, each a pure function from facts to a Check: the fault, where, and the fix."""
+"""The preflight checks, each a pure function from facts to a Check: where, the fault, and the fix."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from components.planning.flows import FLOWS
 from components.planning.pki import LEAF_DAYS
 from components.planning.rotation import GENERATIONS
 from components.runtime.host import cdi_gpus
-from operations.engine.client import Thing
+from operations.engine.client import EngineResource
+from operations.output import count
 from operations.preflight.machine import Route
 from operations.stack.file import ISSUED, SEED, StackFile
 
 GIB = 2**30
-# Free space that a stack wants for data, snapshots, logs and state.
+# Free space that a stack needs for data, snapshots, logs and state.
 STACK_DISK = 5 * GIB
 ALONE = 4 * GIB  # of memory
 BESIDE = GIB  # of memory: vault, firewall, and the job that sets the object store up
 IMAGE_DISK = {"compute": 9 * GIB}
 OTHER_IMAGE_DISK = GIB // 2
 MINIMUM_API = (1, 41)
-# How long before their end certificates are worth a warning.
+# Days before the end of the certificates from which on there is a warning.
 WARN_DAYS = 30
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question's answer. `note` says what was found; `skipped` that it could not be asked."""
+    """The result of one check. `note` says what was found; `skipped` that it could not be checked."""
 
     name: str
     issues: tuple[Issue, ...] = ()
@@ -58,40 +59,36 @@ def engine(info: Mapping[str, Any]) -> Check:
 def bridge_filtering(info: Mapping[str, Any], kernel: bool | None) -> Check:
     """Whether traffic within a segment passes the firewall at all.
 
-    `kernel` is what this machine's kernel says, None where the engine is elsewhere. From release 28 on the
-    engine itself says nothing, or always no.
+    `kernel` is the setting of this machine's kernel, None where the engine is elsewhere. From release 28 on
+    the engine itself does not report it, or always reports no.
     """
     name = "bridge-filtering"
     if kernel or info.get("BridgeNfIptables"):
         return Check(name, note="net.bridge.bridge-nf-call-iptables is 1")
     release = str(info.get("ServerVersion", "")).partition(".")[0]
     if kernel is None and ("BridgeNfIptables" not in info or (release.isdigit() and int(release) >= 28)):
-        told = (
-            "net.bridge.bridge-nf-call-iptables: cannot be seen from here; it must be 1 on the engine's host"
+        warning = (
+            "net.bridge.bridge-nf-call-iptables: cannot be read from here; it must be 1 on the engine's host"
         )
-        return Check(name, note="cannot be seen from here", warnings=(told,))
-    fault = "is not 1: traffic between containers of one segment would pass the firewall by"
+        return Check(name, note="cannot be read from here", warnings=(warning,))
+    fault = "is not 1: traffic between containers of one segment would bypass the firewall"
     fix = "as root: modprobe br_netfilter && sysctl -w net.bridge.bridge-nf-call-iptables=1"
     return Check(name, (Issue("net.bridge.bridge-nf-call-iptables", fault, fix),))
 
 
 def gpu_runtime(asked: bool, info: Mapping[str, Any], hook: bool) -> Check:
-    """Whether the engine can hand GPUs to containers, when the stack wants some."""
+    """Whether the engine can give GPUs to containers, when the stack requests some."""
     name = "gpu-runtime"
     if not asked:
-        return Check(name, note="no GPU asked for")
+        return Check(name, note="no GPU requested")
     if hook or "nvidia" in (info.get("Runtimes") or {}):
         return Check(name, note="present")
     if found := cdi_gpus(info):
-        return Check(name, note=f"by CDI: {', '.join(found)}")
+        return Check(name, note=f"through CDI: {', '.join(found)}")
     fix = "install nvidia-container-toolkit, run `nvidia-ctk runtime configure`, restart the engine"
     return Check(
         name,
-        (
-            Issue(
-                f"{DATACENTER}.compute.nodes", "nodes ask for GPUs, the engine has no runtime for them", fix
-            ),
-        ),
+        (Issue(f"{DATACENTER}.compute.nodes", "nodes request GPUs, but the engine has no GPU runtime", fix),),
     )
 
 
@@ -108,7 +105,7 @@ def images(wanted: Mapping[str, str], present: frozenset[str] | None) -> Check:
 
 
 def disk(free: int | None, folder: str, missing_images: Sequence[str]) -> Check:
-    """Room for the stack's data, and for the images that are still to be built."""
+    """Space for the stack's data, and for the images that have to be built."""
     if free is None:
         return Check("disk", note=f"{folder} is not on this machine", skipped=True)
     building = sum(IMAGE_DISK.get(name, OTHER_IMAGE_DISK) for name in missing_images)
@@ -118,17 +115,17 @@ def disk(free: int | None, folder: str, missing_images: Sequence[str]) -> Check:
         return Check("disk", note=note)
     parts = f" ({building / GIB:.1f} GiB of it for missing images)" if building else ""
     fault = f"{free / GIB:.1f} GiB free, {needed / GIB:.1f} GiB needed{parts}"
-    fix = "free space there; `docker system df` shows what images, containers and volumes take"
+    fix = "free up space there; `docker system df` shows what images, containers and volumes use"
     return Check("disk", (Issue(f"disk {folder}", fault, fix),), note)
 
 
 def memory(config: StackConfig | None, available: int | None, running: bool) -> Check:
-    """Warnings only: limits are no reservations, and what a job needs is the job's matter."""
+    """Warnings only: limits are not reservations, and the memory that a job needs is up to the job."""
     nodes = config.compute.nodes if config else []
     alone = []
     if len(nodes) == 1 and nodes[0].memory < ALONE:
         alone.append(
-            f"{DATACENTER}.compute.nodes[0].memory: the only node also holds each job's driver and all "
+            f"{DATACENTER}.compute.nodes[0].memory: the only node also runs each job's driver and all "
             f"replicas; give it {ALONE // GIB}GiB or more"
         )
     if config is None or available is None or running:
@@ -138,17 +135,17 @@ def memory(config: StackConfig | None, available: int | None, running: bool) -> 
     limits += config.object_store.nodes * config.object_store.memory
     limits += config.load_balancer.memory + config.backup.memory + BESIDE
     note = f"{available / GIB:.1f} GiB available, the services' limits are {limits / GIB:.1f} GiB"
-    short = [] if available >= limits else [f"memory: {note}; under load something may be killed"]
+    short = [] if available >= limits else [f"memory: {note}; under load a process may be killed"]
     return Check("memory", note=note, warnings=(*alone, *short))
 
 
 def ports(
     balancer: LoadBalancer | None,
     stack: str,
-    containers: Sequence[Thing],
+    containers: Sequence[EngineResource],
     fault_of: Callable[[str, int], str | None],
 ) -> Check:
-    """Every published port must be free or held by this stack. `fault_of(address, port)` tries it."""
+    """Every published port must be free or used by this stack. `fault_of(address, port)` tries to listen."""
     if balancer is None:
         return Check("ports", skipped=True)
     bind, issues = str(balancer.bind), {}
@@ -156,14 +153,14 @@ def ports(
         holders = [c for c in containers if any(_same_port(p, bind, port) for p in c.published)]
         if any(c.stack == stack for c in holders):
             continue
-        taken = (
-            f"port {port} is taken by the container {holders[0].name}" if holders else fault_of(bind, port)
+        fault = (
+            f"port {port} is in use by the container {holders[0].name}" if holders else fault_of(bind, port)
         )
-        if taken is None:
+        if fault is None:
             continue
-        path = f"{DATACENTER}.load_balancer." + ("bind" if "no address" in taken else f"ports.{purpose}")
-        fix = "stop that one, or choose another port" if "taken" in taken else "name an address of this host"
-        issues[path] = Issue(path, taken, fix)
+        path = f"{DATACENTER}.load_balancer." + ("bind" if "not an address" in fault else f"ports.{purpose}")
+        fix = "stop it, or choose another port" if "in use" in fault else "choose an address of this host"
+        issues[path] = Issue(path, fault, fix)
     listed = ", ".join(str(p) for p in balancer.ports.model_dump().values())
     return Check("ports", tuple(issues.values()), f"{bind}: {listed}")
 
@@ -176,24 +173,24 @@ def _same_port(published: tuple[str, int], bind: str, port: int) -> bool:
 def addresses(
     network: Network | None,
     stack: str,
-    networks: Sequence[Thing],
+    networks: Sequence[EngineResource],
     routes: Sequence[Route],
     policy_routes: Sequence[Route] = (),
 ) -> Check:
     """The stack's subnets against those of other Docker networks and the host's routes.
 
-    Routes of other tables are worth a warning: whether they count, rules decide that are not read here.
+    Routes of other tables cause a warning: whether they apply depends on rules that are not read here.
     """
     if network is None or network.cidr.prefixlen > 21:
         return Check("subnets", skipped=True)
     used = {flow.segment for flow in FLOWS}
     planned = {s: n for s, n in subnets(network).items() if s in used}
-    # Every Docker network is also a route, that of its bridge.
+    # Every Docker network has a route, too: the one of its bridge.
     docker = {subnet for n in networks for subnet in n.subnets}
     taken = [(s, f"the Docker network {n.name}") for n in networks if n.stack != stack for s in n.subnets]
     routed = [(r.network, f"the route of {r.interface}") for r in routes if r.network not in docker]
     policy = [(r.network, f"the route of {r.interface}") for r in policy_routes]
-    # Where a VPN has all private ranges, none can be chosen that it does not have.
+    # Where a VPN routes all private ranges, there is none to choose that it does not route.
     free = free_cidr([s for s, _ in (*taken, *routed, *policy)]) or free_cidr(
         [s for s, _ in (*taken, *routed)]
     )
@@ -206,24 +203,24 @@ def addresses(
             fix = (
                 f"choose another cidr, for example {free}"
                 if free
-                else "remove that network: no other is free"
+                else "remove that network: no private range is free"
             )
             own = [s for s in hit if s in network.segments]
             path = f"network.segments.{own[0]}" if own == hit else "network.cidr"
             issues.append(Issue(f"{DATACENTER}.{path}", fault, fix))
-    told = tuple(f"{DATACENTER}.network: {text}" for text in warnings if text)
-    return Check("subnets", tuple(issues), str(network.cidr), warnings=told)
+    shown = tuple(f"{DATACENTER}.network: {text}" for text in warnings if text)
+    return Check("subnets", tuple(issues), str(network.cidr), warnings=shown)
 
 
 def _overlap(planned: Mapping[str, IPv4Network], subnet: IPv4Network, owner: str) -> tuple[list[str], str]:
-    """The planned segments that `subnet` touches, and that as a sentence; both empty without any."""
+    """The planned segments that `subnet` overlaps, and a sentence about them; both empty without any."""
     hit = [s for s in SEGMENTS if s in planned and planned[s].overlaps(subnet)]
     verb = "overlaps" if len(hit) == 1 else "overlap"
     return hit, f"{', '.join(hit)} {verb} with {owner} ({subnet})" if hit else ""
 
 
 def free_cidr(taken: Sequence[IPv4Network]) -> str | None:
-    """A private /20 that overlaps with nothing in `taken`, or None when there is none."""
+    """A private /20 that overlaps none of `taken`, or None when there is none."""
     small = (c for private in PRIVATE for c in private.subnets(new_prefix=20))
     tidy = (IPv4Network(f"10.{n}.0.0/20") for n in (*range(64, 256), *range(64)))
     free = (c for c in (*tidy, *small) if not any(c.overlaps(t) for t in taken))
@@ -243,9 +240,9 @@ def passphrase(file: StackFile, backend: str | None, environment: Mapping[str, s
     if file.secrets_provider != "passphrase":
         return Check("secrets", note=file.secrets_provider)
     if backend.startswith("http") and not file.salted:
-        return Check("secrets", note="kept by the backend")
+        return Check("secrets", note="managed by the backend")
     variable, fault = _passphrase_fault(environment)
-    fix = '`make setup` makes one for `eval "$(make -s env)"`; or name a file of your own'
+    fix = 'run `make setup` and `eval "$(make -s env)"`, or set it to a file of your own'
     return Check("secrets", (Issue(variable, fault, fix),) if fault else (), variable)
 
 
@@ -253,10 +250,10 @@ def _passphrase_fault(environment: Mapping[str, str]) -> tuple[str, str]:
     """The variable that Pulumi will use, and what is wrong with it, in Pulumi's own order."""
     variable = "PULUMI_CONFIG_PASSPHRASE"
     if variable in environment:
-        return variable, "" if environment[variable] else "is set and empty: secrets would lie open"
+        return variable, "" if environment[variable] else "is set but empty: secrets would not be protected"
     variable, path = f"{variable}_FILE", environment.get("PULUMI_CONFIG_PASSPHRASE_FILE", "")
     if not path:
-        return variable, "is not set, nor is PULUMI_CONFIG_PASSPHRASE"
+        return variable, "is not set, and neither is PULUMI_CONFIG_PASSPHRASE"
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
@@ -264,26 +261,24 @@ def _passphrase_fault(environment: Mapping[str, str]) -> tuple[str, str]:
     return variable, "" if text.strip() else f"{path} is empty"
 
 
-def data(file: StackFile, volumes: Sequence[Thing], *, running: bool = False) -> Check:
+def data(file: StackFile, volumes: Sequence[EngineResource], *, running: bool = False) -> Check:
     """Data of an earlier stack can be read only with the seed that encrypted it.
 
-    Whose it is cannot be seen: nobody is told to remove what may be another clone's.
+    Its owner cannot be known: nobody is told to remove what may belong to another clone.
     """
     kept = [v.name for v in volumes if v.is_data and v.stack == file.stack]
     if not kept or file.has(SEED):
-        return Check("data", note=f"{len(kept)} volumes will be used again" if kept else "none yet")
+        return Check("data", note=f"{count(len(kept), 'volume')} will be used again" if kept else "none yet")
     path = f"config.{SEED}"
     if running:
-        fault = (
-            f"a stack of this name runs that this clone did not make: it has no seed, and {kept[0]} is in use"
-        )
-        fix = "work on it in its own clone; for a stack of your own choose another name, cidr and ports"
+        fault = f"another clone's stack of this name is running: no seed is known, and {kept[0]} is in use"
+        fix = "manage it from its own clone; for a stack of your own choose another name, cidr and ports"
         return Check("data", (Issue(path, fault, fix),))
-    lost = f"{len(kept)} data volumes of an earlier stack are there ({kept[0]}, …), and the seed is not"
+    lost = f"{count(len(kept), 'data volume')} of an earlier stack ({kept[0]}, …), but no seed to read them"
     fix = (
-        f"they are encrypted, and perhaps another clone's: choose another stack name; or, if they are this "
+        f"they are encrypted, and may be another clone's: choose another stack name; or, if they are this "
         f"clone's, put {SEED}, {ISSUED} and, if there was one, {GENERATIONS} back into {file.path.name}. "
-        "`aidc destroy --help` says how data that nobody needs is removed"
+        "`aidc destroy --help` describes how to remove data that nobody needs"
     )
     return Check("data", (Issue(path, lost, fix),))
 
@@ -296,21 +291,21 @@ def object_store_size(config: StackConfig | None, made_for: int | None) -> Check
     nodes = config.object_store.nodes
     if made_for in (None, nodes):
         return Check(name, note=f"{nodes} nodes" if made_for else "no data yet")
-    fault = f"{nodes}, and its data was written by {made_for} nodes: with another number none could read it"
+    fault = f"{nodes}, but its data was written by {made_for} nodes and cannot be read with another number"
     fix = (
-        f"write {made_for}; for another size bring up a stack of another name, copy the buckets over, and "
+        f"write {made_for}; for another size, bring up a stack with another name, copy the buckets, and "
         "destroy this one with its data"
     )
     return Check(name, (Issue(f"{DATACENTER}.object_store.nodes", fault, fix),))
 
 
 def certificates(file: StackFile, today: date) -> Check:
-    """How long certificates are valid still. Never an issue: only a stack that is up can renew them."""
+    """How long the certificates remain valid. Never an issue: only a running stack can renew them."""
     name = "certificates"
     if file.issues or not file.has(ISSUED):
         return Check(name, note="none yet")
     left = (file.generations().renewed - today).days + LEAF_DAYS
     if left > WARN_DAYS:
-        return Check(name, note=f"valid for {left} days")
+        return Check(name, note=f"valid for {left} more days")
     state = f"expire in {left} days" if left >= 0 else f"expired {-left} days ago"
     return Check(name, warnings=(f"the services' certificates {state}; fix: make rotate STACK={file.stack}",))

@@ -1,4 +1,4 @@
-"""Looks at this machine: ports, routes, disk, memory. Linux; a probe answers None if it cannot tell."""
+"""Facts about this machine: ports, routes, disk, memory. Linux; None means that it cannot be determined."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 LISTENING = "0A"
-# 0.0.0.0/1 and 128.0.0.0/1 together are a default route that leaves the old one standing.
+# 0.0.0.0/1 and 128.0.0.0/1 together are a default route that does not replace the existing one.
 HALF = 1
 
 
@@ -28,7 +28,7 @@ class Route:
 
 
 def routes(table: Path = Path("/proc/net/route")) -> list[Route]:
-    """The main table's routes but the default one, also in the two halves that VPNs write it in."""
+    """The routes of the main table, without the default one and without its two halves that VPNs add."""
     try:
         rows = [line.split() for line in table.read_text().splitlines()[1:]]
     except OSError:
@@ -38,7 +38,7 @@ def routes(table: Path = Path("/proc/net/route")) -> list[Route]:
 
 
 def policy_routes() -> list[Route]:
-    """Routes of the tables that only rules lead to, as VPNs keep them; none where `ip` is missing."""
+    """Routes of the tables that only policy rules use, as VPNs do; none where `ip` is missing."""
     try:
         command = ["ip", "-4", "-json", "route", "show", "table", "all"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
@@ -48,7 +48,7 @@ def policy_routes() -> list[Route]:
 
 
 def other_tables(text: str) -> list[Route]:
-    """`text` is what `ip -4 -json route show table all` prints."""
+    """The same, from the output of `ip -4 -json route show table all`."""
     try:
         rows = json.loads(text or "[]")
         named = [r for r in rows if r.get("table", "main") not in ("main", "local", "default")]
@@ -63,7 +63,7 @@ def other_tables(text: str) -> list[Route]:
 
 
 def bridge_filtering(file: Path = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")) -> bool:
-    """Whether this machine's kernel shows what crosses a bridge to the firewall; newer engines do not say."""
+    """Whether this machine's kernel passes bridged traffic to the firewall: newer engines do not say."""
     try:
         return file.read_text(encoding="ascii").strip() == "1"
     except (OSError, UnicodeDecodeError):
@@ -76,24 +76,24 @@ def _network(destination: str, mask: str) -> IPv4Network:
 
 
 def port_fault(address: str, port: int) -> str | None:
-    """Why nothing can listen there, or None when something can."""
+    """Why nothing can listen on that port, or None when it is free."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
-        # As the engine does: connections of an earlier listener that linger are no obstacle.
+        # As the engine does: lingering connections of an earlier listener do not matter.
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((address, port))
             trial.listen(1)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                return f"port {port} is taken{listener(port)}"
+                return f"port {port} is in use{listener(port)}"
             if error.errno == errno.EADDRNOTAVAIL:
-                return f"{address} is no address of this host"
+                return f"{address} is not an address of this host"
             return f"{address}:{port} cannot be used: {error.strerror}"
     return None
 
 
 def listener(port: int) -> str:
-    """` by process 1234 (python3)`, or an empty text when this user may not see it."""
+    """` by process 1234 (python3)`, or an empty string when this user may not see it."""
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -112,7 +112,7 @@ def _sockets(process: Path) -> set[str]:
     found = set()
     try:
         for descriptor in (process / "fd").iterdir():
-            # Descriptors come and go while they are listed.
+            # Descriptors may be closed while they are listed.
             with suppress(FileNotFoundError):
                 found.add(os.readlink(descriptor).removeprefix("socket:[").rstrip("]"))
     except OSError:
@@ -121,7 +121,7 @@ def _sockets(process: Path) -> set[str]:
 
 
 def free_disk(folder: str) -> int | None:
-    """Bytes free for the engine's data, or None when the folder is not on this machine."""
+    """Free bytes for the engine's data, or None when the folder is not on this machine."""
     try:
         return shutil.disk_usage(folder).free
     except OSError:
@@ -129,7 +129,7 @@ def free_disk(folder: str) -> int | None:
 
 
 def available_memory(table: Path = Path("/proc/meminfo")) -> int | None:
-    """Bytes that could be used without pushing anything out."""
+    """Bytes that can be used without swapping."""
     try:
         for line in table.read_text().splitlines():
             if line.startswith("MemAvailable:"):

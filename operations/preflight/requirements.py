@@ -1,4 +1,4 @@
-"""Everything that can be known to go wrong, found before anything is created, all at once."""
+"""Runs every preflight check of a stack, so that all faults are known before anything is created."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from components.planning.config import Issue, StackConfig
 from components.runtime.host import host_facts
 from components.runtime.image import IMAGES, ImageError, reference
 from operations.engine import drives
-from operations.engine.client import Engine, EngineError, Thing, connect
+from operations.engine.client import Engine, EngineError, EngineResource, connect
+from operations.output import count
 from operations.preflight import checks, machine
 from operations.preflight.checks import Check
 from operations.stack import state
@@ -49,9 +50,12 @@ class Report:
 
 
 def examine(file: StackFile, environment: Mapping[str, str] | None = None) -> Report:
-    """Ask every question about `file`'s stack and this machine. Changes nothing, raises nothing."""
+    """Check the stack of `file` and this machine. Changes nothing, raises nothing."""
     environment = os.environ if environment is None else environment
     config, mistakes = file.check(host_facts())
+    if not file.path.is_file():
+        # Without a stack there is nothing else to check.
+        return Report(file, (Check("configuration", tuple(mistakes), file.path.name),), None, None)
     found = [
         Check("configuration", tuple(mistakes), file.path.name),
         pulumi_present(environment),
@@ -83,7 +87,7 @@ def _with_engine(
     missing = [name for name, ref in wanted.items() if ref not in present]
     local = engine.is_local
     running = any(c.stack == file.stack and c.running for c in containers)
-    # Elsewhere the engine's own lists are all that can be seen of ports and routes.
+    # For a remote engine its own lists are all that is known about ports and routes.
     fault_of: Callable[[str, int], str | None] = machine.port_fault if local else lambda _address, _port: None
     owned = [t for t in (*containers, *networks) if t.stack == file.stack]
     return [
@@ -126,29 +130,29 @@ def pulumi_present(environment: Mapping[str, str]) -> Check:
     return Check("pulumi", (Issue("pulumi", fault, fix),))
 
 
-def pulumi_state(file: StackFile, owned: list[Thing], environment: Mapping[str, str]) -> Check:
-    """Nobody else works on the stack, and nothing of its name is foreign to the state."""
+def pulumi_state(file: StackFile, owned: list[EngineResource], environment: Mapping[str, str]) -> Check:
+    """No other run is working on the stack, and the state knows everything that carries its label."""
     found = state.locks(file.stack, environment)
     issues = state.lock_issues(found, file.stack)
     issues += wrong_passphrase(file, environment)
     stale = [lock for lock in found if lock.alive is False]
-    note = f"{len(stale)} lock of a dead process, will be released" if stale else ""
+    note = f"{count(len(stale), 'lock')} of a dead process, to be released" if stale else ""
     if not owned or issues:
         return Check("state", tuple(issues), note)
     try:
         exported = Pulumi(file.stack, environment=environment).export()
     except PulumiError as error:
-        # Passphrase and log-in have checks of their own; what else it may be is worth a line.
+        # Passphrase and login have their own checks; any other reason is shown.
         return Check("state", note=str(error).splitlines()[0], skipped=True)
-    _ours, others = state.strangers(owned, exported)
-    issues += state.stranger_issues(others, file.stack)
+    _half_made, foreign = state.split_unrecorded(owned, exported)
+    issues += state.foreign_issues(foreign, file.stack)
     if state.has_pending(exported):
-        note = "an earlier run was cut off; this one goes on"
+        note = "an earlier run was interrupted; this one continues it"
     return Check("state", tuple(issues), note or ("known" if exported else "new stack"))
 
 
 def wrong_passphrase(file: StackFile, environment: Mapping[str, str]) -> list[Issue]:
-    """The file's secrets can be read. What else may be wrong has checks of its own."""
+    """An issue when the file's secrets cannot be decrypted. Other faults have their own checks."""
     if not (file.salted and file.has(SEED)):
         return []
     try:
@@ -158,15 +162,15 @@ def wrong_passphrase(file: StackFile, environment: Mapping[str, str]) -> list[Is
             return []
         fault = "its secrets were encrypted with another passphrase"
         fix = (
-            "restore that passphrase (by default in .aidc/passphrase); without it neither the secrets nor "
-            f"the data can be read: then remove `encryptionsalt` and `{SEED}` from the file"
+            "restore that passphrase (by default in .aidc/passphrase); if it is lost, neither the "
+            f"secrets nor the data can be read: then remove `encryptionsalt` and `{SEED}` from the file"
         )
         return [Issue(file.path.name, fault, fix)]
     return []
 
 
 def backend(environment: Mapping[str, str], root: Path = ROOT) -> str | None:
-    """The URL of Pulumi's backend: from the environment, the project, or the last log-in."""
+    """The URL of Pulumi's backend: from the environment, the project, or the last login."""
     if url := environment.get("PULUMI_BACKEND_URL"):
         return url
     project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8")) or {}

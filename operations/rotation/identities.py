@@ -1,7 +1,7 @@
-"""The object store's identities as the store itself lists them, and what a rotation proves of them.
+"""The object store's identities as the store itself lists them, and how a rotation of them is verified.
 
-Who knew an id and a key could have had credentials made from them: a service account, or a session of STS,
-which goes on for up to a week. So a rotation removes them all, and tries one that it had made before.
+Whoever knew an id and a key could have derived credentials from them: a service account, or an STS session,
+which is valid for up to a week. So a rotation removes all of them, and tries one that it had derived itself.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from operations.rotation.subject import Session, Subject
 
 NAMES = ("s3/root", *(f"s3/{user}" for user in GRANTS))
 REFUSED = ("SignatureDoesNotMatch", "InvalidAccessKeyId")
-# Known, but not allowed to list buckets: the key itself was taken.
+# AccessDenied: known, but not allowed to list buckets; the key itself was accepted.
 KNOWN = ("", "AccessDenied")
 INSIDE = f"https://127.0.0.1:{MINIO}"
 DENIED = "403"
 
 
 def pairs(subject: Subject, name: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """(id, key) of `name` now, and before its last rotation."""
+    """The current (id, key) of `name`, and the one before its last rotation."""
     generations = subject.generations
     now, before = generations.of(name), generations.before(name)
     return (
@@ -39,28 +39,28 @@ def pairs(subject: Subject, name: str) -> tuple[tuple[str, str], tuple[str, str]
 
 
 def session(subject: Subject, name: str) -> Session:
-    """What STS gives to the identity `name` as it is now. Raises OperationError when it gives nothing."""
+    """A session from STS for the current identity `name`. Raises OperationError when STS gives none."""
     (access_key, key), _ = pairs(subject, name)
-    # This id and key are about to be replaced; they are passed inside the container, as no argument.
-    code, text = _asked(subject, "session", {"ID": access_key, "KEY": key})
+    # This id and key are about to be replaced; they are passed as variables, never as arguments.
+    code, text = _run_identities(subject, "session", {"ID": access_key, "KEY": key})
     parts = text.split()
     if code != 0 or len(parts) != len(fields(Session)):
         raise OperationError(
-            f"{name}: the object store does not take its present key; "
+            f"{name}: the object store does not accept its current key; "
             f"fix: make up STACK={subject.plan.stack}, then rotate; nothing was rotated"
         )
     return Session(*parts)
 
 
 def sweep(subject: Subject) -> Iterator[str]:
-    """Remove service accounts and sessions; yields why that failed."""
-    code, text = _asked(subject, "sweep")
+    """Remove service accounts and sessions; yields the reason if that failed."""
+    code, text = _run_identities(subject, "sweep")
     if code != 0:
         yield f"service accounts and sessions cannot be removed: {text.strip() or f'exit code {code}'}"
 
 
 def foreign(listed: Sequence[str], declared: Mapping[str, str]) -> list[str]:
-    """What `identities list` shows and nobody declared; `declared`: id → name. Names no id."""
+    """What `identities list` shows beyond the declared; `declared`: id → name. The texts hold no id."""
     found = []
     for line in listed:
         kind, identifier, *policies = [*line.split(), ""]
@@ -68,7 +68,7 @@ def foreign(listed: Sequence[str], declared: Mapping[str, str]) -> list[str]:
         if kind == "user" and name is None:
             found.append("knows a user that is not declared")
         elif kind == "user" and policies[0] != (name or "").removeprefix("s3/"):
-            found.append(f"gives {name} other policies than its own")
+            found.append(f"gives {name} policies other than its own")
         elif kind == "service":
             found.append("knows a service account")
         elif kind == "session":
@@ -79,20 +79,20 @@ def foreign(listed: Sequence[str], declared: Mapping[str, str]) -> list[str]:
 
 
 def undeclared(subject: Subject) -> Iterator[str]:
-    """Everybody whom the object store knows is declared, and nobody is missing."""
+    """Faults unless the object store knows exactly the declared identities."""
     declared = {pairs(subject, name)[0][0]: name for name in NAMES if name != "s3/root"}
-    code, text = _asked(subject, "list")
+    code, text = _run_identities(subject, "list")
     if code != 0:
-        yield "the object store does not tell whom it knows"
+        yield "the object store cannot list its identities"
     else:
         yield from (f"the object store {fault}" for fault in foreign(text.splitlines(), declared))
 
 
 def proof(subject: Subject, name: str) -> Iterator[str]:
-    """The new id and key are taken; nothing of before is, no constant name, and nothing made of either."""
+    """Faults unless the new id and key are accepted, and no old one, constant name or derived session is."""
     new, old = pairs(subject, name)
-    if (said := says(subject, *new)) not in KNOWN:
-        yield f"the new key is not taken: {said}"
+    if (answer := list_buckets(subject, *new)) not in KNOWN:
+        yield f"the new key is not accepted: {answer}"
     constant = name.partition("/")[2]
     tries: Sequence[tuple[str, tuple[str, str]]] = (
         ("the old id with its old key", old),
@@ -101,24 +101,24 @@ def proof(subject: Subject, name: str) -> Iterator[str]:
         (f"the name {constant!r} with the new key", (constant, new[1])),
     )
     for what, pair in tries:
-        if pair != new and (said := says(subject, *pair)) not in REFUSED:
-            yield f"{what} is not refused: {said or 'taken'}"
+        if pair != new and (answer := list_buckets(subject, *pair)) not in REFUSED:
+            yield f"{what} is not refused: {answer or 'accepted'}"
     if name in subject.derived:
         yield from revived(subject, subject.derived[name])
     yield from undeclared(subject)
 
 
 def revived(subject: Subject, derived: Session) -> Iterator[str]:
-    """No node takes the session any more, not even for the most that policies would leave it."""
+    """Faults of nodes that still accept the session for anything at all."""
     pair = {"ID": derived.access_key, "KEY": derived.secret_key, "TOKEN": derived.token}
     for node in subject.plan.by_role("object-store"):
-        _, text = _asked(subject, "try", pair, node.container)
+        _, text = _run_identities(subject, "try", pair, node.container)
         if (status := text.strip()) != DENIED:
-            yield f"{node.name}: a session of before is not refused: HTTP {status or 'without an answer'}"
+            yield f"{node.name}: an old session is not refused: {f'HTTP {status}' if status else 'no answer'}"
 
 
-def says(subject: Subject, access_key: str, key: str) -> str:
-    """The error code of listing buckets through the load balancer, or empty."""
+def list_buckets(subject: Subject, access_key: str, key: str) -> str:
+    """The error code of listing buckets through the load balancer, or empty on success."""
     settings = Config(
         s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=10, connect_timeout=5
     )
@@ -140,10 +140,10 @@ def says(subject: Subject, access_key: str, key: str) -> str:
     return ""
 
 
-def _asked(
+def _run_identities(
     subject: Subject, action: str, values: Mapping[str, str] | None = None, container: str = ""
 ) -> tuple[int, str]:
-    """Exit code and output of `identities ACTION` in a node, by default the first one."""
+    """Exit code and output of `identities ACTION` in a node, the first one by default."""
     node = container or subject.plan.by_role("object-store")[0].container
     try:
         return subject.engine.run(node, ["identities", action, INSIDE], values)

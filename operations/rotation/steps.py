@@ -1,13 +1,13 @@
-"""The last part of a rotation, once `up` has brought the new values to the services: restarts that keep the
-quorum, revoking, and the proof of each name. Running it again does no harm; `up` does so until it succeeds.
+"""The last part of a rotation, after `up` has delivered the new values: restarts that keep the quorum,
+revocation, and the verification of each name. It can be repeated; `up` does so until it succeeds.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from rich.table import Table
 
@@ -19,6 +19,7 @@ from components.runtime.health import wait
 from operations.engine.client import Engine
 from operations.errors import OperationError
 from operations.output import console
+from operations.polling import poll
 from operations.process import say
 from operations.rotation import identities, proof
 from operations.rotation.subject import Session, Subject
@@ -33,9 +34,9 @@ BACKED_UP = frozenset({"s3/backup", "vault/writer", "vault/repository"})
 def finish(
     pulumi: Pulumi, engine: Engine, plan: Plan, file: StackFile, derived: Mapping[str, Session]
 ) -> None:
-    """Prove every name of `file.rotating`, then take them off the file. Raises OperationError.
+    """Verify every name of `file.rotating`, then remove them from the file. Raises OperationError.
 
-    `derived` is empty when the rotation was cut off: what it had made is gone with it.
+    `derived` is empty when the rotation was interrupted: its sessions were lost.
     """
     seed, generations = pulumi.seed(), file.generations()
     names = list(file.rotating)
@@ -55,8 +56,8 @@ def finish(
     console().print(table(faults, file))
     if any(faults.values()):
         raise OperationError(
-            f"not all of the rotation is proven; after a fix run `make rotate STACK={plan.stack}` again: "
-            "it goes on from here"
+            "the rotation is not completely verified; fix the cause, then run "
+            f"`make rotate STACK={plan.stack}` again to continue"
         )
     with layout_kept(file.path):
         pulumi.unset(ROTATING)
@@ -70,22 +71,20 @@ def table(faults: dict[str, list[str]], file: StackFile) -> Table:
 
 
 def restart_one_by_one(subject: Subject) -> None:
-    """The object store's nodes read at start whom they trust: each has to know the next authority.
+    """Restart the object store's nodes, which read their trusted authorities only at the start.
 
-    A node goes only when it says that the others can do without it.
+    A node is restarted only when it reports that the others can do without it.
     """
     for node in subject.plan.by_role("object-store"):
         url = f"https://127.0.0.1:{MINIO}/minio/health/cluster?maintenance=true"
         ask = ["curl", "--silent", "--fail", "--max-time", "5", "--output", "/dev/null", "--cacert"]
         ask += [f"{FILES_DIR}/certs/CAs/ca.crt", url]
-        deadline = time.monotonic() + NODE_WITHIN
-        while subject.engine.output(node.container, ask) is None:
-            if time.monotonic() > deadline:
-                raise OperationError(
-                    f"{node.name}: the object store cannot do without it now; look at: "
-                    f"make status STACK={subject.plan.stack}; then run the rotation again"
-                )
-            time.sleep(1)
+        answer = partial(subject.engine.output, node.container, ask)
+        if poll(answer, NODE_WITHIN, until=lambda text: text is not None) is None:
+            raise OperationError(
+                f"{node.name}: the object store cannot do without it now; check with "
+                f"`make status STACK={subject.plan.stack}`, then run the rotation again"
+            )
         subject.engine.restart(node.container)
         faults = wait([node.container], NODE_WITHIN, subject.engine.inspect)
         if faults:
@@ -94,16 +93,16 @@ def restart_one_by_one(subject: Subject) -> None:
 
 
 def sweep(subject: Subject) -> None:
-    """Remove what was made of S3 keys while they were being changed."""
+    """Remove the credentials that were derived from S3 keys while these were being changed."""
     faults = proof.wait(identities.sweep, subject, SETTLED_WITHIN)
     if faults:
         raise OperationError(f"{faults[0]}; then run the rotation again")
 
 
 def back_up(subject: Subject) -> None:
-    """A whole backup with the new values; it gives the repository its new key too.
+    """Run a complete backup with the new values; it also gives the repository its new key.
 
-    A node that has just started answers before it knows all users: their keys are unknown to it for a moment.
+    A node that has just started answers before it has loaded all users: it refuses their keys for a moment.
     """
     say("  backing up with the new passwords")
     faults = proof.wait(_backup_fault, subject, SETTLED_WITHIN)
@@ -112,22 +111,22 @@ def back_up(subject: Subject) -> None:
 
 
 def _backup_fault(subject: Subject) -> Iterator[str]:
-    """The end of what a whole backup says when it fails."""
-    # It comes on both streams, and from here not into the container's log.
+    """The last lines of a complete backup that failed."""
+    # Both streams: the output of a command run from here is not in the container's log.
     code, text = subject.engine.run(subject.container("backup"), ["bash", "-c", "backup run 2>&1"])
     if code != 0:
         yield "\n    ".join(text.strip().splitlines()[-5:])
 
 
 def revoke(subject: Subject) -> None:
-    """Remove the key that the old password opens. The vault itself does it: its server deletes for nobody."""
+    """Remove the key of the old password, on the vault itself: its server lets nobody delete."""
     before = f"{FILES_DIR}/repository-password-before"
     command = ["restic", "--password-file", before, "key", "list", "--json"]
     listed = subject.engine.output(subject.container("backup"), command)
     if listed is None:
-        return  # Nothing opens with it any more.
+        return  # The old password opens nothing any more.
     (old,) = [key["id"] for key in json.loads(listed) if key["current"]]
     code, text = subject.engine.run(subject.container("vault"), ["revoke-key", old])
     if code != 0:
-        raise OperationError(f"the repository's old key {old} is not revoked: {text.strip()}")
+        raise OperationError(f"the repository's old key {old} could not be revoked: {text.strip()}")
     say(f"  {text.strip()}")

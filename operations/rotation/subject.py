@@ -1,4 +1,4 @@
-"""What a rotation is about: a stack that is up, with the values of now and of before."""
+"""What a rotation works on: a running stack, with its current and its previous values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from operations.engine.client import Engine
 
 @dataclass(frozen=True)
 class Session:
-    """Temporary credentials, as the object store gives them to an identity for its key."""
+    """Temporary credentials that the object store gives to an identity for its key."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -23,7 +23,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Subject:
-    """`ca_file` holds the certificates to trust; `derived` a session made with each S3 key of before."""
+    """`ca_file` holds the trusted certificates, `derived` a session made with each previous S3 key."""
 
     plan: Plan
     engine: Engine

@@ -1,1 +1,1 @@
-"""A stack's file, its Pulumi state, and the one way to run Pulumi on it (`pulumi.Pulumi`)."""
+"""A stack's file, its Pulumi state, and the wrapper of the Pulumi command (`pulumi.Pulumi`)."""

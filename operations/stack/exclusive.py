@@ -1,6 +1,6 @@
-"""One at a time: who changes a stack holds its lock, and one audit runs on a machine.
+"""Mutual exclusion: one command at a time changes a stack, one audit at a time runs on a machine.
 
-Both end with the process that holds them, however it ends.
+Both locks end with the process that holds them, however it ends.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ LOCKS = ROOT / ".aidc" / "locks"
 
 @contextmanager
 def changing(stack: str, command: str, folder: Path = LOCKS) -> Iterator[None]:
-    """Hold the stack's lock. Raises RefusedError that names who holds it.
+    """Hold the stack's lock. Raises RefusedError that names the holder.
 
-    Pulumi's own lock comes too late: by then two runs have both given a new stack its seed. The lock lies in
-    the clone, where nobody else may write, and only its content is replaced.
+    Pulumi's own lock comes too late: by then two runs could both have given a new stack its seed. The lock
+    file lies in the clone, where nobody else may write, and only its content is replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / stack, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -34,7 +34,7 @@ def changing(stack: str, command: str, folder: Path = LOCKS) -> Iterator[None]:
         except OSError:
             holder = file.read().strip() or "another command"
             raise RefusedError(
-                f"stack {stack}: {holder} works on it; nothing was changed\n    fix: wait until it has ended"
+                f"stack {stack}: {holder} is working on it; nothing was changed\n    fix: wait until it ends"
             ) from None
         file.truncate(0)
         file.write(f"`make {command}` (process {os.getpid()})")
@@ -48,16 +48,16 @@ def changing(stack: str, command: str, folder: Path = LOCKS) -> Iterator[None]:
 
 @contextmanager
 def auditing() -> Iterator[None]:
-    """Hold the machine's audit: two would probe each other's listeners. Raises RefusedError.
+    """Hold the machine's audit lock: two audits would probe each other's listeners. Raises RefusedError.
 
-    A name in the kernel's abstract socket namespace and no file: it belongs to no user, nobody can plant a
-    link in its place, and it is gone with its process.
+    A name in the kernel's abstract socket namespace instead of a file: no user owns it, nobody can put a link
+    in its place, and it ends with its process.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
         try:
             claim.bind(f"\0{AUDIT}")
         except OSError:
             raise RefusedError(
-                "another audit runs on this machine\n    fix: wait until it has ended"
+                "another audit is running on this machine\n    fix: wait until it ends"
             ) from None
         yield

@@ -1,6 +1,6 @@
-"""Pulumi.<stack>.yaml as the operations see it: before Pulumi runs, and without needing it.
+"""Pulumi.<stack>.yaml, read without Pulumi.
 
-The values themselves are checked by `components.planning.validation`, the code that the program runs too.
+The values are checked by `components.planning.validation`, which the Pulumi program runs as well.
 """
 
 from __future__ import annotations
@@ -20,24 +20,25 @@ from components.planning import rotation, strict_yaml
 from components.planning.config import ROOT as DATACENTER
 from components.planning.config import ConfigError, HostFacts, Issue, LoadBalancer, Network, StackConfig
 from components.planning.validation import load
+from operations.suggest import suggest
 
 ROOT = Path(__file__).parents[2]
 SEED, ISSUED = "aidc:seed", "aidc:issued"
-# What a rotation that is under way has to reach: name → generation. Gone when all of it is proven.
+# Name → generation that an unfinished rotation has to reach. Removed when all of it is verified.
 ROTATING = "aidc:rotating"
-# What `up` and `rotate` write; without the data they mean nothing.
+# Keys that `up` and `rotate` write; without the data they are meaningless.
 WRITTEN = (SEED, ISSUED, rotation.GENERATIONS, rotation.RENEWED, ROTATING)
 KEYS = (DATACENTER, *WRITTEN)
-# Beside these Pulumi knows none, and drops them.
+# Pulumi knows no other keys at the top level, and deletes them.
 PULUMI_KEYS = ("config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment")
-# Commands pass the name to Pulumi and to file names; everything else about it is checked with the rest.
-M = TypeVar("M", bound=BaseModel)
+# The name becomes part of commands and file names; its other rules are checked with the configuration.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class StackFile:
-    """One stack's file. `config` is its `config:` mapping, `issues` what is wrong with its outer shape."""
+    """One stack's file. `config` is its `config:` mapping, `issues` are the faults of its structure."""
 
     stack: str
     path: Path
@@ -52,11 +53,11 @@ class StackFile:
 
     @property
     def rotating(self) -> Mapping[str, int]:
-        """Names whose rotation is not proven yet, with the generation that each is to reach."""
+        """Names whose rotation is not verified yet, with the generation that each has to reach."""
         return self.config.get(ROTATING) or {}
 
     def generations(self) -> rotation.Generations:
-        """As the file says; only for a file without issues that has been brought up."""
+        """The generations in the file; only for a file without issues of a stack that has been up."""
         config = self.config
         return rotation.read(
             config.get(rotation.GENERATIONS), str(config[ISSUED]), config.get(rotation.RENEWED)
@@ -70,11 +71,11 @@ class StackFile:
         return part if isinstance(part, Mapping) else {}
 
     def network(self) -> Network | None:
-        """The address space, or None when that part of the file is faulty: the rest can be checked still."""
+        """The address space, or None when that section is not valid: the rest can still be checked."""
         return _part(Network, self.section("network"))
 
     def load_balancer(self) -> LoadBalancer | None:
-        """Address and published ports, or None when that part of the file is faulty."""
+        """Address and published ports, or None when that section is not valid."""
         return _part(LoadBalancer, self.section("load_balancer"))
 
     def asks_for_gpus(self) -> bool:
@@ -84,10 +85,10 @@ class StackFile:
     def check(self, host: HostFacts | None) -> tuple[StackConfig | None, list[Issue]]:
         """The typed configuration, or None, and every mistake in the file."""
         if not self.path.is_file():
-            # The defaults of an empty file would be checked, and their faults are nobody's.
+            # Otherwise the defaults of an empty file would be checked, and their faults reported.
             return None, list(self.issues)
         if self.issues and not self.config:
-            # It could not be read: defaults would be checked that nobody asked for.
+            # It could not be read: otherwise defaults would be checked that nobody requested.
             return None, list(self.issues)
         try:
             return load(self.datacenter, self.stack, host), list(self.issues)
@@ -107,25 +108,23 @@ def path_of(stack: str, root: Path = ROOT) -> Path:
 
 
 def read(stack: str, root: Path = ROOT) -> StackFile:
-    """Read the file; whatever is wrong with it comes back as `issues`, never as an exception."""
+    """Read the file; its faults are returned as `issues`, never as an exception."""
     path = path_of(stack, root)
     if not PLAIN_NAME.fullmatch(stack):
-        fault = f"the name {stack!r} is not usable"
-        issue = Issue("stack", fault, "use 1 to 16 lower-case letters and digits, beginning with a letter")
+        fault = f"{stack!r} is not a valid name"
+        issue = Issue("stack", fault, "use 1 to 16 lower-case letters and digits, starting with a letter")
         return StackFile(stack, path, issues=(issue,))
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        known = sorted(p.name.split(".")[1] for p in root.glob("Pulumi.*.yaml"))
-        fix = f"name one of {', '.join(known)}, or copy Pulumi.dev.yaml to it and choose own cidr and ports"
-        return StackFile(stack, path, issues=(Issue(path.name, "no such file", fix),))
+        return StackFile(stack, path, issues=(unknown(stack, root),))
     except (OSError, UnicodeDecodeError) as error:
         return StackFile(stack, path, issues=(strict_yaml.unreadable(path.name, error),))
     read_in = strict_yaml.parse(text, path.name, own="aidc:")
     document = {} if read_in.value is None else read_in.value
     config = document.get("config") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(config or {}, Mapping):
-        issue = Issue(path.name, "is no mapping with the key `config`", "see Pulumi.dev.yaml")
+        issue = Issue(path.name, "is not a mapping with the key `config`", "see Pulumi.dev.yaml")
         return StackFile(stack, path, issues=(*read_in.issues, issue))
     return StackFile(
         stack,
@@ -137,27 +136,40 @@ def read(stack: str, root: Path = ROOT) -> StackFile:
     )
 
 
+def unknown(stack: str, root: Path = ROOT) -> Issue:
+    """There is no such stack: which there are, which one is near, and how to make a new one."""
+    known = sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml"))
+    near = suggest(stack, known, "")
+    name = path_of(stack, root).name
+    new = f"for a new one, copy Pulumi.dev.yaml to {name} and change its cidr and ports"
+    fix = f"{near} stacks here: {', '.join(known) or 'none'}; {new}".lstrip()
+    return Issue(name, f"there is no stack {stack!r}: no such file", fix)
+
+
 def _top_issues(name: str, document: Mapping[str, Any]) -> list[Issue]:
-    """Keys beside `config`: Pulumi deletes what it does not know, with the comments above, when it writes."""
-    fix = "remove it; notes can stand in comments below `config:`"
+    """Keys besides `config`: when Pulumi writes, it deletes unknown ones with the comments above them."""
+    fix = "remove it; put notes into comments below `config:`"
     return [
-        Issue(f"{name}: {key}", "is no key of Pulumi, which deletes it when it writes into this file", fix)
+        Issue(
+            f"{name}: {key}",
+            "is not a key of Pulumi, which would delete it when it writes the file",
+            fix,
+        )
         for key in document
         if key not in PULUMI_KEYS
     ]
 
 
 def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
-    # A misspelt key here would mean that the whole data centre silently falls back to defaults.
+    # With a misspelt key the whole data centre would silently fall back to defaults.
     issues = []
     for key in (k for k in map(str, config) if k not in KEYS and (k.startswith("aidc:") or ":" not in k)):
-        close = difflib.get_close_matches(key, KEYS, n=1)
-        fix = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(KEYS)}"
+        fix = suggest(key, KEYS, f"known keys: {', '.join(KEYS)}")
         issues.append(Issue(f"config.{key}", "unknown key", fix))
     seed = config.get(SEED)
     if isinstance(seed, str):
         fix = f"store it as a secret: pulumi config set --secret {SEED} (the value on stdin)"
-        issues.append(Issue(f"config.{SEED}", "every password comes from it, and it is plain text", fix))
+        issues.append(Issue(f"config.{SEED}", "is plain text, and every password is derived from it", fix))
     issued = config.get(ISSUED)
     issues += rotation.issues(
         config.get(rotation.GENERATIONS), config.get(rotation.RENEWED), "" if issued is None else issued
@@ -167,12 +179,12 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
         not isinstance(rotating, Mapping) or set(rotating) - set(rotation.ROTATABLE)
     ):
         fix = "remove it, and run the rotation again"
-        issues.append(Issue(f"config.{ROTATING}", "is not what `make rotate` writes", fix))
+        issues.append(Issue(f"config.{ROTATING}", "is not in the form that `make rotate` writes", fix))
     return issues
 
 
 def drop_salt(path: Path) -> None:
-    """Remove `encryptionsalt` when no secret is left that needs it."""
+    """Remove `encryptionsalt` when no secret needs it any more."""
     text = path.read_text(encoding="utf-8")
     if "secure:" not in text:
         path.write_text(re.sub(r"(?m)^encryptionsalt:.*\n?", "", text), encoding="utf-8")
@@ -180,9 +192,9 @@ def drop_salt(path: Path) -> None:
 
 @contextmanager
 def layout_kept(path: Path) -> Iterator[None]:
-    """Within it Pulumi may rewrite the file; afterwards only lines that say something else have changed.
+    """Inside, Pulumi may rewrite the file; afterwards only lines with another content have changed.
 
-    Pulumi keeps comments, and moves the aligned ones.
+    Pulumi keeps comments, but destroys their alignment.
     """
     before = path.read_text(encoding="utf-8")
     try:
@@ -195,7 +207,7 @@ def layout_kept(path: Path) -> Iterator[None]:
 
 
 def merge_layout(before: str, after: str) -> str:
-    """The lines of `after`, each as it was written in `before` where it differs in spaces only."""
+    """The lines of `after`; those that differ from `before` only in spaces are taken from `before`."""
     old, new = before.splitlines(), after.splitlines()
     matcher = difflib.SequenceMatcher(None, [_bare(x) for x in old], [_bare(x) for x in new], autojunk=False)
     lines: list[str] = []
@@ -205,6 +217,6 @@ def merge_layout(before: str, after: str) -> str:
 
 
 def _bare(line: str) -> str:
-    # Leading spaces are YAML's structure; within a line they are layout.
+    # Leading spaces are structure in YAML; inside a line they are layout.
     indent = len(line) - len(line.lstrip())
     return line[:indent] + " ".join(line.split())

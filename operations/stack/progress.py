@@ -1,136 +1,129 @@
-"""Pulumi's output without a terminal, reduced to one line for each finished step, and all that went wrong.
+"""Pulumi's engine events reduced to one line for each finished step, and everything that went wrong.
 
-Give it line by line. It hides steps that only begin, unchanged resources, and components, which are no work
-of their own. Messages and policy findings pass through.
+Call it with each event and, when Pulumi has ended, `finish` it. It hides steps that only begin, unchanged
+resources, and components, which do no work of their own. Mandatory policy violations and diagnostics follow
+at the end.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from pulumi.automation.events import DiagnosticEvent, EngineEvent, OpType, PolicyEvent, StepEventMetadata
 
 from operations.process import say
+from operations.stack import messages
+from operations.stack.messages import STACK, name_of
 
-STEP = re.compile(
-    r"^ (?P<mark>[ +\-~<>=]{2}) +(?P<type>[\w:./-]+) (?P<name>\S+) +"
-    r"(?P<what>\*\*[^*]+\*\*|[a-z]+(?: [a-z]+)?)"
-    r"(?: \((?P<seconds>[^)]*)\))?(?P<rest>.*)$"
-)
-PHASE = re.compile(r"^(Updating|Refreshing|Destroying) .*\(.*\):$")
-SECTIONS = ("Policies:", "Diagnostics:", "Resources:", "Outputs:")
-# Marks of one line that says nothing to a person.
-NOISE = ("@ ", "Permalink: ", "View Live: ", "Loading policy packs", "^C received", "Note that terminating")
-DONE = {"created": "+", "updated": "~", "deleted": "-", "imported": "=", "created replacement": "+"}
-# Pulumi's own suffixes and repetitions within messages.
-CHATTER = re.compile(
-    r"Exception calling application: |sdk-v2/provider2\.go:\d+: sdk\.helper_schema: |: provider=docker@\S+$"
-)
-NO_NEWS = re.compile(
-    r"error: update (failed|canceled)$|error: \d+ errors? occurred:|Program signal: killed|"
-    r"^\* creating urn:|\[Pulumi Neo\]|\?explainFailure|pulumi neo --debug|"
-    r"resources in the stack have been deleted|remove the stack completely"
-)
+HEADINGS = {"up": "updating …", "refresh": "refreshing …", "destroy": "destroying …"}
+FINISHED: Mapping[OpType, tuple[str, str]] = {
+    OpType.CREATE: ("+", "created"),
+    OpType.UPDATE: ("~", "updated"),
+    OpType.DELETE: ("-", "deleted"),
+    OpType.DELETE_REPLACED: ("-", "deleted original"),
+    OpType.CREATE_REPLACEMENT: ("+", "created replacement"),
+    OpType.IMPORT: ("=", "imported"),
+}
+FAILED: Mapping[OpType, str] = {
+    OpType.CREATE: "creating failed",
+    OpType.UPDATE: "updating failed",
+    OpType.DELETE: "deleting failed",
+    OpType.DELETE_REPLACED: "deleting original failed",
+    OpType.CREATE_REPLACEMENT: "creating replacement failed",
+    OpType.IMPORT: "importing failed",
+    OpType.READ: "reading failed",
+    OpType.REFRESH: "refreshing failed",
+}
+# Types that do no work of their own.
+LOGICAL = ("pulumi:", "aidc:")
 
 
 class Progress:
-    """Call it with each line; it prints by `write`. Failures after `interrupted()` come from that alone."""
+    """Prints by `write`. What fails once `interrupted()` is true is hidden: the interrupt is its reason."""
 
     def __init__(
-        self, write: Callable[[str], None] = say, interrupted: Callable[[], bool] = lambda: False
+        self,
+        command: str,
+        write: Callable[[str], None] = say,
+        interrupted: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.write, self.interrupted = write, interrupted
-        self.section = ""
-        self.block: list[str] = []
+        self.heading = HEADINGS.get(command, f"{command} …")
+        self.write, self.interrupted, self.clock = write, interrupted, clock
         self.shown: set[str] = set()
+        self.began: dict[str, float] = {}
+        self.violations: list[PolicyEvent] = []
+        # By resource; "" for those of the program, which name none and belong to the stack.
+        self.diagnostics: dict[str, list[DiagnosticEvent]] = {}
+        self.stack = ""
+        self.failed: set[str] = set()
+        self.changes: Mapping[str, int] | None = None
 
-    def __call__(self, line: str) -> None:
-        text = line.rstrip()
-        if PHASE.match(text):
-            self._begin(text)
-        elif text in SECTIONS:
-            self._close()
-            self.section = text
-        elif text.startswith(NOISE):
+    def __call__(self, event: EngineEvent) -> None:
+        self._once(self.heading)
+        if begun := event.resource_pre_event:
+            self._begin(begun.metadata)
+        elif finished := event.res_outputs_event:
+            self._end(finished.metadata)
+        elif failed := event.res_op_failed_event:
+            self._fail(failed.metadata)
+        elif diagnostic := event.diagnostic_event:
+            self._diagnose(diagnostic)
+        elif (violation := event.policy_event) and violation.enforcement_level == "mandatory":
+            # `make policy` lists the advisory ones.
+            self.violations.append(violation)
+        elif summary := event.summary_event:
+            changes = summary.resource_changes or {}
+            self.changes = {str(getattr(op, "value", op)): number for op, number in changes.items()}
+
+    def finish(self, printed: Sequence[str] = ()) -> None:
+        """Write violations, diagnostics and counts. `printed`: its output, for other errors."""
+        violations = messages.violations(self.violations)
+        diagnostics = messages.diagnostics({urn or self.stack: d for urn, d in self.diagnostics.items()})
+        if not self.interrupted():
+            for title, lines in (("policies", violations), ("diagnostics", diagnostics)):
+                if lines:
+                    self.write("\n".join([title, *lines]))
+            if not violations and not diagnostics and (error := messages.command_error(printed)):
+                self.write(error)
+        if self.changes is not None and not violations:
+            counts = messages.counts(self.changes, len({urn or self.stack for urn in self.failed}))
+            if counts:
+                self.write("  " + ", ".join(counts))
+
+    def _begin(self, step: StepEventMetadata) -> None:
+        self.began[step.urn] = self.clock()
+        if step.type == STACK:
+            self.stack = step.urn
+        if step.op == OpType.CREATE and messages.kind_of(step) == "Ready":
+            self._once(f"  … {name_of(step.urn)}: waiting until its containers are healthy")
+
+    def _end(self, step: StepEventMetadata) -> None:
+        if step.op not in FINISHED or step.type.startswith(LOGICAL):
             return
-        elif text.startswith("Duration:"):
-            self._close()
-        elif self.section == "Resources:":
-            self._count(text)
-        elif self.section:
-            self.block.append(text)
-        elif match := STEP.match(text):
-            self._step(match)
+        mark, what = FINISHED[step.op]
+        if what in ("deleted", "deleted original") and step.old and step.old.retain_on_delete:
+            mark, what = "=", "kept"
+        began = self.began.get(step.urn)
+        time_taken = f" ({messages.in_seconds(self.clock() - began)})" if began is not None else ""
+        self.write(f"  {mark} {messages.kind_of(step)} {name_of(step.urn)} {what}{time_taken}")
 
-    def _begin(self, text: str) -> None:
-        self._close()
-        self.write(f"{text.split(maxsplit=1)[0].lower()} …")
+    def _fail(self, step: StepEventMetadata) -> None:
+        self.failed.add(step.urn)
+        if not step.type.startswith(LOGICAL) and not self.interrupted():
+            what = FAILED.get(step.op, f"{step.op.value} failed")
+            self.write(f"  ! {messages.kind_of(step)} {name_of(step.urn)}: {what}")
 
-    def _step(self, match: re.Match[str]) -> None:
-        kind, name, what = match["type"].split(":")[-1], match["name"], match["what"]
-        own = match["type"].startswith(("pulumi:", "aidc:"))
-        if "failed" in what and not own and not self.interrupted():
-            self.write(f"  ! {kind} {name}: {what.strip('*')}")
-        elif own:
+    def _diagnose(self, diagnostic: DiagnosticEvent) -> None:
+        if diagnostic.ephemeral or diagnostic.severity == "debug":
             return
-        elif what in ("deleted", "deleted original") and "[retain]" in match["rest"]:
-            self._finished("=", kind, name, "kept", match["seconds"])
-        elif what in DONE or what == "deleted original":
-            self._finished(DONE.get(what, "-"), kind, name, what, match["seconds"])
-        elif what == "creating" and kind == "Ready":
-            self._once(f"  … {name}: waiting until its containers are healthy")
-
-    def _finished(self, mark: str, kind: str, name: str, what: str, seconds: str | None) -> None:
-        time = f" ({seconds})" if seconds else ""
-        self.write(f"  {mark} {kind} {name} {what}{time}")
-
-    def _count(self, text: str) -> None:
-        if match := re.match(r"^ +(?:\+-|[+~=<>-])? ?(\d+ .*)$", text):
-            self.block.append(match[1])
-
-    def _close(self) -> None:
-        block, section = self.block, self.section
-        self.block, self.section = [], ""
-        if section == "Resources:" and block:
-            self.write("  " + ", ".join(block))
-        elif section in ("Policies:", "Diagnostics:") and not self.interrupted():
-            kept = _cleaned(block) if section == "Diagnostics:" else _mandatory(block)
-            if kept:
-                # A refresh says what the update says again.
-                self._once("\n".join([section.rstrip(":").lower(), *kept]))
+        urn = diagnostic.urn or ""
+        self.diagnostics.setdefault(urn, []).append(diagnostic)
+        if diagnostic.severity == "error":
+            self.failed.add(urn)
 
     def _once(self, text: str) -> None:
         if text not in self.shown:
             self.shown.add(text)
             self.write(text)
-
-
-def _mandatory(block: list[str]) -> list[str]:
-    """Only what stops a run: `make policy` lists the advisory findings."""
-    kept: list[str] = []
-    keep = False
-    for line in block:
-        if match := re.match(r"^ +- \[(\w+)\]", line):
-            keep = match[1] == "mandatory"
-        if keep and line.strip():
-            kept.append(line)
-    return kept
-
-
-def _cleaned(block: list[str]) -> list[str]:
-    """Without chatter, repeated lines, and headings under which nothing is left."""
-    kept: list[str] = []
-    seen: set[str] = set()
-    for line in block:
-        text = CHATTER.sub("", line)
-        bare = text.strip().removeprefix("error: ").removeprefix("* ").strip()
-        if not bare or NO_NEWS.search(text) or NO_NEWS.search(text.strip()) or bare in seen:
-            continue
-        heading = re.match(r"^  \S.*:$", text) is not None
-        if heading and kept and re.match(r"^  \S.*:$", kept[-1]):
-            kept.pop()
-        if not heading and "[" not in bare:
-            seen.add(bare)
-        kept.append(text)
-    if kept and re.match(r"^  \S.*:$", kept[-1]):
-        kept.pop()
-    return kept

@@ -1,7 +1,7 @@
-"""What must never go through a proxy: loopback, on which Pulumi's parts talk, and the stack's own address.
+"""Exceptions from a proxy: loopback, which Pulumi's processes use, and the stack's own address.
 
-Every library reads its own spelling of `no_proxy`: Pulumi's gRPC only the one in lower case, and before it
-`no_grpc_proxy`; some do not forgive a blank. So both are written, with what either of them held.
+Every library reads its own spelling of `no_proxy`: Pulumi's gRPC only the lower-case one, and before that
+`no_grpc_proxy`; some do not accept blanks. So both are set, to the values of either.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ GRPC = "no_grpc_proxy"
 
 
 def direct(environment: Mapping[str, str], *addresses: str) -> dict[str, str]:
-    """The variables to add to a child's `environment`; none where it has no proxy."""
+    """The variables to add to a child's `environment`; none where it uses no proxy."""
     if not any(environment.get(v) for name in PROXIES for v in (name, name.upper())):
         return {}
     own = [*LOOPBACK, *(a for a in addresses if a != "0.0.0.0")]
@@ -27,7 +27,7 @@ def direct(environment: Mapping[str, str], *addresses: str) -> dict[str, str]:
 
 
 def published(stack: str) -> list[str]:
-    """The host's address on which the stack publishes its ports, as far as its file says one."""
+    """The host's address on which the stack publishes its ports, if its file has a valid one."""
     balancer = read(stack).load_balancer() if stack else None
     return [str(balancer.bind)] if balancer else []
 

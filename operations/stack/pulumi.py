@@ -1,4 +1,4 @@
-"""The Pulumi command line for one stack: short queries, and long runs whose output is passed on."""
+"""The Pulumi command for one stack: short queries, and long runs with progress."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,17 @@ from components.runtime.health import INTERRUPT_FILE
 from operations.errors import OperationError
 from operations.process import Interrupts, capture, stream
 from operations.stack import proxies
+from operations.stack.events import EventLog, Follower
 from operations.stack.file import ROOT, SEED
+from operations.stack.progress import Progress
 
 MISSING = 'the command `pulumi` is missing; fix: run `make setup`, then `eval "$(make -s env)"`'
-# What Pulumi says → what to do about it.
+# Message of Pulumi → what to do about it.
 FIXES = (
     (
         re.compile(r"incorrect passphrase", re.I),
         "the stack's file was encrypted with another passphrase: restore that passphrase "
-        "(by default in .aidc/passphrase); without it the secrets in the file cannot be read again",
+        "(by default in .aidc/passphrase); without it the secrets in the file cannot be read",
     ),
     (
         re.compile(r"passphrase must be set", re.I),
@@ -34,7 +37,7 @@ FIXES = (
 
 
 class PulumiError(OperationError):
-    """Pulumi refused; the text holds its reason and, where known, a fix."""
+    """A Pulumi command failed; the text holds its reason and, where known, a fix."""
 
 
 class Pulumi:
@@ -54,27 +57,56 @@ class Pulumi:
             raise PulumiError(MISSING) from None
         except subprocess.TimeoutExpired as error:
             what, seconds = " ".join(arguments[:2]), f"{error.timeout:g} s"
-            raise PulumiError(f"pulumi {what}: did not end within {seconds}; fix: try again") from None
+            raise PulumiError(f"pulumi {what}: did not finish within {seconds}; fix: try again") from None
         if done.returncode != 0:
             raise PulumiError(explain(" ".join(arguments[:2]), done.stderr or done.stdout))
         return done.stdout
 
     def run(self, *arguments: str, interrupts: Interrupts, on_line: Callable[[str], None]) -> int:
         """A long command; its output goes to `on_line`. Returns its exit code, negative for a signal."""
+        return self._run(arguments, interrupts, on_line)
+
+    def run_with_progress(self, *arguments: str, interrupts: Interrupts) -> int:
+        """A long command (`up`, `refresh`, `destroy`) whose finished steps and faults are shown (`Progress`).
+
+        Returns its exit code, negative for a signal.
+        """
+        progress, printed = Progress(arguments[0], interrupted=interrupts.any), list[str]()
+        # Private: the log holds the inputs of every resource, secrets excepted.
+        with tempfile.TemporaryDirectory(prefix="aidc-events-") as folder:
+            log = EventLog(Path(folder) / "events.jsonl")
+            with Follower(log, progress) as follower:
+
+                def on_line(line: str) -> None:
+                    follower.check()
+                    printed.append(line)
+
+                arguments = (*arguments, "--event-log", str(log.path))
+                code = self._run(arguments, interrupts, on_line, {"PULUMI_DEBUG_COMMANDS": "true"})
+        progress.finish(printed)
+        return code
+
+    def _run(
+        self,
+        arguments: Sequence[str],
+        interrupts: Interrupts,
+        on_line: Callable[[str], None],
+        variables: Mapping[str, str] | None = None,
+    ) -> int:
         command = ["pulumi", *arguments, "--stack", self.stack, "--non-interactive", "--color", "never"]
         try:
             return stream(
                 command,
                 interrupts=interrupts,
                 on_line=on_line,
-                environment={**self.environment, INTERRUPT_FILE: str(interrupts.file)},
+                environment={**self.environment, INTERRUPT_FILE: str(interrupts.file), **(variables or {})},
                 cwd=self.root,
             )
         except FileNotFoundError:
             raise PulumiError(MISSING) from None
 
     def select(self) -> None:
-        """Make the stack when it does not exist, and the current one for plain `pulumi` commands."""
+        """Create the stack if it does not exist, and make it the current one for plain `pulumi` commands."""
         self.call("stack", "select", "--create")
 
     def exists(self) -> bool:
@@ -101,7 +133,7 @@ class Pulumi:
             raise
 
     def set(self, key: str, value: str, *, secret: bool = False) -> None:
-        """Write into the stack's file; a secret goes through stdin, never through the process list."""
+        """Write into the stack's file; a secret goes through stdin and never appears in the process list."""
         if secret:
             self.call("config", "set", "--secret", key, stdin=value)
         else:
@@ -121,8 +153,8 @@ class Pulumi:
 
 
 def explain(what: str, text: str) -> str:
-    """Pulumi's own words without decoration, and the fix where we know one."""
+    """Pulumi's own message without decoration, and the fix where one is known."""
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    said = "\n    ".join(line.removeprefix("error: ") for line in lines) or "no reason given"
+    reason = "\n    ".join(line.removeprefix("error: ") for line in lines) or "no reason given"
     fix = next((fix for pattern, fix in FIXES if pattern.search(text)), None)
-    return f"pulumi {what}: {said}" + (f"\n    fix: {fix}" if fix else "")
+    return f"pulumi {what}: {reason}" + (f"\n    fix: {fix}" if fix else "")

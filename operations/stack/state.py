@@ -1,4 +1,4 @@
-"""What an earlier run left behind in Pulumi's state: locks of dead processes, half-done creations."""
+"""What an earlier run left in Pulumi's state: locks of dead processes, unfinished creations."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from urllib.parse import unquote, urlsplit
 
 from components.planning.config import Issue
 from components.runtime.labels import KIND
-from operations.engine.client import Thing
+from operations.engine.client import EngineResource
 
 PROJECT = "aidc"
-# Kinds of containers that only Pulumi makes: `run` and `FileVolume` give them.
+# Kinds of containers that only Pulumi creates, set by `run` and `FileVolume`.
 PULUMI_KINDS = frozenset({"service", "job", "seed"})
 NAME_INPUT = "name"
 CONTAINER = "docker:index/container:Container"
@@ -24,7 +24,7 @@ CONTAINER = "docker:index/container:Container"
 
 @dataclass(frozen=True)
 class Lock:
-    """Another run's claim on the stack. `alive` is None when that cannot be told from here."""
+    """Another run's lock on the stack. `alive` is None when that cannot be determined from here."""
 
     path: Path
     pid: int
@@ -42,7 +42,7 @@ def backend_folder(environment: Mapping[str, str]) -> Path | None:
 
 
 def locks(stack: str, environment: Mapping[str, str]) -> list[Lock]:
-    """All locks on the stack. Only a file backend has them as files."""
+    """All locks on the stack. Only a file backend keeps them as files."""
     folder = backend_folder(environment)
     if folder is None:
         return []
@@ -59,7 +59,7 @@ def locks(stack: str, environment: Mapping[str, str]) -> list[Lock]:
 
 
 def _is_pulumi(pid: int) -> bool:
-    # The number alone proves nothing: after a reboot it may belong to any process.
+    # The number alone is not enough: after a reboot it may belong to any process.
     try:
         name = os.readlink(f"/proc/{pid}/exe")
     except FileNotFoundError:
@@ -80,14 +80,14 @@ def _exists(pid: int) -> bool:
 
 
 def lock_issues(found: Iterable[Lock], stack: str) -> list[Issue]:
-    """Locks that stand in the way; one of a process that is gone does not."""
+    """Issues for locks that block this run; those of dead processes do not."""
     return [
         Issue(
             f"stack {stack}",
             f"is locked by another run (process {lock.pid} on {lock.host}, since {lock.since})",
             "wait for it, or stop it with Ctrl-C"
             if lock.alive
-            else f"if that process is gone: pulumi cancel --yes --stack {stack}",
+            else f"if that process has ended: pulumi cancel --yes --stack {stack}",
         )
         for lock in found
         if lock.alive is not False
@@ -95,21 +95,21 @@ def lock_issues(found: Iterable[Lock], stack: str) -> list[Issue]:
 
 
 def recorded(exported: Mapping[str, Any] | None) -> frozenset[str]:
-    """Identifiers of everything that the state knows."""
+    """Identifiers of all resources in the state."""
     resources = (exported or {}).get("deployment", {}).get("resources") or ()
     return frozenset(str(r["id"]) for r in resources if r.get("id"))
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """How a container was put on a network: its address there, if fixed, and the names it answers to."""
+    """How a container was connected to a network: its fixed address there, if any, and its aliases."""
 
     address: str
     aliases: frozenset[str]
 
 
 def attachments(exported: Mapping[str, Any] | None) -> dict[str, dict[str, Attachment]]:
-    """Identifier of each container that the state knows → network → how it was put on it."""
+    """Identifier of each container in the state → network → how it was connected."""
     resources = (exported or {}).get("deployment", {}).get("resources") or ()
     return {
         str(resource["id"]): {
@@ -122,10 +122,10 @@ def attachments(exported: Mapping[str, Any] | None) -> dict[str, dict[str, Attac
 
 
 def detached(wanted: Mapping[str, Attachment], networks: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Of the networks a container was made with, those on which it is not any more as it was made.
+    """The networks of a container to which it is not connected any more as it was created.
 
-    `networks` is the engine's description of the container. One that does not run has no address at present,
-    and one that it is to get again.
+    `networks` is the engine's description of the container. A stopped container has no current address, only
+    the configured one.
     """
 
     def intact(attachment: Attachment, found: Mapping[str, Any]) -> bool:
@@ -141,62 +141,65 @@ def detached(wanted: Mapping[str, Attachment], networks: Mapping[str, Mapping[st
 
 
 def pending(exported: Mapping[str, Any] | None) -> frozenset[str]:
-    """Docker names of what was being created when the earlier run died."""
+    """Docker names of the resources that were being created when the earlier run died."""
     names = (o.get("resource", {}).get("inputs", {}).get(NAME_INPUT) for o in _creations(exported))
     return frozenset(n for n in names if isinstance(n, str))
 
 
 def has_pending(exported: Mapping[str, Any] | None) -> bool:
-    """Whether the earlier run died while it was creating something."""
+    """Whether the earlier run died while it was creating a resource."""
     return bool(_creations(exported))
 
 
 def _creations(exported: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    # Half-done deletions and updates need nothing: the next refresh sees what is there.
+    # Unfinished deletions and updates need no action: the next refresh sees what exists.
     operations = (exported or {}).get("deployment", {}).get("pending_operations") or ()
     return [o for o in operations if o.get("type") == "creating"]
 
 
-def unrecorded(owned: Sequence[Thing], exported: Mapping[str, Any] | None) -> list[Thing]:
-    """What carries the stack's label and would be in a name's way, without being in the state.
+def unrecorded(owned: Sequence[EngineResource], exported: Mapping[str, Any] | None) -> list[EngineResource]:
+    """Containers and networks with the stack's label that are not in the state: they block their names.
 
-    Volumes are not: creating one that exists adopts it, and data must never be removed here.
+    Volumes are left out: creating one that exists adopts it, and data must never be removed here.
     """
     known = recorded(exported)
     return [
-        thing
-        for thing in owned
-        if thing.identifier not in known
+        resource
+        for resource in owned
+        if resource.identifier not in known
         and (
-            thing.kind == "network" or (thing.kind == "container" and thing.labels.get(KIND) in PULUMI_KINDS)
+            resource.kind == "network"
+            or (resource.kind == "container" and resource.labels.get(KIND) in PULUMI_KINDS)
         )
     ]
 
 
-def strangers(owned: Sequence[Thing], exported: Mapping[str, Any] | None) -> tuple[list[Thing], list[Thing]]:
-    """(ours, not ours): unrecorded things that a killed run of this state made, and all others.
+def split_unrecorded(
+    owned: Sequence[EngineResource], exported: Mapping[str, Any] | None
+) -> tuple[list[EngineResource], list[EngineResource]]:
+    """(half-created, foreign): unrecorded resources that a killed run of this state made, and all others.
 
-    The others belong to another clone's stack of the same name, or to a state that was lost.
+    The foreign ones belong to another clone's stack of the same name, or to a state that was lost.
     """
     names = pending(exported)
     found = unrecorded(owned, exported)
-    ours = [t for t in found if t.name in names]
-    return ours, [t for t in found if t not in ours]
+    half_made = [t for t in found if t.name in names]
+    return half_made, [t for t in found if t not in half_made]
 
 
-def stranger_issues(things: Sequence[Thing], stack: str) -> list[Issue]:
-    """One issue for all of them: they have one cause."""
-    if not things:
+def foreign_issues(resources: Sequence[EngineResource], stack: str) -> list[Issue]:
+    """One issue for all of them, because they have the same cause."""
+    if not resources:
         return []
-    names = ", ".join(t.name for t in things[:4]) + (
-        f" and {len(things) - 4} more" if len(things) > 4 else ""
+    names = ", ".join(t.name for t in resources[:4]) + (
+        f" and {len(resources) - 4} more" if len(resources) > 4 else ""
     )
     return [
         Issue(
             f"stack {stack}",
             f"this clone's state does not know {names}, which carry the stack's label",
-            "another clone runs a stack of this name: work on it there, or choose another name here. Only "
-            f"where no other clone has it, as its state was lost: `make destroy STACK={stack}` removes them "
-            "and keeps the data",
+            "another clone runs a stack of this name: manage it there, or choose another name here. Only if "
+            f"no clone has it, because its state was lost: `make destroy STACK={stack}` removes them and "
+            "keeps the data",
         )
     ]

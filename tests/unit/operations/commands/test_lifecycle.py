@@ -16,7 +16,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "Pulumi.bench.yaml"
     monkeypatch.setattr(lifecycle, "path_of", lambda _stack: path)
     monkeypatch.setattr(lifecycle, "copy_of", lambda _stack: "config: {}\n")
-    monkeypatch.setattr(lifecycle, "_room", lambda: None)
+    monkeypatch.setattr(lifecycle, "_refuse_unless_free", lambda: None)
     return path
 
 

@@ -1,7 +1,9 @@
 """Rows, usage and times of the status table, from made-up readings."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from docker.errors import NotFound
@@ -9,8 +11,10 @@ from docker.errors import NotFound
 from components.planning.inventory import Inventory, load
 from operations import output
 from operations.commands import status
+from operations.documents import Service
 from operations.engine import usage
-from operations.engine.client import Engine, Thing
+from operations.engine.client import Engine, EngineResource
+from operations.errors import OperationError
 
 INVENTORY: dict[str, Any] = {
     "schema": "aidc.inventory/1",
@@ -38,8 +42,8 @@ class FakeEngine(Engine):
         return {"Config": {"Labels": {"aidc.kind": "service"}}, "State": self.states[name]}
 
 
-def running(name: str) -> Thing:
-    return Thing(
+def running(name: str) -> EngineResource:
+    return EngineResource(
         "container", name, name, {"aidc.stack": "dev", "aidc.kind": "service", "aidc.role": "r"}, True
     )
 
@@ -49,7 +53,7 @@ def _no_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage, "sample", lambda _engine, _names: {})
 
 
-def rows(states: dict[str, dict[str, Any]], inventory: Inventory | None) -> dict[str, status.Row]:
+def rows(states: dict[str, dict[str, Any]], inventory: Inventory | None) -> dict[str, Service]:
     found = status.collect(FakeEngine(states), inventory, [running(n) for n in states])
     return {row.name: row for row in found}
 
@@ -105,8 +109,8 @@ def test_the_engines_zero_time_is_no_time() -> None:
     assert output.parse_time("0001-01-01T00:00:00Z") is None
 
 
-def test_another_clones_stack_is_told_as_such() -> None:
-    foreign = Thing(
+def test_another_clones_stack_is_named_as_such() -> None:
+    foreign = EngineResource(
         "container", "aidc-dev-vault", "id-1", {"aidc.stack": "dev", "aidc.kind": "service"}, True
     )
     said = status.absent("dev", [foreign], None)
@@ -114,7 +118,39 @@ def test_another_clones_stack_is_told_as_such() -> None:
     assert "make up" not in said
 
 
-def test_a_run_that_was_cut_off_goes_on() -> None:
-    own = Thing("container", "aidc-dev-vault", "id-1", {"aidc.stack": "dev", "aidc.kind": "service"}, True)
+def test_an_interrupted_run_is_continued() -> None:
+    own = EngineResource(
+        "container", "aidc-dev-vault", "id-1", {"aidc.stack": "dev", "aidc.kind": "service"}, True
+    )
     exported = {"deployment": {"resources": [{"id": "id-1"}]}}
     assert "make up" in status.absent("dev", [own], exported)
+
+
+@pytest.fixture
+def nothing(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Pulumi's answers about a stack without containers."""
+    engine, pulumi = Mock(spec=Engine), Mock(environment={})
+    engine.containers.return_value = []
+    pulumi.output.return_value = None
+    monkeypatch.setattr(status, "connect", lambda: engine)
+    monkeypatch.setattr(status, "Pulumi", lambda _stack: pulumi)
+    return pulumi
+
+
+@pytest.mark.usefixtures("nothing")
+def test_a_stack_that_is_not_up_was_not_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status.main("dev", as_json=True) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert (document["healthy"], document["services"], document["remark"]) == (False, [], None)
+
+
+def test_a_state_that_cannot_be_read_is_reported(nothing: Mock, capsys: pytest.CaptureFixture[str]) -> None:
+    nothing.output.side_effect = OperationError("incorrect passphrase")
+    assert status.main("dev", as_json=False) == 1
+    assert "incorrect passphrase" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("nothing")
+def test_a_misspelt_stack_is_shown_the_near_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status.main("deev", as_json=False) == 1
+    assert "did you mean 'dev'?" in capsys.readouterr().out

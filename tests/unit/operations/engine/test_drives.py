@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from docker.errors import NotFound
 
-from operations.engine.client import Thing
+from operations.engine.client import EngineResource
 from operations.engine.drives import made_for, set_size
 
 FOUR = json.dumps({"version": "1", "xl": {"sets": [["a", "b", "c", "d"]]}})
 
 
-def volumes(count: int, stack: str = "dev") -> list[Thing]:
+def volumes(count: int, stack: str = "dev") -> list[EngineResource]:
     labels = {"aidc.stack": stack, "aidc.kind": "data"}
     named = [f"aidc-{stack}-object-store-{n + 1}-data" for n in range(count)]
-    return [Thing("volume", n, n, labels) for n in [*named, f"aidc-{stack}-vault-data"]]
+    return [EngineResource("volume", n, n, labels) for n in [*named, f"aidc-{stack}-vault-data"]]
 
 
 def engine(in_container: str | None = None, folder: str = "/nonexistent") -> Any:
@@ -41,7 +41,9 @@ def test_the_size_is_read_from_what_the_store_wrote(text: str, size: int | None)
     ("kept", "size"),
     [(volumes(0), None), (volumes(6, "other"), None), (volumes(4), 4), (volumes(6), 4)],
 )
-def test_volumes_of_nodes_that_never_came_up_do_not_count(kept: Sequence[Thing], size: int | None) -> None:
+def test_volumes_of_nodes_that_never_came_up_do_not_count(
+    kept: Sequence[EngineResource], size: int | None
+) -> None:
     assert made_for(engine(in_container=FOUR), "dev", kept) == size
 
 

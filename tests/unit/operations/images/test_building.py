@@ -65,7 +65,7 @@ def sources(texts: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 def test_only_what_was_edited_is_built(built: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     sources({"compute": "old", "vault": "old"}, monkeypatch)
     for name in ("compute", "vault"):
-        building.bring(name, told=False)
+        building.ensure(name, verbose=False)
     known = {reference(name, contexts.BUILD) for name in ("compute", "vault")}
     monkeypatch.setattr(building, "exists", known.__contains__)
     built.clear()
@@ -79,7 +79,7 @@ def test_what_cannot_be_assembled_keeps_its_context(
 ) -> None:
     sources({"compute": "old", "vault": "old"}, monkeypatch)
     for name in ("compute", "vault"):
-        building.bring(name, told=False)
+        building.ensure(name, verbose=False)
     before = reference("compute", contexts.BUILD)
     sources({"vault": "new"}, monkeypatch)
     building.refresh()
@@ -90,7 +90,7 @@ def test_plans_see_a_context_only_when_its_image_is_there(
     built: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sources({"vault": "old"}, monkeypatch)
-    building.bring("vault", told=False)
+    building.ensure("vault", verbose=False)
     before = reference("vault", contexts.BUILD)
     seen: list[str] = []
 
@@ -100,7 +100,7 @@ def test_plans_see_a_context_only_when_its_image_is_there(
 
     monkeypatch.setattr(building, "build", build)
     sources({"vault": "new"}, monkeypatch)
-    building.bring("vault", told=False)
+    building.ensure("vault", verbose=False)
     assert seen == [before]
     assert reference("vault", contexts.BUILD) != before
 
@@ -112,7 +112,7 @@ def test_a_failed_build_leaves_no_context_behind(built: list[str], monkeypatch: 
     monkeypatch.setattr(building, "build", build)
     sources({"vault": "new"}, monkeypatch)
     with pytest.raises(contexts.BuildError):
-        building.bring("vault", told=False)
+        building.ensure("vault", verbose=False)
     assert not list((contexts.BUILD / "contexts").iterdir())
 
 

@@ -29,7 +29,7 @@ def test_two_writers_and_a_reader_never_meet_a_half_written_context(build: Path)
 
     def write(_: int) -> None:
         for name in NAMES:
-            with contexts.alone():
+            with contexts.building_alone():
                 make(name)
 
     def read(_: int) -> set[str]:

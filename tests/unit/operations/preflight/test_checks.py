@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 
 from components.planning.config import LoadBalancer, Network, StackConfig
-from operations.engine.client import Thing
+from operations.engine.client import EngineResource
 from operations.preflight import checks
 from operations.preflight.checks import GIB
 from operations.preflight.machine import Route
 from operations.stack.file import StackFile
 
 
-def container(name: str, stack: str = "", published: tuple[tuple[str, int], ...] = ()) -> Thing:
-    return Thing("container", name, name, {"aidc.stack": stack} if stack else {}, True, published)
+def container(name: str, stack: str = "", published: tuple[tuple[str, int], ...] = ()) -> EngineResource:
+    return EngineResource("container", name, name, {"aidc.stack": stack} if stack else {}, True, published)
 
 
-def network(name: str, subnet: str, stack: str = "") -> Thing:
+def network(name: str, subnet: str, stack: str = "") -> EngineResource:
     labels = {"aidc.stack": stack} if stack else {}
-    return Thing("network", name, name, labels, subnets=(IPv4Network(subnet),))
+    return EngineResource("network", name, name, labels, subnets=(IPv4Network(subnet),))
 
 
 def free(_address: str, _port: int) -> None:
@@ -133,7 +133,7 @@ def test_a_port_of_another_container_is_refused_by_name() -> None:
 
 def test_a_port_that_this_stack_publishes_is_fine() -> None:
     own = container("aidc-dev-load-balancer", "dev", tuple(("127.0.0.1", p) for p in (8443, 9443, 8265)))
-    assert not checks.ports(LoadBalancer(), "dev", [own], lambda _a, p: f"port {p} is taken").issues
+    assert not checks.ports(LoadBalancer(), "dev", [own], lambda _a, p: f"port {p} is in use").issues
 
 
 def test_a_port_on_another_address_is_no_obstacle() -> None:
@@ -142,7 +142,7 @@ def test_a_port_on_another_address_is_no_obstacle() -> None:
 
 
 def test_an_address_that_the_host_lacks_is_told_once() -> None:
-    found = checks.ports(LoadBalancer(), "dev", [], lambda a, _p: f"{a} is no address of this host")
+    found = checks.ports(LoadBalancer(), "dev", [], lambda a, _p: f"{a} is not an address of this host")
     assert [i.path for i in found.issues] == ["aidc:datacenter.load_balancer.bind"]
 
 
@@ -200,7 +200,7 @@ def stack_file(salted: bool = False, provider: str = "passphrase", **config: obj
     return StackFile("dev", Path("Pulumi.dev.yaml"), named, (), provider, salted)
 
 
-def test_a_state_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_a_missing_state_folder_is_reported(tmp_path: Path) -> None:
     good = {"PULUMI_CONFIG_PASSPHRASE": "word"}
     assert not checks.passphrase(stack_file(), f"file://{tmp_path}", good).issues
     (issue,) = checks.passphrase(stack_file(), f"file://{tmp_path}/none", good).issues
@@ -247,14 +247,14 @@ def test_only_the_passphrase_provider_wants_a_passphrase(
 
 
 def test_data_without_its_seed_is_refused() -> None:
-    volume = Thing("volume", "v", "v", {"aidc.stack": "dev", "aidc.kind": "data"})
+    volume = EngineResource("volume", "v", "v", {"aidc.stack": "dev", "aidc.kind": "data"})
     assert checks.data(stack_file(), [volume]).issues
     assert not checks.data(stack_file(seed={"secure": "x"}), [volume]).issues
 
 
 @pytest.mark.parametrize("running", [True, False])
 def test_nobody_is_told_to_destroy_what_may_be_another_clones_data(running: bool) -> None:
-    volume = Thing("volume", "v", "v", {"aidc.stack": "dev", "aidc.kind": "data"})
+    volume = EngineResource("volume", "v", "v", {"aidc.stack": "dev", "aidc.kind": "data"})
     (issue,) = checks.data(stack_file(), [volume], running=running).issues
     assert "purge" not in str(issue).lower()
     assert "another" in issue.fix
@@ -268,5 +268,5 @@ def test_a_store_that_holds_data_keeps_its_number_of_nodes(made_for: int | None,
 
 
 def test_another_stacks_data_does_not_matter() -> None:
-    volume = Thing("volume", "v", "v", {"aidc.stack": "test", "aidc.kind": "data"})
+    volume = EngineResource("volume", "v", "v", {"aidc.stack": "test", "aidc.kind": "data"})
     assert not checks.data(stack_file(), [volume]).issues

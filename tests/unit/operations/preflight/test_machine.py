@@ -54,11 +54,11 @@ def test_where_there_is_no_table_there_are_no_routes(tmp_path: Path) -> None:
     assert machine.routes(tmp_path / "none") == []
 
 
-def test_a_taken_port_names_the_process() -> None:
+def test_a_port_in_use_names_the_process() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         fault = machine.port_fault("127.0.0.1", server.getsockname()[1])
     assert fault is not None
-    assert "taken by process" in fault
+    assert "in use by process" in fault
 
 
 def test_a_free_port_has_no_fault() -> None:
@@ -67,8 +67,8 @@ def test_a_free_port_has_no_fault() -> None:
     assert machine.port_fault("127.0.0.1", port) is None
 
 
-def test_a_foreign_address_is_no_address_of_this_host() -> None:
-    assert machine.port_fault("192.0.2.1", 8443) == "192.0.2.1 is no address of this host"
+def test_a_foreign_address_is_not_an_address_of_this_host() -> None:
+    assert machine.port_fault("192.0.2.1", 8443) == "192.0.2.1 is not an address of this host"
 
 
 def test_a_folder_of_another_machine_has_no_free_space() -> None:

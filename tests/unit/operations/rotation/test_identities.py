@@ -55,7 +55,7 @@ def test_whoever_else_is_there_is_told_without_an_id(line: str, fault: str) -> N
 @pytest.mark.parametrize("policy", ["", "readwrite", "backup,readwrite"])
 def test_an_identity_has_its_own_policy_alone(policy: str) -> None:
     found = identities.foreign([*LISTED[:2], f"user C {policy}"], DECLARED)
-    assert found == ["gives s3/backup other policies than its own"]
+    assert found == ["gives s3/backup policies other than its own"]
 
 
 def test_an_identity_that_is_missing_is_told() -> None:
@@ -74,7 +74,7 @@ class Store:
         users = [name for name in identities.NAMES if name != "s3/root"]
         self.listed = [f"user {identities.pairs(subject, n)[0][0]} {n.partition('/')[2]}" for n in users]
 
-    def says(self, _subject: Subject, access_key: str, key: str) -> str:
+    def list_buckets(self, _subject: Subject, access_key: str, key: str) -> str:
         if (access_key, key) in self.taken:
             return ""
         known = access_key in {pair[0] for pair in self.taken}
@@ -90,7 +90,7 @@ class Store:
 @pytest.fixture
 def store(subject: Subject, engine: Mock, monkeypatch: pytest.MonkeyPatch) -> Store:
     store = Store(subject)
-    monkeypatch.setattr(identities, "says", store.says)
+    monkeypatch.setattr(identities, "list_buckets", store.list_buckets)
     engine.run = store.run
     return store
 
@@ -99,18 +99,18 @@ def test_a_rotation_is_proven_by_what_is_taken_and_what_is_refused(store: Store)
     assert store.faults() == []
 
 
-def test_a_key_that_is_not_taken_is_told(store: Store) -> None:
+def test_a_key_that_is_not_accepted_is_reported(store: Store) -> None:
     store.taken = set()
-    assert store.faults() == ["the new key is not taken: InvalidAccessKeyId"]
+    assert store.faults() == ["the new key is not accepted: InvalidAccessKeyId"]
 
 
 @pytest.mark.parametrize(
     ("which", "fault"),
     [
-        ("old", "the old id with its old key is not refused: taken"),
-        ("constant", "the name 'client' with the new key is not refused: taken"),
-        ("old id", "the old id with the new key is not refused: taken"),
-        ("old key", "the new id with the old key is not refused: taken"),
+        ("old", "the old id with its old key is not refused: accepted"),
+        ("constant", "the name 'client' with the new key is not refused: accepted"),
+        ("old id", "the old id with the new key is not refused: accepted"),
+        ("old key", "the new id with the old key is not refused: accepted"),
     ],
 )
 def test_what_was_before_is_refused(which: str, fault: str, store: Store) -> None:
@@ -140,7 +140,7 @@ def test_what_was_made_meanwhile_is_told(store: Store) -> None:
 
 def test_a_store_that_does_not_answer_proves_nothing(subject: Subject, engine: Mock) -> None:
     engine.run.return_value = (1, "")
-    assert list(identities.undeclared(subject)) == ["the object store does not tell whom it knows"]
+    assert list(identities.undeclared(subject)) == ["the object store cannot list its identities"]
 
 
 def test_a_node_that_is_away_is_a_fault_and_no_traceback(subject: Subject, engine: Mock) -> None:

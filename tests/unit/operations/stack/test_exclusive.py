@@ -1,4 +1,4 @@
-"""Who changes a stack is alone with it; a planted link or a foreign file stands in nobody's way."""
+"""One command at a time changes a stack; a planted link or a foreign file blocks nobody."""
 
 import subprocess
 import sys
@@ -16,14 +16,14 @@ ROOT = Path(__file__).parents[4]
 
 @pytest.fixture(autouse=True)
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An audit on this machine is none of these tests' business."""
+    """Independent of an audit that runs on this machine."""
     monkeypatch.setattr(exclusive, "AUDIT", "aidc-audit-of-the-unit-tests")
 
 
 def test_a_second_command_on_the_same_stack_is_refused_and_names_the_first(tmp_path: Path) -> None:
     with (
         exclusive.changing("dev", "up", tmp_path),
-        pytest.raises(RefusedError, match=r"stack dev: `make up` \(process \d+\) works on it"),
+        pytest.raises(RefusedError, match=r"stack dev: `make up` \(process \d+\) is working on it"),
         exclusive.changing("dev", "destroy", tmp_path),
     ):
         pass

@@ -151,3 +151,15 @@ def test_a_key_that_pulumi_would_delete_is_refused(tmp_path: Path) -> None:
 
 def test_a_name_with_a_line_end_is_no_name(tmp_path: Path) -> None:
     assert [i.path for i in read("dev\n", tmp_path).issues] == ["stack"]
+
+
+@pytest.mark.parametrize(
+    ("stack", "near"),
+    [("deev", "did you mean 'dev'? stacks here: dev, test;"), ("prod", "stacks here: dev, test;")],
+)
+def test_a_misspelt_stack_is_told_the_near_one_and_all_others(stack: str, near: str, tmp_path: Path) -> None:
+    write(tmp_path, FULL)
+    (tmp_path / "Pulumi.test.yaml").write_text(FULL)
+    (issue,) = read(stack, tmp_path).issues
+    assert stack in issue.fault
+    assert issue.fix.startswith(near)

@@ -5,7 +5,7 @@ from unittest.mock import Mock
 import pytest
 
 from components.planning.secrets import fingerprint, joined
-from operations.engine.client import Engine, Thing
+from operations.engine.client import Engine, EngineResource
 from operations.stack.recovery import remove_unfilled, repair_attachments
 
 SEED = "0f" * 32
@@ -15,7 +15,7 @@ DIGEST = fingerprint(SEED, joined(FILES))
 
 def removed(labels: dict[str, str], present: dict[str, str]) -> list[str]:
     engine = Mock(spec=Engine)
-    engine.containers.return_value = [Thing("container", "seed", "id", labels)]
+    engine.containers.return_value = [EngineResource("container", "seed", "id", labels)]
     engine.files.return_value = present
     remove_unfilled("dev", engine, SEED)
     return [call.args[0].name for call in engine.remove.call_args_list]
@@ -58,11 +58,14 @@ def on(address: str, *aliases: str, running: bool = True) -> dict[str, object]:
 
 def repaired(networks: dict[str, dict[str, object]], paused: bool = False) -> list[str]:
     engine = Mock(spec=Engine)
-    engine.containers.return_value = [Thing("container", "node", "id"), Thing("container", "other", "new")]
+    engine.containers.return_value = [
+        EngineResource("container", "node", "id"),
+        EngineResource("container", "other", "new"),
+    ]
     engine.inspect.return_value = {"NetworkSettings": {"Networks": networks}, "State": {"Paused": paused}}
     repair_attachments("dev", made(), engine)
     return [call.args[0].name for call in engine.remove.call_args_list] + [
-        f"woke {call.args[0]}" for call in engine.wake.call_args_list
+        f"woke {call.args[0]}" for call in engine.unpause.call_args_list
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a killed run leaves: dead locks are told from living ones, own half-made things from foreign ones."""
+"""What a killed run leaves: dead locks and living ones, half-created resources and foreign ones."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.engine.client import Thing
+from operations.engine.client import EngineResource
 from operations.stack import state
 
 
@@ -19,8 +19,8 @@ def lock(folder: Path, pid: int, host: str | None = None) -> dict[str, str]:
     return {"PULUMI_BACKEND_URL": f"file://{folder}"}
 
 
-def thing(name: str, kind: str = "service", identifier: str = "new") -> Thing:
-    return Thing("container", name, identifier, {"aidc.stack": "dev", "aidc.kind": kind})
+def resource(name: str, kind: str = "service", identifier: str = "new") -> EngineResource:
+    return EngineResource("container", name, identifier, {"aidc.stack": "dev", "aidc.kind": kind})
 
 
 def exported(known: str = "", pending: str = "") -> dict[str, object]:
@@ -64,31 +64,31 @@ def test_other_backends_show_no_lock_files(url: str) -> None:
 
 
 def test_what_the_state_knows_is_no_stranger() -> None:
-    assert state.strangers([thing("a", identifier="known")], exported("known")) == ([], [])
+    assert state.split_unrecorded([resource("a", identifier="known")], exported("known")) == ([], [])
 
 
 def test_what_was_being_created_is_ours() -> None:
-    ours, others = state.strangers([thing("a")], exported(pending="a"))
+    ours, others = state.split_unrecorded([resource("a")], exported(pending="a"))
     assert [t.name for t in ours] == ["a"]
     assert others == []
 
 
 def test_what_neither_knows_is_foreign() -> None:
-    ours, others = state.strangers([thing("a")], None)
+    ours, others = state.split_unrecorded([resource("a")], None)
     assert ours == []
     assert [t.name for t in others] == ["a"]
 
 
 def test_containers_that_pulumi_never_makes_are_left_alone() -> None:
-    assert state.strangers([thing("drill", kind="tool")], None) == ([], [])
+    assert state.split_unrecorded([resource("drill", kind="tool")], None) == ([], [])
 
 
 def test_a_volume_is_never_in_the_way() -> None:
-    volume = Thing("volume", "v", "v", {"aidc.stack": "dev", "aidc.kind": "data"})
-    assert state.strangers([volume], exported(pending="v")) == ([], [])
+    volume = EngineResource("volume", "v", "v", {"aidc.stack": "dev", "aidc.kind": "data"})
+    assert state.split_unrecorded([volume], exported(pending="v")) == ([], [])
 
 
-def test_all_strangers_are_one_issue() -> None:
-    (issue,) = state.stranger_issues([thing(str(n)) for n in range(9)], "dev")
+def test_all_foreign_resources_are_one_issue() -> None:
+    (issue,) = state.foreign_issues([resource(str(n)) for n in range(9)], "dev")
     assert "5 more" in issue.fault
     assert "make destroy STACK=dev" in issue.fix

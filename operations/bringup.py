@@ -1,0 +1,131 @@
+"""Bring a stack to what its file declares and verify its health: `up`, and the last part of `rotate`."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from docker.errors import NotFound
+
+from components.load_balancer import endpoints
+from components.planning.plan import Plan, make_plan
+from components.runtime.health import wait
+from operations.engine.client import Engine
+from operations.engine.endpoints import wait as wait_for
+from operations.errors import InterruptionError, OperationError, RefusedError, refusal
+from operations.images import building
+from operations.preflight import policies, requirements
+from operations.process import Interrupts, say
+from operations.rotation import steps
+from operations.rotation.subject import Session
+from operations.stack import recovery
+from operations.stack.file import ISSUED, SEED, StackFile, layout_kept, read
+from operations.stack.pulumi import Pulumi
+from policies.settings.documents import SettingsError
+from policies.sources.stacks import SourceError
+
+HEALTHY_WITHIN = 60
+COMMAND = ("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--policy-pack", "policies")
+
+
+def bring_up(stack: str, derived: Mapping[str, Session] | None = None) -> None:
+    """Bring `stack` up and finish a rotation that is under way. Raises OperationError.
+
+    `derived` are the sessions that `rotate` made with the old keys; verifying the rotation tries them.
+    """
+    started = time.monotonic()
+    building.refresh()
+    report = requirements.examine(read(stack))
+    if report.issues or report.engine is None or report.config is None:
+        raise refusal(report.issues, f"nothing was created in stack {stack}")
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    plan = make_plan(stack, report.config)
+    check_policies(stack)
+    pulumi = Pulumi(stack)
+    with Interrupts() as interrupts:
+        prepare(pulumi, report.file)
+        exported = recovery.remove_half_made(pulumi, report.engine, interrupts)
+        recovery.repair_attachments(stack, exported, report.engine)
+        recovery.remove_unfilled(stack, report.engine, pulumi.seed())
+        apply(pulumi, interrupts)
+    verify(report.engine, plan)
+    verify_endpoints(pulumi, plan)
+    file = read(stack)
+    if file.rotating:
+        steps.finish(pulumi, report.engine, plan, file, derived or {})
+    summary(plan, time.monotonic() - started)
+
+
+def check_policies(stack: str) -> None:
+    """Check every policy on the plan before anything is created; the pack checks each resource again."""
+    try:
+        text, passed = policies.check_plan(stack)
+    except (SettingsError, SourceError) as error:
+        raise RefusedError(str(error)) from None
+    say(text)
+    if not passed:
+        raise OperationError(f"nothing was created in stack {stack}")
+
+
+def prepare(pulumi: Pulumi, file: StackFile) -> None:
+    """Make sure that stack, seed and date of issue exist, and that no dead run holds the lock."""
+    recovery.release_locks(pulumi)
+    with layout_kept(file.path):
+        pulumi.select()
+        if not file.has(SEED):
+            say(f"new seed for {pulumi.stack}; all passwords and keys derive from it ({file.path.name})")
+            pulumi.set(SEED, secrets.token_hex(32), secret=True)
+        if not file.has(ISSUED):
+            pulumi.set(ISSUED, datetime.now(UTC).date().isoformat())
+
+
+def apply(pulumi: Pulumi, interrupts: Interrupts) -> None:
+    """Run `pulumi up` with refresh and the policy pack. No preview: the plan has been checked already."""
+    code = pulumi.run_with_progress(*COMMAND, interrupts=interrupts)
+    if interrupts.any():
+        raise InterruptionError("interrupted; nothing is lost: run `make up` again to continue")
+    if code < 0:
+        raise OperationError(f"Pulumi was killed by signal {-code}; run `make up` again to continue")
+    if code:
+        raise OperationError("the stack is not up; fix the cause and run `make up` again to continue")
+
+
+def verify(engine: Engine, plan: Plan) -> None:
+    """Check that every planned container is healthy, including those that this run did not touch."""
+    names = [service.container for service in plan.services]
+
+    def inspect(name: str) -> Mapping[str, object]:
+        try:
+            return engine.inspect(name)
+        except NotFound:
+            raise OperationError(f"{name}: does not exist; fix: run `make up` again") from None
+
+    problems = wait(names, HEALTHY_WITHIN, inspect)
+    if problems:
+        lines = [f"  {name}: {fault}; look at: docker logs {name}" for name, fault in problems.items()]
+        raise OperationError("\n".join([f"{len(problems)} of {len(names)} services are not healthy", *lines]))
+
+
+def verify_endpoints(pulumi: Pulumi, plan: Plan) -> None:
+    """Check that S3 and Ray answer on their published ports, with a certificate of the stack's authority."""
+    access = pulumi.output("access", secret=True)
+    if access is None:
+        raise OperationError(f"stack {pulumi.stack} has no output `access`; fix: run `make up` again")
+    faults = wait_for(endpoints(plan), access["ca_pem"], HEALTHY_WITHIN)
+    if faults:
+        look = f"look at: docker logs --tail 50 aidc-{plan.stack}-load-balancer"
+        lines = [f"  {name}: {fault}; {look}" for name, fault in faults.items()]
+        raise OperationError("\n".join(["all services are healthy, but not all endpoints answer", *lines]))
+
+
+def summary(plan: Plan, seconds: float) -> None:
+    stack = plan.stack
+    say(f"\n{stack} is up: {len(plan.services)} of {len(plan.services)} services healthy, {seconds:.1f} s")
+    for name, url in endpoints(plan).items():
+        if url:
+            say(f"  {name:<10} {url}")
+    say(f"next: make status STACK={stack} | make bench STACK={stack} | how to call it: "
+        f"python -m operations access --stack {stack}")  # fmt: skip

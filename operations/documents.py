@@ -1,0 +1,82 @@
+"""The documents that operations write for programs, as models; docs/schemas/ has the JSON schema of each."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Outcome = Literal["passed", "missed", "inconclusive"]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Service(_Entry):
+    """One container that is declared, or that runs without being declared."""
+
+    name: str
+    role: str
+    container: str
+    addresses: dict[str, str] = Field(description="Segment to IPv4 address; empty where not declared.")
+    healthy: bool
+    state: str = Field(description="In words; `missing` when there is no such container.")
+    since: str | None = Field(default=None, description="Start of a service, end of a job; RFC 3339.")
+    cpus: float | None = Field(default=None, description="Cores in use; null when it does not run.")
+    memory_bytes: int | None = Field(default=None, description="Without file cache that the kernel can drop.")
+    memory_limit_bytes: int | None = None
+
+
+class Backup(_Entry):
+    """The newest run of the backup."""
+
+    result: str
+    at: str = Field(description="End of the run, RFC 3339.")
+    text: str
+
+
+class Status(_Entry):
+    """What `aidc status --json` prints."""
+
+    schema_: Literal["aidc.status/1"] = Field(alias="schema")
+    stack: str
+    healthy: bool = Field(description="Every service is healthy, and the deployed inventory is known.")
+    services: list[Service]
+    endpoints: dict[str, str | None] = Field(description="Name to URL; null for one that is off.")
+    last_backup: Backup | None = Field(description="Null when no backup has run yet.")
+    remark: str | None = Field(description="What is happening to the stack, if anything.")
+
+
+class LifecycleFigure(_Entry):
+    """One figure: seconds, where less is better, or a ratio, where more is better."""
+
+    name: str
+    value: float | None = Field(description="Null when it could not be measured; `reason` says why.")
+    target: float | None = Field(description="Null when it is measured without a target.")
+    unit: Literal["s", "ratio"]
+    reason: str
+    judged: Outcome | Literal[""] = Field(description="The verdict on a figure that has an interval.")
+    verdict: Outcome | Literal["not measured", "-"] = Field(description="`-` for a figure without a target.")
+
+
+class Machine(_Entry):
+    """Where it was measured. `cpus` are logical ones."""
+
+    cpus: int | None
+    machine: str
+    kernel: str
+
+
+class Lifecycle(_Entry):
+    """What `aidc bench-lifecycle` writes."""
+
+    schema_: Literal["aidc.lifecycle/1"] = Field(alias="schema")
+    stack: str = Field(description="The stack that was copied, not the copy that was measured.")
+    environment: Machine
+    figures: list[LifecycleFigure]
+
+
+def content(document: BaseModel) -> dict[str, Any]:
+    """The document as it is written."""
+    return document.model_dump(mode="json", by_alias=True)

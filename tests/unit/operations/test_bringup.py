@@ -1,0 +1,66 @@
+"""How bringing a stack up ends: refused, failed, interrupted, or with services that are not healthy."""
+
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+from docker.errors import NotFound
+
+from components.planning.config import Issue, StackConfig
+from components.planning.plan import make_plan
+from operations import bringup
+from operations.errors import InterruptionError, OperationError, RefusedError
+from operations.preflight.checks import Check
+from operations.preflight.requirements import Report
+from operations.process import Interrupts
+from operations.stack.file import StackFile
+from operations.stack.pulumi import Pulumi
+
+PLAN = make_plan("dev", StackConfig())
+
+
+def test_every_issue_is_reported_before_pulumi_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = tuple(Check(name, (Issue(name, "is wrong", "fix it"),)) for name in ("disk", "ports"))
+    report = Report(StackFile("dev", Path("Pulumi.dev.yaml")), checks, None, None)
+    monkeypatch.setattr("operations.images.building.refresh", lambda: None)
+    monkeypatch.setattr("operations.preflight.requirements.examine", lambda _file: report)
+    monkeypatch.setattr(bringup, "Pulumi", lambda _stack: pytest.fail("called"))
+    with pytest.raises(RefusedError, match="2 problems; nothing was created in stack dev") as caught:
+        bringup.bring_up("dev")
+    assert "disk: is wrong" in str(caught.value)
+    assert "ports: is wrong" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "signals", "error", "text"),
+    [
+        (1, 0, OperationError, "is not up"),
+        (-9, 0, OperationError, "killed by signal 9"),
+        (1, 1, InterruptionError, "nothing is lost"),
+        (0, 1, InterruptionError, "nothing is lost"),
+    ],
+)
+def test_a_run_that_did_not_succeed_says_how_it_continues(
+    code: int, signals: int, error: type[OperationError], text: str
+) -> None:
+    pulumi, interrupts = Mock(spec=Pulumi), Interrupts()
+    pulumi.run_with_progress.return_value, interrupts.count = code, signals
+    with pytest.raises(error, match=text) as caught:
+        bringup.apply(pulumi, interrupts)
+    assert "run `make up` again" in str(caught.value)
+
+
+def test_a_run_that_succeeded_is_no_error() -> None:
+    pulumi = Mock(spec=Pulumi)
+    pulumi.run_with_progress.return_value = 0
+    bringup.apply(pulumi, Interrupts())
+    arguments = pulumi.run_with_progress.call_args.args
+    assert arguments[0] == "up"
+    assert {"--yes", "--refresh", "--policy-pack"} <= set(arguments)
+
+
+def test_a_planned_container_that_does_not_exist_is_named() -> None:
+    engine = Mock()
+    engine.inspect.side_effect = NotFound("gone")
+    with pytest.raises(OperationError, match=f"{PLAN.services[0].container}: does not exist"):
+        bringup.verify(engine, PLAN)
