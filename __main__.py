@@ -7,6 +7,7 @@ import pulumi
 
 from components.backup import BackupJob, Vault
 from components.compute import ComputePool
+from components.database import Database
 from components.export import inventory
 from components.firewall import Firewall
 from components.load_balancer import LoadBalancer
@@ -53,15 +54,18 @@ def main() -> None:
 
     store = ObjectStore("object-store", inside)
     compute = ComputePool("compute", inside, store.clients["compute"])
+    database = Database("database", inside)
     vault = Vault("vault", inside)
     pruner = Pruner("vault-pruner", inside, vault.data, [vault.container])
-    backup = BackupJob("backup", inside, store.clients["backup"], [store.setup, vault.container])
+    sources = [store.setup, database.container, vault.container]
+    backup = BackupJob("backup", inside, store.clients["backup"], sources)
     balancer = LoadBalancer("load-balancer", inside)
 
     services = [
         *store.nodes,
         store.setup,
         *compute.containers,
+        database.container,
         vault.container,
         pruner.container,
         backup.container,

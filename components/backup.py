@@ -9,8 +9,10 @@ import pulumi
 import pulumi_docker as docker
 
 from components.object_store import ALIAS, Client
+from components.planning import databases
 from components.planning.config import Backup
-from components.planning.flows import MINIO, VAULT
+from components.planning.databases import DATABASES
+from components.planning.flows import DATABASE, MINIO, VAULT
 from components.planning.grants import BUCKETS
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
@@ -88,7 +90,8 @@ def job_settings(settings: Backup) -> str:
     """The settings of the job in the container, as JSON; sizes in bytes."""
     limits = {"staging": settings.staging_capacity, "vault": settings.vault_capacity}
     endpoint = f"https://{ALIAS}:{MINIO}"
-    return json.dumps({"endpoint": endpoint, "schedule": settings.schedule, "limits": limits}, indent=1)
+    told = {"endpoint": endpoint, "schedule": settings.schedule, "limits": limits}
+    return json.dumps(told | {"databases": [d.name for d in DATABASES]}, indent=1)
 
 
 def repository_passwords(identity: Identity) -> list[File]:
@@ -101,6 +104,12 @@ def repository_passwords(identity: Identity) -> list[File]:
             on_change="read",
         ),
     ]
+
+
+def database_login(identity: Identity) -> pulumi.Output[str]:
+    """libpq's password file of the role that reads all databases."""
+    password = identity.password(databases.secret_of(databases.READER))
+    return pulumi.Output.format("database:{0}:*:{1}:{2}\n", DATABASE, databases.READER, password)
 
 
 class BackupJob(pulumi.ComponentResource):
@@ -137,6 +146,7 @@ class BackupJob(pulumi.ComponentResource):
                     File(path="repository", content=repository, on_change="read"),
                     *repository_passwords(identity),
                     File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
+                    File(path="pgpass", content=database_login(identity), on_change="read"),
                     File(path="backup.json", content=job_settings(settings)),
                     File(path="buckets", content="\n".join(BUCKETS) + "\n"),
                     File(path="crontab", content=f"{settings.schedule} backup run\n"),
@@ -157,6 +167,13 @@ class BackupJob(pulumi.ComponentResource):
                 "TMPDIR": "/staging/temporary",
                 "TZ": "UTC",
                 "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
+                "PGHOST": "database",
+                "PGUSER": databases.READER,
+                "PGPASSFILE": f"{FILES_DIR}/pgpass",
+                "PGSSLMODE": "verify-full",
+                "PGSSLROOTCERT": f"{FILES_DIR}/ca.crt",
+                "PGCHANNELBINDING": "require",
+                "PGCONNECT_TIMEOUT": "10",
                 "RESTIC_CACERT": f"{FILES_DIR}/ca.crt",
                 "RESTIC_CACHE_DIR": "/staging/cache",
                 "RESTIC_PASSWORD_FILE": f"{FILES_DIR}/repository-password",

@@ -23,6 +23,7 @@ FIRST_HOST = {
     "vault": 30,
     "backup": 31,
     "object-store-setup": 32,
+    "database": 33,
     "object-store": 40,
     "compute": 100,
 }

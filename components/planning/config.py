@@ -266,6 +266,17 @@ class Backup(Model):
     retention: Retention = Retention()
 
 
+class Database(Model):
+    """PostgreSQL."""
+
+    cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
+    """CPUs, in hundredths."""
+    memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * 2**30
+    """The most that the server may use; its caches are sized to it."""
+    storage: Annotated[ByteSize, Field(ge=1024 * MIB)] = 16 * 2**30
+    """The most that its data may take on the engine's disk; beyond it nothing is written, only read."""
+
+
 class StackConfig(Model):
     """The whole data centre."""
 
@@ -273,4 +284,5 @@ class StackConfig(Model):
     load_balancer: LoadBalancer = LoadBalancer()
     compute: Compute = Compute()
     object_store: ObjectStore = ObjectStore()
+    database: Database = Database()
     backup: Backup = Backup()

@@ -43,7 +43,7 @@ class Listen:
 
 CLIENTS = "clients"
 INFERENCE, S3, RAY_API, LB_STATS = 8443, 9443, 8265, 8404
-SERVE, MINIO, VAULT = 8000, 9000, 8000
+SERVE, MINIO, VAULT, DATABASE = 8000, 9000, 8000, 5432
 RAY_GCS = (6379, 6379)
 # The services of every Ray node; 6386 is free.
 RAY_NODE_MANAGER, RAY_OBJECT_MANAGER, RAY_RUNTIME_ENV_AGENT = 6380, 6381, 6382
@@ -79,6 +79,7 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
         Listen(*RAY_EPHEMERAL, "training rendezvous and collectives"),
     ),
     "object-store": (Listen(MINIO, MINIO, "S3, TLS"),),
+    "database": (Listen(DATABASE, DATABASE, "PostgreSQL, TLS"),),
     "vault": (Listen(VAULT, VAULT, "restic REST server, TLS, append-only"),),
 }
 
@@ -110,6 +111,7 @@ FLOWS: tuple[Flow, ...] = (
     Flow("object-store", "object-store", MINIO, MINIO, "tcp", "storage", "erasure-coded shards, healing"),
     Flow("object-store-setup", "object-store", MINIO, MINIO, "tcp", "storage", "buckets, users, policies"),
     Flow("backup", "object-store", MINIO, MINIO, "tcp", "storage", "read what is to be backed up"),
+    Flow("backup", "database", DATABASE, DATABASE, "tcp", "storage", "read what is to be backed up"),
     Flow("backup", "vault", VAULT, VAULT, "tcp", "backup", "append encrypted snapshots"),
 )
 

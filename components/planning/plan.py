@@ -59,6 +59,7 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         *(service(f"compute-{n.name}", "compute", i) for i, n in enumerate(config.compute.nodes)),
         *(service(f"object-store-{i + 1}", "object-store", i) for i in range(config.object_store.nodes)),
         service("object-store-setup", "object-store-setup"),
+        service("database", "database"),
         service("vault", "vault"),
         service("vault-pruner", "vault-pruner"),
         service("backup", "backup"),

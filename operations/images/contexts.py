@@ -27,7 +27,9 @@ CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup": ("supercronic",)}
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
 # Image → what it shares with others, from images/shared.
-SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(("load-balancer", "object-store", "vault"), ("follow",))
+SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(
+    ("load-balancer", "object-store", "database", "vault"), ("follow",)
+)
 # The rooms of a package that run in the image. The others run on a workstation, and an edit there must not
 # replace the containers; a contract of imports keeps them apart (pyproject.toml).
 INSIDE: Mapping[str, tuple[str, ...]] = {
@@ -36,6 +38,8 @@ INSIDE: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 NEEDS_CA = frozenset({"compute"})
+# What a run of the tests leaves beside the sources; an image is named by its content.
+COMPILED = shutil.ignore_patterns("__pycache__", "*.pyc")
 # Seconds for which a context that was exchanged stays: no plan reads for as long.
 KEPT = 3600
 
@@ -91,7 +95,7 @@ def assemble(name: str) -> Path:
 
 
 def _fill(name: str, fresh: Path) -> None:
-    shutil.copytree(ROOT / "images" / name, fresh, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "images" / name, fresh, dirs_exist_ok=True, ignore=COMPILED)
     for binary in BINARIES.get(name, ()):
         source = cache() / "bin" / binary
         if not source.exists():
@@ -153,6 +157,4 @@ def copy_package(package: str, into: Path) -> None:
     into.mkdir()
     shutil.copy2(ROOT / package / "__init__.py", into)
     for room in INSIDE[package]:
-        shutil.copytree(
-            ROOT / package / room, into / room, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
-        )
+        shutil.copytree(ROOT / package / room, into / room, ignore=COMPILED)

@@ -19,7 +19,7 @@ from components.planning import pki
 from components.planning.flows import MINIO, VAULT
 from components.runtime import tls
 from components.runtime.files import FILES_DIR
-from operations.rotation import identities
+from operations.rotation import databases, identities
 from operations.rotation.subject import Subject
 
 TIMEOUT = 5.0
@@ -41,6 +41,7 @@ def certificates(subject: Subject) -> Iterator[str]:
         yield from _faults(
             subject, "object-store", node.name, _shown_inside(subject, node.container, url, ca)
         )
+    yield from _faults(subject, "database", "database", databases.certificate(subject))
     url, ca = f"https://127.0.0.1:{VAULT}/", f"{FILES_DIR}/ca.crt"
     yield from _faults(subject, "vault", "vault", _shown_inside(subject, subject.container("vault"), url, ca))
 
@@ -133,6 +134,7 @@ CHECKS: Mapping[str, Callable[[Subject], Iterator[str]]] = {
     "authority": certificates,
     "inference/token": inference_token,
     **{name: partial(identities.proof, name=name) for name in identities.NAMES},
+    **{name: partial(databases.proof, name=name) for name in databases.NAMES},
     "vault/writer": vault_writer,
     "vault/repository": vault_repository,
     "ray/token": ray_token,

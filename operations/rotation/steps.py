@@ -28,7 +28,7 @@ from operations.stack.pulumi import Pulumi
 
 SETTLED_WITHIN = 60
 NODE_WITHIN = 180
-BACKED_UP = frozenset({"s3/backup", "vault/writer", "vault/repository"})
+BACKED_UP = frozenset({"s3/backup", "database/backup", "vault/writer", "vault/repository"})
 
 
 def finish(

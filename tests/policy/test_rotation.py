@@ -30,8 +30,20 @@ REPLACED = {
 }
 # Name → the services that get other files.
 TOLD = {
-    "certificates": {"load-balancer", "object-store", "vault"},
-    "authority": {"load-balancer", "object-store", "object-store-setup", "vault", "backup", "compute"},
+    "certificates": {"load-balancer", "object-store", "database", "vault"},
+    "authority": {
+        "load-balancer",
+        "object-store",
+        "object-store-setup",
+        "database",
+        "vault",
+        "backup",
+        "compute",
+    },
+    "database/backup": {"database", "backup"},
+    "database/monitor": {"database"},
+    "database/tracking_app": {"database"},
+    "database/tracking_owner": {"database"},
     "inference/token": {"load-balancer"},
     "s3/root": {"object-store", "object-store-setup"},
     "s3/client": {"object-store-setup"},

@@ -6,9 +6,10 @@
   backup status                       the state as JSON (aidc.backup/1)
   backup keys [BUCKET]                what a snapshot holds, one line of JSON an object
   backup cat BUCKET KEY               one object's content
+  backup dump DATABASE                a database as pg_dump wrote it, for pg_restore
   backup restore BUCKET               put a bucket's objects back; credentials on standard input
   backup prune-schedule|prune|prune-check|prune-status      the same of the pruner, on the vault's disk
-`keys`, `cat` and `restore` take --snapshot ID, `keys` and `restore` also --prefix.
+`keys`, `cat`, `dump` and `restore` take --snapshot ID, `keys` and `restore` also --prefix.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
     """Exit code of the command; 2 for one that does not exist."""
     options = _parser().parse_args(arguments)
     command = str(options.command)
-    if command in ("keys", "cat", "restore"):
+    if command in ("keys", "cat", "dump", "restore"):
         return _give_back(options)
     if command.startswith("prune"):
         return _prune(command)
@@ -58,9 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("schedule", "run", "status", "prune-schedule", "prune", "prune-check", "prune-status"):
         commands.add_parser(name)
     commands.add_parser("check").add_argument("--health", action="store_true")
-    for name in ("keys", "cat", "restore"):
+    for name in ("keys", "cat", "restore", "dump"):
         own = commands.add_parser(name)
         own.add_argument("--snapshot", default="latest")
+        if name == "dump":
+            own.add_argument("database")
+            continue
         own.add_argument("bucket", nargs="?" if name == "keys" else None)
         if name == "cat":
             own.add_argument("key")
@@ -158,6 +162,8 @@ def _give_back(options: argparse.Namespace) -> int:
         snapshot = restore.resolve(options.snapshot)
         if options.command == "keys":
             restore.keys(snapshot, options.bucket, options.prefix)
+        elif options.command == "dump":
+            restore.dump(snapshot, options.database)
         elif options.command == "cat":
             restore.cat(snapshot, options.bucket, options.key)
         else:

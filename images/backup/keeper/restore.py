@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import objects, store, vault
+from . import databases, objects, store, vault
 from .objects import Saved, shown
 from .settings import CA, STAGING
 from .staging import Staging
@@ -74,6 +74,13 @@ def cat(snapshot: str, bucket: str, key: str) -> None:
             sys.stdout.buffer.flush()
             return
     raise RestoreError(f"there is no {shown(key)} in bucket {bucket} of this snapshot")
+
+
+def dump(snapshot: str, database: str) -> None:
+    """Print the dump of one database. Raises VaultError when the snapshot has none of it."""
+    for chunk in vault.dump(snapshot, databases.path_of(database, Staging(STAGING))):
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
 
 
 def restore(snapshot: str, endpoint: str, bucket: str, prefix: str, into: str | None) -> int:

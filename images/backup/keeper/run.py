@@ -11,7 +11,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import status, store, vault
+from . import databases, status, store, vault
+from .databases import DatabaseError, Dumped
 from .index import Index
 from .objects import manifest
 from .settings import CA, PASSWORD, PASSWORD_BEFORE, Settings, repository
@@ -35,7 +36,7 @@ def run(settings: Settings, staging: Staging, s3: Any, say: Say) -> Run:
     done = Run(started=status.now())
     try:
         _run(settings, staging, s3, say, done)
-        done.result = "partial" if done.unreadable else "ok"
+        done.result = "partial" if _is_partial(done) else "ok"
     except (StoreError, RoomError, VaultError, IncompleteError) as error:
         done.reason = str(error)
     except Exception as error:
@@ -52,6 +53,7 @@ def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run) -> 
         if new := vault.open_repository(PASSWORD, PASSWORD_BEFORE):
             say(new)
         _check_vault(settings, done)
+        dumps = _dump(settings, staging, done, say)
         _list(settings, s3, index)
         staging.drop_deleted(index)
         staging.check_room(index.missing_bytes(), settings.limits["staging"])
@@ -59,16 +61,39 @@ def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run) -> 
         staging.drop_replaced(index)
         _count(index, done)
         _write_manifest(staging, index, done.started)
-        tag = "partial" if done.unreadable else "complete"
+        tag = "partial" if _is_partial(done) else "complete"
         done.snapshot = vault.back_up(staging.snapshot, tag)
-        _compare(staging, index, done)
-        _read_back(staging, index, done)
+        _compare(staging, index, done, dumps)
+        _read_back(staging, index, done, dumps)
         say(f"snapshot of {done.objects - done.unreadable} objects read back")
         done.usage = {"staging": staging.used(), "vault": vault.used(repository(), CA)}
         done.warnings = status.usage_warnings(done.usage, settings.limits)
         done.usage["disk_free"] = staging.free()
     finally:
         index.close()
+
+
+def _is_partial(done: Run) -> bool:
+    return bool(done.unreadable or done.unreadable_databases)
+
+
+def _dump(settings: Settings, staging: Staging, done: Run, say: Say) -> list[Dumped]:
+    """Every declared database; one that cannot be dumped is named, and the run goes on."""
+    databases.drop_others(settings.databases, staging)
+    dumps = []
+    for name in settings.databases:
+        try:
+            staging.check_room(databases.size(name), settings.limits["staging"])
+            dumped = databases.dump(name, staging)
+        except DatabaseError as error:
+            done.unreadable_databases.append({"name": name, "reason": str(error)})
+            say(f"database {name} could not be read: {error}")
+        else:
+            dumps.append(dumped)
+            done.databases[name] = {
+                "bytes": dumped.size, "sha256": dumped.sha256, "tables": dumped.tables
+            }  # fmt: skip
+    return dumps
 
 
 def _check_vault(settings: Settings, done: Run) -> None:
@@ -116,27 +141,36 @@ def _write_manifest(staging: Staging, index: Index, taken: str) -> None:
     os.replace(part, staging.manifest)
 
 
-def _compare(staging: Staging, index: Index, done: Run) -> None:
-    """Every object of the listing is in the vault's snapshot with its size, or was reported."""
+def _compare(staging: Staging, index: Index, done: Run, dumps: list[Dumped]) -> None:
+    """Every object of the listing and every dump is in the snapshot with its size, or was reported."""
     held = 0
+    dumped = {dump.file: dump.size for dump in dumps}
     for file, size in vault.files(done.snapshot, staging.snapshot):
         if file == staging.manifest.name:
+            continue
+        if file in dumped:
+            if dumped.pop(file) != size:
+                raise IncompleteError(f"snapshot {done.snapshot[:8]} holds {file} with another size")
             continue
         if index.size_of(file) != size or not index.wanted(file):
             raise IncompleteError(
                 f"snapshot {done.snapshot[:8]} holds {file} with {size} bytes, unlike the listing"
             )
         held += 1
+    if dumped:
+        raise IncompleteError(f"snapshot {done.snapshot[:8]} does not hold {', '.join(dumped)}")
     if held != index.files():
         raise IncompleteError(
             f"snapshot {done.snapshot[:8]} holds {held} objects, the listing {index.files()}"
         )
 
 
-def _read_back(staging: Staging, index: Index, done: Run) -> None:
-    """The manifest and one object as the vault gives them, then a part of all packs."""
+def _read_back(staging: Staging, index: Index, done: Run, dumps: list[Dumped]) -> None:
+    """The manifest, the dumps and one object as the vault gives them, then a part of all packs."""
     subset = "10%" if done.usage["vault"] < 10 * READ_BACK else f"{READ_BACK >> 20}M"
     vault.compare(done.snapshot, staging.manifest, vault.digest_of(staging.manifest))
+    for dump in dumps:
+        vault.compare(done.snapshot, staging.snapshot / dump.file, dump.sha256)
     candidates = [file for file, size in index.sample(100) if size <= SAMPLE]
     if candidates:
         file = random.choice(candidates)

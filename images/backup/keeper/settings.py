@@ -24,12 +24,14 @@ class Settings:
     schedule: str
     limits: dict[str, int]
     buckets: tuple[str, ...]
+    databases: tuple[str, ...] = ()
 
 
 def load() -> Settings:
     found: dict[str, Any] = json.loads((FILES / "backup.json").read_text())
     buckets = tuple((FILES / "buckets").read_text().split())
-    return Settings(found["endpoint"], found["schedule"], found["limits"], buckets)
+    databases = tuple(found.get("databases", ()))
+    return Settings(found["endpoint"], found["schedule"], found["limits"], buckets, databases)
 
 
 def repository() -> str:

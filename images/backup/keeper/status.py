@@ -37,6 +37,8 @@ class Run:
     fetched: int = 0
     gone: int = 0  # deleted between the listing and the reading
     buckets: dict[str, dict[str, int]] = field(default_factory=dict)
+    databases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unreadable_databases: list[dict[str, str]] = field(default_factory=list)
     unreadable: int = 0
     unreadable_objects: list[dict[str, str]] = field(default_factory=list)
     usage: dict[str, int] = field(default_factory=dict)
@@ -93,18 +95,25 @@ def describe(found: Mapping[str, Any] | None, what: State) -> str:
         return "the first backup is still running" if what == "running" else "there was no backup yet"
     if what == "failed":
         return f"failed: {run['reason']}"
-    text = f"{run['objects']} objects, {run['bytes']} bytes in snapshot {run['snapshot'][:8]}"
+    counted = f"{run['objects']} objects"
+    if databases := len(run.get("databases", ())):
+        counted += f" and {databases} database{'s' if databases > 1 else ''}"
+    text = f"{counted}, {run['bytes']} bytes in snapshot {run['snapshot'][:8]}"
     if what == "partial":
         text = f"partial: {unreadable(run)}"
     return "; ".join([text, *run["warnings"]])
 
 
 def unreadable(run: Mapping[str, Any]) -> str:
-    """Which objects a partial snapshot has no new copy of."""
+    """Which objects and databases a partial snapshot has no new copy of."""
+    faults = [f"database {d['name']} ({d['reason']})" for d in run.get("unreadable_databases", ())]
+    if not run["unreadable"]:
+        return "could not be read: " + ", ".join(faults)
     named = [f"{o['bucket']}/{shown(o['key'])} ({o['reason']})" for o in run["unreadable_objects"][:3]]
     more = run["unreadable"] - len(named)
     objects = "1 object" if run["unreadable"] == 1 else f"{run['unreadable']} objects"
-    return f"{objects} could not be read: " + ", ".join(named) + (f" and {more} more" if more else "")
+    text = f"{objects} could not be read: " + ", ".join(named) + (f" and {more} more" if more else "")
+    return "; ".join([text, *faults])
 
 
 def usage_warnings(usage: Mapping[str, int], limits: Mapping[str, int]) -> list[str]:

@@ -71,8 +71,11 @@ def test_only_the_backup_reaches_the_vault() -> None:
 
 
 def test_nothing_flows_against_the_path() -> None:
-    order = [CLIENTS, "load-balancer", "ray-head", "compute", "object-store", "backup", "vault"]
-    pulls = {("backup", "object-store")}  # the backup fetches: data still moves towards the vault
+    order = [CLIENTS, "load-balancer", "ray-head", "compute", "object-store", "database", "backup", "vault"]
+    pulls = {
+        ("backup", "object-store"),
+        ("backup", "database"),
+    }  # the backup fetches: data still moves towards the vault
     peers = {("compute", "ray-head")}  # one cluster
     for flow in FLOWS:
         if flow.source in order and (flow.source, flow.destination) not in pulls | peers:

@@ -9,7 +9,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from components import firewall, load_balancer
-from components.planning import grants
+from components.planning import databases, grants
 from components.planning.config import StackConfig
 from components.planning.plan import make_plan
 from components.runtime.rendering import render
@@ -18,6 +18,9 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 PLAN = make_plan("dev", StackConfig())
 FILES: dict[str, Callable[[], str]] = {
     "nftables.conf": lambda: firewall.ruleset(PLAN),
+    "postgresql.conf": lambda: databases.server_settings(PLAN.config.database),
+    "pg_hba.conf": lambda: databases.access_rules(["10.77.6.0/23"]),
+    "database-roles": databases.declared,
     "haproxy.cfg": lambda: load_balancer.configuration(PLAN),
     **{f"s3-policy-{user}.json": partial(grants.policy, user) for user in grants.GRANTS},
 }

@@ -1,0 +1,77 @@
+"""Database: PostgreSQL over TLS, with a database and two roles for each of its clients."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+from components.planning import databases
+from components.planning.config import MIB
+from components.planning.flows import FLOWS
+from components.runtime.container import Health, Process, run
+from components.runtime.context import Context
+from components.runtime.files import File, FileVolume, FileVolumeArgs, key_pair
+from components.runtime.volume import volume
+
+USER = "10050"
+# Parallel queries share memory there; it counts against the service's own limit.
+SHM = 256 * MIB
+
+
+class Database(pulumi.ComponentResource):
+    """One server. Its data volume survives a destroy; only the container's own user is a superuser."""
+
+    container: docker.Container
+
+    def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("aidc:database:Database", name, None, opts)
+        plan, identity, settings = context.plan, context.identity, context.plan.config.database
+        service = plan.service(name)
+        segments = dict.fromkeys(flow.segment for flow in FLOWS if flow.destination == service.role)
+        subnets = [str(plan.segment(segment).subnet) for segment in segments]
+        passwords = [
+            File(
+                path=f"passwords/{role}",
+                content=identity.password(databases.secret_of(role)),
+                on_change="HUP",
+            )
+            for role in databases.roles()
+        ]
+        files = FileVolume(
+            name,
+            FileVolumeArgs(
+                context=context,
+                role=service.role,
+                owner=USER,
+                files=[
+                    *key_pair(identity, name, (name,), certificate="tls.crt", key="tls.key", on_change="HUP"),
+                    # For the server's own clients in the container: it asks no client for a certificate.
+                    File(path="ca.crt", content=identity.authority(), on_change="read"),
+                    *passwords,
+                    File(path="roles", content=databases.declared()),
+                    File(path="postgresql.conf", content=databases.server_settings(settings)),
+                    File(path="pg_hba.conf", content=databases.access_rules(subnets)),
+                    File(path="pg_ident.conf", content="# nobody is mapped\n"),
+                ],
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        data = volume(plan.stack, f"{name}-data", "data", parent=self)
+        process = Process(
+            image=context.images["database"],
+            command=files.followed(["database-server"]),
+            user=USER,
+            memory=settings.memory,
+            cpus=settings.cpus,
+            environment={"HOME": "/tmp", "TZ": "UTC", "CAPACITY": str(settings.storage)},
+            files=files,
+            volumes={"/data": data.name},
+            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
+            health=Health(command=("healthcheck",), interval=10),
+            shm=SHM,
+            processes=256,
+            # Until everything is written down and no session is left.
+            grace=120,
+        )
+        self.container = run(context, service, process, parent=self)
+        self.register_outputs({"container": self.container.name})

@@ -1,0 +1,84 @@
+"""The databases in a snapshot: each as pg_dump writes it, in one consistent view of its rows.
+
+They are dumped before the store is listed, so that every object which a row names is in the same snapshot.
+How to reach the server is in libpq's own environment variables.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .staging import Staging
+from .vault import digest_of, last_words
+
+FOLDER = "databases"
+WITHIN = 6 * 3600  # seconds for one database
+
+
+class DatabaseError(Exception):
+    """A database cannot be dumped; the text says what the server or the program said."""
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """`file` is relative to the snapshot's folder, `size` in bytes; `tables` counts those that it holds."""
+
+    name: str
+    file: str
+    size: int
+    sha256: str
+    tables: int
+
+
+def size(name: str) -> int:
+    """Bytes that the database takes on the server, which is more than its dump does. Raises DatabaseError."""
+    query = f"SELECT pg_database_size('{name}')"
+    command = ["psql", "--no-psqlrc", "--no-password", "--tuples-only", "--no-align", "--dbname=postgres"]
+    return int(_run([*command, f"--command={query}"], 60))
+
+
+def dump(name: str, staging: Staging) -> Dumped:
+    """Dump one database in the place of the dump before. Raises DatabaseError, and then leaves none."""
+    place = staging.snapshot / FOLDER / f"{name}.dump"
+    part = staging.temporary / place.name
+    place.parent.mkdir(exist_ok=True)
+    # Not compressed: restic compresses, and finds again what has not changed since the last snapshot.
+    options = ["--format=custom", "--compress=none", "--no-password", "--lock-wait-timeout=60s"]
+    try:
+        _run(["pg_dump", *options, f"--file={part}", name], WITHIN)
+        listed = _run(["pg_restore", "--list", str(part)], WITHIN)
+    except DatabaseError:
+        part.unlink(missing_ok=True)
+        place.unlink(missing_ok=True)
+        raise
+    os.replace(part, place)
+    tables = sum(" TABLE DATA " in line for line in listed.splitlines())
+    file = place.relative_to(staging.snapshot).as_posix()
+    return Dumped(name, file, place.stat().st_size, digest_of(place), tables)
+
+
+def drop_others(names: Sequence[str], staging: Staging) -> None:
+    """Remove the dumps of databases that are declared no more."""
+    for path in (staging.snapshot / FOLDER).glob("*.dump"):
+        if path.stem not in names:
+            path.unlink()
+
+
+def path_of(name: str, staging: Staging) -> Path:
+    return staging.snapshot / FOLDER / f"{name}.dump"
+
+
+def _run(command: Sequence[str], within: float) -> str:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=within, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired:
+        raise DatabaseError(f"{command[0]} did not end within {within:.0f} s") from None
+    if done.returncode != 0:
+        raise DatabaseError(f"{command[0]}: {last_words(done.stderr)}")
+    return done.stdout

@@ -1,0 +1,171 @@
+"""The database takes encrypted connections of known roles alone, each does what it is for; data come back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import testinfra
+
+from components.planning.inventory import Inventory
+
+VERIFIED = "sslmode=verify-full sslrootcert=/etc/aidc/ca.crt channel_binding=require"
+
+
+class Client:
+    """psql from the address of the database's own container, under the rules that hold for clients."""
+
+    def __init__(self, host: Any) -> None:
+        self.host = host
+
+    def ask(self, role: str, database: str, query: str, how: str = VERIFIED) -> Any:
+        """The result of `query` as `role`, with the role's password."""
+        connection = f"host=database user={role} dbname={database} connect_timeout=5 {how}"
+        return self.host.run(
+            "PGPASSWORD=$(cat /etc/aidc/passwords/%s 2>/dev/null || echo none) "
+            "psql --no-psqlrc --no-password -v ON_ERROR_STOP=1 -Atc %s %s",
+            role,
+            query,
+            connection,
+        )
+
+    def rows(self) -> list[str]:
+        found = self.ask("tracking_app", "tracking", "SELECT text FROM acceptance ORDER BY id")
+        assert found.rc == 0, found.stderr
+        return str(found.stdout).split()
+
+
+@pytest.fixture(scope="module")
+def container(inventory: Inventory) -> str:
+    return inventory.by_role("database")[0].container
+
+
+@pytest.fixture(scope="module")
+def client(container: str) -> Client:
+    return Client(testinfra.get_host(f"docker://{container}"))
+
+
+@pytest.fixture(scope="module")
+def table(client: Client) -> Iterator[None]:
+    """A table of the owner, in which the application has written two rows."""
+    made = client.ask("tracking_owner", "tracking", "CREATE TABLE acceptance (id int PRIMARY KEY, text text)")
+    assert made.rc == 0, made.stderr
+    wrote = client.ask("tracking_app", "tracking", "INSERT INTO acceptance VALUES (1, 'one'), (2, 'two')")
+    assert wrote.rc == 0, wrote.stderr
+    yield
+    client.ask("tracking_owner", "tracking", "DROP TABLE IF EXISTS acceptance")
+
+
+def test_a_connection_is_tls_1_3(client: Client) -> None:
+    found = client.ask("monitor", "postgres", "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    assert found.stdout.strip() == "TLSv1.3"
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("sslmode=disable channel_binding=disable", "no encryption"),
+        (f"{VERIFIED} ssl_min_protocol_version=TLSv1.2 ssl_max_protocol_version=TLSv1.2", "protocol version"),
+        (VERIFIED.replace("ca.crt", "pg_hba.conf"), "certificate"),
+    ],
+)
+def test_a_weaker_connection_is_refused(client: Client, how: str, reason: str) -> None:
+    found = client.ask("tracking_app", "tracking", "SELECT 1", how)
+    assert found.rc != 0
+    assert reason in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("role", "database"),
+    [("postgres", "postgres"), ("tracking_app", "postgres"), ("monitor", "tracking"), ("nobody", "tracking")],
+)
+def test_a_role_has_no_way_into_what_is_not_its_own(client: Client, role: str, database: str) -> None:
+    found = client.ask(role, database, "SELECT 1")
+    assert found.rc != 0
+    assert "no pg_hba.conf entry" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        ("tracking_app", "CREATE TABLE other (id int)"),
+        ("tracking_app", "DROP TABLE acceptance"),
+        ("tracking_app", "CREATE TABLE public.other (id int)"),
+        ("tracking_owner", "CREATE TABLE public.other (id int)"),
+        ("tracking_owner", "CREATE ROLE other"),
+        ("tracking_owner", "COPY acceptance TO '/tmp/rows'"),
+        ("tracking_owner", "SELECT pg_read_file('/etc/aidc/tls.key')"),
+        ("backup", "DELETE FROM tracking.acceptance"),
+    ],
+)
+def test_a_role_may_do_no_more_than_it_is_for(client: Client, table: None, role: str, statement: str) -> None:
+    found = client.ask(role, "tracking", statement)
+    assert found.rc != 0
+    assert "permission denied" in found.stderr or "must be owner" in found.stderr
+
+
+def test_pages_are_checked_and_the_collation_needs_no_library(client: Client) -> None:
+    asked = (
+        "SELECT current_setting('data_checksums'), datlocprovider, datlocale "
+        "FROM pg_database WHERE datname = 'tracking'"
+    )
+    assert client.ask("tracking_app", "tracking", asked).stdout.strip() == "on|b|C.UTF-8"
+
+
+def test_rows_outlive_a_restart_that_ends_in_order(
+    client: Client, table: None, container: str, local: Any
+) -> None:
+    before = local.check_output("date -u +%Y-%m-%dT%H:%M:%S.%NZ").strip()
+    local.run_test("docker restart --time 120 %s", container)
+    assert eventually(lambda: client.host.run("healthcheck").rc == 0, 60)
+    assert client.rows() == ["one", "two"]
+    logged = local.run("docker logs --since %s %s", before, container)
+    assert "database system is shut down" in logged.stdout + logged.stderr
+    assert "was interrupted" not in logged.stdout + logged.stderr
+
+
+def test_without_room_rows_are_read_and_none_is_written(
+    client: Client, table: None, inventory: Inventory
+) -> None:
+    """The filler takes the data over `database.storage` of Pulumi.test.yaml."""
+    insert = "INSERT INTO acceptance VALUES (3, 'three')"
+    try:
+        client.host.run_test("fallocate --length 1GiB /data/filler")
+        assert eventually(lambda: client.host.run("healthcheck").rc != 0)
+        assert "raise database.storage" in client.host.run("healthcheck").stdout
+        refused = client.ask("tracking_app", "tracking", insert)
+        assert "read-only transaction" in refused.stderr
+        assert client.rows() == ["one", "two"]
+    finally:
+        client.host.run("rm -f /data/filler")
+    assert eventually(lambda: client.host.run("healthcheck").rc == 0)
+    assert client.ask("tracking_app", "tracking", insert).rc == 0
+    assert client.ask("tracking_app", "tracking", "DELETE FROM acceptance WHERE id = 3").rc == 0
+
+
+def eventually(true: Callable[[], bool], within: float = 40) -> bool:
+    deadline = time.monotonic() + within
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(1)
+    return True
+
+
+def test_a_lost_table_comes_back_from_the_vault(
+    client: Client, table: None, container: str, inventory: Inventory, local: Any
+) -> None:
+    job = inventory.by_role("backup")[0].container
+    saved = local.run("docker exec %s backup run", job)
+    assert saved.rc in (0, 3), saved.stdout + saved.stderr
+    assert client.ask("tracking_owner", "tracking", "DROP TABLE acceptance").rc == 0
+    back = local.run(
+        "docker exec %s backup dump tracking | docker exec --interactive %s "
+        "pg_restore --host=/tmp --username=postgres --dbname=tracking --clean --if-exists",
+        job,
+        container,
+    )
+    assert back.rc == 0, back.stderr
+    assert client.rows() == ["one", "two"]
