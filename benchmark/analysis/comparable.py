@@ -44,8 +44,6 @@ def differences(baseline: Result, candidate: Result) -> list[str]:
             problems += _differ(
                 f"training.{name}.{field}", *(_values(r, name, field) for r in (baseline, candidate))
             )
-        limits = [_limits(r, name) for r in (baseline, candidate)]
-        problems += _differ(f"training.{name}.power_limit.applied_w", *limits)
     machines = [
         r["environment"].get("nodes") or [r["environment"].get("host", {})] for r in (baseline, candidate)
     ]
@@ -104,14 +102,6 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def _values(result: Result, name: str, field: str) -> list[Any]:
     return sorted({r[field] for r in result["training"] if r["workload"] == name})
-
-
-def _limits(result: Result, name: str) -> list[str]:
-    """Watts that GPUs were limited to; what was asked for in vain is in the configuration."""
-    watts = {
-        (r.get("power_limit") or {}).get("applied_w") for r in result["training"] if r["workload"] == name
-    }
-    return sorted("none" if w is None else f"{w:g} W" for w in watts)
 
 
 def _differ(field: str, before: Any, now: Any) -> list[str]:

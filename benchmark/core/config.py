@@ -145,10 +145,7 @@ class OptimiserConfig(Strict):
 
 
 class TrainingConfig(Strict):
-    """`batch_size` is global: samples, or windows of `context` bytes. Steps are optimiser steps.
-
-    `power_limit_w`: of each rank's GPU while it trains, where the driver allows it.
-    """
+    """`batch_size` is global: samples, or windows of `context` bytes. Steps are optimiser steps."""
 
     steps: Positive
     batch_size: Positive
@@ -158,7 +155,6 @@ class TrainingConfig(Strict):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: Literal["cpu", "cuda"] = "cpu"
     clip_gradient: PositiveReal | None = None
-    power_limit_w: PositiveReal | None = None
 
 
 class Target(Strict):

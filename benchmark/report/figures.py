@@ -182,19 +182,11 @@ def energy(joules: float, per: str) -> str:
 
 
 def energy_rows(result: Result) -> list[tuple[str, str]]:
-    """What the joules cover, power limits, and when the run was to start; each only where there is one."""
+    """What the joules cover, and when the run was to start; each only where there is one."""
     rows, runs = [], [*result["training"], *result["bare"]]
     sums = [_joules(r) for r in runs if r.get("energy")]
     if sums:
         rows.append(("Energy", "; ".join(sums)))
-    limits = [(r["workload"], r["power_limit"]) for r in runs if r.get("power_limit")]
-    said = [
-        f"{name}: {limit['asked_w']:g} W asked for, "
-        + (f"not applied: {limit['reason']}" if limit["reason"] else f"{limit['applied_w']:g} W applied")
-        for name, limit in limits
-    ]
-    if said:
-        rows.append(("Power limit", "; ".join(dict.fromkeys(said))))
     plan = result.get("schedule")
     if plan:
         window = f"window {plan['window']}" if plan["window"] else "no window"

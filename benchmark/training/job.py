@@ -27,7 +27,7 @@ from benchmark.core.events import EventLog
 from benchmark.core.ranks import Place
 from benchmark.core.store import Store, open_store, put_json
 from benchmark.data import dataset
-from benchmark.telemetry import energy, powercap, probes
+from benchmark.telemetry import energy, probes
 from benchmark.telemetry.energy import Meter
 from benchmark.training.train import train
 
@@ -103,22 +103,14 @@ def _run(spec: Spec, where: Place, store: Store) -> None:
     if spec.with_probes:
         keep("probes", probes.run(where, store, spec.prefix))
     try:
-        with powercap.limited(workload.training.power_limit_w, where) as limit:
-            for seed in workload.seeds:
-                _seed(seed, spec=spec, where=where, store=store, manifest=manifest, meter=meter, limit=limit)
+        for seed in workload.seeds:
+            _seed(seed, spec=spec, where=where, store=store, manifest=manifest, meter=meter)
     finally:
         meter.close()
 
 
 def _seed(
-    seed: int,
-    *,
-    spec: Spec,
-    where: Place,
-    store: Store,
-    manifest: dict[str, Any],
-    meter: Meter,
-    limit: dict[str, Any] | None,
+    seed: int, *, spec: Spec, where: Place, store: Store, manifest: dict[str, Any], meter: Meter
 ) -> None:
     """Train one seed and keep its record, unless a job that was restarted has done so before."""
     key = f"{spec.prefix}/seed-{seed}"
@@ -149,7 +141,7 @@ def _seed(
 
     def keep() -> None:
         store.put(f"{key}.events.jsonl", events.text().encode())
-        put_json(store, f"{key}.json", {**record, "power_limit": limit})
+        put_json(store, f"{key}.json", record)
 
     where.once(keep)
 

@@ -300,14 +300,13 @@ def test_names_of_roles_fit_their_boxes(complete: dict[str, Any]) -> None:
         assert float(box["y"]) < float(text.attrib["y"]) < float(box["y"]) + diagram.BOX_H
 
 
-def test_energy_limits_and_schedule_are_shown_where_they_are_known(complete: dict[str, Any]) -> None:
+def test_energy_and_schedule_are_shown_where_they_are_known(complete: dict[str, Any]) -> None:
     run_ = complete["training"][0]
     run_["energy_j_per_sample"] = 0.0021
     run_["energy"] = {"source": "RAPL", "covers": ["package-0"], "gross_j": 90.0, "idle_w": 12.0,
                       "net_j": 60.0, "seconds": 2.5, "samples": 30000, "per": "sample"}  # fmt: skip
     other = {**run_["energy"], "idle_w": None, "net_j": None}
     complete["training"][1].update(energy_j_per_sample=None, energy=other)
-    run_["power_limit"] = {"asked_w": 300.0, "applied_w": None, "reason": "no GPU"}
     complete["schedule"] = {
         "window": "22:00-06:00", "series": {"file": "prices.csv", "sha256": "a" * 64}, "expected_mean": 12.5,
         "expected_mean_now": 80.0, "unit": "EUR/MWh", "started": "2026-11-25T22:00:00+00:00",
@@ -316,7 +315,6 @@ def test_energy_limits_and_schedule_are_shown_where_they_are_known(complete: dic
     assert "2.1 mJ/sample" in page
     assert "mlp/1 (ray): 60.0 J of 90.0 J in 2.5 s, 12.0 W idle; RAPL: package-0" in page
     assert "mlp/2 (ray): 90.0 J in 2.5 s, idle power unknown; RAPL: package-0" in page
-    assert "300 W asked for, not applied: no GPU" in page
     assert "cheapest by prices.csv: mean 12.5 EUR/MWh, 80 if started when asked" in page
 
 
