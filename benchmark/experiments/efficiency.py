@@ -32,6 +32,7 @@ import torch
 
 from benchmark.analysis import result as results
 from benchmark.analysis import runs
+from benchmark.analysis.documents.efficiency import SCHEMA, Efficiency
 from benchmark.analysis.efficiency_verdicts import lines, rows, summarise, too_few_gpus
 from benchmark.cluster import launch
 from benchmark.console import say
@@ -45,7 +46,6 @@ from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.segments import BYTES, Segment, Setting, Team, team
 from benchmark.report import pages
 
-SCHEMA = "aidc.efficiency/1"
 SPEED_BOUND, SCALING_BOUND = 1.3, 0.9
 RANKS = 2
 PARTS = ("speed", "scaling")
@@ -207,6 +207,6 @@ def scaling_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
 
 
 def write(found: dict[str, Any], path: Path, into: Path | None) -> None:
-    files.write_json(path, found)
+    files.write_json(path, Efficiency.written(found))
     if into and any(found[part]["runs"] for part in PARTS):
         pages.take_up(into, found, "efficiency")

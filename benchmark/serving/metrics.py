@@ -28,7 +28,7 @@ BATCH = (1, 2, 4, 8, 16, 32, 64)
 NO_MODEL = ""
 
 # Otherwise the library adds a `_created` series to every counter and histogram.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:

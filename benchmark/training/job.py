@@ -25,6 +25,7 @@ from benchmark.core.config import Workload
 from benchmark.core.errors import BenchmarkError, ConfigError
 from benchmark.core.events import EventLog
 from benchmark.core.ranks import Place
+from benchmark.core.run_record import TrainingRun
 from benchmark.core.store import Store, open_store, put_json
 from benchmark.data import dataset
 from benchmark.telemetry import energy, probes
@@ -141,7 +142,7 @@ def _seed(
 
     def keep() -> None:
         store.put(f"{key}.events.jsonl", events.text().encode())
-        put_json(store, f"{key}.json", record)
+        put_json(store, f"{key}.json", TrainingRun.written(record))
 
     where.once(keep)
 
