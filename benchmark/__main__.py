@@ -201,7 +201,8 @@ def _serving_probe(
 ) -> int:
     """Write `<key>.json`, and with --into the same under `serving.<key>` of a result and its report."""
     from benchmark.analysis import result as results
-    from benchmark.analysis import runs, serving_verdicts
+    from benchmark.analysis import runs
+    from benchmark.analysis.verdicts import serving as serving_verdicts
     from benchmark.cluster import stack
     from benchmark.core import files
     from benchmark.core.verdict import text_of

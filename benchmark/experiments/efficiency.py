@@ -33,7 +33,7 @@ import torch
 from benchmark.analysis import result as results
 from benchmark.analysis import runs
 from benchmark.analysis.documents.efficiency import SCHEMA, Efficiency
-from benchmark.analysis.efficiency_verdicts import lines, rows, summarise, too_few_gpus
+from benchmark.analysis.verdicts.efficiency import lines, rows, summarise, too_few_gpus
 from benchmark.cluster import launch
 from benchmark.console import say
 from benchmark.core import files, machine

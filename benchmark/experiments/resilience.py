@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmark.analysis.serving_verdicts import LEAST_ANSWERS
+from benchmark.analysis.verdicts.serving import LEAST_ANSWERS
 from benchmark.cluster import engine
 from benchmark.cluster.ray_api import RayClient
 from benchmark.cluster.replicas import await_models, deployment, limits_for

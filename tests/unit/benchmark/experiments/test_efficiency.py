@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from benchmark.__main__ import main
-from benchmark.analysis import efficiency_verdicts
 from benchmark.analysis import result as results
+from benchmark.analysis.verdicts import efficiency as efficiency_verdicts
 from benchmark.cluster import launch
 from benchmark.core import stats
 from benchmark.core.config import WORKLOADS_DIR, GptConfig, Workload, load
@@ -24,7 +24,8 @@ from benchmark.data.records import Split
 from benchmark.experiments import efficiency, plain_loop, segments
 from benchmark.model import models
 from benchmark.model.evaluate import loss as loss_of
-from benchmark.report import efficiency_figures, pages
+from benchmark.report import pages
+from benchmark.report.sections import efficiency as efficiency_section
 from tests.unit.benchmark.conftest import TESTDATA, changed
 
 
@@ -199,7 +200,7 @@ def test_a_ratio_missed_on_a_busy_host_is_open_and_tells_the_machine(
     assert ("other programs took 30 %" in rows[0]["actual"]) == (share > 0.1)
     assert all("on AMD EPYC 9R14 (AVX512)" in r["actual"] for r in rows)
     assert "AMD EPYC 9R14 (AVX512), 2 cores" in efficiency_verdicts.lines(found)[0]
-    page = efficiency_figures.section(found)
+    page = efficiency_section.section(found)
     assert page is not None
     assert "measured on AMD EPYC 9R14 (AVX512)" in page["intro"]
 
@@ -207,7 +208,7 @@ def test_a_ratio_missed_on_a_busy_host_is_open_and_tells_the_machine(
 def test_few_pairs_are_drawn_without_an_interval(language: Workload) -> None:
     found = measured(language, rounds=2)
     assert found["speed"]["ratios"]["own"]["low"] is None
-    page = efficiency_figures.section(found)
+    page = efficiency_section.section(found)
     assert page is not None
     assert "too few pairs for an interval" in page["charts"][0]["svg"]
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.analysis import recovery, runs, verdicts
+from benchmark.analysis import recovery, runs
 from benchmark.analysis import result as results
+from benchmark.analysis.verdicts import recovery as recovery_verdicts
 from benchmark.checkpoints import journal
 from benchmark.checkpoints.checkpoint import Checkpointer
 from benchmark.cluster import injector, launch, ray_api
@@ -358,7 +359,7 @@ def test_a_busy_host_excuses_slowness_alone(changes: dict[str, Any], share: floa
             "host_load": {"seconds": 60.0, "others_share": share}}  # fmt: skip
     case |= {k: v for k, v in changes.items() if k in case}
     case["faults"] = [{**fault, **{k: v for k, v in changes.items() if k in fault}}]
-    (row,) = verdicts._recovery({"tolerance": 0.01, "metric": "accuracy", "cases": [case]})
+    (row,) = recovery_verdicts.rows({"tolerance": 0.01, "metric": "accuracy", "cases": [case]})
     assert row["verdict"] == verdict
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchmark.report.figures import or_dash, quality
 from benchmark.report.plots import Chart, Level, Series, line_chart
+from benchmark.report.text import or_dash, quality
 
 UNDISTURBED, ATTEMPT = 6, 1
 

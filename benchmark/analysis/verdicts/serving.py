@@ -1,9 +1,10 @@
-"""Verdicts on serving under stress: faults under load, and what the load balancer costs."""
+"""Verdicts on serving: the same answers as trained, latency, faults under load, the load balancer's cost."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from benchmark.analysis import latency
 from benchmark.analysis.disturbance import excused
 from benchmark.core.verdict import verdict
 
@@ -12,6 +13,36 @@ Row = dict[str, str]
 LEAST_ANSWERS = 300
 # Below this number of pairs, intervals of a difference of medians are too narrow.
 LEAST_MEDIAN_PAIRS = 50
+
+
+def same_answers(row: dict[str, Any]) -> Row:
+    expected = f"same labels, probabilities within {row['tolerance']:g}, same hash"
+    actual = (
+        f"{row['agreement']:.2%} of {row['samples']} labels, difference ≤ {row['max_abs_difference']:.1e}, "
+        f"{'same' if row['same_hash'] else 'another'} hash"
+    )
+    return verdict(f"{row['workload']} as served equals as trained", row["passed"], expected, actual)
+
+
+def latency_rows(loads: list[dict[str, Any]]) -> list[Row]:
+    """One verdict per workload: at least its lowest rate must hold the bound without errors."""
+    verdicts = []
+    for name in dict.fromkeys(row["workload"] for row in loads):
+        mine = sorted((r for r in loads if r["workload"] == name), key=lambda r: r["rate_rps"])
+        lowest, bound = mine[0], mine[0]["p99_bound_ms"]
+        outcome, reason = latency.judge(lowest, bound)
+        shown = lowest
+        if outcome:
+            shown = [r for r in mine if latency.judge(r, bound)[0]][-1]
+        p99 = "not known" if shown["p99_ms"] is None else f"{shown['p99_ms']:.1f} ms"
+        actual = f"p99 {p99} at {shown['rate_rps']:g} requests/s, {shown['errors'] or 'no'} errors"
+        if reason:
+            actual += f"; {reason}"
+        if lowest["errors"] <= lowest["samples"]:  # a service that refuses most requests is not just slow
+            outcome, actual = excused(outcome, actual, lowest.get("host_load"))
+        expected = f"p99 ≤ {bound:g} ms at {lowest['rate_rps']:g} requests/s, no errors"
+        verdicts.append(verdict(f"latency of {name}", outcome, expected, actual))
+    return verdicts
 
 
 def rows(serving: dict[str, Any]) -> list[Row]:

@@ -8,9 +8,9 @@ from typing import Any
 from markupsafe import Markup
 
 from benchmark.analysis.disturbance import busy, together
-from benchmark.analysis.efficiency_verdicts import machine_of
-from benchmark.report.figures import count
+from benchmark.analysis.verdicts.efficiency import machine_of
 from benchmark.report.plots import VERDICT_STYLES, Interval, Level, intervals
+from benchmark.report.text import count
 
 LABELS = {
     "own": "workload's optimiser : plain loop",
@@ -36,7 +36,7 @@ def section(found: dict[str, Any] | None) -> dict[str, Any] | None:
         )
         table = dict(scaling["efficiencies"])
         if scaling.get("apart"):
-            table["apart"] = {**scaling["apart"], "verdict": "not judged"}
+            table["apart"] = {**scaling["apart"], "verdict": None}
         charts.append(_chart("Scaling efficiency", table, scaling["bound"], caption))
     return {
         "intro": "One rank of the train loop against a plain loop of the same model, and two ranks against "
