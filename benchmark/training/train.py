@@ -24,7 +24,7 @@ from benchmark.core.config import GptConfig, Workload
 from benchmark.core.errors import CheckpointError, TrainingError
 from benchmark.core.events import END, POINT, START, EventLog
 from benchmark.core.machine import gpu_peak
-from benchmark.core.ranks import Place, everywhere
+from benchmark.core.ranks import RankContext, everywhere
 from benchmark.core.store import Store
 from benchmark.core.timing import EVERY, LastGradient, StepTimer, compute_share
 from benchmark.data import batches, dataset
@@ -46,7 +46,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     seed: int,
     manifest: dict[str, Any],
     store: Store,
-    place: Place,
+    ranks: RankContext,
     run_id: str,
     events: EventLog,
     progress: Progress,
@@ -54,11 +54,11 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
 ) -> dict[str, Any]:
     """Train one seed; the record of this run on every rank (model and events are kept by rank 0)."""
     clock, settings = time.perf_counter(), workload.training
-    if settings.batch_size < place.world_size:
+    if settings.batch_size < ranks.world_size:
         raise everywhere(
             TrainingError(
                 f"{workload.name}: training.batch_size: {settings.batch_size} is less than one sample "
-                f"for each of {place.world_size} ranks"
+                f"for each of {ranks.world_size} ranks"
             )
         )
     name, meter = f"{workload.name}/seed-{seed}", meter or Meter()
@@ -68,24 +68,24 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     events.add(START, "init")
 
     # Precision: where bfloat16 is not faster, it only costs accuracy.
-    peak = gemm(place)
+    peak = gemm(ranks)
     bf16_pays = peak["bf16_gflops"] > 1.3 * peak["fp32_gflops"]
-    bf16 = settings.precision == "bf16" or (settings.precision == "auto" and place.once(lambda: bf16_pays))
+    bf16 = settings.precision == "bf16" or (settings.precision == "auto" and ranks.once(lambda: bf16_pays))
 
     # The same seed on every rank gives the same weights; DDP makes sure of it.
     torch.manual_seed(seed)
-    model = models.build(workload.model).to(place.device)
+    model = models.build(workload.model).to(ranks.device)
     flops = model.flops_per_sample()
-    optimisers = OptimiserSet(model, workload.optimiser, settings.steps, place.device)
+    optimisers = OptimiserSet(model, workload.optimiser, settings.steps, ranks.device)
     events.add(END, "init")
     events.add(START, "run")
 
     loading = time.perf_counter()
-    parts = place.together(
+    parts = ranks.together(
         lambda: {part: dataset.load(manifest, store, part) for part in ("train", "heldout")}
     )
-    parts = {part: {k: v.to(place.device) for k, v in tensors.items()} for part, tensors in parts.items()}
-    share = batches.for_rank(workload, parts["train"], seed, place.rank, place.world_size)
+    parts = {part: {k: v.to(ranks.device) for k, v in tensors.items()} for part, tensors in parts.items()}
+    share = batches.for_rank(workload, parts["train"], seed, ranks.rank, ranks.world_size)
     load_s = time.perf_counter() - loading
     if share.samples() < settings.batch_size:
         raise everywhere(
@@ -99,13 +99,13 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     checkpointer = Checkpointer(
         store, prefix, lambda p: events.add(POINT, "checkpoint", p["step"], seconds=p["seconds"])
     )
-    state = place.together(lambda: load_latest(store, prefix))
+    state = ranks.together(lambda: load_latest(store, prefix))
     # After a restart what was lost counts too: the steps done again, and the time in which nothing ran.
     started = time.time() - (time.perf_counter() - clock)
-    earlier_s = max(0.0, started - place.once(lambda: begun(store, prefix, started)))
+    earlier_s = max(0.0, started - ranks.once(lambda: begun(store, prefix, started)))
     first, curve, losses = 0, [], []
     if state is not None:
-        place.together(partial(_restore, state, model, optimisers, prefix))
+        ranks.together(partial(_restore, state, model, optimisers, prefix))
         first, curve, losses = state["step"], state["curve"], state["losses"]
         events.add(POINT, "resumed", first)
 
@@ -113,20 +113,20 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         return earlier_s + time.perf_counter() - clock
 
     def forward(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        with place.autocast(bf16):
+        with ranks.autocast(bf16):
             # DDP averages over the ranks as if their shares were equal.
             return loss_of(workload, module(x), y) * share.weight
 
     compiling = choose(
-        model, lambda m: torch.autograd.backward(forward(m, *share.at(first))), settings.steps - first, place
+        model, lambda m: torch.autograd.backward(forward(m, *share.at(first))), settings.steps - first, ranks
     )
     trained = compiling.module
     last_gradient: LastGradient | None = None
-    if place.world_size > 1:
-        last_gradient = LastGradient(model.parameters()) if place.kind == "cpu" else None
+    if ranks.world_size > 1:
+        last_gradient = LastGradient(model.parameters()) if ranks.kind == "cpu" else None
         trained = DistributedDataParallel(trained, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
-    timer = StepTimer(place.synchronise, EVERY[place.kind])
+    timer = StepTimer(ranks.synchronise, EVERY[ranks.kind])
     log_every = max(timer.every, settings.steps // 100)  # reading a loss waits for the device
     meter.start()
     events.step(first)
@@ -151,7 +151,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
             timer.settle()
             now = {"curve": curve, "losses": losses}
             # Only rank 0 writes; that it could not is for all to know.
-            place.once(partial(checkpointer.save, done, _state(done, model, optimisers, now)))
+            ranks.once(partial(checkpointer.save, done, _state(done, model, optimisers, now)))
             timer.end("checkpoint")
         timer.finish(settle=logs or evaluates)
         events.step(done)
@@ -159,10 +159,10 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         if logs:
             # One exchange tells the mean loss, and whether the checkpoint of the background has failed.
             failed = torch.tensor(float(checkpointer.failed), device=loss.device)
-            total, failures = place.sum(torch.stack([loss.detach().float(), failed])).tolist()
+            total, failures = ranks.sum(torch.stack([loss.detach().float(), failed])).tolist()
             if failures:
-                place.together(checkpointer.wait)
-            mean = total / place.world_size
+                ranks.together(checkpointer.wait)
+            mean = total / ranks.world_size
             if not math.isfinite(mean):  # the same number on every rank: all stop here together
                 events.add(END, "run", status="aborted")
                 raise everywhere(
@@ -178,7 +178,7 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
                 {"workload": workload.name, "seed": seed, "step": done, "steps": settings.steps, "loss": mean}
             )
         if evaluates:
-            value = quality(workload, compiling.module, parts["heldout"], place, bf16)
+            value = quality(workload, compiling.module, parts["heldout"], ranks, bf16)
             samples = done * settings.batch_size * _per_sample(workload)
             curve.append(
                 {"step": done, "samples": samples, "seconds": round(elapsed(), 3), "value": round(value, 6)}
@@ -189,13 +189,13 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
             progress({"workload": workload.name, "seed": seed, "step": done, "steps": settings.steps,
                       workload.target.metric: value, "seconds": elapsed()})  # fmt: skip
     reading, total_s = meter.stop(), elapsed()
-    place.together(checkpointer.close)
+    ranks.together(checkpointer.close)
 
     timing = timer.summary(settings.batch_size * _per_sample(workload), load_s)
     reached = next((point for point in curve if workload.target.reached(point["value"])), None)
     passed = workload.target.reached(curve[-1]["value"])
     events.add(END, "run", status="success" if passed else "quality below target")
-    deployable = place.once(
+    deployable = ranks.once(
         lambda: artefact.export(
             store=store,
             run_id=run_id,
@@ -208,24 +208,24 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     )
     alone_s = None
     if timing and not last_gradient:
-        alone_s = _backward_without_all_reduce(forward, trained, share, place)
+        alone_s = _backward_without_all_reduce(forward, trained, share, ranks)
     optimisers.zero_grad()
-    breakdown = _breakdown(timing, alone_s, place.world_size)
+    breakdown = _breakdown(timing, alone_s, ranks.world_size)
 
     rate = timing.get("samples_per_s")
     used_peak = peak["bf16_gflops" if bf16 else "fp32_gflops"] * 1e9
-    hardware_peak = gpu_peak(torch.cuda.get_device_name() if place.device != "cpu" else None)
+    hardware_peak = gpu_peak(torch.cuda.get_device_name() if ranks.device != "cpu" else None)
     missing = {}
     if reached is None:
         missing["time_to_train_s"] = "the target was not reached"
     if hardware_peak is None:
         missing["mfu"] = (
             "no vendor peak on a CPU: see gemm_peak_fraction"
-            if place.device == "cpu"
+            if ranks.device == "cpu"
             else "this GPU's peak is unknown"
         )
     run_samples = (settings.steps - first) * settings.batch_size * _per_sample(workload)
-    energy = summarise(place.gather(reading), run_samples, workload.unit.removesuffix("s/s"))
+    energy = summarise(ranks.gather(reading), run_samples, workload.unit.removesuffix("s/s"))
     if energy.net_j_per_sample is None:
         missing["energy_j_per_sample"] = energy.reason
     if not timing:
@@ -235,9 +235,9 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
     return {
         "workload": workload.name,
         "seed": seed,
-        "launcher": place.launcher,
-        "world_size": place.world_size,
-        "device": place.kind,
+        "launcher": ranks.launcher,
+        "world_size": ranks.world_size,
+        "device": ranks.kind,
         "quality": {
             "metric": workload.target.metric,
             "value": curve[-1]["value"],
@@ -250,8 +250,8 @@ def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to
         "accelerator_utilisation": round(timing["utilisation"], 4) if timing else None,
         "accelerator_utilisation_cold": round(timing["utilisation_cold"], 4) if timing else None,
         "compute_share": compute_share({"breakdown_s": breakdown}),
-        "mfu": round(flops * rate / place.world_size / hardware_peak, 4) if rate and hardware_peak else None,
-        "gemm_peak_fraction": round(flops * rate / place.world_size / used_peak, 4) if rate else None,
+        "mfu": round(flops * rate / ranks.world_size / hardware_peak, 4) if rate and hardware_peak else None,
+        "gemm_peak_fraction": round(flops * rate / ranks.world_size / used_peak, 4) if rate else None,
         "energy_j_per_sample": energy.net_j_per_sample,
         "energy": energy.energy,
         "not_measured": missing,
@@ -295,21 +295,21 @@ def _backward_without_all_reduce(
     forward: Callable[[nn.Module, Tensor, Tensor], Tensor],
     trained: nn.Module,
     share: batches.Batches,
-    place: Place,
+    ranks: RankContext,
 ) -> float | None:
     """Median seconds of a backward pass that exchanges no gradients; None for a single rank."""
     if not isinstance(trained, DistributedDataParallel):
         return None
     times = []
     x, y = share.at(0)
-    place.barrier()
+    ranks.barrier()
     with trained.no_sync():
         for _ in range(ALL_REDUCE_STEPS):
             loss = forward(trained, x, y)
-            place.synchronise()
+            ranks.synchronise()
             start = time.perf_counter()
             torch.autograd.backward(loss)
-            place.synchronise()
+            ranks.synchronise()
             times.append(time.perf_counter() - start)
     return sorted(times)[len(times) // 2]
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from benchmark.core.errors import BenchmarkError
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore
 from benchmark.training import job
 
@@ -98,7 +98,7 @@ class FakeStack:
 def in_this_process(spec: job.Spec, ray: object, store: DirectoryStore, on_message: object) -> str | None:
     """`launch.in_stack` or `launch.on_host`, played."""
     try:
-        job.run(spec.model_copy(update={"store": str(store.root)}), Place())
+        job.run(spec.model_copy(update={"store": str(store.root)}), RankContext())
     except BenchmarkError as error:
         return f"{type(error).__name__}: {error}"
     return None

@@ -17,7 +17,7 @@ from benchmark.cluster import launch
 from benchmark.core import stats
 from benchmark.core.config import WORKLOADS_DIR, GptConfig, Workload, load
 from benchmark.core.errors import ConfigError
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore
 from benchmark.data import dataset
 from benchmark.data.records import Split
@@ -82,7 +82,7 @@ def test_both_models_are_the_same_function_with_the_same_gradients(
 def test_both_loops_start_at_the_same_loss_and_learn(language: Workload, setting: segments.Setting) -> None:
     steps = 30
     by_kind = {
-        kind: segments.run(segments.Segment(loop, workload, steps, kind), setting, Place())
+        kind: segments.run(segments.Segment(loop, workload, steps, kind), setting, RankContext())
         for kind, (loop, workload) in efficiency.speed_plan(language).items()
     }
     assert {kind: run["first_loss"] for kind, run in by_kind.items()} == pytest.approx(
@@ -94,7 +94,9 @@ def test_both_loops_start_at_the_same_loss_and_learn(language: Workload, setting
     for run in by_kind.values():
         assert len(run["step_times_s"]) == steps
         assert run["tokens_per_s"] == pytest.approx(4 * 12 * steps / sum(run["step_times_s"]), rel=1e-3)
-    plain = plain_loop.train(segments.shortened(language, 60), 1, setting.root / segments.BYTES, Place())
+    plain = plain_loop.train(
+        segments.shortened(language, 60), 1, setting.root / segments.BYTES, RankContext()
+    )
     assert plain["losses"][-1]["loss"] < 0.9 * plain["losses"][0]["loss"]
 
 

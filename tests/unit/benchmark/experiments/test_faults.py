@@ -23,7 +23,7 @@ from benchmark.core import machine
 from benchmark.core.config import Workload
 from benchmark.core.errors import ConfigError, StackError, UnknownJobError
 from benchmark.core.events import EventLog
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore
 from benchmark.experiments import faults
 from benchmark.training import job
@@ -277,11 +277,11 @@ def drill(tmp_path: Path, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
             monkeypatch.setattr(job, "say", say)
             spec = spec.model_copy(update={"store": str(store.root)})
             try:
-                job.run(spec, Place())
+                job.run(spec, RankContext())
             except KilledError:
                 if not revived:
                     return "TrainingError: the ranks could not be started again"
-                job.run(spec, Place())
+                job.run(spec, RankContext())
             return None
 
         def cause(engine: injector.Injector, target: injector.Target, outage_s: float) -> int:
@@ -396,7 +396,7 @@ class TestJournal:
 
     def test_a_traced_run_logs_every_step(self, tiny: Workload, store: DirectoryStore) -> None:
         spec = job.Spec(run_id="r", workload=tiny, store=str(store.root), trace=True)
-        job.run(spec, Place())
+        job.run(spec, RankContext())
         (attempt,) = recovery.attempts(journal.read(store, "results/r/tiny/seed-1"))
         assert [step for _, step in attempt.points] == list(range(61))
         assert [step for _, step in attempt.checkpoints] == [20, 40, 60]
