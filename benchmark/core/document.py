@@ -24,6 +24,10 @@ class Part(BaseModel):
         extra="forbid", frozen=True, strict=True, populate_by_name=True, protected_namespaces=()
     )
 
+    def content(self) -> dict[str, Any]:
+        """As it is written: fields that were never set are left out."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
     @classmethod
     def written(cls, content: Mapping[str, Any]) -> dict[str, Any]:
         """The content as it is written; DocumentError names the fields that do not fit."""
@@ -37,7 +41,7 @@ class Part(BaseModel):
     @classmethod
     def _checked(cls, content: Any, extra: Any) -> dict[str, Any]:
         try:
-            return cls.model_validate(content, extra=extra).model_dump(by_alias=True, exclude_unset=True)
+            return cls.model_validate(content, extra=extra).content()
         except ValidationError as error:
             raise DocumentError(_problems(error)) from error
 
