@@ -24,7 +24,7 @@ NEEDED: dict[str, type] = {
 
 
 def differences(baseline: Result, candidate: Result) -> list[str]:
-    """Why the two cannot be compared, one field a line; empty when they can."""
+    """Why the two cannot be compared, one field per line; empty when they can."""
     problems = [*_unusable("baseline", baseline), *_unusable("candidate", candidate)]
     if problems:
         return problems
@@ -56,7 +56,7 @@ def differences(baseline: Result, candidate: Result) -> list[str]:
 def planned_differences(
     baseline: Result, tier: str, workloads: Mapping[str, Any], complete: bool = False
 ) -> list[str]:
-    """The part of `differences` that is known before a run: it saves training in vain.
+    """The part of `differences` that is known before a run: checking it early saves a training in vain.
 
     `complete`: also ask it of the baseline, which `differences` does by itself.
     """
@@ -82,7 +82,7 @@ def planned_differences(
 
 def _unusable(side: str, result: Result) -> list[str]:
     return [
-        f"{field}: the {side} has none, or not as {kind.__name__}"
+        f"{field}: missing in the {side}, or not of type {kind.__name__}"
         for field, kind in NEEDED.items()
         if not isinstance(result.get(field), kind)
     ]

@@ -1,6 +1,6 @@
 """What one replica has answered, for Prometheus.
 
-Every replica is a process of its own, counts for itself and says which one it is: a request through the
+Every replica is a separate process, counts for itself and labels its series with its name: a request through the
 load balancer reaches any of them. Counters start at 0 with the replica, as those of every process do.
 """
 

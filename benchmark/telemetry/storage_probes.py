@@ -1,7 +1,7 @@
 """Probes of storage: one object at a time, a sustained load in segments, a checkpoint, the local disk.
 
 The sustained load is cut into segments of one second, of which the fastest, the median and the slowest
-are told: a mean hides a store that stalls. Time to first byte is that of each GET under this load.
+are reported: a mean hides a store that stalls. Time to first byte is that of each GET under this load.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Spec(BaseModel):
 
 
 def read_spec(content: Any, name: str) -> Spec:
-    """A job from its decoded JSON; ConfigError with all problems, `name: field: message` a line."""
+    """A job from its decoded JSON; ConfigError with all problems, one `name: field: message` per line."""
     try:
         return Spec.model_validate(content)
     except ValidationError as error:
@@ -73,7 +73,9 @@ def run(spec: Spec, ranks: RankContext) -> None:
         problem = {"type": type(error).__name__, "workload": spec.workload.name, "message": str(error)}
         say("error", problem)
         if ranks.is_first and store:
-            with suppress(BenchmarkError):  # the store itself may be the problem; the line above has told it
+            with suppress(
+                BenchmarkError
+            ):  # the store itself may be the problem; the line above has reported it
                 put_json(store, f"{spec.prefix}/error.json", problem)
         raise
 
@@ -133,7 +135,7 @@ def _seed(
         )
     except BaseException:
         if ranks.is_first:
-            with suppress(BenchmarkError):  # that which is raised tells more
+            with suppress(BenchmarkError):  # the raised error says more
                 store.put(f"{key}.events.jsonl", events.text().encode())
         raise
     finally:

@@ -9,7 +9,7 @@ from benchmark.analysis.disturbance import excused
 from benchmark.core.verdict import verdict
 
 Row = dict[str, str]
-# No failure among so many shows, at 95 %, that fewer than 1 % fail.
+# No failure among this many shows, at 95 %, that fewer than 1 % fail.
 LEAST_ANSWERS = 300
 # Below this number of pairs, intervals of a difference of medians are too narrow.
 LEAST_MEDIAN_PAIRS = 50
@@ -76,13 +76,13 @@ def _updated(resilience: dict[str, Any]) -> Row:
     if not update:
         return verdict(name, None, expected, _why(resilience, "update"))
     new = [v for v in update["versions"] if v["sha256"] == resilience["to_sha256"]]
-    strangers = {v["sha256"] for v in update["versions"]} - {
+    unknown = {v["sha256"] for v in update["versions"]} - {
         resilience["from_sha256"],
         resilience["to_sha256"],
     }
     last_old = max((v["last_s"] for v in update["versions"] if v not in new), default=0.0)
     # The end of the load must belong to the new model alone.
-    changed = bool(new) and not strangers and new[0]["last_s"] > last_old
+    changed = bool(new) and not unknown and new[0]["last_s"] > last_old
     actual = f"{_counts(update)}, " + (
         f"first new answer at {new[0]['first_s']:.1f} s, last old one at {last_old:.1f} s"
         if new
@@ -113,7 +113,7 @@ def _scaled(scaled: dict[str, Any]) -> Row:
 
 
 def _judged(load: dict[str, Any], otherwise_good: bool, actual: str) -> tuple[bool | None, str]:
-    """Outcome and text of a load that nothing may fail under; a few answers show nothing."""
+    """Outcome and text of a load that nothing may fail under; a few answers are no evidence."""
     good: bool | None = load["samples"] > 0 and not load["errors"] and not load["resent"] and otherwise_good
     if good and load["samples"] < LEAST_ANSWERS:
         good, actual = None, f"{actual}; a verdict needs {LEAST_ANSWERS} answers"
@@ -130,7 +130,7 @@ def _why(resilience: dict[str, Any], key: str) -> str:
 
 
 def _direct(direct: dict[str, Any]) -> Row:
-    """Judged by the whole interval: one that holds the bound within itself is open."""
+    """Judged by the whole interval: one that contains the bound is inconclusive."""
     bound = direct["bound_ms"]
     outcome = True if direct["high_ms"] <= bound else False if direct["low_ms"] > bound else None
     actual = f"{direct['added_p50_ms']:.2f} ms over {direct['pairs']} pairs, "

@@ -86,8 +86,8 @@ def _row(kind: str, runs: list[dict[str, Any]]) -> dict[str, str]:
 def _notes(found: dict[str, Any], runs: list[dict[str, Any]]) -> list[str]:
     loads = [r["load_1m"] for r in runs]
     notes = [
-        f"{found['threads']} thread{'s' if found['threads'] > 1 else ''} a rank, {found['cores']} cores; the "
-        f"machine's load average was {min(loads):.1f} to {max(loads):.1f} at the start of a run."
+        f"{found['threads']} thread{'s' if found['threads'] > 1 else ''} per rank, {found['cores']} cores; "
+        f"the machine's load average was {min(loads):.1f} to {max(loads):.1f} at the start of a run."
     ]
     if reason := busy(together(r.get("host_load") for r in runs)):
         notes.append(f"Meanwhile {reason}.")

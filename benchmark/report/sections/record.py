@@ -10,7 +10,7 @@ from benchmark.report import text
 from benchmark.report.text import or_dash
 
 Result = dict[str, Any]
-# Of a workload's configuration: text for readers.
+# Text for readers in a workload's configuration.
 WORDS = ("name", "title", "about")
 
 
@@ -35,7 +35,7 @@ def command(result: Result) -> str:
 
 
 def settings(result: Result) -> dict[str, Any]:
-    """Every setting of every workload: a row each, a column a workload."""
+    """Every setting of every workload: one row each, one column per workload."""
     workloads = result["configuration"]["workloads"]
     flat = {name: dict(_flat(workload)) for name, workload in workloads.items()}
     keys = list(dict.fromkeys(key for of in flat.values() for key in of if key not in WORDS))

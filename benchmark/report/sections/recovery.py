@@ -13,7 +13,7 @@ UNDISTURBED, ATTEMPT = 6, 1
 
 
 def section(result: dict[str, Any]) -> dict[str, Any] | None:
-    """None without a run with faults."""
+    """None where no faults were injected."""
     recovery = result.get("recovery")
     if not recovery or not (recovery["cases"] or recovery["undisturbed"]):
         return None

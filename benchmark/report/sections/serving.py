@@ -36,7 +36,7 @@ def section(result: Result) -> dict[str, Any] | None:
                       levels=[Level(0.99, "p99")], verticals=[Level(bound, f"bound {bound:g} ms", "target")],
                       log_x=True, x_range=(low / 1.2, top), y_range=(0.0, 1.0), y_percent=True)  # fmt: skip
         charts.append({"svg": Markup(line_chart(chart)),
-                       "caption": f"{name}: share of requests answered within so long.",
+                       "caption": f"{name}: share of requests answered within a given time.",
                        "legend": [(s.label, s.style) for s in series]})  # fmt: skip
     return {
         "charts": charts,

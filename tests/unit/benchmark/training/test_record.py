@@ -29,7 +29,8 @@ def outcome(tiny: Workload) -> Outcome:
     }  # fmt: skip
     return Outcome(
         workload=tiny, seed=1, ranks=RankContext(0, 2), first=0, curve=curve,
-        losses=[{"step": 20, "loss": 0.1}], timing=TIMING, alone_s=0.3, energy=Summary(None, None, "no counter"), total_s=21.0, load_s=1.0,
+        losses=[{"step": 20, "loss": 0.1}], timing=TIMING, alone_s=0.3,
+        energy=Summary(None, None, "no counter"), total_s=21.0, load_s=1.0,
         earlier_s=0.0, bf16=False, gemm={"size": 8, "fp32_gflops": 1.0, "bf16_gflops": 0.5},
         hardware_peak=None, compiling={"compiled": False, "reason": "", "compile_s": None, "eager_s": None,
                                        "compiled_s": None},
