@@ -1,7 +1,7 @@
 """What one replica has answered, for Prometheus.
 
-Every replica is a separate process, counts for itself and labels its series with its name: a request through the
-load balancer reaches any of them. Counters start at 0 with the replica, as those of every process do.
+Every replica is a separate process, counts for itself and labels its series with its name: a request
+through the load balancer reaches any of them. Counters start at 0 with the replica.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def test_a_batch_answers_like_single_requests(arguments: app.Arguments) -> None:
     ("request_", "body", "status", "words"),
     [
         ("POST /v1/models/mlp:predict", b"not json", 400, "body: is not JSON"),
-        ("POST /v1/models/mlp:predict", b"{}", 400, "instances: must be a list"),
+        ("POST /v1/models/mlp:predict", b"{}", 400, "instances: must be a non-empty list"),
         (
             "POST /v1/models/mlp:predict",
             b'{"instances": [[1, 2]]}',
