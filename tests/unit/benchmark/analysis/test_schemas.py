@@ -10,11 +10,15 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from benchmark.analysis import recovery
 from benchmark.analysis import result as results
-from benchmark.analysis.documents.recovery import Recovery
+from benchmark.analysis.documents.recovery import Case, Recovery
 from benchmark.analysis.documents.result import Result
+from benchmark.analysis.documents.serving import Direct, MaxRate
 from benchmark.analysis.schemas import DOCUMENTS, schemas, text
 from benchmark.core.errors import BenchmarkError, DocumentError
+from benchmark.experiments import balancer_overhead
+from benchmark.load import rates
 
 PUBLISHED = Path(__file__).parents[4] / "docs" / "schemas"
 
@@ -109,3 +113,34 @@ def test_every_part_of_the_result_is_described() -> None:
     assert set(schemas()["result"]["properties"]) == {
         (field.alias or name) for name, field in Result.model_fields.items()
     }
+
+
+QUIET = {"seconds": 1.0, "cores": 2, "others_share": 0.0, "load_1m": 0.1, "not_measured": {}}
+
+
+def test_a_search_for_the_highest_rate_fits_its_schema() -> None:
+    def measure(rate: float) -> dict[str, Any]:
+        return {"rate_rps": rate, "samples": 900, "errors": 0, "resent": 0, "p50_ms": 1.0, "p99_ms": rate,
+                "over_bound": 0 if rate <= 100 else 900, "sent_late": 0, "host_load": QUIET}  # fmt: skip
+
+    found = rates.search(measure, workload="w", bound_ms=100.0, start=50.0)
+    assert MaxRate.written(found) == found
+    assert {step["verdict"] for step in found["steps"]} == {"pass", "fail"}
+
+
+def test_what_the_load_balancer_adds_fits_its_schema() -> None:
+    found = {"workload": "w", **balancer_overhead.compare([2.0, 2.1], [1.0, 1.1]), "host_load": QUIET}
+    assert Direct.written(found) == found
+
+
+def test_what_a_fault_costs_fits_its_schema() -> None:
+    line = [recovery.Attempt(0, 50, ((0, 0), (20, 1), (40, 2)), ((30, 1),)),
+            recovery.Attempt(90, 200, ((100, 1), (120, 2), (140, 3)), (), finished=True)]  # fmt: skip
+    for faults in ([], [45], [300]):
+        case = {
+            "case": "worker", "lost": "a worker", "service": None, "outage_s": 0, "submissions": 1,
+            "healthy_again_s": None, "problem": None, "quality": 0.9, "difference": None,
+            **recovery.summary(line, faults), "fault_s": [0.045], "lines": recovery.drawn(line, 0),
+            "host_load": QUIET,
+        }  # fmt: skip
+        assert Case.written(case) == case
