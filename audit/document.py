@@ -116,7 +116,3 @@ def schema() -> dict[str, Any]:
 def schema_text() -> str:
     """The content of docs/schemas/audit.json."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    print(schema_text(), end="")

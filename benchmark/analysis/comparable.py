@@ -24,7 +24,7 @@ NEEDED: dict[str, type] = {
 
 
 def differences(baseline: Result, candidate: Result) -> list[str]:
-    """Why the two cannot be compared, one field a line; empty when they can."""
+    """Why the two cannot be compared, one field per line; empty when they can."""
     problems = [*_unusable("baseline", baseline), *_unusable("candidate", candidate)]
     if problems:
         return problems
@@ -44,8 +44,6 @@ def differences(baseline: Result, candidate: Result) -> list[str]:
             problems += _differ(
                 f"training.{name}.{field}", *(_values(r, name, field) for r in (baseline, candidate))
             )
-        limits = [_limits(r, name) for r in (baseline, candidate)]
-        problems += _differ(f"training.{name}.power_limit.applied_w", *limits)
     machines = [
         r["environment"].get("nodes") or [r["environment"].get("host", {})] for r in (baseline, candidate)
     ]
@@ -58,7 +56,7 @@ def differences(baseline: Result, candidate: Result) -> list[str]:
 def planned_differences(
     baseline: Result, tier: str, workloads: Mapping[str, Any], complete: bool = False
 ) -> list[str]:
-    """The part of `differences` that is known before a run: it saves training in vain.
+    """The part of `differences` that is known before a run: checking it early saves a training in vain.
 
     `complete`: also ask it of the baseline, which `differences` does by itself.
     """
@@ -84,7 +82,7 @@ def planned_differences(
 
 def _unusable(side: str, result: Result) -> list[str]:
     return [
-        f"{field}: the {side} has none, or not as {kind.__name__}"
+        f"{field}: missing in the {side}, or not of type {kind.__name__}"
         for field, kind in NEEDED.items()
         if not isinstance(result.get(field), kind)
     ]
@@ -104,14 +102,6 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def _values(result: Result, name: str, field: str) -> list[Any]:
     return sorted({r[field] for r in result["training"] if r["workload"] == name})
-
-
-def _limits(result: Result, name: str) -> list[str]:
-    """Watts that GPUs were limited to; what was asked for in vain is in the configuration."""
-    watts = {
-        (r.get("power_limit") or {}).get("applied_w") for r in result["training"] if r["workload"] == name
-    }
-    return sorted("none" if w is None else f"{w:g} W" for w in watts)
 
 
 def _differ(field: str, before: Any, now: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a busy host does to a verdict: pure functions of the records of `hostload`.
+"""How a busy host affects a verdict: pure functions of the records of `hostload`.
 
 A measurement on a busy host proves no fault: what was too slow there may be fast enough elsewhere. So a
 verdict on speed or on requests under load that would be `fail` is `inconclusive` when others took more than

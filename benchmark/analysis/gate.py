@@ -86,7 +86,7 @@ def _quality(name: str, baseline: Result, candidate: Result) -> dict[str, Any]:
     """Not worse by more than a margin, seed by seed, at p < 0.01; and never below a target once met.
 
     The margin of an accuracy is its standard error on the held-out samples, of bits per byte
-    1 %: tenths of a point on 360 digits are no finding.
+    1 %: tenths of a point on 360 digits mean nothing.
     """
     before, now = (_quality_by_seed(r, name) for r in (baseline, candidate))
     shared = [k for k in before if k in now]
@@ -124,7 +124,7 @@ def _quality_by_seed(result: Result, name: str) -> dict[int, float]:
 
 
 def _checks(baseline: Result, candidate: Result) -> list[dict[str, Any]]:
-    """The results' own verdicts: whatever fails now and did not fail then.
+    """The results' own verdicts: what fails now and did not fail before.
 
     A check of speed is a single measurement without pairs, so its change leaves the row open: the
     rows of paired ratios decide.
@@ -170,7 +170,7 @@ MEASURES: Sequence[tuple[str, str, Measure]] = (
 def _ratios(
     metric: str, ratio: str, before: dict[Key, float], now: dict[Key, float], names: list[str]
 ) -> list[dict[str, Any]]:
-    """One row a workload, then all workloads together: more pairs see a slowdown that all share."""
+    """One row per workload, then all workloads together: more pairs see a slowdown that all share."""
     shared = [k for k in before if k in now and _usable(before[k]) and _usable(now[k])]
     rows = []
     groups = [(name, [k for k in shared if k[0] == name]) for name in names]
@@ -185,7 +185,7 @@ def _ratios(
 
 
 def _ratio(name: str, metric: str, ratio: str, pairs: list[tuple[float, float]], lost: int) -> dict[str, Any]:
-    """A pair that the candidate has lost cannot make a row pass, only leave it open."""
+    """With pairs missing in the candidate a row cannot pass; it is inconclusive instead."""
     expected = f"{ratio} ≥ {BOUND}"
     gap = f"; {lost} measured only in the baseline, or disturbed" if lost else ""
     if not pairs:
@@ -200,7 +200,7 @@ def _ratio(name: str, metric: str, ratio: str, pairs: list[tuple[float, float]],
 
 
 def _excused(row: dict[str, Any], *results: Result) -> dict[str, Any]:
-    """A failure is none where other programs took the machine, on either side."""
+    """A failure becomes inconclusive where other programs took the machine, on either side."""
     name = row["name"].split(" of ", 1)[1]
     reasons = {busy(together(_loads(result, row["metric"], name))) for result in results} - {""}
     if row["verdict"] != "fail" or not reasons:

@@ -39,7 +39,7 @@ class Attempt:
 
 
 def attempts(logs: Sequence[Sequence[Event]]) -> list[Attempt]:
-    """From the event logs of the attempts in order; a log without events tells nothing and is left out."""
+    """From the event logs of the attempts in order; a log without events is left out."""
     found = []
     for log in logs:
         if not log:

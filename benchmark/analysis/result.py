@@ -15,27 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmark.analysis.documents.result import SCHEMA, Result
 from benchmark.analysis.verdicts import judge
 from benchmark.core import files, machine
-from benchmark.core.errors import BenchmarkError
+from benchmark.core.errors import BenchmarkError, DocumentError
 
-SCHEMA = "aidc.result/1"
-# Every result has had these from the beginning on.
-NEEDED: dict[str, type] = {
-    "complete": bool,
-    "stack": str,
-    "tier": str,
-    "run_id": str,
-    "started": str,
-    "environment": dict,
-    "configuration": dict,
-    "data": dict,
-    "training": list,
-    "bare": list,
-    "topology": dict,
-    "errors": list,
-    "verdicts": list,
-}
 STACK_FILES = (":(top,exclude,glob)Pulumi.*.yaml",)
 
 
@@ -72,7 +56,7 @@ def command() -> str | None:
 
 
 def new_run_id(prefix: str = "") -> str:
-    """Runs are named by their start (UTC): names sort, and each run has its own place in the store."""
+    """Runs are named by their start (UTC): names sort, and each run has its own prefix in the store."""
     return prefix + datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
 
 
@@ -97,8 +81,8 @@ def git(root: Path = Path()) -> dict[str, Any]:
 def source_sha256(root: Path = Path()) -> str | None:
     """SHA-256 of names and contents of all files that git tracks or does not ignore, as they are now.
 
-    The same wherever the same files lie, whatever is committed: it names a tree with changes as exactly as a
-    commit names one without. None outside a repository.
+    The same for the same files wherever they lie, committed or not: it identifies a tree with changes as
+    exactly as a commit identifies one without. None outside a repository.
     """
     top = run_git("rev-parse", "--show-toplevel", root=root)
     wanted = ("--cached", "--others", "--exclude-standard", "--", *STACK_FILES)
@@ -128,26 +112,38 @@ def run_git(*arguments: str, root: Path = Path(), timeout_s: float = 20) -> str 
 
 
 def save(result: dict[str, Any], path: Path) -> None:
-    """Judge and write, atomically."""
+    """Judge and write, atomically.
+
+    DocumentError where the result does not fit its schema, a mistake of this program: what was measured is
+    then written beside `path` as it is, and the error names that file.
+    """
     result["verdicts"] = judge(result)
-    files.write_json(path, result)
+    try:
+        files.write_json(path, Result.written(result))
+    except DocumentError as error:
+        unchecked = path.with_name(f"{path.stem}.unchecked.json")
+        files.write_json(unchecked, result)
+        kept = f"what was measured is in {unchecked}"
+        raise DocumentError([f"{path}: does not fit {SCHEMA}", *error.problems, kept]) from error
 
 
 def load(path: Path) -> dict[str, Any]:
+    """A result; BenchmarkError where there is none, or one that lacks what this version needs."""
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BenchmarkError(f"{path}: cannot be read: {error.strerror}; run the benchmark first") from error
     except (ValueError, RecursionError) as error:
         raise BenchmarkError(f"{path}: is not JSON: {error}") from error
-    if not isinstance(result, dict) or result.get("schema") != SCHEMA:
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise BenchmarkError(f"{path}: schema: expected {SCHEMA!r}")
-    wrong = [name for name, kind in NEEDED.items() if not isinstance(result.get(name), kind)]
-    if wrong:
+    try:
+        return Result.read(content)
+    except DocumentError as error:
         raise BenchmarkError(
-            f"{path}: is no result of this benchmark: {', '.join(wrong)}: missing, or of another type"
-        )
-    return result
+            f"{path}: is not a complete {SCHEMA} document, or an older version wrote it: {error}; "
+            "run the benchmark again"
+        ) from error
 
 
 def add_error(result: dict[str, Any], where: str, message: str) -> None:

@@ -1,7 +1,7 @@
 """The runs of a stack: each in a folder of its own, `<out>/runs/<run id>/`, which no other run touches.
 
 `<out>/result.json` and `<out>/report.html` are copies of the newest complete run's. A run that failed or was
-interrupted keeps what it measured in its own folder. Runs are removed by nobody but the user.
+interrupted keeps what it measured in its own folder. Only the user removes runs.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Run:
 
 
 def begin(out: Path, run_id: str, name: str = "result") -> Run:
-    """A folder for a new run; two that begin in the same second have names of their own."""
+    """A folder for a new run; two that begin in the same second get different names."""
     for number in range(1, 1000):
         run = Run(out, run_id if number == 1 else f"{run_id}-{number}", name)
         try:
@@ -68,7 +68,7 @@ def begin(out: Path, run_id: str, name: str = "result") -> Run:
         except FileExistsError:
             continue
         except OSError as error:
-            raise ConfigError([f"{run.folder}: cannot be made: {error.strerror}"]) from error
+            raise ConfigError([f"{run.folder}: cannot be created: {error.strerror}"]) from error
         return run
     raise ConfigError([f"{out / FOLDER / run_id}: exists a thousand times"])
 
@@ -99,7 +99,7 @@ def folders(out: Path) -> list[Path]:
 
 
 def find(out: Path, run_id: str) -> Path:
-    """The result of a run; ConfigError names those that there are."""
+    """The result of a run; ConfigError names the existing ones."""
     known = {f.name: f for f in reversed(folders(out))}
     if run_id in known:
         return known[run_id] / RESULT
@@ -109,7 +109,7 @@ def find(out: Path, run_id: str) -> Path:
 
 
 def newest(out: Path) -> Path:
-    """The newest complete result; BenchmarkError says what there is instead."""
+    """The newest complete result; BenchmarkError says what exists instead."""
     path = out / RESULT
     if path.exists():
         return path
@@ -119,7 +119,7 @@ def newest(out: Path) -> Path:
 
 
 def rows(out: Path) -> Iterator[dict[str, str]]:
-    """Of each run what the list shows, newest first."""
+    """What the list shows of each run, newest first."""
     for folder in folders(out):
         result = read(folder / RESULT)
         nothing = {**dict.fromkeys(COLUMNS, "?"), "run": folder.name, "path": str(folder / RESULT)}

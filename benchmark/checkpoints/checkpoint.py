@@ -92,7 +92,7 @@ def snapshot(value: Any) -> Any:
 class Checkpointer:
     """Saves in a background thread, one at a time; the caller pays only for the snapshot.
 
-    An error of the background shows at the next `save` or at `close`, never silently; `failed` tells before.
+    A background error is raised by the next `save` or by `close`, never lost; `failed` shows it earlier.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ TRACE_S = 0.5
 
 
 class Journal:
-    """Keeps `log` until `close`. A store that fails is no reason to stop: the checkpoints will tell."""
+    """Keeps `log` until `close`. A failing store is not a reason to stop: checkpoints report it."""
 
     def __init__(self, store: Store, prefix: str, log: EventLog) -> None:
         self.store, self.log = store, log

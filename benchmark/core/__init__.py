@@ -1,1 +1,1 @@
-"""What all of the benchmark stands on: errors, a workload's settings, stores, clocks, statistics, ranks."""
+"""What all of the benchmark is built on: errors, a workload's settings, stores, clocks, statistics, ranks."""

@@ -54,7 +54,7 @@ class Strict(BaseModel):
 
 
 class GaussianData(Strict):
-    """Four Gaussians at (±2, ±2); the class is the sign of x1·x2; `noise` more dimensions say nothing."""
+    """Four Gaussians at (±2, ±2); the class is the sign of x1·x2. `noise` more dimensions are noise."""
 
     source: Literal["gaussians"]
     train: Positive
@@ -145,10 +145,7 @@ class OptimiserConfig(Strict):
 
 
 class TrainingConfig(Strict):
-    """`batch_size` is global: samples, or windows of `context` bytes. Steps are optimiser steps.
-
-    `power_limit_w`: of each rank's GPU while it trains, where the driver allows it.
-    """
+    """`batch_size` is global: samples, or windows of `context` bytes. Steps are optimiser steps."""
 
     steps: Positive
     batch_size: Positive
@@ -158,7 +155,6 @@ class TrainingConfig(Strict):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: Literal["cpu", "cuda"] = "cpu"
     clip_gradient: PositiveReal | None = None
-    power_limit_w: PositiveReal | None = None
 
 
 class Target(Strict):
@@ -222,7 +218,7 @@ class Workload(Strict):
 
 
 def misfits(parts: Mapping[str, Any]) -> list[str]:
-    """What does not fit together among those parts of a workload that are right by themselves."""
+    """What does not fit together among the parts of a workload that are valid by themselves."""
     data, model, target = (parts.get(name) for name in ("data", "model", "target"))
     training, serving, seeds = (parts.get(name) for name in ("training", "serving", "seeds"))
     problems = []
@@ -249,7 +245,7 @@ def misfits(parts: Mapping[str, Any]) -> list[str]:
 
 
 def sizes(data: Any) -> tuple[int | None, int | None]:
-    """(samples to train with, samples held out) as far as the description tells."""
+    """(samples to train with, samples held out) as far as the description says."""
     if isinstance(data, GaussianData):
         return data.train, data.heldout
     if isinstance(data, DigitsData):
@@ -276,7 +272,7 @@ def load_all(paths: Iterable[Path], tier: str) -> list[Workload]:
     twice = dict.fromkeys(name for name in names if names.count(name) > 1)
     problems += [f"--workloads: {name!r} is named twice; each is trained once" for name in twice]
     if not names and not problems:
-        problems.append(f"--workloads: name one at least: {', '.join(known_names())}, or a file")
+        problems.append(f"--workloads: give at least one: {', '.join(known_names())}, or a file")
     if problems:
         raise ConfigError(problems)
     return workloads
@@ -337,7 +333,7 @@ def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any
 
 
 def _right_parts(content: Mapping[Any, Any]) -> dict[str, Any]:
-    """Those fields that are right by themselves: one mistake must not hide what does not fit together."""
+    """The fields that are valid by themselves: one mistake must not hide what does not fit together."""
     found = {}
     for name, field in Workload.model_fields.items():
         kind: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
@@ -348,7 +344,7 @@ def _right_parts(content: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _explain(path: Path, tier: str, override: Mapping[str, Any], error: ValidationError) -> list[str]:
-    """`file: field: message` a line; the field is placed under its tier only if the tier sets it."""
+    """One `file: field: message` per line; the field is placed under its tier only if the tier sets it."""
     lines = []
     for item in error.errors():
         # Pydantic puts the discriminator's value into the path of a union: not a field of the file.
@@ -370,7 +366,7 @@ KINDS = ("gaussians", "digits", "stdlib", "module", "mlp", "gpt")
 
 
 def _hint(parts: list[str], item: Any) -> str:
-    """What was meant, perhaps, by a key that there is not, or by a value out of a few."""
+    """A suggestion for an unknown key, or for a value that is not among the allowed ones."""
     if item["type"] == "extra_forbidden" and parts:
         keys = {name for part in _all_parts(Strict) for name in part.model_fields}
         return near(parts[-1], {*keys, "tiers"} - set(parts[:-1]))

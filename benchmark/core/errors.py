@@ -1,8 +1,9 @@
 """What can go wrong, as the user sees it: which file or object, which field, what to do.
 
 BenchmarkError
-├── ConfigError      a workload file has errors (all of them, one a line)
-│   └── ComparisonError  two results must not be compared (all reasons, one a line)
+├── ConfigError      a workload file has errors (all of them, one per line)
+│   └── ComparisonError  two results must not be compared (all reasons, one per line)
+├── DocumentError    a record lacks a field of its schema, or has one of another type
 ├── DataError        a shard is missing, corrupt or not what the frozen manifest says
 ├── StoreError       the object store cannot be reached, or an object is missing
 ├── CheckpointError  a checkpoint or model does not match its hash or its model
@@ -20,7 +21,7 @@ class BenchmarkError(Exception):
 
 
 class ConfigError(BenchmarkError):
-    """`problems`: one `file: field: message` a line."""
+    """`problems`: one `file: field: message` per line."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -28,7 +29,15 @@ class ConfigError(BenchmarkError):
 
 
 class ComparisonError(ConfigError):
-    """`problems`: one `field: what each result says` a line."""
+    """`problems`: one `field: what each result says` per line."""
+
+
+class DocumentError(BenchmarkError):
+    """`problems`: one `field: message` for each field that does not fit."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problems))
 
 
 class DataError(BenchmarkError):

@@ -53,7 +53,7 @@ class EventLog:
 
 
 def as_lines(log: Iterable[dict[str, Any]]) -> str:
-    """One JSON a line; `parse` reads it."""
+    """One JSON object per line; `parse` reads it."""
     return "".join(json.dumps(event, sort_keys=True) + "\n" for event in log)
 
 
@@ -88,7 +88,7 @@ def check(events: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def append(path: Path, log: Iterable[dict[str, Any]], fresh: bool) -> None:
-    """Add events to a file of one JSON a line; `fresh` drops what it held."""
+    """Add events to a file of one JSON object per line; `fresh` drops its earlier content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w" if fresh else "a", encoding="utf-8") as file:
         file.write(as_lines(log))

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, then renamed."""
+"""Files that are whole or absent: written beside their final path, then renamed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmark.core.errors import ConfigError
 
 
 def write(path: Path, text: str) -> Path:
-    """Replace `path`: a reader, and whoever is interrupted, has the old content or the new, never a part."""
+    """Replace `path`: readers, and an interrupted writer, see the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:

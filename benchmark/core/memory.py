@@ -2,7 +2,7 @@
 
 A step allocates and frees the same tensors of a few MB again and again. By default the C library
 gives such memory back to the kernel, which clears every page anew when it is asked for again:
-some 5,000 page faults a step of the byte-level model. What that costs depends on the machine: from nothing
+some 5,000 page faults per step of the byte-level model. What that costs depends on the machine: from nothing
 measurable to a tenth of the step was seen. Large pages are worth another hundredth or two there.
 """
 
@@ -21,15 +21,15 @@ LARGE_PAGE = 2 << 20
 
 
 def keep_freed() -> bool:
-    """Whether the C library could be told so; without effect on anything but speed and resident memory."""
+    """Whether the C library accepted the settings; they affect speed and resident memory only."""
     try:
         library = ctypes.CDLL(None)
         tune, allocate, free = library.mallopt, library.malloc, library.free
     except (AttributeError, OSError):
         return False  # another C library
     options = ((TRIM_THRESHOLD, LARGEST), (TOP_PAD, 64 << 20), (MMAP_THRESHOLD, LARGEST))
-    told = [tune(option, value) for option, value in options] == [1, 1, 1]
-    if told:
+    accepted = [tune(option, value) for option, value in options] == [1, 1, 1]
+    if accepted:
         allocate.restype, allocate.argtypes, free.argtypes = (
             ctypes.c_void_p,
             [ctypes.c_size_t],
@@ -38,7 +38,7 @@ def keep_freed() -> bool:
         free(allocate(HEAP))  # the heap grows to this size and keeps it
         with suppress(OSError, AttributeError):
             _advise_large_pages(library)
-    return told
+    return accepted
 
 
 def _advise_large_pages(library: ctypes.CDLL) -> None:

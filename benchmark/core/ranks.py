@@ -1,4 +1,4 @@
-"""Where a rank runs, and how ranks agree. The launchers differ, this does not."""
+"""Which rank this process is, on which device, and how ranks agree; the same under every launcher."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
 
 
 @dataclass(frozen=True)
-class Place:
+class RankContext:
+    """One rank of a training: its number, its torch device, and what started it."""
+
     rank: int = 0
     world_size: int = 1
     device: str = "cpu"
@@ -58,7 +60,7 @@ class Place:
         return result
 
     def together(self, function: Callable[[], T]) -> T:
-        """Run on every rank; if one fails, all raise its error instead of waiting for it for ever."""
+        """Run on every rank; if one fails, all raise its error instead of waiting forever."""
         result, problem = None, None
         try:
             result = function()
@@ -73,7 +75,7 @@ class Place:
         return result  # type: ignore[return-value]
 
     def knows(self, error: BenchmarkError) -> bool:
-        """Whether every rank has this error; else the others wait for this one, until its process ends."""
+        """Whether every rank raises this error; if not, the others wait until this one's process ends."""
         return self.world_size == 1 or getattr(error, "on_every_rank", False)
 
     def gather(self, value: T) -> list[T]:
@@ -98,20 +100,22 @@ class Place:
 
 
 def everywhere(error: BenchmarkError) -> BenchmarkError:
-    """An error that every rank raises at the same place: none waits for another."""
+    """An error that every rank raises at the same point, so that none waits for another."""
     error.on_every_rank = True  # type: ignore[attr-defined]
     return error
 
 
-def from_environment(device: str) -> Place:
-    """The place that torchrun describes in the environment, or a single process; joins the group."""
+def from_environment(device: str) -> RankContext:
+    """The rank that torchrun describes in the environment, or a single process; joins the process group."""
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     name = require(device, local_rank)
     if world_size > 1:
         dist.init_process_group(BACKENDS[device], timeout=TIMEOUT)
-    return Place(rank, world_size, name, "torchrun" if "TORCHELASTIC_RUN_ID" in os.environ else "python")
+    return RankContext(
+        rank, world_size, name, "torchrun" if "TORCHELASTIC_RUN_ID" in os.environ else "python"
+    )
 
 
 def require(device: str, local_rank: int = 0) -> str:
@@ -137,8 +141,8 @@ def leave(status: int = 0) -> NoReturn:
 
     Not sys.exit: a thread of gloo may still hold the tensors of the last collective. It gives them back
     under the interpreter's lock, and a Python before 3.14 answers a thread that asks for the lock while
-    the interpreter goes down by unwinding it: "terminate called without an active exception". One short
-    job in eight was told as failed like this, after its result was stored.
+    the interpreter shuts down by unwinding it: "terminate called without an active exception". One short
+    job in eight was reported as failed because of this, after its result had been stored.
     """
     sys.stdout.flush()
     sys.stderr.flush()

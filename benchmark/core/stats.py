@@ -1,4 +1,8 @@
-"""Statistics of the report and the gates. Pure functions on lists of numbers."""
+"""Statistics of the report and the gates. Pure functions on lists of numbers.
+
+`scipy.stats` takes half a second to import, so it is loaded by the first function that needs it: scipy
+imports its parts on access.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,13 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-from scipy import stats as scipy_stats
+import scipy
 
 from benchmark.core.verdict import word
 
 T = TypeVar("T")
-# From so many answers on a 99th percentile is told: were it at the bound, one late answer or none would be
-# seen in fewer than one measurement of a hundred, P(X ≤ 1 | 662, 1 %) = 0.0099.
+# A 99th percentile is reported from this number of answers on: if it lay at the bound, at most one late
+# answer would be seen in fewer than one measurement of a hundred, P(X ≤ 1 | 662, 1 %) = 0.0099.
 P99_SAMPLES = 662
 # The share of answers that may lie above a 99th percentile.
 P99_SHARE = 0.01
@@ -21,14 +25,14 @@ P99_SHARE = 0.01
 CONFIDENCE = 0.95
 # Below this number of pairs no verdict on speed is given.
 LEAST_PAIRS = 8
-# Below this number of values nothing is known of their spread: no interval, no p-value, no verdict.
+# Below this number of values their spread is unknown: no interval, no p-value, no verdict.
 LEAST_VALUES = 3
-# A difference is said to be one below this probability of being chance.
+# A difference counts as real below this probability of being chance.
 P_BOUND = 0.01
 
 
 def alternating(kinds: Sequence[T], rounds: int) -> list[tuple[int, T]]:
-    """(round, kind): every kind once a round, forwards and backwards in turn (ABBA).
+    """(round, kind): every kind once per round, forwards and backwards in turn (ABBA).
 
     A drift of the machine's speed cancels within each pair of rounds.
     """
@@ -47,20 +51,20 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float |
     if len(values) < LEAST_VALUES:
         return mean, None, None
     error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    reach = error * float(scipy_stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
+    reach = error * float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
     return mean, mean - reach, mean + reach
 
 
 def at_most(share: float, missed: int, count: int) -> bool | None:
-    """Whether at most `share` of all requests miss, as `missed` of `count` did; None where it is open.
+    """Whether at most `share` of all requests miss, given that `missed` of `count` did; None if inconclusive.
 
-    By the exact (Clopper-Pearson) 95 % interval: a service that misses just `share` is said to hold it in at
-    most 2.5 % of the measurements, and to break it in as few. Misses count as independent; they come
-    in bursts where a queue has built up, which makes both errors somewhat more frequent.
+    By the exact (Clopper-Pearson) 95 % interval: a service that misses exactly `share` is judged to hold it
+    in at most 2.5 % of the measurements, and to break it in at most 2.5 %. Misses are taken as independent;
+    where a queue has built up they come in bursts, which makes both errors somewhat more frequent.
     """
     if not count:
         return None
-    interval = scipy_stats.binomtest(missed, count).proportion_ci(CONFIDENCE, method="exact")
+    interval = scipy.stats.binomtest(missed, count).proportion_ci(CONFIDENCE, method="exact")
     return True if interval.high <= share else False if interval.low > share else None
 
 
@@ -75,7 +79,7 @@ def beats_target_p(values: Sequence[float], target: float, higher_is_better: boo
         better = values[0] > target if higher_is_better else values[0] < target
         return 0.0 if better else 1.0
     side = "greater" if higher_is_better else "less"
-    return float(scipy_stats.ttest_1samp(values, target, alternative=side).pvalue)
+    return float(scipy.stats.ttest_1samp(values, target, alternative=side).pvalue)
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float | None]:
@@ -105,8 +109,8 @@ def poisson_schedule(rate: float, seconds: float, seed: int) -> list[float]:
 def ratio_interval(baseline: Sequence[float], candidate: Sequence[float]) -> dict[str, Any]:
     """Geometric mean of candidate / baseline over paired runs, with a 95 % interval.
 
-    Student's on the logarithms: percentiles of resampled means of eight pairs hold the true ratio nine times
-    of ten only. The ends are None below three pairs.
+    Student's t on the logarithms: a percentile bootstrap of eight pairs covers the true ratio only nine
+    times out of ten. The ends are None below three pairs.
     """
     logs = np.log(np.asarray(candidate, dtype=float) / np.asarray(baseline, dtype=float))
     mean, low, high = mean_interval(logs.tolist())
@@ -124,13 +128,13 @@ def judged(interval: dict[str, Any], bound: float) -> bool | None:
 
 
 def sign_flip_p(logs: Sequence[float]) -> float:
-    """One-sided p-value that the mean of `logs` is below zero by chance; exact to 16 pairs, else sampled.
+    """One-sided p-value that the mean of `logs` is below zero by chance; exact up to 16 pairs, else sampled.
 
-    1 for a single pair, which tells nothing.
+    1 for a single pair, which shows nothing.
     """
     if len(logs) < 2:
         return 1.0
-    found = scipy_stats.permutation_test(
+    test = scipy.stats.permutation_test(
         (np.asarray(logs, dtype=float),),
         np.mean,
         permutation_type="samples",
@@ -139,7 +143,7 @@ def sign_flip_p(logs: Sequence[float]) -> float:
         vectorized=True,
         rng=0,
     )
-    return float(found.pvalue)
+    return float(test.pvalue)
 
 
 def gate(baseline: Sequence[float], candidate: Sequence[float], bound: float = 0.95) -> dict[str, Any]:

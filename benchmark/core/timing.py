@@ -66,7 +66,7 @@ class StepTimer:
     def __init__(self, synchronise: Callable[[], None], every: int = 1) -> None:
         self.synchronise, self.every = synchronise, every
         self.rows: list[dict[str, float]] = []
-        self.settled: list[int] = []  # after so many steps the queue was empty
+        self.settled: list[int] = []  # numbers of steps after which the queue was empty
         self.current: dict[str, float] = {}
         self.mark = 0.0
 

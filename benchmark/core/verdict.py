@@ -1,14 +1,19 @@
-"""One verdict: a row of name, verdict, expected, actual."""
+"""One verdict: a row of name, verdict, expected, actual.
+
+There are three words, here and everywhere: pass, fail, inconclusive. What could not be checked is
+inconclusive, and `actual` gives the reason.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-OUTCOMES: Mapping[str, bool | None] = {"pass": True, "fail": False, "inconclusive": None}
+Outcome = Literal["pass", "fail", "inconclusive"]
+OUTCOMES: Mapping[Outcome, bool | None] = {"pass": True, "fail": False, "inconclusive": None}
 
 
-def word(outcome: bool | None) -> str:
+def word(outcome: bool | None) -> Outcome:
     return "inconclusive" if outcome is None else "pass" if outcome else "fail"
 
 

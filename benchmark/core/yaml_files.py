@@ -1,4 +1,4 @@
-"""YAML as people write it: read with all that is wrong and its line, instead of a traceback or a surprise."""
+"""YAML as people write it: all mistakes are reported, each with its line, without a traceback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BASE_60 = re.compile(r"^[-+]?\d+(:[0-5]?\d)+(\.\d*)?$")
 
 
 class _Loader(yaml.SafeLoader):
-    """Notes keys that stand twice, and values that YAML cannot make of what is written, and goes on."""
+    """Notes duplicate keys and values that YAML cannot convert, and goes on."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -28,7 +28,7 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 if key.value in seen:
-                    self.note(key, f"{key.value}: stands there twice; keep one of them")
+                    self.note(key, f"{key.value}: is given twice; keep one of them")
                 seen.add(key.value)
         found: dict[Any, Any] = super().construct_mapping(node, deep)
         return found

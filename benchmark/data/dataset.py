@@ -24,7 +24,7 @@ from torch import Tensor
 from benchmark.core.config import WORKLOADS_DIR, ModuleData, SourceCodeData, Workload, digest
 from benchmark.core.errors import DataError
 from benchmark.core.store import Store, get_json, put_json
-from benchmark.data import baselines, own, stages
+from benchmark.data import baselines, custom, stages
 from benchmark.data.records import Split
 
 SCHEMA = "aidc.dataset/1"
@@ -40,7 +40,7 @@ def location(workload: Workload, frozen: bool = True) -> str:
         text = path.read_bytes() if frozen and path.is_file() else platform.python_version().encode()
         identity["source"] = hashlib.sha256(text).hexdigest()
     if isinstance(workload.data, ModuleData):
-        identity["source"] = hashlib.sha256(own.code(workload.data)).hexdigest()
+        identity["source"] = hashlib.sha256(custom.code(workload.data)).hexdigest()
     return f"datasets/{workload.name}/{digest(identity)[:16]}"
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from benchmark.core.config import DataConfig, DigitsData, GaussianData, ModuleData, SourceCodeData, digest
 from benchmark.core.errors import BenchmarkError, DataError
-from benchmark.data import own, sources
+from benchmark.data import custom, sources
 from benchmark.data.records import Records, Split
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def run(config: DataConfig, frozen: bool = True) -> Pipeline:
     parts = stage("split", lambda: source.split(records), _count_parts)
     parts = stage("augment", lambda: (source.augment(parts[0]), parts[1]), _count_parts)
     if isinstance(config, ModuleData):
-        own.check(config, *parts)
+        custom.check(config, *parts)
     return Pipeline(parts[0], parts[1], rows, guarded(config, "provenance", source.provenance))
 
 
@@ -71,7 +71,7 @@ def _source(config: DataConfig, frozen: bool) -> sources.Source:
     if isinstance(config, DigitsData):
         return sources.Digits(config)
     if isinstance(config, ModuleData):
-        return own.source(config)
+        return custom.source(config)
     assert isinstance(config, SourceCodeData)
     from benchmark.data.stdlib import SourceCode
 

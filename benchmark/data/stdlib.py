@@ -1,6 +1,6 @@
 """The standard library's source as a data set, and the frozen list of files that defines it.
 
-The list has one line a file: SHA-256, size, part (`train` or `heldout`) and path, separated
+The list has one line per file: SHA-256, size, part (`train` or `heldout`) and path, separated
 by tabs, below two comment lines with the Python version and the list's own digest. Its
 author made it with `python -m benchmark freeze` inside the compute image.
 """

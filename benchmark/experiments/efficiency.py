@@ -33,7 +33,8 @@ import torch
 
 from benchmark.analysis import result as results
 from benchmark.analysis import runs
-from benchmark.analysis.efficiency_verdicts import lines, rows, summarise, too_few_gpus
+from benchmark.analysis.documents.efficiency import SCHEMA, Efficiency
+from benchmark.analysis.verdicts.efficiency import lines, rows, summarise, too_few_gpus
 from benchmark.cluster import launch
 from benchmark.console import say
 from benchmark.core import files, machine
@@ -47,7 +48,6 @@ from benchmark.experiments.options import add_into, add_pairs, add_workload, at_
 from benchmark.experiments.segments import BYTES, Segment, Setting, Team, team
 from benchmark.report import pages
 
-SCHEMA = "aidc.efficiency/1"
 SPEED_BOUND, SCALING_BOUND = 1.3, 0.9
 RANKS = 2
 PARTS = ("speed", "scaling")
@@ -224,6 +224,6 @@ def scaling_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
 
 
 def write(record: dict[str, Any], path: Path, into: Path | None) -> None:
-    files.write_json(path, record)
+    files.write_json(path, Efficiency.written(record))
     if into and any(record[part]["runs"] for part in PARTS):
         pages.take_up(into, record, "efficiency")

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from benchmark.core.config import GptConfig, Workload
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.core.timing import EVERY, warmup_of
 from benchmark.model import models
 from benchmark.model.optimiser import learning_rate_factor
@@ -71,28 +71,28 @@ def batch_of(path: Path, batch_size: int, context: int, device: str = "cpu") -> 
     return x.pin_memory().to(device, non_blocking=True), y.pin_memory().to(device, non_blocking=True)
 
 
-def train(workload: Workload, seed: int, path: Path, place: Place) -> dict[str, Any]:
+def train(workload: Workload, seed: int, path: Path, ranks: RankContext) -> dict[str, Any]:
     """All steps on the bytes in `path`; losses of each tenth step, seconds of each after warm-up.
 
     On a GPU as many steps as in ours are timed together, with one synchronisation at their end.
     """
-    every = EVERY[place.kind]
+    every = EVERY[ranks.kind]
     config, settings, steps = workload.model, workload.optimiser, workload.training.steps
     assert isinstance(config, GptConfig)
     torch.manual_seed(seed)
-    model: nn.Module = PlainGpt(config).to(place.device)
+    model: nn.Module = PlainGpt(config).to(ranks.device)
     matrices = [p for p in model.parameters() if p.ndim == 2]
     others = [p for p in model.parameters() if p.ndim != 2]
     groups = [
         {"params": matrices, "weight_decay": settings.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    on_gpu = place.device != "cpu"
+    on_gpu = ranks.device != "cpu"
     if on_gpu:
         torch.set_float32_matmul_precision("high")
         model = cast(nn.Module, torch.compile(model))
     optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, fused=on_gpu)
-    batch = batch_of(path, workload.training.batch_size, config.context, place.device)
+    batch = batch_of(path, workload.training.batch_size, config.context, ranks.device)
     warmup, losses, seconds, start = warmup_of(steps, every), [], [], 0.0
     for step in range(steps):
         if step % every == 0:
@@ -100,17 +100,17 @@ def train(workload: Workload, seed: int, path: Path, place: Place) -> dict[str, 
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * learning_rate_factor(step, steps, settings)
         x, y = batch
-        with place.autocast(on_gpu):
+        with ranks.autocast(on_gpu):
             logits = model(x)
             loss = F.cross_entropy(logits.view(-1, logits.size(-1)), y.view(-1))
-        batch = batch_of(path, workload.training.batch_size, config.context, place.device)
+        batch = batch_of(path, workload.training.batch_size, config.context, ranks.device)
         torch.autograd.backward(loss)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         if step % 10 == 0:
             losses.append({"step": step + 1, "loss": loss.item()})
         if (step + 1) % every == 0:
-            place.synchronise()
+            ranks.synchronise()
             if step >= warmup:
                 seconds += [(time.perf_counter() - start) / every] * every
     return {"losses": losses, "step_times_s": seconds}

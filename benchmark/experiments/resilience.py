@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmark.analysis.serving_verdicts import LEAST_ANSWERS
+from benchmark.analysis.verdicts.serving import LEAST_ANSWERS
 from benchmark.cluster import engine
 from benchmark.cluster.connection import Connection, Endpoint, predict_path
 from benchmark.cluster.inventory import container_at, container_names

@@ -24,7 +24,7 @@ from benchmark.core import memory
 from benchmark.core.config import GptConfig, Workload
 from benchmark.core.errors import BenchmarkError, TrainingError
 from benchmark.core.events import EventLog
-from benchmark.core.ranks import BACKENDS, Place, leave, require
+from benchmark.core.ranks import BACKENDS, RankContext, leave, require
 from benchmark.core.store import DirectoryStore
 from benchmark.core.timing import EVERY, warmup_of
 from benchmark.experiments import plain_loop
@@ -68,15 +68,15 @@ def shortened(workload: Workload, steps: int) -> Workload:
     return workload.model_copy(update={"training": workload.training.model_copy(update=fields)})
 
 
-def run(segment: Segment, setting: Setting, place: Place) -> dict[str, Any]:
+def run(segment: Segment, setting: Setting, ranks: RankContext) -> dict[str, Any]:
     """Train on this rank; tokens/s over the steps after warm-up, and the time of each."""
     workload = shortened(segment.workload, segment.steps)
     started = time.time()
     if segment.loop == "plain":
-        record = plain_loop.train(workload, setting.seed, setting.root / BYTES, place)
+        record = plain_loop.train(workload, setting.seed, setting.root / BYTES, ranks)
     else:
         record = train(
-            workload=workload, seed=setting.seed, manifest=setting.manifest, place=place,
+            workload=workload, seed=setting.seed, manifest=setting.manifest, ranks=ranks,
             store=DirectoryStore(setting.root), run_id=segment.run_id, events=EventLog(),
             progress=lambda value: None,
         )  # fmt: skip
@@ -94,7 +94,7 @@ def run(segment: Segment, setting: Setting, place: Place) -> dict[str, Any]:
     return {
         "loop": segment.loop,
         "optimiser": "adamw" if segment.loop == "plain" else workload.optimiser.kind,
-        "world_size": place.world_size,
+        "world_size": ranks.world_size,
         "batch_size": workload.training.batch_size,
         "started": round(started, 3),
         "load_1m": round(os.getloadavg()[0], 2),
@@ -178,25 +178,25 @@ def _serve(line: Connection, member: Member, setting: Setting) -> None:
     if member.team != "plain":
         memory.keep_freed()
     rank = member.number if member.ranks > 1 else 0
-    place = Place(rank, member.ranks, require(setting.device, member.number), launcher="spawn")
-    if place.world_size > 1:
+    ranks = RankContext(rank, member.ranks, require(setting.device, member.number), launcher="spawn")
+    if ranks.world_size > 1:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         meeting = f"file://{setting.root.absolute()}/meet-{member.team}"
         torch.distributed.init_process_group(
-            BACKENDS[place.kind], init_method=meeting, rank=rank, world_size=place.world_size
+            BACKENDS[ranks.kind], init_method=meeting, rank=rank, world_size=ranks.world_size
         )
     try:
         while True:
-            line.send(_answer(line.recv(), setting, place))
+            line.send(_answer(line.recv(), setting, ranks))
     except (EOFError, OSError, KeyboardInterrupt):
         leave()  # the other side has closed
 
 
-def _answer(segment: Segment, setting: Setting, place: Place) -> dict[str, Any] | str:
+def _answer(segment: Segment, setting: Setting, ranks: RankContext) -> dict[str, Any] | str:
     try:
-        return run(segment, setting, place)
+        return run(segment, setting, ranks)
     except BenchmarkError as error:
         return str(error)
     finally:
-        if place.kind == "cuda":
+        if ranks.kind == "cuda":
             torch.cuda.empty_cache()  # the process of the other loop needs the memory

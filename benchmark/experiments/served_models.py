@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmark.analysis import result as results
-from benchmark.analysis import runs, serving_verdicts
+from benchmark.analysis import runs
+from benchmark.analysis.verdicts import serving as serving_verdicts
 from benchmark.cluster import stack as stacks
 from benchmark.cluster.stack import Stack
 from benchmark.core import files

@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import nn
 
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.model.models import compiled
 
 # What compiling takes at the very least, and the largest part of a step that it was seen to save. On a CPU
@@ -60,7 +60,7 @@ def choose(
     model: nn.Module,
     one_pass: OnePass,
     steps: int,
-    place: Place,
+    ranks: RankContext,
     *,
     missing: Callable[[str], str] = missing_compiler,
     compiler: Callable[[nn.Module], nn.Module] = compiled,
@@ -69,21 +69,25 @@ def choose(
 
     `one_pass(module)` is a forward and backward pass of the module.
     """
-    problem = next(filter(None, place.gather(missing(place.device))), "")
+    problem = next(filter(None, ranks.gather(missing(ranks.device))), "")
     if problem:
         return Choice(model, False, problem)
-    choice = _try(model, one_pass, steps, place, compiler)
+    choice = _try(model, one_pass, steps, ranks, compiler)
     model.zero_grad(set_to_none=True)
     return choice
 
 
 def _try(
-    model: nn.Module, one_pass: OnePass, steps: int, place: Place, compiler: Callable[[nn.Module], nn.Module]
+    model: nn.Module,
+    one_pass: OnePass,
+    steps: int,
+    ranks: RankContext,
+    compiler: Callable[[nn.Module], nn.Module],
 ) -> Choice:
-    eager_s = _seconds(model, one_pass, place)
-    most = steps * eager_s * MOST_SAVED[place.kind]
+    eager_s = _seconds(model, one_pass, ranks)
+    most = steps * eager_s * MOST_SAVED[ranks.kind]
     plain = Choice(model, False, "", eager_s=eager_s)
-    if most < LEAST_COMPILE_S[place.kind]:
+    if most < LEAST_COMPILE_S[ranks.kind]:
         return replace(
             plain, reason=f"could save {most:.0f} s at most over {steps} steps: less than it takes"
         )
@@ -91,15 +95,15 @@ def _try(
     try:
         candidate = compiler(model)
         one_pass(candidate)
-        place.synchronise()
+        ranks.synchronise()
     except Exception as error:  # a compiler fails in its own ways; training does not need it
         lines = str(error).strip().splitlines() or [""]
         problem = f"compiling failed: {type(error).__name__}: {lines[0][:200]}"
-    plain = replace(plain, compile_s=max(place.gather(time.perf_counter() - start)))
-    problem = next(filter(None, place.gather(problem)), "")
+    plain = replace(plain, compile_s=max(ranks.gather(time.perf_counter() - start)))
+    problem = next(filter(None, ranks.gather(problem)), "")
     if problem:
         return replace(plain, reason=problem)
-    compiled_s = _seconds(candidate, one_pass, place)
+    compiled_s = _seconds(candidate, one_pass, ranks)
     pays = compiled_s < WORTH * eager_s
     text = f"forward and backward {compiled_s * 1e3:.1f} ms compiled, {eager_s * 1e3:.1f} ms not"
     return replace(
@@ -107,14 +111,14 @@ def _try(
     )
 
 
-def _seconds(module: nn.Module, one_pass: OnePass, place: Place) -> float:
+def _seconds(module: nn.Module, one_pass: OnePass, ranks: RankContext) -> float:
     """Median of a few passes after one to warm up, on the slowest rank."""
     times = []
     one_pass(module)
     for _ in range(TRIALS):
-        place.synchronise()
+        ranks.synchronise()
         start = time.perf_counter()
         one_pass(module)
-        place.synchronise()
+        ranks.synchronise()
         times.append(time.perf_counter() - start)
-    return max(place.gather(sorted(times)[len(times) // 2]))
+    return max(ranks.gather(sorted(times)[len(times) // 2]))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from benchmark.core.config import GptConfig, Workload
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.data.batches import windows
 
 ROWS = 8192
@@ -29,7 +29,7 @@ def loss(workload: Workload, logits: Tensor, y: Tensor) -> Tensor:
 
 @torch.no_grad()
 def quality(
-    workload: Workload, model: nn.Module, heldout: dict[str, Tensor], place: Place, bf16: bool = False
+    workload: Workload, model: nn.Module, heldout: dict[str, Tensor], ranks: RankContext, bf16: bool = False
 ) -> float:
     """Accuracy, or bits per byte over windows of `context` that cover the evaluated bytes.
 
@@ -43,24 +43,24 @@ def quality(
     if isinstance(workload.model, GptConfig):
         context = workload.model.context
         starts = window_starts(len(heldout["bytes"]), context, workload.training.heldout_bytes)
-        mine, size = starts[place.rank :: place.world_size], max(1, TOKENS[place.kind] // context)
+        mine, size = starts[ranks.rank :: ranks.world_size], max(1, TOKENS[ranks.kind] // context)
         for first in range(0, len(mine), size):
             x, y = windows(heldout["bytes"], mine[first : first + size], context)
-            with place.autocast(bf16):
+            with ranks.autocast(bf16):
                 logits = model(x)
             nats = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="sum")
             total += torch.tensor([float(nats) / math.log(2), y.numel()], dtype=torch.float64)
     else:
         x_all, y_all = (
-            heldout["x"][place.rank :: place.world_size],
-            heldout["y"][place.rank :: place.world_size],
+            heldout["x"][ranks.rank :: ranks.world_size],
+            heldout["y"][ranks.rank :: ranks.world_size],
         )
         for first in range(0, len(y_all), ROWS):
             x, y = x_all[first : first + ROWS], y_all[first : first + ROWS]
             right = (classify(model(x)) == y).sum()
             total += torch.tensor([float(right), len(y)], dtype=torch.float64)
     model.train()
-    value = place.sum(total.to(device) if device.type == "cuda" else total).cpu()
+    value = ranks.sum(total.to(device) if device.type == "cuda" else total).cpu()
     return float(value[0] / value[1])
 
 

@@ -12,8 +12,10 @@ from markupsafe import Markup
 
 from benchmark.analysis import gate
 from benchmark.core import files
-from benchmark.report import pages, record, summary
+from benchmark.report import pages, summary
 from benchmark.report.plots import VERDICT_STYLES, Chart, Interval, Level, Series, intervals, line_chart
+from benchmark.report.sections import headline as section
+from benchmark.report.sections import record
 
 Result = dict[str, Any]
 STYLE_BEFORE, STYLE_NOW = 6, 1
@@ -115,9 +117,9 @@ def markdown(baseline: Result, candidate: Result) -> str:
 
 def markdown_of_one(result: Result) -> str:
     """The same for a single result."""
-    top = pages.headline(result)
+    top = section.headline(result)
     text = [f"## Benchmark: {top['text']}", "", top["detail"], ""]
-    figures = [f"- {t['name']}: **{t['value']} {t['unit']}** ({t['hint']})" for t in pages.tiles(result)]
+    figures = [f"- {t['name']}: **{t['value']} {t['unit']}** ({t['hint']})" for t in section.tiles(result)]
     errors = [f"- error in {e['where']}: {_cell(e['message'])}" for e in result["errors"]]
     for part in (figures, summary.markdown(result), errors):
         text += [*part, ""] if part else []

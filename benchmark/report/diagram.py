@@ -1,4 +1,4 @@
-"""The diagram of flows: roles in layers from the outside inwards, one arrow a pair of roles."""
+"""The diagram of flows: roles in layers from the outside inwards, one arrow per pair of roles."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ def _along(series: Sequence[Series], x_of: Scale, y_of: Scale) -> list[Point]:
 
 
 def stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], styles: Mapping[str, int]) -> str:
-    """One bar a row, each scaled to its own total; the shares are written where there is room."""
+    """One bar per row, each scaled to its own total; the shares are written where there is room."""
     bar, gap, label = 26, 40, 16
     height = len(rows) * (bar + gap) + 4
     parts = [_open(title, height)]
@@ -228,7 +228,7 @@ def stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], styles: Ma
         parts.append(f'<text class="row" x="0" y="{top - 5}">{escape(name)}</text>')
         parts.append(
             f'<text class="tick" x="{WIDTH}" y="{top - 5}" text-anchor="end">'
-            f"{total * 1e3:.3g} ms a step</text>"
+            f"{total * 1e3:.3g} ms per step</text>"
         )
         x = 0.0
         for key, value in values.items():
@@ -262,7 +262,7 @@ class Interval:
 
 
 def intervals(title: str, rows: Sequence[Interval], bound: Level) -> str:
-    """Ratios on a logarithmic axis, one a line with its interval; a dashed bound, and a line at 1."""
+    """Ratios on a logarithmic axis, one per line with its interval; a dashed bound, and a line at 1."""
     if not rows:
         return '<p class="empty">No pairs were measured.</p>'
     line, top = 34, 16

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from benchmark.core import stats
-from benchmark.report import figures
+from benchmark.report import text
 
 Result = dict[str, Any]
 COLUMNS = {
@@ -75,9 +75,9 @@ def _test_set(data: dict[str, Any] | None, values: list[float], metric: str, mos
         return "–"
     rows, mean = min(data["splits"]["heldout"]["rows"], most or math.inf), sum(values) / len(values)
     if metric != "accuracy":
-        return figures.count(rows)
+        return text.count(rows)
     reach = 1.96 * math.sqrt(max(mean * (1 - mean), 0.0) / rows)
-    return f"{figures.count(rows)} (± {100 * reach:.2f} %)"
+    return f"{text.count(rows)} (± {100 * reach:.2f} %)"
 
 
 def _range(seconds: list[float]) -> str:
@@ -91,6 +91,6 @@ def _spread(values: list[float], digits: int) -> str:
     mean, low, high = stats.mean_interval(values)
 
     def show(value: float) -> str:
-        return f"{value:.{digits}f}" if digits else figures.count(value)
+        return f"{value:.{digits}f}" if digits else text.count(value)
 
     return show(mean) if low is None or high is None else f"{show(mean)} ({show(low)}–{show(high)})"

@@ -1,4 +1,4 @@
-"""What clients may ask of a served model: parsed, and refused with the place of the fault.
+"""What clients may ask of a served model: parsed, and refused with the location of the fault.
 
 A request is checked as a whole before it is computed with others: what passes here is a list of finite
 float32 numbers, or of Unicode text, of a size that the model answers in time.
@@ -51,7 +51,7 @@ def parse(body: bytes, config: ModelConfig) -> list[Any]:
         raise RequestError(400, f"body: is not JSON: {error}") from None
     instances = content.get("instances") if isinstance(content, dict) else None
     if not isinstance(instances, list) or not instances:
-        raise RequestError(400, 'instances: must be a list that is not empty, as in {"instances": [...]}')
+        raise RequestError(400, 'instances: must be a non-empty list, as in {"instances": [...]}')
     if len(instances) > MAX_INSTANCES:
         raise RequestError(413, f"instances: {len(instances)}, at most {MAX_INSTANCES} are accepted")
     for i, instance in enumerate(instances):
@@ -62,7 +62,7 @@ def parse(body: bytes, config: ModelConfig) -> list[Any]:
 
 
 def shown(text: str) -> str:
-    """A client's own text in a message: short, and of plain ASCII whatever it was."""
+    """A client's text as a message shows it: short and in plain ASCII."""
     plain = text.encode("ascii", "backslashreplace").decode("ascii")
     return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}..."
 
@@ -76,13 +76,13 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise RequestError(400, f"body: the key '{shown(twice)}' stands there twice")
+        raise RequestError(400, f"body: the key '{shown(twice)}' is given twice")
     return found
 
 
 def _text(instance: Any) -> str | None:
     if not isinstance(instance, str) or not instance:
-        return ": must be text that is not empty"
+        return ": must be non-empty text"
     try:
         instance.encode()
     except UnicodeEncodeError as error:

@@ -1,4 +1,4 @@
-"""From a request to its answer, whatever the bytes: an order that reads no body in vain, and no exception."""
+"""From a request to its answer, whatever the bytes: no body is read in vain, and no exception escapes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Service:
     """Requests in, answers out; knows nothing of Ray, so that it is tested without it.
 
-    The model computes in one thread of its own, so that a replica tells its health while it does.
+    The model computes in one thread of its own, so that a replica answers health checks meanwhile.
     """
 
     def __init__(self, router: Router, threads: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""How long requests may take: the work of one is bounded, and of all that wait at a replica.
+"""How long requests may take: the work of one request is bounded, and that of all queued at a replica.
 
 The load balancer waits `BALANCER_S` for an answer. A request waits for a place at a replica, at most while
 one full backlog is computed, then for the backlog before it and itself: twice `BACKLOG_S` in all, which
@@ -69,13 +69,13 @@ def cost(model: Loaded, tokens: int) -> float:
 
 
 def full_length(model: Loaded) -> int:
-    """So many instances of the greatest length may one request hold: one always."""
+    """How many instances of full length one request may hold: at least one."""
     tokens = model.config.context if isinstance(model.config, GptConfig) else 1
     return max(1, min(MAX_INSTANCES, int(REQUEST_S * SPEED / cost(model, tokens))))
 
 
 def limits(model: Loaded) -> dict[str, int]:
-    """What a client should know beforehand."""
+    """What a client should know before it asks."""
     found = {"instances": MAX_INSTANCES, "full_length_instances": full_length(model), "body_bytes": MAX_BODY}
     return {**found, "context_bytes": model.config.context} if isinstance(model.config, GptConfig) else found
 
@@ -92,12 +92,12 @@ class Backlog:
         return sum(c.work for c in self.waiting.union(self.computing)) / self.speed
 
     def admit(self, asked: Call) -> None:
-        """Take it in, or RequestError 503: an idle replica takes in everything that one request may ask."""
+        """Accept it, or RequestError 503: an idle replica accepts everything that one request may ask."""
         before = self.seconds()
         if before and before + asked.work / self.speed > BACKLOG_S:
             raise RequestError(
                 503,
-                f"busy: {before:.0f} s of work wait at this replica; try again in a few seconds",
+                f"busy: {before:.0f} s of work are queued at this replica; try again in a few seconds",
                 {"Retry-After": str(RETRY_S)},
             )
         self.waiting.add(asked)
@@ -109,7 +109,7 @@ class Backlog:
         self.computing = tuple(calls)
 
     def end(self, seconds: float) -> None:
-        """The batch under way took so long; the speed follows by half."""
+        """The current batch took `seconds`; the estimated speed moves halfway towards it."""
         work, self.computing = sum(c.work for c in self.computing), ()
         if work >= TELLING_FLOP and seconds > 0:
             self.speed = max(LEAST_SPEED, (self.speed + work / seconds) / 2)

@@ -1,1 +1,1 @@
-"""What the machine does meanwhile: energy and counters, power caps, probes of compute and storage."""
+"""What the machine does meanwhile: energy and counters, probes of compute and storage."""

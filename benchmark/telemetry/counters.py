@@ -18,7 +18,7 @@ POWERCAP = Path("/sys/class/powercap")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-class NotMeasured(Exception):  # noqa: N818  (no error: the reason why a figure is null)
+class NotMeasured(Exception):  # noqa: N818  (not an error: the reason why a figure is null)
     """Its text is the reason that the result gives."""
 
 
@@ -26,8 +26,8 @@ class NotMeasured(Exception):  # noqa: N818  (no error: the reason why a figure 
 class Domain:
     """`read()`: joules so far if `counts`, else watts now; raises NotMeasured.
 
-    `key` is the same for two ranks exactly if they see the same counter. `wraps_at_j`: where a
-    counter starts again at nothing, None if it never does.
+    `key` is the same for two ranks exactly if they see the same counter. `wraps_at_j`: the
+    value at which a counter restarts from zero, None if it never does.
     """
 
     source: str
@@ -111,7 +111,7 @@ def uuid_of(device: str) -> str:
 
 
 def load_nvml() -> Any:
-    """The module, initialised. It is no requirement: only machines with a GPU have a use for it."""
+    """The module, initialised. It is optional: only machines with a GPU use it."""
     try:
         nvml = importlib.import_module("pynvml")
     except ImportError:
@@ -131,7 +131,7 @@ def handle_of(nvml: Any, uuid: str) -> Any:
 
 
 def nvml_domain(nvml: Any, handle: Any) -> Domain:
-    """The total-energy counter (since Volta), else the power that the driver tells."""
+    """The total-energy counter (since Volta), else the power that the driver reports."""
 
     def joules() -> float:
         return float(call(nvml, "nvmlDeviceGetTotalEnergyConsumption", handle)) / 1e3

@@ -15,64 +15,64 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.core.store import Store
 from benchmark.telemetry import storage_probes
 
 ALL_REDUCE_BYTES = (4 << 10, 64 << 10, 1 << 20, 8 << 20, 32 << 20)
 
 
-def best(function: Callable[[], Any], place: Place, repeats: int) -> float:
+def best(function: Callable[[], Any], ranks: RankContext, repeats: int) -> float:
     """Shortest seconds of `repeats` calls after one warm-up."""
     function()
     times = []
     for _ in range(repeats):
-        place.synchronise()
+        ranks.synchronise()
         start = time.perf_counter()
         function()
-        place.synchronise()
+        ranks.synchronise()
         times.append(time.perf_counter() - start)
     return min(times)
 
 
-def gemm(place: Place) -> dict[str, Any]:
+def gemm(ranks: RankContext) -> dict[str, Any]:
     """GFLOP/s of one rank for a square matrix product, while all ranks do the same."""
-    size, repeats = (512, 8) if place.device == "cpu" else (8192, 20)
-    place.barrier()
+    size, repeats = (512, 8) if ranks.device == "cpu" else (8192, 20)
+    ranks.barrier()
     rates = {}
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        a = torch.randn(size, size, device=place.device).to(dtype)
+        a = torch.randn(size, size, device=ranks.device).to(dtype)
         rates[f"{name}_gflops"] = round(
-            2 * size**3 / best(partial(torch.matmul, a, a), place, repeats) / 1e9, 1
+            2 * size**3 / best(partial(torch.matmul, a, a), ranks, repeats) / 1e9, 1
         )
     return {"size": size, **rates}
 
 
-def memory_bandwidth(place: Place) -> float:
+def memory_bandwidth(ranks: RankContext) -> float:
     """GB/s of one rank for a = b + c on arrays far larger than the caches (two reads, one write)."""
-    count = 16 << 20 if place.device == "cpu" else 256 << 20
-    b, c = (torch.ones(count, device=place.device) for _ in range(2))
+    count = 16 << 20 if ranks.device == "cpu" else 256 << 20
+    b, c = (torch.ones(count, device=ranks.device) for _ in range(2))
     a = torch.empty_like(b)
-    place.barrier()
-    return round(12 * count / best(lambda: torch.add(b, c, out=a), place, 3) / 1e9, 2)
+    ranks.barrier()
+    return round(12 * count / best(lambda: torch.add(b, c, out=a), ranks, 3) / 1e9, 2)
 
 
-def all_reduce(place: Place) -> list[dict[str, float]]:
+def all_reduce(ranks: RankContext) -> list[dict[str, float]]:
     """Median time and bandwidths by message size; empty for a single rank."""
     rows = []
-    for size in ALL_REDUCE_BYTES if place.world_size > 1 else ():
-        tensor = torch.ones(size // 4, device=place.device)
+    for size in ALL_REDUCE_BYTES if ranks.world_size > 1 else ():
+        tensor = torch.ones(size // 4, device=ranks.device)
         times = []
         for i in range(12):
-            place.barrier()
-            place.synchronise()
+            ranks.barrier()
+            ranks.synchronise()
             start = time.perf_counter()
             dist.all_reduce(tensor)
-            place.synchronise()
+            ranks.synchronise()
             if i >= 2:
                 times.append(time.perf_counter() - start)
         seconds = sorted(times)[len(times) // 2]
-        rows.append(all_reduce_row(size, seconds, place.world_size))
+        rows.append(all_reduce_row(size, seconds, ranks.world_size))
     return rows
 
 
@@ -86,15 +86,15 @@ def all_reduce_row(size: int, seconds: float, ranks: int) -> dict[str, float]:
     }
 
 
-def run(place: Place, store: Store, prefix: str) -> dict[str, Any]:
+def run(ranks: RankContext, store: Store, prefix: str) -> dict[str, Any]:
     """All probes; every rank takes part, the result is the same on all."""
-    ranks = place.gather({"rank": place.rank, **gemm(place), "memory_gb_s": memory_bandwidth(place)})
-    sweep = all_reduce(place)
-    storage = place.once(lambda: storage_probes.run(store, prefix))
+    rows = ranks.gather({"rank": ranks.rank, **gemm(ranks), "memory_gb_s": memory_bandwidth(ranks)})
+    sweep = all_reduce(ranks)
+    storage = ranks.once(lambda: storage_probes.run(store, prefix))
     return {
-        "world_size": place.world_size,
-        "device": place.device,
-        "ranks": ranks,
+        "world_size": ranks.world_size,
+        "device": ranks.device,
+        "ranks": rows,
         "all_reduce": sweep,
         **storage,
     }

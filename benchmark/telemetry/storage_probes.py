@@ -1,7 +1,7 @@
 """Probes of storage: one object at a time, a sustained load in segments, a checkpoint, the local disk.
 
 The sustained load is cut into segments of one second, of which the fastest, the median and the slowest
-are told: a mean hides a store that stalls. Time to first byte is that of each GET under this load.
+are reported: a mean hides a store that stalls. Time to first byte is that of each GET under this load.
 """
 
 from __future__ import annotations
@@ -161,13 +161,13 @@ def segments(ends: Sequence[float], size: int) -> list[float]:
 def checkpoints(store: Store, prefix: str, size: int = CHECKPOINT_BYTES) -> dict[str, float]:
     """Write a checkpoint of `size` bytes with its pointer, and load it with its hash checked."""
     state = {"step": 1, "weights": torch.rand(size // 4)}
-    place = f"{prefix}/probe-checkpoint"
+    folder = f"{prefix}/probe-checkpoint"
     start = time.perf_counter()
-    pointer = checkpoint.save(store, place, 1, state)
+    pointer = checkpoint.save(store, folder, 1, state)
     middle = time.perf_counter()
-    checkpoint.load_latest(store, place)
+    checkpoint.load_latest(store, folder)
     end = time.perf_counter()
-    for key in store.list(f"{place}/"):
+    for key in store.list(f"{folder}/"):
         store.delete(key)
     length = pointer["bytes"]
     return {

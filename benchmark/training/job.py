@@ -20,14 +20,15 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.checkpoints.journal import Journal
-from benchmark.core import machine, memory, ranks
+from benchmark.core import machine, memory
 from benchmark.core.config import Workload
 from benchmark.core.errors import BenchmarkError, ConfigError
 from benchmark.core.events import EventLog
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext, from_environment, leave
+from benchmark.core.run_record import TrainingRun
 from benchmark.core.store import Store, open_store, put_json
 from benchmark.data import dataset
-from benchmark.telemetry import energy, powercap, probes
+from benchmark.telemetry import energy, probes
 from benchmark.telemetry.energy import Meter
 from benchmark.training.train import train
 
@@ -52,7 +53,7 @@ class Spec(BaseModel):
 
 
 def read_spec(content: Any, name: str) -> Spec:
-    """A job from its decoded JSON; ConfigError with all problems, `name: field: message` a line."""
+    """A job from its decoded JSON; ConfigError with all problems, one `name: field: message` per line."""
     try:
         return Spec.model_validate(content)
     except ValidationError as error:
@@ -60,19 +61,21 @@ def read_spec(content: Any, name: str) -> Spec:
         raise ConfigError([f"{name}: {field}: {message}" for field, message in fields]) from error
 
 
-def run(spec: Spec, where: Place) -> None:
+def run(spec: Spec, ranks: RankContext) -> None:
     """Prepare data, probe, train every seed that has no result yet; write results as they come."""
     torch.set_num_threads(spec.threads)
     memory.keep_freed()
     store: Store | None = None
     try:
-        store = where.together(lambda: open_store(spec.store))
-        _run(spec, where, store)
+        store = ranks.together(lambda: open_store(spec.store))
+        _run(spec, ranks, store)
     except BenchmarkError as error:
         problem = {"type": type(error).__name__, "workload": spec.workload.name, "message": str(error)}
         say("error", problem)
-        if where.is_first and store:
-            with suppress(BenchmarkError):  # the store itself may be the problem; the line above has told it
+        if ranks.is_first and store:
+            with suppress(
+                BenchmarkError
+            ):  # the store itself may be the problem; the line above has reported it
                 put_json(store, f"{spec.prefix}/error.json", problem)
         raise
 
@@ -84,63 +87,55 @@ def has_failed(spec: Spec, store: Store) -> bool:
     return not all(store.exists(f"{spec.prefix}/seed-{seed}.json") for seed in spec.workload.seeds)
 
 
-def _run(spec: Spec, where: Place, store: Store) -> None:
+def _run(spec: Spec, ranks: RankContext, store: Store) -> None:
     workload = spec.workload
 
     def keep(name: str, value: Any) -> None:
-        where.once(lambda: put_json(store, f"{spec.prefix}/{name}.json", value))
+        ranks.once(lambda: put_json(store, f"{spec.prefix}/{name}.json", value))
 
-    if where.is_first:
+    if ranks.is_first:
         say("progress", {"workload": workload.name, "stage": "data"})
-    manifest = where.once(lambda: dataset.prepare(workload, store, spec.frozen_data))
+    manifest = ranks.once(lambda: dataset.prepare(workload, store, spec.frozen_data))
     keep("manifest", manifest)
-    keep("machine", where.gather(machine.facts()))
-    meter = energy.meter_for(where.device)
-    where.synchronise()  # idle is a GPU that is held by a process, and does not work
-    where.barrier()
+    keep("machine", ranks.gather(machine.facts()))
+    meter = energy.meter_for(ranks.device)
+    ranks.synchronise()  # idle is a GPU that is held by a process, and does not work
+    ranks.barrier()
     meter.measure_idle()
-    where.barrier()
+    ranks.barrier()
     if spec.with_probes:
-        keep("probes", probes.run(where, store, spec.prefix))
+        keep("probes", probes.run(ranks, store, spec.prefix))
     try:
-        with powercap.limited(workload.training.power_limit_w, where) as limit:
-            for seed in workload.seeds:
-                _seed(seed, spec=spec, where=where, store=store, manifest=manifest, meter=meter, limit=limit)
+        for seed in workload.seeds:
+            _seed(seed, spec=spec, ranks=ranks, store=store, manifest=manifest, meter=meter)
     finally:
         meter.close()
 
 
 def _seed(
-    seed: int,
-    *,
-    spec: Spec,
-    where: Place,
-    store: Store,
-    manifest: dict[str, Any],
-    meter: Meter,
-    limit: dict[str, Any] | None,
+    seed: int, *, spec: Spec, ranks: RankContext, store: Store, manifest: dict[str, Any], meter: Meter
 ) -> None:
     """Train one seed and keep its record, unless a job that was restarted has done so before."""
     key = f"{spec.prefix}/seed-{seed}"
-    if where.once(lambda: store.exists(f"{key}.json")):
+    if ranks.once(lambda: store.exists(f"{key}.json")):
         return
     events = EventLog(trace=spec.trace, workload=spec.workload.name, seed=seed)
-    journal = Journal(store, key, events) if where.is_first else None
+    journal = Journal(store, key, events) if ranks.is_first else None
     try:
         record = train(
             workload=spec.workload,
             seed=seed,
             manifest=manifest,
             store=store,
-            place=where,
+            ranks=ranks,
             run_id=spec.run_id,
             events=events,
-            progress=_reporter(where),
+            progress=_reporter(ranks),
             meter=meter,
         )
     except BaseException:
-        if where.is_first:
-            with suppress(BenchmarkError):  # that which is raised tells more
+        if ranks.is_first:
+            with suppress(BenchmarkError):  # the raised error says more
                 store.put(f"{key}.events.jsonl", events.text().encode())
         raise
     finally:
@@ -149,13 +144,13 @@ def _seed(
 
     def keep() -> None:
         store.put(f"{key}.events.jsonl", events.text().encode())
-        put_json(store, f"{key}.json", {**record, "power_limit": limit})
+        put_json(store, f"{key}.json", TrainingRun.written(record))
 
-    where.once(keep)
+    ranks.once(keep)
 
 
-def _reporter(where: Place) -> Any:
-    return (lambda value: say("progress", value)) if where.is_first else (lambda value: None)
+def _reporter(ranks: RankContext) -> Any:
+    return (lambda value: say("progress", value)) if ranks.is_first else (lambda value: None)
 
 
 def say(kind: str, value: dict[str, Any]) -> None:
@@ -171,8 +166,8 @@ def main(arguments: list[str]) -> int:
         except (OSError, ValueError) as error:
             raise ConfigError([f"{path}: cannot be read as JSON: {error}"]) from error
         spec = read_spec(content, str(path))
-        where = ranks.from_environment(spec.workload.training.device)
-        run(spec, where)
+        ranks = from_environment(spec.workload.training.device)
+        run(spec, ranks)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -187,4 +182,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    ranks.leave(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

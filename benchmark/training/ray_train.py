@@ -19,7 +19,7 @@ from benchmark.core.store import get_json, open_store
 from benchmark.training.job import Spec, has_failed, read_spec, run, say
 
 if TYPE_CHECKING:
-    from benchmark.core.ranks import Place
+    from benchmark.core.ranks import RankContext
 
 MAX_FAILURES = 2
 # Ray waits a minute for the nodes that a start of the ranks needs: a node may take that long to come back.
@@ -35,7 +35,7 @@ def work(config: dict[str, Any]) -> None:
     """One rank, as Ray Train starts it."""
     import ray.train.torch
 
-    from benchmark.core.ranks import Place, require
+    from benchmark.core.ranks import RankContext, require
 
     context = ray.train.get_context()
     spec = Spec.model_validate(config)
@@ -43,22 +43,22 @@ def work(config: dict[str, Any]) -> None:
     if spec.workload.training.device == "cuda":
         require("cuda")
         device = str(ray.train.torch.get_device())
-    rank(spec, Place(context.get_world_rank(), context.get_world_size(), device, "ray"))
+    rank(spec, RankContext(context.get_world_rank(), context.get_world_size(), device, "ray"))
 
 
-def rank(spec: Spec, where: Place) -> None:
+def rank(spec: Spec, ranks: RankContext) -> None:
     """A mistake that all ranks know of ends the job without a restart: trying again cannot help.
 
     What one rank alone knows is raised, so that Ray ends the others, which wait for it. No rank waits for
     another after an error: that one may wait for something else.
     """
     try:
-        run(spec, where)
+        run(spec, ranks)
     except BenchmarkError as error:
-        if not where.knows(error):
+        if not ranks.knows(error):
             raise
         return
-    where.barrier()
+    ranks.barrier()
 
 
 def reason(text: str, names: Mapping[str, str]) -> str:

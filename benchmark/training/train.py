@@ -1,4 +1,4 @@
-"""Training: one linear loop on plain PyTorch, the same under Ray, torchrun and bare python.
+"""Training: one loop on plain PyTorch, the same under Ray, torchrun and bare python.
 
 The clock of time-to-train starts before data are touched and stops at the first evaluation
 that reaches the target; evaluations and checkpoints are on the clock. The schedule then runs
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,15 +18,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from benchmark.checkpoints import artefact
-from benchmark.checkpoints.checkpoint import Checkpointer, begun, load_latest
-from benchmark.core.config import GptConfig, Workload
-from benchmark.core.errors import CheckpointError, TrainingError
+from benchmark.checkpoints.checkpoint import Checkpointer
+from benchmark.core.config import Workload
 from benchmark.core.events import END, POINT, START, EventLog
 from benchmark.core.machine import gpu_peak
-from benchmark.core.ranks import Place, everywhere
+from benchmark.core.ranks import RankContext
 from benchmark.core.store import Store
-from benchmark.core.timing import EVERY, LastGradient, StepTimer, compute_share
-from benchmark.data import batches, dataset
+from benchmark.core.timing import EVERY, StepTimer
+from benchmark.data import batches
 from benchmark.model import models
 from benchmark.model.compiling import choose
 from benchmark.model.evaluate import loss as loss_of
@@ -35,296 +33,230 @@ from benchmark.model.evaluate import quality
 from benchmark.model.optimiser import OptimiserSet
 from benchmark.telemetry.energy import Meter, summarise
 from benchmark.telemetry.probes import gemm
+from benchmark.training.preparation import (
+    Clock,
+    Data,
+    Forward,
+    History,
+    Progress,
+    Task,
+    Trainee,
+    computes_in_bf16,
+    exchanging,
+    load,
+    resume,
+)
+from benchmark.training.record import Outcome, record_of, samples_per_row
 
-Progress = Callable[[dict[str, Any]], None]
 ALL_REDUCE_STEPS = 8
 
 
-def train(  # noqa: PLR0912, PLR0915  (linear on purpose: it is read from top to bottom)
+def train(
     *,
     workload: Workload,
     seed: int,
     manifest: dict[str, Any],
     store: Store,
-    place: Place,
+    ranks: RankContext,
     run_id: str,
     events: EventLog,
     progress: Progress,
     meter: Meter | None = None,
 ) -> dict[str, Any]:
-    """Train one seed; the record of this run on every rank (model and events are kept by rank 0)."""
-    clock, settings = time.perf_counter(), workload.training
-    if settings.batch_size < place.world_size:
-        raise everywhere(
-            TrainingError(
-                f"{workload.name}: training.batch_size: {settings.batch_size} is less than one sample "
-                f"for each of {place.world_size} ranks"
-            )
+    """Train one seed; the content of its TrainingRun, on every rank. Rank 0 keeps model and events."""
+    clock, settings, meter = Clock(), workload.training, meter or Meter()
+    task = Task(workload, seed, ranks, store, run_id, events, progress)
+    if settings.batch_size < ranks.world_size:
+        raise task.error(
+            f"{workload.name}: training.batch_size: {settings.batch_size} is less than one sample "
+            f"for each of {ranks.world_size} ranks"
         )
-    name, meter = f"{workload.name}/seed-{seed}", meter or Meter()
     events.add(POINT, "seed", seed)
     events.add(POINT, "data_sha256", manifest["sha256"])
     events.add(POINT, "global_batch_size", settings.batch_size)
     events.add(START, "init")
-
-    # Precision: where bfloat16 is not faster, it only costs accuracy.
-    peak = gemm(place)
-    bf16_pays = peak["bf16_gflops"] > 1.3 * peak["fp32_gflops"]
-    bf16 = settings.precision == "bf16" or (settings.precision == "auto" and place.once(lambda: bf16_pays))
-
+    peak = gemm(ranks)
+    bf16 = computes_in_bf16(workload, peak, ranks)
     # The same seed on every rank gives the same weights; DDP makes sure of it.
     torch.manual_seed(seed)
-    model = models.build(workload.model).to(place.device)
+    model = models.build(workload.model).to(ranks.device)
     flops = model.flops_per_sample()
-    optimisers = OptimiserSet(model, workload.optimiser, settings.steps, place.device)
+    optimisers = OptimiserSet(model, workload.optimiser, settings.steps, ranks.device)
     events.add(END, "init")
     events.add(START, "run")
 
-    loading = time.perf_counter()
-    parts = place.together(
-        lambda: {part: dataset.load(manifest, store, part) for part in ("train", "heldout")}
-    )
-    parts = {part: {k: v.to(place.device) for k, v in tensors.items()} for part, tensors in parts.items()}
-    share = batches.for_rank(workload, parts["train"], seed, place.rank, place.world_size)
-    load_s = time.perf_counter() - loading
-    if share.samples() < settings.batch_size:
-        raise everywhere(
-            TrainingError(
-                f"{workload.name}: training.batch_size: {settings.batch_size} exceeds the {share.samples()} "
-                "samples of an epoch"
-            )
-        )
-
-    prefix = f"checkpoints/{run_id}/{name}"
+    data = load(task, manifest)
     checkpointer = Checkpointer(
-        store, prefix, lambda p: events.add(POINT, "checkpoint", p["step"], seconds=p["seconds"])
+        store, task.checkpoints, lambda p: events.add(POINT, "checkpoint", p["step"], seconds=p["seconds"])
     )
-    state = place.together(lambda: load_latest(store, prefix))
-    # After a restart what was lost counts too: the steps done again, and the time in which nothing ran.
-    started = time.time() - (time.perf_counter() - clock)
-    earlier_s = max(0.0, started - place.once(lambda: begun(store, prefix, started)))
-    first, curve, losses = 0, [], []
-    if state is not None:
-        place.together(partial(_restore, state, model, optimisers, prefix))
-        first, curve, losses = state["step"], state["curve"], state["losses"]
-        events.add(POINT, "resumed", first)
-
-    def elapsed() -> float:
-        return earlier_s + time.perf_counter() - clock
+    history = resume(task, clock, model, optimisers)
 
     def forward(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        with place.autocast(bf16):
+        with ranks.autocast(bf16):
             # DDP averages over the ranks as if their shares were equal.
-            return loss_of(workload, module(x), y) * share.weight
+            return loss_of(workload, module(x), y) * data.share.weight
 
     compiling = choose(
-        model, lambda m: torch.autograd.backward(forward(m, *share.at(first))), settings.steps - first, place
+        model,
+        lambda m: torch.autograd.backward(forward(m, *data.share.at(history.first))),
+        settings.steps - history.first,
+        ranks,
     )
-    trained = compiling.module
-    last_gradient: LastGradient | None = None
-    if place.world_size > 1:
-        last_gradient = LastGradient(model.parameters()) if place.kind == "cpu" else None
-        trained = DistributedDataParallel(trained, forward_sync_buffers=False, gradient_as_bucket_view=True)
+    trained, last_gradient = exchanging(model, compiling.module, ranks)
+    trainee = Trainee(model, compiling.module, trained, optimisers, forward, bf16, last_gradient)
 
-    timer = StepTimer(place.synchronise, EVERY[place.kind])
-    log_every = max(timer.every, settings.steps // 100)  # reading a loss waits for the device
+    timer = StepTimer(ranks.synchronise, EVERY[ranks.kind])
     meter.start()
-    events.step(first)
-    for step in range(first, settings.steps):
+    _run_steps(
+        task=task, trainee=trainee, data=data, history=history, checkpointer=checkpointer, timer=timer,
+        clock=clock,
+    )  # fmt: skip
+    reading, total_s = meter.stop(), clock.elapsed()
+    ranks.together(checkpointer.close)
+
+    timing = timer.summary(settings.batch_size * samples_per_row(workload), data.load_s)
+    final = history.curve[-1]["value"]
+    reached = workload.target.reached(final)
+    events.add(END, "run", status="success" if reached else "quality below target")
+    card = ranks.once(
+        lambda: artefact.export(
+            store=store, run_id=run_id, workload=workload, seed=seed, model=model, manifest=manifest,
+            value=final,
+        )
+    )  # fmt: skip
+    alone_s = None
+    if timing and not last_gradient:
+        alone_s = _backward_without_all_reduce(forward, trained, data.share, ranks)
+    optimisers.zero_grad()
+    samples = (settings.steps - history.first) * settings.batch_size * samples_per_row(workload)
+    outcome = Outcome(
+        workload=workload,
+        seed=seed,
+        ranks=ranks,
+        first=history.first,
+        curve=history.curve,
+        losses=history.losses,
+        timing=timing,
+        alone_s=alone_s,
+        energy=summarise(ranks.gather(reading), samples, workload.unit.removesuffix("s/s")),
+        total_s=total_s,
+        load_s=data.load_s,
+        earlier_s=clock.earlier_s,
+        bf16=bf16,
+        gemm=peak,
+        hardware_peak=gpu_peak(torch.cuda.get_device_name() if ranks.device != "cpu" else None),
+        compiling=compiling.record(),
+        flops=flops,
+        parameters=sum(p.numel() for p in model.parameters()),
+        checkpoints=checkpointer.written,
+        model=card,
+    )
+    return record_of(outcome).content()
+
+
+def _run_steps(
+    *,
+    task: Task,
+    trainee: Trainee,
+    data: Data,
+    history: History,
+    checkpointer: Checkpointer,
+    timer: StepTimer,
+    clock: Clock,
+) -> None:
+    """All steps from `history.first` on, each phase of them timed."""
+    settings, last_gradient = task.workload.training, trainee.last_gradient
+    log_every = max(timer.every, settings.steps // 100)  # reading a loss waits for the device
+    task.events.step(history.first)
+    for step in range(history.first, settings.steps):
         timer.begin()
-        x, y = share.at(step)
+        x, y = data.share.at(step)
         timer.end("data")
-        loss = forward(trained, x, y)
+        loss = trainee.forward(trainee.trained, x, y)
         timer.end("forward")
         torch.autograd.backward(loss)
         if last_gradient:
             timer.end_at("backward", last_gradient.moment)
         timer.end("all_reduce" if last_gradient else "backward")
         if settings.clip_gradient:
-            nn.utils.clip_grad_norm_(model.parameters(), settings.clip_gradient)
-        optimisers.step(step)
+            nn.utils.clip_grad_norm_(trainee.model.parameters(), settings.clip_gradient)
+        trainee.optimisers.step(step)
         timer.end("optimiser")
         done = step + 1
         logs = done % log_every == 0 or done == settings.steps
         evaluates = done % settings.evaluate_every == 0 or done == settings.steps
         if done % settings.checkpoint_every == 0:
             timer.settle()
-            now = {"curve": curve, "losses": losses}
             # Only rank 0 writes; that it could not is for all to know.
-            place.once(partial(checkpointer.save, done, _state(done, model, optimisers, now)))
+            task.ranks.once(partial(checkpointer.save, done, _state(done, trainee, history)))
             timer.end("checkpoint")
         timer.finish(settle=logs or evaluates)
-        events.step(done)
-
+        task.events.step(done)
         if logs:
-            # One exchange tells the mean loss, and whether the checkpoint of the background has failed.
-            failed = torch.tensor(float(checkpointer.failed), device=loss.device)
-            total, failures = place.sum(torch.stack([loss.detach().float(), failed])).tolist()
-            if failures:
-                place.together(checkpointer.wait)
-            mean = total / place.world_size
-            if not math.isfinite(mean):  # the same number on every rank: all stop here together
-                events.add(END, "run", status="aborted")
-                raise everywhere(
-                    TrainingError(
-                        f"{name}: loss is {mean} at step {done} of {settings.steps}: "
-                        "training diverged. Lower optimiser.learning_rate "
-                        f"({workload.optimiser.learning_rate}), "
-                        "or set training.clip_gradient."
-                    )
-                )
-            losses.append({"step": done, "loss": round(mean, 5)})
-            progress(
-                {"workload": workload.name, "seed": seed, "step": done, "steps": settings.steps, "loss": mean}
-            )
+            _log_loss(task, history, checkpointer, done, loss)
         if evaluates:
-            value = quality(workload, compiling.module, parts["heldout"], place, bf16)
-            samples = done * settings.batch_size * _per_sample(workload)
-            curve.append(
-                {"step": done, "samples": samples, "seconds": round(elapsed(), 3), "value": round(value, 6)}
-            )
-            events.add(
-                POINT, "eval_accuracy", value, step=done, samples=samples, metric=workload.target.metric
-            )
-            progress({"workload": workload.name, "seed": seed, "step": done, "steps": settings.steps,
-                      workload.target.metric: value, "seconds": elapsed()})  # fmt: skip
-    reading, total_s = meter.stop(), elapsed()
-    place.together(checkpointer.close)
+            _evaluate(done, task=task, trainee=trainee, data=data, history=history, clock=clock)
 
-    timing = timer.summary(settings.batch_size * _per_sample(workload), load_s)
-    reached = next((point for point in curve if workload.target.reached(point["value"])), None)
-    passed = workload.target.reached(curve[-1]["value"])
-    events.add(END, "run", status="success" if passed else "quality below target")
-    deployable = place.once(
-        lambda: artefact.export(
-            store=store,
-            run_id=run_id,
-            workload=workload,
-            seed=seed,
-            model=model,
-            manifest=manifest,
-            value=curve[-1]["value"],
+
+def _log_loss(task: Task, history: History, checkpointer: Checkpointer, done: int, loss: Tensor) -> None:
+    """One exchange gives the mean loss, and whether the checkpoint in the background has failed."""
+    ranks, workload, steps = task.ranks, task.workload, task.workload.training.steps
+    failed = torch.tensor(float(checkpointer.failed), device=loss.device)
+    total, failures = ranks.sum(torch.stack([loss.detach().float(), failed])).tolist()
+    if failures:
+        ranks.together(checkpointer.wait)
+    mean = total / ranks.world_size
+    if not math.isfinite(mean):  # the same number on every rank: all stop here together
+        task.events.add(END, "run", status="aborted")
+        raise task.error(
+            f"{task.name}: loss is {mean} at step {done} of {steps}: training diverged. Lower "
+            f"optimiser.learning_rate ({workload.optimiser.learning_rate}), or set training.clip_gradient."
         )
+    history.losses.append({"step": done, "loss": round(mean, 5)})
+    task.progress({"workload": workload.name, "seed": task.seed, "step": done, "steps": steps, "loss": mean})
+
+
+def _evaluate(done: int, *, task: Task, trainee: Trainee, data: Data, history: History, clock: Clock) -> None:
+    workload, settings = task.workload, task.workload.training
+    metric = workload.target.metric
+    value = quality(workload, trainee.module, data.heldout, task.ranks, trainee.bf16)
+    samples = done * settings.batch_size * samples_per_row(workload)
+    history.curve.append(
+        {"step": done, "samples": samples, "seconds": round(clock.elapsed(), 3), "value": round(value, 6)}
     )
-    alone_s = None
-    if timing and not last_gradient:
-        alone_s = _backward_without_all_reduce(forward, trained, share, place)
-    optimisers.zero_grad()
-    breakdown = _breakdown(timing, alone_s, place.world_size)
+    task.events.add(POINT, "eval_accuracy", value, step=done, samples=samples, metric=metric)
+    task.progress({"workload": workload.name, "seed": task.seed, "step": done, "steps": settings.steps,
+                  metric: value, "seconds": clock.elapsed()})  # fmt: skip
 
-    rate = timing.get("samples_per_s")
-    used_peak = peak["bf16_gflops" if bf16 else "fp32_gflops"] * 1e9
-    hardware_peak = gpu_peak(torch.cuda.get_device_name() if place.device != "cpu" else None)
-    missing = {}
-    if reached is None:
-        missing["time_to_train_s"] = "the target was not reached"
-    if hardware_peak is None:
-        missing["mfu"] = (
-            "no vendor peak on a CPU: see gemm_peak_fraction"
-            if place.device == "cpu"
-            else "this GPU's peak is unknown"
-        )
-    run_samples = (settings.steps - first) * settings.batch_size * _per_sample(workload)
-    energy = summarise(place.gather(reading), run_samples, workload.unit.removesuffix("s/s"))
-    if energy.net_j_per_sample is None:
-        missing["energy_j_per_sample"] = energy.reason
-    if not timing:
-        missing.update(
-            dict.fromkeys(("throughput", "step_time_s"), "all steps were done before this process started")
-        )
+
+def _state(step: int, trainee: Trainee, history: History) -> dict[str, Any]:
     return {
-        "workload": workload.name,
-        "seed": seed,
-        "launcher": place.launcher,
-        "world_size": place.world_size,
-        "device": place.kind,
-        "quality": {
-            "metric": workload.target.metric,
-            "value": curve[-1]["value"],
-            "target": workload.target.value,
-            "passed": passed,
-        },
-        "time_to_train_s": reached["seconds"] if reached else None,
-        "throughput": {"value": round(rate, 1), "unit": workload.unit} if rate else None,
-        "step_time_s": {"median": timing["median"], "p95": timing["p95"]} if timing else None,
-        "accelerator_utilisation": round(timing["utilisation"], 4) if timing else None,
-        "accelerator_utilisation_cold": round(timing["utilisation_cold"], 4) if timing else None,
-        "compute_share": compute_share({"breakdown_s": breakdown}),
-        "mfu": round(flops * rate / place.world_size / hardware_peak, 4) if rate and hardware_peak else None,
-        "gemm_peak_fraction": round(flops * rate / place.world_size / used_peak, 4) if rate else None,
-        "energy_j_per_sample": energy.net_j_per_sample,
-        "energy": energy.energy,
-        "not_measured": missing,
-        "curve": curve,
-        "losses": losses,
-        "total_s": round(total_s, 3),
-        "load_s": round(load_s, 3),
-        "resumed_from_step": first or None,
-        "earlier_attempts_s": round(earlier_s, 3),
-        "breakdown_s": breakdown,
-        "step_times_s": timing.get("raw_s", []),
-        "warmup_steps": timing.get("warmup_steps"),
-        "precision": "bf16" if bf16 else "fp32",
-        "compiling": compiling.record(),
-        "gemm": peak,
-        "flops_per_sample": flops,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "checkpoints": checkpointer.written,
-        "model": deployable,
+        "step": step,
+        "model": trainee.model.state_dict(),
+        "optimisers": trainee.optimisers.state_dict(),
+        "curve": history.curve,
+        "losses": history.losses,
     }
 
 
-def _per_sample(workload: Workload) -> int:
-    """Language models count tokens, the others rows."""
-    return workload.model.context if isinstance(workload.model, GptConfig) else 1
-
-
-def _state(step: int, model: nn.Module, optimisers: OptimiserSet, extra: dict[str, Any]) -> dict[str, Any]:
-    return {"step": step, "model": model.state_dict(), "optimisers": optimisers.state_dict(), **extra}
-
-
-def _restore(state: dict[str, Any], model: nn.Module, optimisers: OptimiserSet, prefix: str) -> None:
-    try:
-        model.load_state_dict(state["model"])
-        optimisers.load_state_dict(state["optimisers"])
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{prefix}: does not fit the model of this workload: {error}") from error
-
-
 def _backward_without_all_reduce(
-    forward: Callable[[nn.Module, Tensor, Tensor], Tensor],
+    forward: Forward,
     trained: nn.Module,
     share: batches.Batches,
-    place: Place,
+    ranks: RankContext,
 ) -> float | None:
     """Median seconds of a backward pass that exchanges no gradients; None for a single rank."""
     if not isinstance(trained, DistributedDataParallel):
         return None
     times = []
     x, y = share.at(0)
-    place.barrier()
+    ranks.barrier()
     with trained.no_sync():
         for _ in range(ALL_REDUCE_STEPS):
             loss = forward(trained, x, y)
-            place.synchronise()
+            ranks.synchronise()
             start = time.perf_counter()
             torch.autograd.backward(loss)
-            place.synchronise()
+            ranks.synchronise()
             times.append(time.perf_counter() - start)
     return sorted(times)[len(times) // 2]
-
-
-def _breakdown(timing: dict[str, Any], alone_s: float | None, ranks: int) -> dict[str, float]:
-    """Mean seconds a step by phase; all-reduce is what backward does not hide, and no phase of one rank.
-
-    `alone_s`: of a backward pass that exchanges nothing, where all-reduce has no clock of its own.
-    """
-    if not timing:
-        return {}
-    phases = dict(timing["phases_s"])
-    if alone_s is not None:
-        phases["all_reduce"] = max(0.0, phases["backward"] - alone_s)
-        phases["backward"] -= phases["all_reduce"]
-    if ranks == 1:
-        del phases["all_reduce"]
-    return {name: round(value, 7) for name, value in phases.items()}

@@ -16,6 +16,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from audit import document
+from benchmark.analysis import schemas
 from components.planning.config import ROOT, StackConfig, size_text
 from components.planning.flows import CLIENTS, FLOWS, LISTENS, memberships
 from components.planning.inventory import Inventory
@@ -176,14 +178,21 @@ def schema(document: type[BaseModel]) -> str:
     return json.dumps(described, indent=1, ensure_ascii=False)
 
 
+def of_benchmark(name: str) -> str:
+    """The schema of a document that the benchmark writes."""
+    return schemas.text(schemas.schema_of(schemas.DOCUMENTS[name]))
+
+
 # File below docs/ → its text.
 PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "flows.md": flows,
     "policies.md": policies,
+    "schemas/audit.json": document.schema_text,
     "schemas/inventory.json": partial(schema, Inventory),
     "schemas/lifecycle.json": partial(schema, Lifecycle),
     "schemas/status.json": partial(schema, Status),
+    **{f"schemas/{name}.json": partial(of_benchmark, name) for name in schemas.DOCUMENTS},
 }
 
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from benchmark.core.errors import BenchmarkError
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore
 from benchmark.training import job
 
@@ -18,10 +18,9 @@ class FakeNvml:
     class NVMLError(Exception):
         pass
 
-    def __init__(self, *, counts: bool = True, may_limit: bool = True, present: bool = True) -> None:
-        self.counts, self.may_limit, self.present = counts, may_limit, present
-        self.millijoules, self.limit = 5000, 700_000
-        self.limits_set: list[int] = []
+    def __init__(self, *, counts: bool = True, present: bool = True) -> None:
+        self.counts, self.present = counts, present
+        self.millijoules = 5000
 
     def nvmlInit(self) -> None:  # noqa: N802
         if not self.present:
@@ -45,18 +44,6 @@ class FakeNvml:
 
     def nvmlDeviceGetPowerUsage(self, handle: Any) -> int:  # noqa: N802
         return 80_000
-
-    def nvmlDeviceGetPowerManagementLimitConstraints(self, handle: Any) -> list[int]:  # noqa: N802
-        return [200_000, 700_000]
-
-    def nvmlDeviceGetPowerManagementLimit(self, handle: Any) -> int:  # noqa: N802
-        return self.limit
-
-    def nvmlDeviceSetPowerManagementLimit(self, handle: Any, milliwatts: int) -> None:  # noqa: N802
-        if not self.may_limit:
-            raise self.NVMLError("Insufficient Permissions")
-        self.limit = milliwatts
-        self.limits_set.append(milliwatts)
 
 
 class Service(http.server.BaseHTTPRequestHandler):
@@ -111,7 +98,7 @@ class FakeStack:
 def in_this_process(spec: job.Spec, ray: object, store: DirectoryStore, on_message: object) -> str | None:
     """Stands in for `launch.in_stack` and `launch.on_host`."""
     try:
-        job.run(spec.model_copy(update={"store": str(store.root)}), Place())
+        job.run(spec.model_copy(update={"store": str(store.root)}), RankContext())
     except BenchmarkError as error:
         return f"{type(error).__name__}: {error}"
     return None

@@ -17,7 +17,7 @@ import torch.distributed as dist
 
 from benchmark.core.config import load
 from benchmark.core.errors import StoreError
-from benchmark.core.ranks import Place, leave
+from benchmark.core.ranks import RankContext, leave
 from benchmark.core.store import DirectoryStore
 from benchmark.training import ray_train
 from benchmark.training.job import Spec
@@ -26,12 +26,12 @@ from tests.unit.benchmark.conftest import TESTDATA, changed
 LIMIT_S = 60  # of a collective: what must not be reached
 
 
-def put_without(part: str, place: Place) -> None:
+def put_without(part: str, ranks: RankContext) -> None:
     """From now on rank 0 can write no object that has `part` in its key; `!part`: with an error of Python."""
     right = DirectoryStore.__dict__.get("right_put", DirectoryStore.put)
 
     def put(self: DirectoryStore, key: str, data: bytes) -> None:
-        if place.is_first and part.lstrip("!") in key:
+        if ranks.is_first and part.lstrip("!") in key:
             raise OSError("planted") if part.startswith("!") else StoreError(f"{key}: planted")
         right(self, key, data)
 
@@ -48,19 +48,19 @@ def main(rank: int, folder: Path, faults: list[str]) -> None:
         world_size=2,
         timeout=timedelta(seconds=LIMIT_S),
     )
-    place = Place(rank, 2, "cpu", "test")
+    ranks = RankContext(rank, 2, "cpu", "test")
     workload = changed(
         load(TESTDATA / "valid-workload.yaml", "smoke"),
         training={"steps": 60, "checkpoint_every": 10, "evaluate_every": 30},
     )
     for number, fault in enumerate(faults):
-        put_without(fault, place)
+        put_without(fault, ranks)
         spec = Spec(
             run_id=f"r{number}", workload=workload, world_size=2, store=str(folder / f"store-{number}")
         )
         begin, error = time.perf_counter(), ""
         try:
-            ray_train.rank(spec, place)
+            ray_train.rank(spec, ranks)
         except BaseException as found:
             error = f"{type(found).__name__}: {found}"
         seconds = round(time.perf_counter() - begin, 2)

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.analysis import efficiency_verdicts, latency, verdicts
+from benchmark.analysis import latency
+from benchmark.analysis.verdicts import efficiency as efficiency_verdicts
+from benchmark.analysis.verdicts import throughput
 from benchmark.core import stats
 from benchmark.experiments import balancer_overhead
 from benchmark.load import open_loop
@@ -85,7 +87,7 @@ def test_fewer_than_eight_pairs_never_make_a_verdict(pairs: int, ratio: float) -
         [{**common, "seed": i, "throughput": {"value": run[side]}} for i, run in enumerate(runs)]
         for side in (1, 0)
     )
-    (row,) = verdicts._bare({"training": inside, "bare": outside})
+    (row,) = throughput.cost_of_the_stack({"training": inside, "bare": outside})
     assert row["verdict"] == "inconclusive"
     assert "a verdict needs 8" in row["actual"]
     assert stats.gate([a for a, _ in runs], [b for _, b in runs])["verdict"] == "inconclusive"

@@ -197,8 +197,6 @@ def other(result: Result, field: str) -> Result:
         del changed["configuration"]["workloads"]["digits"]
     elif field == "data.mlp.sha256":
         changed["data"]["mlp"]["sha256"] = "f" * 64
-    elif field == "training.mlp.power_limit.applied_w":
-        changed["training"][0]["power_limit"] = {"asked_w": 300.0, "applied_w": 300.0, "reason": None}
     elif field == "environment.nodes.cpu_model":
         changed["environment"]["nodes"][0]["cpu_model"] = "another"
     else:
@@ -209,7 +207,6 @@ def other(result: Result, field: str) -> Result:
 
 FIELDS = ["tier", "complete", "configuration.workloads.mlp.training.steps", "configuration.workloads.digits",
           "data.mlp.sha256", "training.mlp.device", "training.mlp.world_size",
-          "training.mlp.power_limit.applied_w",
           "environment.nodes.cpu_model"]  # fmt: skip
 
 

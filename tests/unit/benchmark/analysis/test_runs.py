@@ -82,12 +82,12 @@ def test_what_a_result_takes_up_is_in_its_run_and_in_its_copy(
     run = kept(tmp_path, complete, "a")
     other = kept(tmp_path, complete, "b")
     run.publish()
-    for path in (tmp_path / "result.json", run.path):
-        pages.take_up(path, {"from": str(path)}, "added")
-        assert [results.load(p)["added"]["from"] for p in (tmp_path / "result.json", run.path)] == [
-            str(path)
+    for rounds, path in enumerate((tmp_path / "result.json", run.path)):
+        pages.take_up(path, {"rounds": rounds}, "turns")
+        assert [results.load(p)["turns"] for p in (tmp_path / "result.json", run.path)] == [
+            {"rounds": rounds}
         ] * 2
-    assert "added" not in results.load(other.path)
+    assert "turns" not in results.load(other.path)
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -123,3 +125,8 @@ def test_bus_bandwidth_of_an_all_reduce() -> None:
     row = all_reduce_row(size=1_000_000_000, seconds=1.0, ranks=4)
     assert row["algbw_gb_s"] == 1.0
     assert row["busbw_gb_s"] == pytest.approx(2 * 3 / 4)
+
+
+def test_importing_the_statistics_does_not_load_scipys() -> None:
+    code = "import sys, benchmark.core.stats; sys.exit('scipy.stats' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

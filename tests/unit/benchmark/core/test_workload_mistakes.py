@@ -30,8 +30,8 @@ MISTAKES = {
     "training.clip_gradient": [".inf", "on"],
 }
 UNREADABLE = {
-    "a key twice": ("seeds: [1]\nseeds: [2]", "line 2: seeds: stands there twice"),
-    "a key twice, deep": ("training: {steps: 1, steps: 2}", "line 1: steps: stands there twice"),
+    "a key twice": ("seeds: [1]\nseeds: [2]", "line 2: seeds: is given twice"),
+    "a key twice, deep": ("training: {steps: 1, steps: 2}", "line 1: steps: is given twice"),
     "an impossible date": ("title: 2026-02-30", "line 1: 2026-02-30: is not a valid timestamp"),
     "no digits": ("seeds: [0x_]", "line 1: 0x_: is not a valid int"),
     "5,000 digits": ("seeds: [" + "9" * 5000 + "]", "(5000 characters): is not a valid int"),
@@ -161,5 +161,5 @@ def test_a_workload_is_named_once() -> None:
 
 
 def test_one_workload_at_least_is_named() -> None:
-    with pytest.raises(ConfigError, match="name one at least: bytelm, digits, mlp"):
+    with pytest.raises(ConfigError, match="give at least one: bytelm, digits, mlp"):
         load_all([], "smoke")

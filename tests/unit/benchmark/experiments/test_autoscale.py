@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmark.analysis import serving_verdicts
+from benchmark.analysis.verdicts import serving as serving_verdicts
 from benchmark.experiments import autoscale
-from benchmark.report import serving_figures
+from benchmark.report.sections import stress as stress_section
 
 
 def scaled(*counts: int, failed: int = 0, answered: int = 900) -> dict[str, Any]:
@@ -61,6 +61,6 @@ def test_it_says_when_they_rose() -> None:
 
 def test_it_is_drawn(complete: dict[str, Any]) -> None:
     complete["serving"]["autoscale"] = scaled(2, 3, 4)
-    stress = serving_figures.stress(complete)
+    stress = stress_section.section(complete)
     assert stress
     assert ElementTree.fromstring(stress["scaled"]["svg"]).tag.endswith("svg")

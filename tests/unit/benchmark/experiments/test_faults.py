@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.analysis import recovery, runs, verdicts
+from benchmark.analysis import recovery, runs
 from benchmark.analysis import result as results
+from benchmark.analysis.verdicts import recovery as recovery_verdicts
 from benchmark.checkpoints import journal
 from benchmark.checkpoints.checkpoint import Checkpointer
 from benchmark.cluster import injector, launch, ray_api
@@ -23,7 +24,7 @@ from benchmark.core import machine
 from benchmark.core.config import Workload
 from benchmark.core.errors import ConfigError, StackError, UnknownJobError
 from benchmark.core.events import EventLog
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore
 from benchmark.experiments import faults
 from benchmark.training import job
@@ -280,11 +281,11 @@ def drill(tmp_path: Path, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
             monkeypatch.setattr(job, "say", say)
             spec = spec.model_copy(update={"store": str(store.root)})
             try:
-                job.run(spec, Place())
+                job.run(spec, RankContext())
             except KilledError:
                 if not revived:
                     return "TrainingError: the ranks could not be started again"
-                job.run(spec, Place())
+                job.run(spec, RankContext())
             return None
 
         def cause(engine: injector.Injector, target: injector.Target, outage_s: float) -> int:
@@ -362,7 +363,7 @@ def test_a_busy_host_excuses_slowness_alone(changes: dict[str, Any], share: floa
             "host_load": {"seconds": 60.0, "others_share": share}}  # fmt: skip
     case |= {k: v for k, v in changes.items() if k in case}
     case["faults"] = [{**fault, **{k: v for k, v in changes.items() if k in fault}}]
-    (row,) = verdicts._recovery({"tolerance": 0.01, "metric": "accuracy", "cases": [case]})
+    (row,) = recovery_verdicts.rows({"tolerance": 0.01, "metric": "accuracy", "cases": [case]})
     assert row["verdict"] == verdict
 
 
@@ -399,7 +400,7 @@ class TestJournal:
 
     def test_a_traced_run_logs_every_step(self, tiny: Workload, store: DirectoryStore) -> None:
         spec = job.Spec(run_id="r", workload=tiny, store=str(store.root), trace=True)
-        job.run(spec, Place())
+        job.run(spec, RankContext())
         (attempt,) = recovery.attempts(journal.read(store, "results/r/tiny/seed-1"))
         assert [step for _, step in attempt.points] == list(range(61))
         assert [step for _, step in attempt.checkpoints] == [20, 40, 60]

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmark.analysis import serving_verdicts
+from benchmark.analysis.verdicts import serving as serving_verdicts
 from benchmark.cluster import replicas
 from benchmark.cluster.connection import Endpoint
 from benchmark.core.config import Workload
@@ -16,7 +16,7 @@ from benchmark.core.store import DirectoryStore
 from benchmark.data import dataset
 from benchmark.experiments import balancer_overhead, resilience, serving_check
 from benchmark.load.open_loop import poisson_load
-from benchmark.report import serving_figures
+from benchmark.report.sections import stress as stress_section
 from tests.unit.benchmark.conftest import changed
 
 OLD, NEW = "a" * 64, "b" * 64
@@ -188,14 +188,14 @@ def test_the_load_balancers_cost_is_judged_by_its_interval() -> None:
 
 
 def test_stress_is_drawn_and_absent_where_nothing_was_measured(complete: dict[str, Any]) -> None:
-    assert serving_figures.stress(complete) is None
+    assert stress_section.section(complete) is None
     step = {"rate_rps": 100.0, "p99_ms": 20.0, "held": True}
     rate = {"workload": "mlp", "rate_rps": 100.0, "p99_ms": 20.0, "p99_bound_ms": 100, "resolved": False,
             "next_failed_rps": 200.0, "resolution": 1.15, "client_limited": True, "not_measured": {},
             "steps": [step, {"rate_rps": 200.0, "p99_ms": 400.0, "held": False}]}  # fmt: skip
     cost = {"workload": "mlp", **balancer_overhead.compare([4.0, 5.0, 6.0], [3.0, 4.0, 5.0])}
     complete["serving"].update(max_rate=[rate], direct=cost, resilience=faults())
-    found = serving_figures.stress(complete)
+    found = stress_section.section(complete)
     assert found
     drawn = [*found["rates"], found["direct"], *found["faults"]]
     assert len(drawn) == 4

@@ -11,7 +11,7 @@ from torch import nn
 from torch._dynamo.backends.debugging import aot_eager
 
 from benchmark.core.config import GptConfig
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.model import models
 from benchmark.model.compiling import Choice, choose, missing_compiler
 
@@ -40,10 +40,10 @@ class Slow(nn.Module):
 
 
 def chosen(
-    steps: int, compiler: Callable[[nn.Module], Any], missing: str = "", place: Place | None = None
+    steps: int, compiler: Callable[[nn.Module], Any], missing: str = "", ranks: RankContext | None = None
 ) -> tuple[Slow, Choice]:
     model = Slow(PASS_S)
-    choice = choose(model, lambda m: torch.autograd.backward(m()), steps, place or Place(),
+    choice = choose(model, lambda m: torch.autograd.backward(m()), steps, ranks or RankContext(),
                     missing=lambda device: missing, compiler=compiler)  # fmt: skip
     return model, choice
 
@@ -90,11 +90,11 @@ def test_a_compiler_that_fails_is_told_and_not_used() -> None:
 
 
 def test_one_rank_without_a_compiler_decides_for_all() -> None:
-    class Two(Place):
+    class Two(RankContext):
         def gather(self, value: Any) -> list[Any]:
             return [value, "no compiler: g++ not found" if isinstance(value, str) else value]
 
-    _, choice = chosen(LONG, refuse, place=Two())
+    _, choice = chosen(LONG, refuse, ranks=Two())
     assert not choice.compiled
     assert choice.reason == "no compiler: g++ not found"
 

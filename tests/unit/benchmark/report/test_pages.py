@@ -14,9 +14,12 @@ import pytest
 
 from benchmark.analysis import result as results
 from benchmark.analysis import runs, verdicts
+from benchmark.analysis.verdicts import serving as serving_verdicts
 from benchmark.core.errors import BenchmarkError
 from benchmark.experiments import run
-from benchmark.report import diagram, figures, pages, plots, record, summary
+from benchmark.report import diagram, pages, plots, summary
+from benchmark.report import text as texts
+from benchmark.report.sections import headline, learning, record, serving, steps
 
 
 def chart(**changes: Any) -> plots.Chart:
@@ -180,7 +183,7 @@ def test_baselines_that_beat_the_model_stay_on_the_plot(accuracy: bool, shown: l
                                  {"samples": 2, "seconds": 2.0, "value": 0.52}]}  # fmt: skip
     names = {"alpha": 0.1, "beta": 0.3, "gamma": 0.9}
     baselines = [{"name": name, "value": value} for name, value in names.items()]
-    found = figures.learning("w", workload, [run_], baselines)
+    found = learning.charts("w", workload, [run_], baselines)
     assert [name for name in names if name in found["by_samples"]] == shown
     assert all(name in found["off_scale"] for name in names if name not in shown)
 
@@ -235,12 +238,12 @@ def test_a_tree_with_changes_is_named_by_its_content(
     complete: dict[str, Any], dirty: bool, facts: list[tuple[str, str]]
 ) -> None:
     complete["environment"].update(git_dirty=dirty, source_sha256="ab" * 32)
-    assert pages.headline(complete)["facts"][-len(facts) :] == facts
+    assert headline.headline(complete)["facts"][-len(facts) :] == facts
 
 
 def test_a_served_sample_says_how_small_it_is(complete: dict[str, Any]) -> None:
     complete["serving"]["models"][2].update(samples=16, quality_served=1.905, quality_trained=1.905)
-    found = figures.serving(complete)
+    found = serving.section(complete)
     assert found is not None
     row = found["models"][2]
     assert (row["samples"], row["served"]) == ("16 of 892\u202f310", "1.905 bits/byte")
@@ -248,7 +251,7 @@ def test_a_served_sample_says_how_small_it_is(complete: dict[str, Any]) -> None:
 
 
 def test_computing_stands_beside_not_waiting_for_data(complete: dict[str, Any]) -> None:
-    found = figures.steps(complete)
+    found = steps.section(complete)
     assert found is not None
     mlp = found["rows"][0]
     assert (mlp["seed"], mlp["computing"], mlp["utilisation"]) == ("1", "26.2 %", "96.2 %")
@@ -259,7 +262,7 @@ def test_one_rank_is_said_to_exchange_nothing(complete: dict[str, Any]) -> None:
         if run_["workload"] == "mlp":
             run_["world_size"] = 1
             del run_["breakdown_s"]["all_reduce"]
-    found = figures.steps(complete)
+    found = steps.section(complete)
     assert found is not None
     assert found["notes"][0] == "One rank exchanges nothing, so it has no all-reduce: mlp."
 
@@ -268,7 +271,7 @@ def test_the_load_of_the_host_stands_beside_each_measurement(complete: dict[str,
     complete["serving"]["latency"][0]["host_load"] = {"seconds": 16.0, "others_share": 0.41}
     complete["training"][0]["host_load"] = {"seconds": 16.0, "others_share": None,
                                             "not_measured": {"others_share": "no engine"}}  # fmt: skip
-    found = figures.serving(complete)
+    found = serving.section(complete)
     assert found is not None
     assert [row["others"] for row in found["latency"][:2]] == ["41 %, busy", "3 %"]
     assert [row["others"] for row in record.section(complete)["runs"][:2]] == ["–", "2 %"]
@@ -300,14 +303,13 @@ def test_names_of_roles_fit_their_boxes(complete: dict[str, Any]) -> None:
         assert float(box["y"]) < float(text.attrib["y"]) < float(box["y"]) + diagram.BOX_H
 
 
-def test_energy_limits_and_schedule_are_shown_where_they_are_known(complete: dict[str, Any]) -> None:
+def test_energy_and_schedule_are_shown_where_they_are_known(complete: dict[str, Any]) -> None:
     run_ = complete["training"][0]
     run_["energy_j_per_sample"] = 0.0021
     run_["energy"] = {"source": "RAPL", "covers": ["package-0"], "gross_j": 90.0, "idle_w": 12.0,
                       "net_j": 60.0, "seconds": 2.5, "samples": 30000, "per": "sample"}  # fmt: skip
     other = {**run_["energy"], "idle_w": None, "net_j": None}
     complete["training"][1].update(energy_j_per_sample=None, energy=other)
-    run_["power_limit"] = {"asked_w": 300.0, "applied_w": None, "reason": "no GPU"}
     complete["schedule"] = {
         "window": "22:00-06:00", "series": {"file": "prices.csv", "sha256": "a" * 64}, "expected_mean": 12.5,
         "expected_mean_now": 80.0, "unit": "EUR/MWh", "started": "2026-11-25T22:00:00+00:00",
@@ -316,14 +318,13 @@ def test_energy_limits_and_schedule_are_shown_where_they_are_known(complete: dic
     assert "2.1 mJ/sample" in page
     assert "mlp/1 (ray): 60.0 J of 90.0 J in 2.5 s, 12.0 W idle; RAPL: package-0" in page
     assert "mlp/2 (ray): 90.0 J in 2.5 s, idle power unknown; RAPL: package-0" in page
-    assert "300 W asked for, not applied: no GPU" in page
     assert "cheapest by prices.csv: mean 12.5 EUR/MWh, 80 if started when asked" in page
 
 
 @pytest.mark.parametrize(("joules", "text"), [(2.0, "2 J/token"), (0.0021, "2.1 mJ/token"),
                                               (3e-6, "3 µJ/token"), (3e-8, "0.03 µJ/token")])  # fmt: skip
 def test_energy_has_a_readable_unit(joules: float, text: str) -> None:
-    assert figures.energy(joules, "token") == text
+    assert texts.energy(joules, "token") == text
 
 
 def test_quality_below_the_target_fails(complete: dict[str, Any]) -> None:
@@ -373,9 +374,9 @@ def test_missing_seeds_leave_quality_open(complete: dict[str, Any]) -> None:
 def test_latency_without_a_p99_is_open_and_above_the_bound_fails(complete: dict[str, Any]) -> None:
     rows = copy.deepcopy(complete["serving"]["latency"][:1])
     rows[0].update(p99_ms=None, samples=100)
-    assert verdicts._latency(rows)[0]["verdict"] == "inconclusive"
+    assert serving_verdicts.latency_rows(rows)[0]["verdict"] == "inconclusive"
     rows[0].update(p99_ms=1e6, samples=800, over_bound=80)
-    assert verdicts._latency(rows)[0]["verdict"] == "fail"
+    assert serving_verdicts.latency_rows(rows)[0]["verdict"] == "fail"
 
 
 @pytest.mark.parametrize(
@@ -394,7 +395,7 @@ def test_latency_on_a_busy_host_proves_no_fault(
 ) -> None:
     row = complete["serving"]["latency"][0]
     row.update(changes, host_load={"seconds": 16.0, "others_share": 0.4 if busy else 0.02})
-    (found,) = verdicts._latency([row])
+    (found,) = serving_verdicts.latency_rows([row])
     assert found["verdict"] == verdict
     assert ("other programs took 40 % of the processors" in found["actual"]) == (verdict == "inconclusive")
 

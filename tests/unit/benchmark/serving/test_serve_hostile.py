@@ -43,10 +43,14 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "not a number": ("mlp", b'{"instances":[[0,NaN,0]]}', f"instances[0][1]: {FINITE}"),
     "minus infinity": ("mlp", b'{"instances":[[0,0,-Infinity]]}', f"instances[0][2]: {FINITE}"),
     "null": ("digits", b'{"instances":[[null,0,0,0]]}', f"instances[0][0]: {FINITE}"),
-    "a key twice": ("mlp", b'{"instances":[[1,2,3]],"instances":[[1,2,3]]}', "the key 'instances' stands"),
-    "a broken key twice": ("mlp", b'{"\\ud83d":1,"\\ud83d":2}', "the key '\\ud83d' stands there twice"),
+    "a key twice": (
+        "mlp",
+        b'{"instances":[[1,2,3]],"instances":[[1,2,3]]}',
+        "the key 'instances' is given twice",
+    ),
+    "a broken key twice": ("mlp", b'{"\\ud83d":1,"\\ud83d":2}', "the key '\\ud83d' is given twice"),
     "not UTF-8": ("bytelm", b'{"instances":["\xff\xfe"]}', "body: is not JSON"),
-    "a number for a text": ("bytelm", b'{"instances":[1]}', "instances[0]: must be text"),
+    "a number for a text": ("bytelm", b'{"instances":[1]}', "instances[0]: must be non-empty text"),
 }
 NUMBERS = st.one_of(
     st.floats(), st.integers(-(10**400), 10**400), st.booleans(), st.none(), st.just(3.4028235677973366e38)

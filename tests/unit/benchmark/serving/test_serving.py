@@ -60,7 +60,7 @@ def test_a_batch_answers_like_single_requests(arguments: app.Arguments) -> None:
     ("request_", "body", "status", "words"),
     [
         ("POST /v1/models/mlp:predict", b"not json", 400, "body: is not JSON"),
-        ("POST /v1/models/mlp:predict", b"{}", 400, "instances: must be a list"),
+        ("POST /v1/models/mlp:predict", b"{}", 400, "instances: must be a non-empty list"),
         (
             "POST /v1/models/mlp:predict",
             b'{"instances": [[1, 2]]}',
@@ -114,9 +114,9 @@ def test_batches_are_counted_by_model(arguments: app.Arguments) -> None:
     computed(router, [work.call(model, instances) for model, instances in calls])
     kind, text = router.page("GET", "/v1/metrics") or ("", "")
     assert kind.startswith("text/plain")
-    assert 'aidc_serve_batch_requests_sum{replica="one",model="mlp"} 2' in text
-    assert 'aidc_serve_batch_requests_count{replica="one",model="mlp"} 1' in text
-    assert 'aidc_serve_batch_requests_count{replica="one",model="bytelm"} 1' in text
+    assert 'aidc_serve_batch_requests_sum{model="mlp",replica="one"} 2.0' in text
+    assert 'aidc_serve_batch_requests_count{model="mlp",replica="one"} 1.0' in text
+    assert 'aidc_serve_batch_requests_count{model="bytelm",replica="one"} 1.0' in text
 
 
 def test_replicas_scale_within_the_declared_limits(arguments: app.Arguments) -> None:

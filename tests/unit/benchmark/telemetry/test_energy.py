@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.core.config import Workload
 from benchmark.core.events import EventLog
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore
 from benchmark.data import dataset
 from benchmark.telemetry import energy
@@ -230,7 +230,7 @@ class TestRecord:
     def trained(self, tiny: Workload, store: DirectoryStore) -> Train:
         manifest = dataset.prepare(tiny, store)
         return lambda meter: train(
-            workload=tiny, seed=1, manifest=manifest, store=store, place=Place(), run_id="r",
+            workload=tiny, seed=1, manifest=manifest, store=store, ranks=RankContext(), run_id="r",
             events=EventLog(), progress=lambda value: None, meter=meter,
         )  # fmt: skip
 

@@ -12,7 +12,7 @@ from benchmark.core import ranks
 from benchmark.core.config import WORKLOADS_DIR, Workload, load
 from benchmark.core.errors import DeviceError
 from benchmark.core.events import EventLog
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore
 from benchmark.data import dataset
 from benchmark.experiments import plain_loop, segments
@@ -25,7 +25,7 @@ from benchmark.training.train import train
 from tests.unit.benchmark.conftest import changed
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-GPU = Place(device="cuda:0")
+GPU = RankContext(device="cuda:0")
 
 
 @pytest.fixture
@@ -39,10 +39,12 @@ def language() -> Workload:
     )  # fmt: skip
 
 
-def run(workload: Workload, store: DirectoryStore, where: Place, run_id: str, **more: Any) -> dict[str, Any]:
+def run(
+    workload: Workload, store: DirectoryStore, where: RankContext, run_id: str, **more: Any
+) -> dict[str, Any]:
     manifest = dataset.prepare(workload, store, frozen=False)
     arguments: dict[str, Any] = {"events": EventLog(), "progress": lambda value: None, **more}
-    return train(workload=workload, seed=1, manifest=manifest, store=store, place=where, run_id=run_id,
+    return train(workload=workload, seed=1, manifest=manifest, store=store, ranks=where, run_id=run_id,
                  **arguments)  # fmt: skip
 
 
@@ -52,7 +54,7 @@ def losses(record: dict[str, Any]) -> torch.Tensor:
 
 def test_it_trains_like_a_cpu(tiny: Workload, store: DirectoryStore) -> None:
     fp32 = changed(tiny, training={"precision": "fp32"})
-    a, b = (run(fp32, store, where, where.kind) for where in (Place(), GPU))
+    a, b = (run(fp32, store, where, where.kind) for where in (RankContext(), GPU))
     assert (losses(a) - losses(b)).abs().max() < 1e-3
     assert a["quality"]["value"] == pytest.approx(b["quality"]["value"], abs=2e-3)
 

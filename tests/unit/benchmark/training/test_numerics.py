@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchmark.core.config import MlpConfig, Workload, load
 from benchmark.core.events import EventLog
-from benchmark.core.ranks import Place, leave
+from benchmark.core.ranks import RankContext, leave
 from benchmark.core.store import DirectoryStore
 from benchmark.data import batches, dataset
 from benchmark.data.batches import Batches
@@ -219,13 +219,13 @@ def workload() -> Workload:
     return changed(load(TESTDATA / "valid-workload.yaml", "smoke"), training={"precision": "fp32"})
 
 
-def train_one(root: Path, name: str, place: Place, batch_size: int = 256) -> None:
+def train_one(root: Path, name: str, ranks: RankContext, batch_size: int = 256) -> None:
     """Train in `root`; rank 0 leaves `<name>.json` with the losses."""
     store, tiny = DirectoryStore(root / "store"), changed(workload(), training={"batch_size": batch_size})
-    manifest = place.once(lambda: dataset.prepare(tiny, store))
-    record = train.train(workload=tiny, seed=1, manifest=manifest, store=store, place=place, run_id=name,
+    manifest = ranks.once(lambda: dataset.prepare(tiny, store))
+    record = train.train(workload=tiny, seed=1, manifest=manifest, store=store, ranks=ranks, run_id=name,
                          events=EventLog(), progress=lambda value: None)  # fmt: skip
-    if place.is_first:
+    if ranks.is_first:
         (root / f"{name}.json").write_text(json.dumps(record))
 
 
@@ -233,10 +233,10 @@ def as_rank(rank: int, root: Path) -> None:
     """One of two ranks: the same training twice, then with a fault: both ranks take the same samples."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{root}/meet", rank=rank, world_size=2)
-    place = Place(rank, 2)
-    train_one(root, "two", place)
-    train_one(root, "two-again", place)
-    train_one(root, "two-odd", place, ODD)
+    ranks = RankContext(rank, 2)
+    train_one(root, "two", ranks)
+    train_one(root, "two-again", ranks)
+    train_one(root, "two-odd", ranks, ODD)
     right = batches.for_rank
 
     def of_the_first(
@@ -245,7 +245,7 @@ def as_rank(rank: int, root: Path) -> None:
         return right(workload, data, seed, 0, world_size)
 
     batches.for_rank = of_the_first
-    train_one(root, "two-faulty", place)
+    train_one(root, "two-faulty", ranks)
     batches.for_rank = right
 
     def late(*arguments: Any) -> Tensor:
@@ -253,7 +253,7 @@ def as_rank(rank: int, root: Path) -> None:
         return loss(*arguments)
 
     pytest.MonkeyPatch().setattr(train, "loss_of", late)
-    train_one(root, "two-late", place)
+    train_one(root, "two-late", ranks)
     torch.distributed.destroy_process_group()
     leave()
 
@@ -263,8 +263,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[st
     """Records by name: `one`, `two`, `two-again` and `two-faulty`, all with the same global batch."""
     root = tmp_path_factory.mktemp("ranks")
     torch.set_num_threads(1)
-    train_one(root, "one", Place())
-    train_one(root, "one-odd", Place(), ODD)
+    train_one(root, "one", RankContext())
+    train_one(root, "one-odd", RankContext(), ODD)
     context = multiprocessing.get_context("spawn")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GLOO_SOCKET_IFNAME", "lo")

@@ -15,7 +15,7 @@ from benchmark.core import ranks
 from benchmark.core.config import GptConfig, MlpConfig, OptimiserConfig, Workload
 from benchmark.core.errors import BenchmarkError, CheckpointError, DeviceError, TrainingError
 from benchmark.core.events import EventLog, check
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore
 from benchmark.core.timing import PHASES, StepTimer
 from benchmark.data import dataset
@@ -29,8 +29,8 @@ from tests.unit.benchmark.conftest import changed
 def run(workload: Workload, store: DirectoryStore, run_id: str = "r", **changes: Any) -> dict[str, Any]:
     manifest = dataset.prepare(workload, store)
     arguments: dict[str, Any] = {"events": EventLog(), "progress": lambda value: None, **changes}
-    return train(workload=workload, seed=1, manifest=manifest, store=store, place=Place(), run_id=run_id,
-                 **arguments)  # fmt: skip
+    return train(workload=workload, seed=1, manifest=manifest, store=store, ranks=RankContext(),
+                 run_id=run_id, **arguments)  # fmt: skip
 
 
 def test_it_reaches_the_target(tiny: Workload, store: DirectoryStore) -> None:
@@ -133,7 +133,7 @@ def test_a_batch_that_ranks_cannot_share_is_refused(tiny: Workload, store: Direc
     with pytest.raises(
         TrainingError, match=r"training\.batch_size: 256 is less than one sample for each of 257"
     ):
-        train(workload=tiny, seed=1, manifest=manifest, store=store, place=Place(0, 257), run_id="r",
+        train(workload=tiny, seed=1, manifest=manifest, store=store, ranks=RankContext(0, 257), run_id="r",
               events=EventLog(), progress=lambda value: None)  # fmt: skip
 
 
@@ -160,9 +160,9 @@ def test_a_job_leaves_results_and_skips_them_the_next_time(
     tiny: Workload, store: DirectoryStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec = job.Spec(run_id="r", workload=tiny, store=str(store.root))
-    job.run(spec, Place())
+    job.run(spec, RankContext())
     first = store.get("results/r/tiny/seed-1.json")
-    job.run(spec, Place())
+    job.run(spec, RankContext())
     assert store.get("results/r/tiny/seed-1.json") == first
     assert store.exists("results/r/tiny/machine.json")
 
@@ -174,7 +174,7 @@ def test_a_failed_job_leaves_its_error(
         run_id="r", workload=changed(tiny, optimiser={"learning_rate": 1e38}), store=str(store.root)
     )
     with pytest.raises(BenchmarkError):
-        job.run(spec, Place())
+        job.run(spec, RankContext())
     error = json.loads(store.get("results/r/tiny/error.json"))
     assert error["type"] == "TrainingError"
     assert "@error" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Data of one's own: `data: {source: module, module: NAME}` is class `Data` of `benchmark/data/NAME.py`."""
+"""Custom data sets: `data: {source: module, module: NAME}` is class `Data` of `benchmark/data/NAME.py`."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def source(config: ModuleData) -> Source:
 
 
 def code(config: ModuleData) -> bytes:
-    """What the module does: another text makes another data set."""
+    """The module's source: a change of it makes another data set."""
     found = importlib.util.find_spec(f"{PACKAGE}.{config.module}")
     return Path(found.origin).read_bytes() if found and found.origin else b""
 
 
 def check(config: ModuleData, train: Split, heldout: Split) -> None:
-    """DataError with everything that does not fit the declaration, and with leakage."""
+    """DataError with everything that does not fit the declaration, and with any leakage."""
     problems = []
     for name, part in (("train", train), ("heldout", heldout)):
         if set(part.arrays) != {"x", "y"}:
@@ -52,7 +52,7 @@ def check(config: ModuleData, train: Split, heldout: Split) -> None:
         x, y = part.arrays["x"], part.arrays["y"]
         if x.dtype.kind == "f" and not np.isfinite(x).all():
             problems.append(
-                f"{name}: x is not finite after normalise: a constant column, perhaps, divided by 0"
+                f"{name}: x is not finite after normalise: perhaps a constant column was divided by 0"
             )
         if x.dtype != np.float32 or x.ndim != 2 or x.shape[1:] != (config.inputs,):
             problems.append(
@@ -62,11 +62,11 @@ def check(config: ModuleData, train: Split, heldout: Split) -> None:
         if y.dtype != np.int64 or y.shape != (len(x),):
             problems.append(f"{name}: y is {y.dtype} {y.shape}: must be int64 ({len(x)},)")
         elif not len(y) or y.min() < 0 or y.max() > most:
-            problems.append(f"{name}: y: must be classes 0 to {most}, of one sample at least: data.outputs")
+            problems.append(f"{name}: y: must be classes 0 to {most}, with at least one sample: data.outputs")
         elif name == "train" and y.min() == y.max():
-            problems.append(f"{name}: y: is of one class only, {y[0]}: there is nothing to learn")
+            problems.append(f"{name}: y: has only class {y[0]}: there is nothing to learn")
     if not problems and (shared := len(rows(train) & rows(heldout))):
-        problems.append(f"{shared} samples are in train and in heldout: that is leakage")
+        problems.append(f"{shared} samples are in both train and heldout: that is leakage")
     if problems:
         raise DataError("\n".join(f"data.module: {config.module}: {problem}" for problem in problems))
 

@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmark.report import figures
-from benchmark.report.figures import or_dash
+from benchmark.report import text
+from benchmark.report.text import or_dash
 
 Result = dict[str, Any]
-# Of a workload's configuration: text for readers.
+# Text for readers in a workload's configuration.
 WORDS = ("name", "title", "about")
 
 
@@ -34,22 +34,8 @@ def command(result: Result) -> str:
     return shlex.join([*words, "--workloads", workloads] if workloads else words)
 
 
-def learned_with(workload: Mapping[str, Any]) -> str:
-    """Optimiser, learning rate, batch and steps in words."""
-    optimiser, training = workload["optimiser"], workload["training"]
-    rate = f"learning rate {optimiser['learning_rate']:g}"
-    if optimiser["kind"] == "muon":
-        rate = (
-            f"learning rate {optimiser['muon_learning_rate']:g} of the hidden matrices, the rest by AdamW, "
-        )
-        rate += f"learning rate {optimiser['learning_rate']:g}"
-    name = {"adamw": "AdamW", "muon": "Muon"}.get(optimiser["kind"], str(optimiser["kind"]))
-    steps = f"{figures.count(training['steps'])} steps of {figures.count(training['batch_size'])}"
-    return f"{name}, {rate}; {steps}"
-
-
 def settings(result: Result) -> dict[str, Any]:
-    """Every setting of every workload: a row each, a column a workload."""
+    """Every setting of every workload: one row each, one column per workload."""
     workloads = result["configuration"]["workloads"]
     flat = {name: dict(_flat(workload)) for name, workload in workloads.items()}
     keys = list(dict.fromkeys(key for of in flat.values() for key in of if key not in WORDS))
@@ -85,12 +71,12 @@ def _run(run: dict[str, Any]) -> dict[str, str]:
         "launcher": run["launcher"],
         "world_size": str(run["world_size"]),
         "device": run["device"],
-        "quality": figures.quality(quality["value"], quality["metric"]),
+        "quality": text.quality(quality["value"], quality["metric"]),
         "time_to_train": or_dash(run["time_to_train_s"], lambda v: f"{v:.1f} s"),
         "total": f"{run['total_s']:.1f} s{again}",
-        "throughput": or_dash(run["throughput"], lambda v: f"{figures.count(v['value'])} {v['unit']}"),
-        "others": figures.others(run.get("host_load")),
-        "energy": or_dash(run["energy_j_per_sample"], lambda v: figures.energy(v, run["energy"]["per"])),
+        "throughput": or_dash(run["throughput"], lambda v: f"{text.count(v['value'])} {v['unit']}"),
+        "others": text.others(run.get("host_load")),
+        "energy": or_dash(run["energy_j_per_sample"], lambda v: text.energy(v, run["energy"]["per"])),
     }
 
 
@@ -98,9 +84,9 @@ def _data(name: str, data: dict[str, Any]) -> dict[str, str]:
     provenance = data["provenance"]
     return {
         "name": name,
-        "train": figures.count(data["splits"]["train"]["rows"]),
-        "heldout": figures.count(data["splits"]["heldout"]["rows"]),
-        "bytes": figures.size(sum(s["bytes"] for s in data["splits"].values())),
+        "train": text.count(data["splits"]["train"]["rows"]),
+        "heldout": text.count(data["splits"]["heldout"]["rows"]),
+        "bytes": text.size(sum(s["bytes"] for s in data["splits"].values())),
         "provenance": ", ".join(f"{k} {v}" for k, v in provenance.items() if isinstance(v, str)),
         "sha256": data["sha256"][:16] + "…",
     }
@@ -136,9 +122,37 @@ def environment(result: Result) -> list[tuple[str, str]]:
     rows = [(name, _machine(facts)) for name, facts in machines]
     rows += source(result["environment"])
     rows += [(f"Image of {k}", v) for k, v in result["environment"]["images"].items()]
-    rows += figures.energy_rows(result)
+    rows += energy_rows(result)
     rows.append(("Finished", result["finished"] or "not finished"))
     return rows
+
+
+def energy_rows(result: Result) -> list[tuple[str, str]]:
+    """What the joules cover, and when the run was to start; each only where there is one."""
+    rows, runs = [], [*result["training"], *result["bare"]]
+    sums = [_joules(r) for r in runs if r.get("energy")]
+    if sums:
+        rows.append(("Energy", "; ".join(sums)))
+    plan = result.get("schedule")
+    if plan:
+        window = f"window {plan['window']}" if plan["window"] else "no window"
+        line = f"{window}, started {plan['started']}"
+        if plan["series"]:
+            now = plan["expected_mean_now"]
+            line += f", cheapest by {plan['series']['file']}: mean {plan['expected_mean']:g} {plan['unit']}"
+            line += "" if now is None else f", {now:g} if started when asked"
+        rows.append(("Schedule", line))
+    return rows
+
+
+def _joules(run: dict[str, Any]) -> str:
+    e = run["energy"]
+    idle = "idle power unknown" if e["idle_w"] is None else f"{e['idle_w']:.1f} W idle"
+    net = "" if e["net_j"] is None else f"{e['net_j']:.1f} J of "
+    return (
+        f"{run['workload']}/{run['seed']} ({run['launcher']}): {net}{e['gross_j']:.1f} J in "
+        f"{e['seconds']:.1f} s, {idle}; {e['source']}: {', '.join(e['covers'])}"
+    )
 
 
 def source(environment: Mapping[str, Any], length: int = 64) -> list[tuple[str, str]]:
@@ -157,7 +171,7 @@ def source(environment: Mapping[str, Any], length: int = 64) -> list[tuple[str, 
 def _machine(facts: Mapping[str, Any]) -> str:
     quota = "no quota" if facts["cpu_quota"] is None else f"quota {facts['cpu_quota']:g} CPUs"
     if facts["memory_limit_bytes"] is not None:
-        quota += f", {figures.size(facts['memory_limit_bytes'])} memory"
+        quota += f", {text.size(facts['memory_limit_bytes'])} memory"
     return (
         f"{facts['host']}: {facts['cpu_model']}, {facts['cpus_visible']} CPUs visible, {quota}, "
         f"{facts['gpu'] or 'no GPU'}, {facts['isa']}, Python {facts['python']}, torch {facts['torch']}, "

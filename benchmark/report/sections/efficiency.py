@@ -8,9 +8,9 @@ from typing import Any
 from markupsafe import Markup
 
 from benchmark.analysis.disturbance import busy, together
-from benchmark.analysis.efficiency_verdicts import machine_of
-from benchmark.report.figures import count
+from benchmark.analysis.verdicts.efficiency import machine_of
 from benchmark.report.plots import VERDICT_STYLES, Interval, Level, intervals
+from benchmark.report.text import count
 
 LABELS = {
     "own": "workload's optimiser : plain loop",
@@ -36,7 +36,7 @@ def section(found: dict[str, Any] | None) -> dict[str, Any] | None:
         )
         table = dict(scaling["efficiencies"])
         if scaling.get("apart"):
-            table["apart"] = {**scaling["apart"], "verdict": "not judged"}
+            table["apart"] = {**scaling["apart"], "verdict": None}
         charts.append(_chart("Scaling efficiency", table, scaling["bound"], caption))
     return {
         "intro": "One rank of the train loop against a plain loop of the same model, and two ranks against "
@@ -86,8 +86,8 @@ def _row(kind: str, runs: list[dict[str, Any]]) -> dict[str, str]:
 def _notes(found: dict[str, Any], runs: list[dict[str, Any]]) -> list[str]:
     loads = [r["load_1m"] for r in runs]
     notes = [
-        f"{found['threads']} thread{'s' if found['threads'] > 1 else ''} a rank, {found['cores']} cores; the "
-        f"machine's load average was {min(loads):.1f} to {max(loads):.1f} at the start of a run."
+        f"{found['threads']} thread{'s' if found['threads'] > 1 else ''} per rank, {found['cores']} cores; "
+        f"the machine's load average was {min(loads):.1f} to {max(loads):.1f} at the start of a run."
     ]
     if reason := busy(together(r.get("host_load") for r in runs)):
         notes.append(f"Meanwhile {reason}.")

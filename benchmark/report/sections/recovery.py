@@ -6,14 +6,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchmark.report.figures import or_dash, quality
 from benchmark.report.plots import Chart, Level, Series, line_chart
+from benchmark.report.text import or_dash, quality
 
 UNDISTURBED, ATTEMPT = 6, 1
 
 
 def section(result: dict[str, Any]) -> dict[str, Any] | None:
-    """None without a run with faults."""
+    """None where no faults were injected."""
     recovery = result.get("recovery")
     if not recovery or not (recovery["cases"] or recovery["undisturbed"]):
         return None

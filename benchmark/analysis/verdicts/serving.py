@@ -1,17 +1,48 @@
-"""Verdicts on serving under stress: faults under load, and what the load balancer costs."""
+"""Verdicts on serving: the same answers as trained, latency, faults under load, the load balancer's cost."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from benchmark.analysis import latency
 from benchmark.analysis.disturbance import excused
 from benchmark.core.verdict import verdict
 
 Row = dict[str, str]
-# No failure among so many shows, at 95 %, that fewer than 1 % fail.
+# No failure among this many shows, at 95 %, that fewer than 1 % fail.
 LEAST_ANSWERS = 300
 # Below this number of pairs, intervals of a difference of medians are too narrow.
 LEAST_MEDIAN_PAIRS = 50
+
+
+def same_answers(row: dict[str, Any]) -> Row:
+    expected = f"same labels, probabilities within {row['tolerance']:g}, same hash"
+    actual = (
+        f"{row['agreement']:.2%} of {row['samples']} labels, difference ≤ {row['max_abs_difference']:.1e}, "
+        f"{'same' if row['same_hash'] else 'another'} hash"
+    )
+    return verdict(f"{row['workload']} as served equals as trained", row["passed"], expected, actual)
+
+
+def latency_rows(loads: list[dict[str, Any]]) -> list[Row]:
+    """One verdict per workload: at least its lowest rate must hold the bound without errors."""
+    verdicts = []
+    for name in dict.fromkeys(row["workload"] for row in loads):
+        mine = sorted((r for r in loads if r["workload"] == name), key=lambda r: r["rate_rps"])
+        lowest, bound = mine[0], mine[0]["p99_bound_ms"]
+        outcome, reason = latency.judge(lowest, bound)
+        shown = lowest
+        if outcome:
+            shown = [r for r in mine if latency.judge(r, bound)[0]][-1]
+        p99 = "not known" if shown["p99_ms"] is None else f"{shown['p99_ms']:.1f} ms"
+        actual = f"p99 {p99} at {shown['rate_rps']:g} requests/s, {shown['errors'] or 'no'} errors"
+        if reason:
+            actual += f"; {reason}"
+        if lowest["errors"] <= lowest["samples"]:  # a service that refuses most requests is not just slow
+            outcome, actual = excused(outcome, actual, lowest.get("host_load"))
+        expected = f"p99 ≤ {bound:g} ms at {lowest['rate_rps']:g} requests/s, no errors"
+        verdicts.append(verdict(f"latency of {name}", outcome, expected, actual))
+    return verdicts
 
 
 def rows(serving: dict[str, Any]) -> list[Row]:
@@ -45,13 +76,13 @@ def _updated(resilience: dict[str, Any]) -> Row:
     if not update:
         return verdict(name, None, expected, _why(resilience, "update"))
     new = [v for v in update["versions"] if v["sha256"] == resilience["to_sha256"]]
-    strangers = {v["sha256"] for v in update["versions"]} - {
+    unknown = {v["sha256"] for v in update["versions"]} - {
         resilience["from_sha256"],
         resilience["to_sha256"],
     }
     last_old = max((v["last_s"] for v in update["versions"] if v not in new), default=0.0)
     # The end of the load must belong to the new model alone.
-    changed = bool(new) and not strangers and new[0]["last_s"] > last_old
+    changed = bool(new) and not unknown and new[0]["last_s"] > last_old
     actual = f"{_counts(update)}, " + (
         f"first new answer at {new[0]['first_s']:.1f} s, last old one at {last_old:.1f} s"
         if new
@@ -82,7 +113,7 @@ def _scaled(scaled: dict[str, Any]) -> Row:
 
 
 def _judged(load: dict[str, Any], otherwise_good: bool, actual: str) -> tuple[bool | None, str]:
-    """Outcome and text of a load that nothing may fail under; a few answers show nothing."""
+    """Outcome and text of a load that nothing may fail under; a few answers are no evidence."""
     good: bool | None = load["samples"] > 0 and not load["errors"] and not load["resent"] and otherwise_good
     if good and load["samples"] < LEAST_ANSWERS:
         good, actual = None, f"{actual}; a verdict needs {LEAST_ANSWERS} answers"
@@ -99,7 +130,7 @@ def _why(resilience: dict[str, Any], key: str) -> str:
 
 
 def _direct(direct: dict[str, Any]) -> Row:
-    """Judged by the whole interval: one that holds the bound within itself is open."""
+    """Judged by the whole interval: one that contains the bound is inconclusive."""
     bound = direct["bound_ms"]
     outcome = True if direct["high_ms"] <= bound else False if direct["low_ms"] > bound else None
     actual = f"{direct['added_p50_ms']:.2f} ms over {direct['pairs']} pairs, "

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.report.probe_figures import probes
+from benchmark.report.sections.probes import section
 
 
 @pytest.fixture
@@ -30,14 +30,14 @@ def with_storage(complete: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_an_earlier_result_without_the_load_is_drawn(complete: dict[str, Any]) -> None:
-    found = probes(complete)
+    found = section(complete)
     assert found is not None
     assert len(found["charts"]) == 2
     assert len(found["notes"]) == 1
 
 
 def test_segments_are_drawn_and_told(with_storage: dict[str, Any]) -> None:
-    found = probes(with_storage)
+    found = section(with_storage)
     assert found is not None
     assert "PUT median" in found["charts"][-1]["svg"]
     put, get, kept, _ = found["notes"]
@@ -53,7 +53,7 @@ def test_a_direction_has_the_same_colour_in_every_drawing(
     """JSON with sorted keys once gave the colour of PUT to GET in one of two neighbouring drawings."""
     load = with_storage["probes"]["object_store_load"]
     with_storage["probes"]["object_store_load"] = {key: load[key] for key in order}
-    found = probes(with_storage)
+    found = section(with_storage)
     assert found is not None
     by_size, by_second = found["charts"][-2:]
     assert dict(by_size["legend"]) == dict(by_second["legend"]) == {"PUT": 4, "GET": 1}
@@ -70,7 +70,7 @@ def test_slow_products_in_bfloat16_are_explained(
     complete["probes"]["device"] = device
     for rank in complete["probes"]["ranks"]:
         rank["bf16_gflops"] = bf16
-    found = probes(complete)
+    found = section(complete)
     assert found is not None
     assert ("without units for it" in found["products"]) is said
 
@@ -79,7 +79,7 @@ def test_a_load_without_a_whole_second_draws_no_chart(with_storage: dict[str, An
     for part in with_storage["probes"]["object_store_load"].values():
         del part["segment_mb_s"]
         part["segments_mb_s"] = []
-    found = probes(with_storage)
+    found = section(with_storage)
     assert found is not None
     assert len(found["charts"]) == 2
     assert "second" not in found["notes"][0]

@@ -1,4 +1,4 @@
-"""The report's figures of the machine by itself: what the probes have measured."""
+"""The section on the machine by itself: what the probes measured."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchmark.report.figures import milliseconds, size
 from benchmark.report.plots import Chart, Level, Series, line_chart
+from benchmark.report.text import milliseconds, size
 
 Result = dict[str, Any]
 DIRECTIONS = {"put": 4, "get": 1}  # a style for each, the same in every drawing
 
 
-def probes(result: Result) -> dict[str, Any] | None:
+def section(result: Result) -> dict[str, Any] | None:
     data = result["probes"]
     if not data:
         return None

@@ -1,4 +1,4 @@
-"""Data of one's own: the documented example trains to its target, and whatever does not fit is told."""
+"""Custom data sets: the documented example trains to its target, and whatever does not fit is reported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import benchmark.data
 from benchmark.core.config import ModuleData, Workload, load
 from benchmark.core.errors import ConfigError, DataError
-from benchmark.core.ranks import Place
+from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore, get_json
 from benchmark.data import dataset, stages
 from benchmark.training import job
@@ -67,7 +67,7 @@ def example(folder: Path) -> Workload:
 
 def test_the_documented_example_reaches_its_target(example: Workload, store: DirectoryStore) -> None:
     spec = job.Spec(run_id="r", workload=example, store=str(store.root))
-    job.run(spec, Place())
+    job.run(spec, RankContext())
     record = get_json(store, f"{spec.prefix}/seed-1.json")
     assert record["quality"]["passed"]
     manifest = get_json(store, f"{spec.prefix}/manifest.json")
@@ -118,7 +118,7 @@ def test_leakage_is_refused(module: Module, folder: Path) -> None:
         return train, train
 """
     (folder / "own_table.py").write_text(text + leak)
-    with pytest.raises(DataError, match="48 samples are in train and in heldout: that is leakage"):
+    with pytest.raises(DataError, match="48 samples are in both train and heldout: that is leakage"):
         stages.run(config)
 
 
@@ -155,7 +155,7 @@ def test_a_model_must_fit_the_declared_table(example: Workload, folder: Path) ->
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("y[:] = 0", "train: y: is of one class only, 0"),
+        ("y[:] = 0", "train: y: has only class 0"),
         ("Data.normalise = lambda s, r: Records({**r.arrays, 'x': r.arrays['x'] * np.float32('inf')})",
          "x is not finite after normalise"),
         ("Data.provenance = lambda s: 1 / 0", "stage provenance: ZeroDivisionError"),

@@ -1,4 +1,4 @@
-"""The report's figures of serving under stress: the highest rate, the load balancer's cost, faults."""
+"""The report's section on serving under stress: the highest rate, the load balancer's cost, faults."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchmark.report.figures import count, milliseconds
 from benchmark.report.plots import VERDICT_STYLES, Chart, Level, Series, line_chart
+from benchmark.report.text import count, milliseconds
 
 Result = dict[str, Any]
 
 
-def stress(result: Result) -> dict[str, Any] | None:
+def section(result: Result) -> dict[str, Any] | None:
     """Parts of `serving` that not every run has; None without any of them."""
     serving = result["serving"] or {}
     found = {
