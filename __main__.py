@@ -14,7 +14,7 @@ from components.load_balancer import LoadBalancer
 from components.network import Fabric
 from components.object_store import ObjectStore
 from components.planning import rotation
-from components.planning.config import ConfigError
+from components.planning.issues import ConfigError
 from components.planning.plan import make_plan
 from components.planning.validation import load
 from components.pruner import Pruner

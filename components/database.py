@@ -6,8 +6,8 @@ import pulumi
 import pulumi_docker as docker
 
 from components.planning import databases
-from components.planning.config import MIB
 from components.planning.flows import FLOWS
+from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import File, FileVolume, FileVolumeArgs, key_pair

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components.planning.config import Issue
+from components.planning.issues import Issue
 
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmark.cluster.connection import predict_path
+from benchmark.cluster.hostload import HostLoad
 from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
 from benchmark.console import say
 from benchmark.experiments import served_models
-from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.options import ServingOptions, add_served_model
 from benchmark.load.closed_loop import ClosedLoad
 

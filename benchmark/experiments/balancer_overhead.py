@@ -19,12 +19,12 @@ import numpy as np
 
 from benchmark.cluster import engine
 from benchmark.cluster.connection import predict_path
+from benchmark.cluster.hostload import HostLoad
 from benchmark.cluster.inventory import container_names, services_of_role
 from benchmark.cluster.stack import Stack
 from benchmark.core import stats
 from benchmark.core.errors import StackError
 from benchmark.experiments import served_models
-from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.options import ServingOptions, add_served_model
 
 PAIRS = 1000

@@ -36,6 +36,7 @@ from benchmark.analysis import runs
 from benchmark.analysis.documents.efficiency import SCHEMA, Efficiency
 from benchmark.analysis.verdicts.efficiency import lines, rows, summarise, too_few_gpus
 from benchmark.cluster import launch
+from benchmark.cluster.hostload import HostLoad
 from benchmark.console import say
 from benchmark.core import files, machine
 from benchmark.core.config import GptConfig, Workload, load
@@ -43,7 +44,6 @@ from benchmark.core.errors import ConfigError, DataError
 from benchmark.core.stats import LEAST_PAIRS, alternating
 from benchmark.core.store import DirectoryStore
 from benchmark.data import dataset
-from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.options import add_into, add_pairs, add_workload, at_least, one_of
 from benchmark.experiments.segments import BYTES, Segment, Setting, Team, team
 from benchmark.report import pages

@@ -17,6 +17,7 @@ from benchmark.analysis import result as results
 from benchmark.checkpoints import journal
 from benchmark.cluster import engine, injector, launch
 from benchmark.cluster import stack as stacks
+from benchmark.cluster.hostload import HostLoad
 from benchmark.cluster.injector import Injector
 from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
@@ -25,7 +26,6 @@ from benchmark.core import files
 from benchmark.core.config import Workload, load
 from benchmark.core.errors import BenchmarkError, ConfigError, StackError
 from benchmark.core.store import Store, get_json
-from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.jobs import describe_stack
 from benchmark.experiments.options import add_into, add_stack, add_workload, at_least, one_of
 from benchmark.report import pages as report

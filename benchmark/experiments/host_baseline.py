@@ -16,12 +16,12 @@ from typing import Any
 from benchmark.analysis import result as results
 from benchmark.analysis import runs
 from benchmark.cluster import stack as stacks
+from benchmark.cluster.hostload import HostLoad
 from benchmark.console import conclude, record_stop, report_outcome, report_refusal, say
 from benchmark.core import files
 from benchmark.core.config import Workload, load_all
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.store import DirectoryStore
-from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.jobs import Host, attach_host_load, train_on_host
 from benchmark.experiments.options import TrainingOptions, add_stack, add_workloads
 from benchmark.report import pages

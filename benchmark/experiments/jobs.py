@@ -10,13 +10,13 @@ from typing import Any
 
 from benchmark.analysis import result as results
 from benchmark.cluster import launch
+from benchmark.cluster.hostload import HostLoad
 from benchmark.cluster.stack import Stack
 from benchmark.console import record_error, say, show_message
 from benchmark.core.config import Workload
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.store import DirectoryStore, Store
 from benchmark.data import dataset
-from benchmark.experiments.hostload import HostLoad
 from benchmark.training.job import Spec
 
 Result = dict[str, Any]

@@ -22,6 +22,7 @@ from benchmark.analysis import result as results
 from benchmark.analysis import runs
 from benchmark.cluster import launch
 from benchmark.cluster import stack as stacks
+from benchmark.cluster.hostload import HostLoad
 from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
 from benchmark.console import conclude, record_stop, report_refusal, say, show_message
@@ -30,7 +31,6 @@ from benchmark.core.config import Workload, load_all
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.stats import LEAST_PAIRS, alternating
 from benchmark.core.store import DirectoryStore
-from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.jobs import (
     Host,
     attach_host_load,

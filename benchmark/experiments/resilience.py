@@ -20,6 +20,7 @@ from typing import Any
 from benchmark.analysis.verdicts.serving import LEAST_ANSWERS
 from benchmark.cluster import engine
 from benchmark.cluster.connection import Connection, Endpoint, predict_path
+from benchmark.cluster.hostload import HostLoad
 from benchmark.cluster.inventory import container_at, container_names
 from benchmark.cluster.ray_api import RayClient
 from benchmark.cluster.replicas import await_models, deployment, limits_for
@@ -28,7 +29,6 @@ from benchmark.console import say
 from benchmark.core import stats
 from benchmark.core.errors import BenchmarkError, ConfigError, StackError
 from benchmark.experiments import served_models
-from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.options import ServingOptions, add_served_model
 from benchmark.load.open_loop import FAILED, Answer, Send, Sent, run_schedule, summarise
 

@@ -16,6 +16,7 @@ from benchmark.analysis import result as results
 from benchmark.cluster import launch, replicas
 from benchmark.cluster import stack as stacks
 from benchmark.cluster.connection import Connection
+from benchmark.cluster.hostload import HostLoad
 from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
 from benchmark.console import conclude, record_error, record_stop, report_refusal, say, show_message
@@ -24,7 +25,6 @@ from benchmark.core.config import Workload, load_all
 from benchmark.core.errors import BenchmarkError, ComparisonError, ConfigError
 from benchmark.data import dataset
 from benchmark.experiments import serving_check
-from benchmark.experiments.hostload import HostLoad
 from benchmark.experiments.jobs import attach_host_load, describe_stack, execute, merge_training
 from benchmark.experiments.options import TrainingOptions
 from benchmark.experiments.progress import Progress

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from benchmark.checkpoints.artefact import Loaded, card_key
 from benchmark.cluster.connection import Connection, Endpoint, predict
+from benchmark.cluster.hostload import HostLoad
 from benchmark.core.config import GptConfig, Workload
 from benchmark.core.errors import StackError
 from benchmark.core.store import Store
 from benchmark.data import dataset
-from benchmark.experiments.hostload import HostLoad
 from benchmark.load import rates
 from benchmark.load.closed_loop import closed_load
 from benchmark.load.open_loop import poisson_load

@@ -18,13 +18,9 @@ from components.planning import cron
 from components.planning.flows import INFERENCE, RAY_API, S3
 
 # Marked `X as X`: other packages import these from here.
-from components.planning.issues import ConfigError as ConfigError  # noqa: PLC0414
-from components.planning.issues import Issue as Issue  # noqa: PLC0414
-from components.planning.units import GIB, TIB, cpus_text, parse_size
-from components.planning.units import MIB as MIB  # noqa: PLC0414
-from components.planning.units import size_text as size_text  # noqa: PLC0414
+from components.planning.units import GIB, MIB, TIB, cpus_text, parse_size
 
-ROOT = "aidc:datacenter"
+DATACENTER = "aidc:datacenter"
 STACK_NAME = re.compile(r"^[a-z][a-z0-9]{0,15}\Z")
 PRIVATE = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.planning.config import MIB
 from components.planning.config import Database as Settings
+from components.planning.units import MIB
 
 MONITOR, READER = "monitor", "backup"
 CONNECTIONS = 60

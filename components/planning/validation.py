@@ -12,14 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from components.planning.addressing import MINIMUM_PREFIX, subnets
-from components.planning.config import (
-    ROOT,
-    STACK_NAME,
-    Head,
-    HostFacts,
-    Node,
-    StackConfig,
-)
+from components.planning.config import DATACENTER, STACK_NAME, Head, HostFacts, Node, StackConfig
 from components.planning.issues import ConfigError, Issue, suggest
 from components.planning.units import GIB, size_text
 
@@ -73,7 +66,7 @@ def load(raw: object, stack: str, host: HostFacts | None = None) -> StackConfig:
     )
     raw = {} if raw is None else raw
     if not isinstance(raw, Mapping):
-        raise ConfigError([*issues, Issue(ROOT, "is not a mapping", FIXES["model_type"])])
+        raise ConfigError([*issues, Issue(DATACENTER, "is not a mapping", FIXES["model_type"])])
     remaining: Any = copy.deepcopy(dict(raw))
     config, pruned = None, set[str]()
     while config is None:
@@ -101,7 +94,7 @@ def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
         others = [n for n, p in ports.items() if p == port and n != name]
         if others:
             yield Issue(
-                f"{ROOT}.load_balancer.ports.{name}",
+                f"{DATACENTER}.load_balancer.ports.{name}",
                 f"port {port} is also given to {', '.join(others)}",
                 "give every service its own port",
             )
@@ -109,7 +102,7 @@ def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
     for index, node in enumerate(nodes):
         if node.name != STAND_IN and any(other.name == node.name for other in nodes[:index]):
             yield Issue(
-                f"{ROOT}.compute.nodes[{index}].name",
+                f"{DATACENTER}.compute.nodes[{index}].name",
                 f"{node.name!r} is already used",
                 "give every node its own name",
             )
@@ -118,7 +111,7 @@ def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
     for path, part in parts:
         if part.shm >= part.memory:
             yield Issue(
-                f"{ROOT}.compute.{path}.shm",
+                f"{DATACENTER}.compute.{path}.shm",
                 "is not smaller than its memory",
                 "shared memory counts against memory: lower shm or raise memory",
             )
@@ -126,7 +119,7 @@ def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
     for index, node in enumerate(nodes):
         for gpu in (g for g in node.gpus if owners[g] > 1):
             yield Issue(
-                f"{ROOT}.compute.nodes[{index}].gpus",
+                f"{DATACENTER}.compute.nodes[{index}].gpus",
                 f"GPU {gpu} is assigned {owners[gpu]} times",
                 "assign every GPU to one node, once",
             )
@@ -136,36 +129,39 @@ def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
 
 def _check_network(config: StackConfig) -> Iterator[Issue]:
     if config.network.cidr.prefixlen > MINIMUM_PREFIX:
-        yield Issue(f"{ROOT}.network.cidr", f"{config.network.cidr} is too small", FIXES_BY_KEY["cidr"])
+        yield Issue(f"{DATACENTER}.network.cidr", f"{config.network.cidr} is too small", FIXES_BY_KEY["cidr"])
         return
     for (a, net_a), (b, net_b) in combinations(subnets(config.network).items(), 2):
         if net_a.overlaps(net_b):
             yield Issue(
-                f"{ROOT}.network.segments",
+                f"{DATACENTER}.network.segments",
                 f"{a} ({net_a}) and {b} ({net_b}) overlap",
                 "choose disjoint subnets, or leave segments out to have them planned",
             )
     for name, net in config.network.segments.items():
         if net.prefixlen > 24:
-            yield Issue(f"{ROOT}.network.segments.{name}", f"{net} is too small", "give it a /24 or larger")
+            yield Issue(
+                f"{DATACENTER}.network.segments.{name}", f"{net} is too small", "give it a /24 or larger"
+            )
 
 
 def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
     nodes = config.compute.nodes
-    path = f"{ROOT}.compute.nodes"
+    path = f"{DATACENTER}.compute.nodes"
     # The sums below cover the nodes and the head's memory.
     for where, asked in _cpus_beside_nodes(config):
         if asked > host.cpus:
             fault = f"{asked:g} CPUs are more than the host has ({host.cpus})"
-            yield Issue(f"{ROOT}.{where}.cpus", fault, f"write at most {host.cpus}")
+            yield Issue(f"{DATACENTER}.{where}.cpus", fault, f"write at most {host.cpus}")
     for where, size in (
         ("load_balancer", config.load_balancer.memory),
         ("object_store", config.object_store.memory),
+        ("database", config.database.memory),
         ("backup", config.backup.memory),
     ):
         if size > host.memory:
             fault = f"{size_text(size)} is more than the host has ({host.memory / GIB:.1f} GiB)"
-            yield Issue(f"{ROOT}.{where}.memory", fault, "lower memory")
+            yield Issue(f"{DATACENTER}.{where}.memory", fault, "lower memory")
     cpus = sum(n.cpus for n in nodes)
     if cpus > host.cpus:
         fix = f"lower cpus so that the sum is at most {host.cpus}"
@@ -185,6 +181,7 @@ def _cpus_beside_nodes(config: StackConfig) -> Iterator[tuple[str, float]]:
     yield "load_balancer", config.load_balancer.cpus
     yield "compute.head", config.compute.head.cpus
     yield "object_store", config.object_store.cpus
+    yield "database", config.database.cpus
     yield "backup", config.backup.cpus
 
 
@@ -203,7 +200,7 @@ def _check_gpu(path: str, gpu: int, host: HostFacts) -> Iterator[Issue]:
 
 def _path(location: tuple[int | str, ...]) -> str:
     parts = (f"[{p}]" if isinstance(p, int) else f".{p}" for p in location if p != "[key]")
-    return ROOT + "".join(parts)
+    return DATACENTER + "".join(parts)
 
 
 def _explain(error: ErrorDetails) -> Issue:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.planning.inventory import load
+from components.planning.paths import ROOT
 from operations.errors import OK, OperationError
 from operations.process import say
-from operations.stack.file import ROOT, path_of, unknown
+from operations.stack.file import path_of, unknown
 from operations.stack.pulumi import Pulumi
 
 RCLONE = """\

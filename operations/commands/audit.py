@@ -26,12 +26,12 @@ from audit.report import page
 from audit.run import background, run
 from audit.supply_chain import locks, packages
 from components.planning.inventory import load
+from components.planning.paths import ROOT
 from operations.engine.client import Engine, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
 from operations.output import console
 from operations.process import Interrupts, say
 from operations.stack.exclusive import auditing
-from operations.stack.file import ROOT
 from operations.stack.pulumi import Pulumi
 from policies.sources.stacks import SourceError
 

@@ -33,14 +33,15 @@ from rich.table import Table
 # either. Its result holds the pairs of runs and no interval as numbers.
 from benchmark.analysis.verdicts import RATIO_BOUND, bare_pairs
 from benchmark.core import stats
-from components.planning.config import ROOT as DATACENTER
+from components.planning.config import DATACENTER
+from components.planning.paths import ROOT
 from operations.documents import Lifecycle, LifecycleFigure, Machine, Outcome, content
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, InterruptionError, OperationError, RefusedError
 from operations.output import console
 from operations.preflight import checks, machine
 from operations.process import Interrupts, attached, say
-from operations.stack.file import ROOT, path_of, read
+from operations.stack.file import path_of, read
 from operations.stack.pulumi import Pulumi
 
 STACK = "bench"

@@ -18,9 +18,10 @@ from pydantic.fields import FieldInfo
 
 from audit import document
 from benchmark.analysis import schemas
-from components.planning.config import ROOT, StackConfig, size_text
+from components.planning.config import DATACENTER, StackConfig
 from components.planning.flows import CLIENTS, FLOWS, LISTENS, memberships
 from components.planning.inventory import Inventory
+from components.planning.units import size_text
 from operations.documents import Lifecycle, Status
 from policies.catalogue import NAMES
 from policies.mutations import figures
@@ -32,7 +33,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 SIZES = ("memory", "shm", "quota", "staging_capacity", "vault_capacity")
 BOUNDS = {"gt": "above", "ge": "at least", "le": "at most", "max_length": "length at most"}
 HEAD = f"""\
-`Pulumi.<stack>.yaml`, below `config: {ROOT}:`. Every key is optional, an unknown key is refused.
+`Pulumi.<stack>.yaml`, below `config: {DATACENTER}:`. Every key is optional, an unknown key is refused.
 Generated from `components/planning/config.py`.
 
 Sizes are strings with a binary unit, in whole MiB (`3GiB`); CPUs are numbers with up to two decimals (`0.5`).
@@ -48,7 +49,7 @@ else is refused with its line.
 
 def configuration() -> str:
     """Every key of the stack's YAML with its type, default and meaning."""
-    rows = "\n".join(_sections(StackConfig, ROOT))
+    rows = "\n".join(_sections(StackConfig, DATACENTER))
     return f"# Configuration\n\n{HEAD}{rows}"
 
 

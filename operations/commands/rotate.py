@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from components.planning import rotation
-from components.planning.config import Issue
+from components.planning.issues import Issue
 from components.planning.plan import make_plan
 from components.planning.rotation import ROTATABLE
 from operations.bringup import bring_up

@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from audit.supply_chain import sbom
+from components.planning.paths import ROOT
 from components.runtime.image import ImageError, references
 from operations.engine.client import connect
 from operations.errors import OK, RefusedError
 from operations.images.building import exists
 from operations.images.contexts import BUILD
 from operations.process import say
-from operations.stack.file import ROOT
 
 
 def main(stack: str, out: Path | None = None) -> int:

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from components.planning.paths import ROOT
 from components.runtime.image import IMAGES, context_digest
 from operations.errors import InterruptionError
 from operations.images import contexts
-from operations.images.contexts import ROOT, BuildError, IncompleteError, assemble, building_alone
+from operations.images.contexts import BuildError, IncompleteError, assemble, building_alone
 from operations.process import Interrupts, attached, capture
 
 LOG_LINES = 25

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from components.planning.paths import ROOT
 from components.runtime.image import NOT_CONTENT, context_digest
 from operations.errors import OperationError
 
-ROOT = Path(__file__).parents[2]
 BUILD = ROOT / ".build"
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # Image → programs from the cache's bin folder that it needs in addition to its own folder.

@@ -11,18 +11,18 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from components.planning.addressing import SEGMENTS, subnets
-from components.planning.config import PRIVATE, Issue, LoadBalancer, Network, StackConfig
-from components.planning.config import ROOT as DATACENTER
+from components.planning.config import DATACENTER, PRIVATE, LoadBalancer, Network, StackConfig
 from components.planning.flows import FLOWS
+from components.planning.issues import Issue
 from components.planning.pki import LEAF_DAYS
 from components.planning.rotation import GENERATIONS
+from components.planning.units import GIB
 from components.runtime.host import cdi_gpus
 from operations.engine.client import EngineResource
 from operations.output import count
 from operations.preflight.machine import Route
 from operations.stack.file import ISSUED, SEED, StackFile
 
-GIB = 2**30
 # Free space that a stack needs for data, snapshots, logs and state.
 STACK_DISK = 5 * GIB
 ALONE = 4 * GIB  # of memory

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import yaml
 
-from components.planning.config import Issue, StackConfig
+from components.planning.config import StackConfig
+from components.planning.issues import Issue
+from components.planning.paths import ROOT
 from components.runtime.host import host_facts
 from components.runtime.image import IMAGES, ImageError, reference
 from operations.engine import drives
@@ -21,7 +23,7 @@ from operations.output import count
 from operations.preflight import checks, machine
 from operations.preflight.checks import Check
 from operations.stack import state
-from operations.stack.file import ROOT, SEED, StackFile
+from operations.stack.file import SEED, StackFile
 from operations.stack.pulumi import MISSING, Pulumi, PulumiError
 
 GPU_HOOK = "nvidia-container-runtime-hook"

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from components.planning.paths import ROOT
 from operations.errors import RefusedError
-from operations.stack.file import ROOT
 
 AUDIT = "aidc-audit"
 LOCKS = ROOT / ".aidc" / "locks"

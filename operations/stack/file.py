@@ -17,12 +17,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from components.planning import rotation, strict_yaml
-from components.planning.config import ROOT as DATACENTER
-from components.planning.config import ConfigError, HostFacts, Issue, LoadBalancer, Network, StackConfig
+from components.planning.config import DATACENTER, HostFacts, LoadBalancer, Network, StackConfig
+from components.planning.issues import ConfigError, Issue
+from components.planning.paths import ROOT
 from components.planning.validation import load
 from operations.suggest import suggest
 
-ROOT = Path(__file__).parents[2]
 SEED, ISSUED = "aidc:seed", "aidc:issued"
 # Name → generation that an unfinished rotation has to reach. Removed when all of it is verified.
 ROTATING = "aidc:rotating"

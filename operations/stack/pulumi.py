@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from components.planning.paths import ROOT
 from components.runtime.health import INTERRUPT_FILE
 from operations.errors import OperationError
 from operations.process import Interrupts, capture, stream
 from operations.stack import proxies
 from operations.stack.events import EventLog, Follower
-from operations.stack.file import ROOT, SEED
+from operations.stack.file import SEED
 from operations.stack.progress import Progress
 
 MISSING = 'the command `pulumi` is missing; fix: run `make setup`, then `eval "$(make -s env)"`'

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from components.planning.config import Issue
+from components.planning.issues import Issue
 from components.runtime.labels import KIND
 from operations.engine.client import EngineResource
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from components.planning.units import MIB
 from policies.model import Resource
 from policies.sources.stacks import SourceError
 
-MIB = 2**20
 NANO = 10**9
 
 

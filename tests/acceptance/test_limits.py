@@ -10,11 +10,12 @@ from docker.errors import APIError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.planning.config import MIB, ConfigError
+from components.planning.issues import ConfigError
+from components.planning.paths import ROOT
+from components.planning.units import MIB
 from components.planning.validation import load
 from components.runtime.host import host_facts
 from components.runtime.image import reference
-from operations.stack.file import ROOT
 
 CPUS = st.one_of(
     st.sampled_from([0.001, 0.009, 0.01, 0.1, 0.24, 0.25, 0.5, 1, 1.99, 2, 2.01, 3, 64, 1024]),

@@ -3,7 +3,7 @@
 There are three verdicts. `pass` and `fail` are given only where the measurement supports them; otherwise a
 row is `inconclusive`, and `actual` says why: too few samples, an interval that contains the bound, a check
 that could not be made, or, instead of `fail`, other programs that took the machine
-(`benchmark.experiments.hostload`).
+(`benchmark.cluster.hostload`).
 """
 
 from __future__ import annotations

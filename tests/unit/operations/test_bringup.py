@@ -6,7 +6,8 @@ from unittest.mock import Mock
 import pytest
 from docker.errors import NotFound
 
-from components.planning.config import Issue, StackConfig
+from components.planning.config import StackConfig
+from components.planning.issues import Issue
 from components.planning.plan import make_plan
 from operations import bringup
 from operations.errors import InterruptionError, OperationError, RefusedError

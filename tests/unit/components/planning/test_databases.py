@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.planning.config import MIB, Database
+from components.planning.config import Database
 from components.planning.databases import (
     CONNECTIONS,
     DATABASES,
@@ -15,6 +15,7 @@ from components.planning.databases import (
     server_settings,
 )
 from components.planning.rotation import ROTATABLE
+from components.planning.units import MIB
 
 
 def test_every_roles_password_can_be_rotated() -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from components.planning.paths import ROOT
 from components.runtime.image import reference
 from operations.commands import images
 from operations.images import building, contexts
-from operations.images.contexts import ROOT, copy_package
+from operations.images.contexts import copy_package
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from components.planning.config import LoadBalancer, Network, StackConfig
+from components.planning.units import GIB
 from operations.engine.client import EngineResource
 from operations.preflight import checks
-from operations.preflight.checks import GIB
 from operations.preflight.machine import Route
 from operations.stack.file import StackFile
 

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from benchmark.analysis import disturbance
-from benchmark.cluster import engine
+from benchmark.cluster import engine, hostload
 from benchmark.core.errors import StackError
-from benchmark.experiments import hostload
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -36,8 +35,8 @@ def proc(root: Path, busy_s: float, own_s: float, others_s: float = 0.0, forward
 
 def measured(root: Path, monkeypatch: pytest.MonkeyPatch, **after: float) -> dict[str, Any]:
     clock = [100.0]
-    monkeypatch.setattr("benchmark.experiments.hostload.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("benchmark.experiments.hostload.os.cpu_count", lambda: 2)
+    monkeypatch.setattr("benchmark.cluster.hostload.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("benchmark.cluster.hostload.os.cpu_count", lambda: 2)
     with hostload.HostLoad(proc=proc(root, busy_s=50, own_s=20)) as load:
         clock[0] += 10
         proc(root, **{"busy_s": 50, "own_s": 20, **after})
