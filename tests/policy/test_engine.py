@@ -98,7 +98,7 @@ def test_a_violating_program_fails_and_says_why(guarded: Any, tmp_path: Path) ->
     assert result.returncode != 0
     assert "[mandatory] [severity: critical]  no-privileged" in output
     assert "aidc-test-vault: privileged is set. Fix: remove privileged" in output
-    assert "aidc-test-object-store-1: it joins backup, which no flow needs" in output
+    assert "aidc-test-object-store-1: it joins backup, which none of its flows needs" in output
     assert "hunter2" not in output
 
 
