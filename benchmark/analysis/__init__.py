@@ -1,1 +1,1 @@
-"""What the figures mean: verdicts, comparable results, the gate between two. Pure except for reading files."""
+"""What the figures mean: verdicts, comparable results, the gate between two. Pure except for files."""

@@ -1,1 +1,1 @@
-"""What is measured, one experiment per module: `run` is the benchmark itself. No experiment imports another."""
+"""What is measured, one experiment per module; none imports another. `run` is the benchmark itself."""

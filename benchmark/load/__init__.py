@@ -1,1 +1,1 @@
-"""Load from outside: requests whose times do not depend on the answers, and the highest rate a service sustains."""
+"""Load from outside: requests whose times do not depend on answers, and the highest rate sustained."""
