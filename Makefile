@@ -111,7 +111,7 @@ bench-abba: ## train commit BASE and the working tree in turns: is the working t
 	@$(RUN) python -m benchmark abba $(BASE) --tier $(if $(filter $(origin TIER),file),smoke,$(TIER))
 
 .PHONY: bench-lifecycle
-bench-lifecycle: ## time up, second up, drift check and destroy, and training against the bare host, on a separate stack
+bench-lifecycle: ## time up, second up, drift check and destroy, and training against the host baseline, on a separate stack
 	@$(RUN) python -m operations bench-lifecycle
 
 ##@ Develop

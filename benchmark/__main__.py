@@ -1,13 +1,13 @@
-"""Command line of the benchmark.
+"""Train and serve models on a stack, measure, and judge the results.
 
 python -m benchmark run --stack dev --tier ci        train, serve, measure, report
 python -m benchmark host-baseline --stack dev        the same training on this host
 python -m benchmark run --gate EARLIER.json          …and fail if it is worse than an earlier result
-python -m benchmark faults --stack dev --case all    kill a worker, a node, the head: does training go on?
+python -m benchmark faults --stack dev --case all    kill parts of the stack: does training go on?
 python -m benchmark run --window 22:00-06:00 --series prices.csv   …when it is cheapest
 python -m benchmark schedule --series prices.csv     print when that would be
 python -m benchmark compare A.json B.json            is B worse than A? pass, fail or inconclusive
-python -m benchmark abba COMMIT [COMMIT]     the same of two commits, trained on this host in turns
+python -m benchmark abba COMMIT [COMMIT]             the same for two commits, trained on this host in turns
 python -m benchmark runs --stack dev                 list the runs, newest first
 python -m benchmark report --stack dev               make report.html from the newest result
 python -m benchmark report --run 20261128-043000     …of one run
@@ -19,7 +19,7 @@ python -m benchmark balancer-overhead --stack dev    what the load balancer adds
 python -m benchmark overhead --stack dev             train in the stack and on this host, in turns
 python -m benchmark efficiency --out DIR             tokens/s against a plain loop, and scaling
 python -m benchmark prepare --tier ci --store DIR    only prepare the data, into a directory
-python -m benchmark freeze --root LIBRARY            print the frozen list of a standard library
+python -m benchmark freeze --root LIBRARY            print the frozen list of files of a standard library
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, Command] = {
     # Train, serve, measure.
     "run": Command("commands.run", "benchmark the stack and report"),
     "host-baseline": Command(
-        "experiments.host_baseline", "train on this host without the stack, for the ratio", former="bare"
+        "experiments.host_baseline", "train on this host, without the stack, to compare with", former="bare"
     ),
     "schedule": Command("commands.schedule", "print when a run would start, and do not run"),
     # One question each, beside the benchmark; the answer may go into its result.
@@ -52,16 +52,18 @@ COMMANDS: Mapping[str, Command] = {
         "train in the stack and on this host, in turns; exit 1 if it costs too much",
     ),
     "abba": Command("experiments.abba", "train two commits in turns, and judge the second; exit 1 if worse"),
-    "faults": Command("experiments.faults", "kill parts of the stack during training"),
+    "faults": Command(
+        "experiments.faults", "kill parts of the stack during training; exit 1 if training did not survive"
+    ),
     "efficiency": Command(
         "experiments.efficiency",
-        "measure our loop against a plain one, and two ranks against one; exit 1 on fail",
+        "measure our loop against a plain one, and two ranks against one; exit 1 if a verdict fails",
     ),
     # Work on results and data alone.
-    "compare": Command("commands.compare", "judge a result against an earlier one; exit 1 on fail"),
-    "report": Command("commands.report", "make report.html from result.json, or compare two"),
+    "compare": Command("commands.compare", "judge a result against an earlier one; exit 1 if it is worse"),
+    "report": Command("commands.report", "make report.html from result.json, or compare two results"),
     "runs": Command("commands.runs", "list the runs of a stack, newest first"),
-    "prepare": Command("commands.prepare", "prepare data in a directory"),
+    "prepare": Command("commands.prepare", "only prepare the data, in a directory"),
     "freeze": Command("commands.freeze", "print the frozen list of files for bytelm"),
 }
 

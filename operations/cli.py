@@ -98,7 +98,7 @@ def parser(command: str | None = None) -> argparse.ArgumentParser:
         epilog="`aidc COMMAND --help` shows what a command does, its exit codes, and an example.",
     )
     top.add_argument("--version", action="version", version=f"aidc {own_version()}")
-    commands = top.add_subparsers(dest="command", required=True, help=argparse.SUPPRESS)
+    commands = top.add_subparsers(dest="command", required=True, prog="aidc", help=argparse.SUPPRESS)
     made = {
         name: commands.add_parser(
             name,
@@ -129,9 +129,16 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     for name in ("rotate", "destroy"):
         made[name].add_argument("--yes", action="store_true", help="do not ask for confirmation")
     made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
-    made["audit"].add_argument("--out", type=Path, help="folder for audit.json and audit.html")
+    made["audit"].add_argument(
+        "--out", type=Path, help="folder for audit.json and audit.html (default: out/<stack>)"
+    )
     made["sbom"].add_argument("--out", type=Path, help="parent folder of sbom/ (default: out/<stack>)")
-    made["bench-lifecycle"].add_argument("--out", type=Path, default=Path("out/lifecycle.json"))
+    made["bench-lifecycle"].add_argument(
+        "--out",
+        type=Path,
+        default=Path("out/lifecycle.json"),
+        help="file of the figures (default: out/lifecycle.json)",
+    )
     made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="skip the training")
 
 

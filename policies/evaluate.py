@@ -123,7 +123,7 @@ def _waiver_issues(
         resource = waiver.resource.replace("{stack}", stack.name) if stack.name else waiver.resource
         if waiver.expired(today):
             fix = f"correct the resource and remove the waiver, or ask {waiver.owner} to renew it"
-            # The audit recognises expired waivers by "ended on" (audit/waivers.py).
+            # The audit recognises expired waivers by "ended on" (audit/waivers/).
             fault = f"the waiver of {waiver.rule} for {resource} ended on {waiver.expires}"
             yield Issue.at(waiver.place, "expires", fault, fix)
         elif waiver in used or stack.source != "plan":

@@ -1,1 +1,1 @@
-"""What must not work, tried inside every container that runs. `attempts` lists and judges the attacks."""
+"""Attacks that must not work, tried inside every running container. `attempts` lists and judges them."""

@@ -1,1 +1,1 @@
-"""What was planned against what runs, field by field, and who else is there. `comparison` is the judge."""
+"""What runs compared with what was planned, field by field, and what else is there. `comparison` judges."""

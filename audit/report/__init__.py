@@ -1,1 +1,1 @@
-"""The audit as a page with its picture of who reaches whom. `page` writes it."""
+"""The audit as a page, with a picture of who can reach whom. `page` writes it."""

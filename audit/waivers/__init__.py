@@ -1,1 +1,1 @@
-"""How old each waiver is, how long it lasts, and whether it is needed. `ages` is the judge."""
+"""How old each waiver is, how long it lasts, and whether it is still needed. `ages` judges."""

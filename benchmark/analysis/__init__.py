@@ -1,1 +1,1 @@
-"""What figures mean: verdicts, results that compare, the gate between two of them. Pure but for the files."""
+"""What the figures mean: verdicts, comparable results, the gate between two. Pure except for files."""

@@ -1,1 +1,1 @@
-"""The stack as a workstation reaches it: its inventory, Ray's API, jobs, replicas, faults in containers."""
+"""The stack as seen from a workstation: its inventory, Ray's API, jobs, replicas, injected faults."""

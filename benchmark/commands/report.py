@@ -14,8 +14,15 @@ from benchmark.report import comparison, pages
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("result", type=Path, nargs="?", help="default: the stack's newest complete one")
-    parser.add_argument("candidate", type=Path, nargs="?", help="compare: make comparison.html beside it")
+    parser.add_argument(
+        "result", type=Path, nargs="?", help="result.json (default: the stack's newest complete one)"
+    )
+    parser.add_argument(
+        "candidate",
+        type=Path,
+        nargs="?",
+        help="a second result.json, to compare: comparison.html is made beside it",
+    )
     parser.add_argument("--run", metavar="ID", help="a run of the stack instead; `runs` lists them")
     parser.add_argument("--markdown", action="store_true", help="print a short summary, write no page")
     add_result_folder(parser)

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--find-rate",
         action="store_true",
-        help="search for the highest rate within the latency bound (always at release)",
+        help="search for the highest rate within the latency bound (the release tier always does)",
     )
 
 

@@ -12,7 +12,7 @@ from benchmark.core.suggest import near
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", dest="as_json", help="for programs")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
     add_result_folder(parser)
 
 

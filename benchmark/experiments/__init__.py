@@ -1,1 +1,1 @@
-"""What is measured on a stack, an experiment a module: `run` is the benchmark itself."""
+"""What is measured, one experiment per module; none imports another. `run` is the benchmark itself."""

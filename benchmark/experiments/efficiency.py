@@ -70,13 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workload(parser)
     add_into(parser)
     add_pairs(parser)
-    parser.add_argument("--steps", type=at_least(1), default=30, help="measured per run (default: 30)")
+    parser.add_argument("--steps", type=at_least(1), default=30, help="steps measured per run (default: 30)")
     parser.add_argument("--threads", type=at_least(1), default=1, help="threads per rank (default: 1)")
     parser.add_argument(
         "--only",
         type=one_of("question", PARTS),
         metavar=f"{{{','.join(PARTS)}}}",
-        help="one of the questions (default: both)",
+        help="answer only this question (default: both)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of efficiency.json")
 

@@ -60,9 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_stack(parser)
     add_into(parser)
     parser.add_argument("--case", dest="cases", type=cases_of, default="all", metavar="CASE",
-                        help=f"{', '.join(injector.CASES)} or all (default: all); what is killed; "
+                        help=f"{', '.join(injector.CASES)} or all (default: all): what to kill; "
                         "driver: the node that holds the job's driver")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the training (default: 1)")
     parser.add_argument("--steps", type=at_least(1), help="of the training (default: the workload's)")
     parser.add_argument("--checkpoint-every", type=at_least(1), default=25, help="steps (default: 25)")
     parser.add_argument("--outage", dest="outage_s", type=at_least(0), default=10, metavar="SECONDS",

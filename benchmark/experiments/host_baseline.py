@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workloads(parser)
     add_stack(parser)
     parser.add_argument(
-        "--no-stack", action="store_true", help="prepare the data here instead of taking the stack's"
+        "--no-stack", action="store_true", help="prepare the data here instead of using the stack's"
     )
 
 

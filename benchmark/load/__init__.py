@@ -1,1 +1,1 @@
-"""Load from outside: requests at times that no answer changes, and the rate that a service bears."""
+"""Load from outside: requests whose times do not depend on answers, and the highest rate sustained."""

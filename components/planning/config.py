@@ -270,7 +270,7 @@ class Database(Model):
     memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * 2**30
     """The most that the server may use; its caches are sized to it."""
     storage: Annotated[ByteSize, Field(ge=1024 * MIB)] = 16 * 2**30
-    """The most that its data may take on the engine's disk; beyond it nothing is written, only read."""
+    """The most that its data may take on the engine's disk; above it the database is read-only."""
 
 
 class StackConfig(Model):

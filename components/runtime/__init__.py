@@ -1,4 +1,4 @@
-"""The means of every container: files, volumes, identities, limits, health and hardened settings.
+"""What every container is made with: files, volumes, identities, limits, health and hardened settings.
 
 A service takes `context.Context` and calls `container.run`.
 """

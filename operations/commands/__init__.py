@@ -1,1 +1,1 @@
-"""The commands of `aidc`, a module each; its docstring is the command's help. `main` returns an exit code."""
+"""The commands of `aidc`, one module each: its docstring is the help text, `main` returns the exit code."""

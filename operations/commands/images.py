@@ -1,4 +1,4 @@
-"""Assemble every image's build context in `.build/` and build the images that the engine lacks.
+"""`make images`: assemble every image's build context in `.build/` and build the images that are missing.
 
 The tag is the context's digest (components/runtime/image.py), so an existing image is never built again, and
 a second run takes a second. Needs the Docker CLI. Exit codes: 0 all images exist; 1 a build failed, with its

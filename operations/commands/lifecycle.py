@@ -1,10 +1,10 @@
 """`make bench-lifecycle`: seconds of up, second up, drift check and destroy, each against its target.
 
-Theory: a declared platform is worth having only if declaring it again costs next to nothing. So in addition
-to the cold `up` (only the images exist) this times the `up` that has nothing to do, the check that nothing
-drifted, and the removal. Each number is one run of the very command that a user types, including the start
-of Python. Then the same training runs in the stack and bare on the host: what does the platform cost? The
-cold `make demo` needs a bare machine; it prints its own duration.
+Declaring a platform is worth it only if declaring it again costs next to nothing. So in addition to the cold
+`up` (only the images exist) this times the `up` that has nothing to do, the check that nothing drifted, and
+the removal. Each number is one run of the very command that a user types, including the start of Python. Then
+the same training runs in the stack and on the host (the host baseline): what does the platform cost? The cold
+`make demo` needs a bare machine; it prints its own duration.
 
 The measured stack is a separate one, `bench`: a copy of the given stack's file with other subnets and ports,
 so that a running stack is not touched. `bench` is purged at the end, also after a failure or an interrupt.

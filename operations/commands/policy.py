@@ -1,7 +1,10 @@
 """`make policy`: every rule on every resource of a stack, before anything is created.
 
-The program runs under mocks with placeholder secrets, so that neither an engine nor a backend is needed. The
-same rules check exported state (`--state FILE`) and the running stack (`--live`).
+The plan is made with placeholder secrets, so that neither an engine nor a backend is needed. The same rules
+check exported state (`--state FILE`) and the running stack (`--live`).
+
+Exit codes: 0 no mandatory violation; 1 a mandatory violation, or a waiver that is not valid; 2 nothing was
+checked: a setting or the stack's file is not valid.
 """
 
 from __future__ import annotations
@@ -62,9 +65,14 @@ def rules_table() -> Table:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="python -m operations policy", description=__doc__)
-    made.add_argument("--stack", default=os.environ.get("STACK", "dev"))
-    made.add_argument("--out", type=Path, default=OUT, help="folder for the reports")
+    made = argparse.ArgumentParser(
+        prog="aidc policy",
+        description=__doc__,
+        epilog="example:\n  aidc policy --live",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--stack", default=os.environ.get("STACK", "dev"), help="default: $STACK, else dev")
+    made.add_argument("--out", type=Path, default=OUT, help="folder for the reports (default: out)")
     made.add_argument(
         "--without-waived",
         action="store_true",

@@ -6,6 +6,7 @@ date.
 
 from __future__ import annotations
 
+import inspect
 import json
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +31,7 @@ from policies.settings import bundle
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DOCS = Path(__file__).parents[2] / "docs"
-SIZES = ("memory", "shm", "quota", "staging_capacity", "vault_capacity")
+SIZES = ("memory", "shm", "quota", "storage", "staging_capacity", "vault_capacity")
 BOUNDS = {"gt": "above", "ge": "at least", "le": "at most", "max_length": "length at most"}
 HEAD = f"""\
 `Pulumi.<stack>.yaml`, below `config: {DATACENTER}:`. Every key is optional, an unknown key is refused.
@@ -55,7 +56,7 @@ def configuration() -> str:
 
 def _sections(model: type[BaseModel], path: str, given: BaseModel | None = None) -> Iterator[str]:
     """`given` holds the defaults here of keys that have no default in their own model."""
-    yield f"\n## `{path}`\n\n{(model.__doc__ or '').strip()}\n"
+    yield f"\n## `{path}`\n\n{inspect.cleandoc(model.__doc__ or '')}\n"
     leaves = {k: f for k, f in model.model_fields.items() if _model(f.annotation) is None}
     if leaves:
         yield "| key | type | default | meaning |\n|---|---|---|---|"

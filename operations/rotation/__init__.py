@@ -1,1 +1,1 @@
-"""The steps of a rotation of secrets, and the proof that the old ones open nothing any more."""
+"""The steps of a rotation, and the proof that the new secrets work and the old ones are refused."""

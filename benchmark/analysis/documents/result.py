@@ -176,7 +176,7 @@ class Error(Part):
 
 
 class Verdict(Part):
-    """`inconclusive`: the measurement carries neither; `actual` says why."""
+    """`inconclusive`: the measurement supports neither; `actual` says why."""
 
     name: str
     verdict: Outcome
