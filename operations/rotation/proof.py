@@ -6,7 +6,7 @@ seconds: each is asked until it has no fault left.
 
 from __future__ import annotations
 
-import time
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from components.planning import pki
 from components.planning.flows import MINIO, VAULT
 from components.runtime import tls
 from components.runtime.files import FILES_DIR
+from operations.polling import poll
 from operations.rotation import databases, identities
 from operations.rotation.subject import Subject
 
@@ -143,9 +144,4 @@ CHECKS: Mapping[str, Callable[[Subject], Iterator[str]]] = {
 
 def wait(check: Callable[[Subject], Iterator[str]], subject: Subject, timeout: float) -> list[str]:
     """Repeat `check` until it finds no fault; the faults that are left after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while True:
-        faults = list(check(subject))
-        if not faults or time.monotonic() > deadline:
-            return faults
-        time.sleep(1)
+    return poll(lambda: list(check(subject)), timeout, until=operator.not_)
