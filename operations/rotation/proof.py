@@ -59,10 +59,7 @@ def _shown(url: str, ca_file: str) -> str:
 
 def _shown_inside(subject: Subject, container: str, url: str, ca: str) -> str:
     command = ["curl", "--silent", "--max-time", "5", "--cacert", ca, "--output", "/dev/null"]
-    text = subject.engine.output(container, [*command, "--write-out", "%{certs}", url]) or ""
-    _, begin, rest = text.partition("-----BEGIN CERTIFICATE-----")
-    body, end, _ = rest.partition("-----END CERTIFICATE-----")
-    return begin + body + end
+    return tls.first_pem(subject.engine.output(container, [*command, "--write-out", "%{certs}", url]) or "")
 
 
 def _faults(subject: Subject, service: str, where: str, pem: str) -> Iterator[str]:
@@ -82,7 +79,7 @@ def vault_writer(subject: Subject) -> Iterator[str]:
     """The backup reaches the vault with the new password; the vault refuses the old one."""
     yield from _opens(subject)
     pair = {"OLD": f"{WRITER}:{subject.old('vault/writer')}"}
-    _, status = subject.engine.run(subject.container("vault"), ["sh", "-c", ASK_VAULT], pair)
+    _, status = subject.run(subject.container("vault"), ["sh", "-c", ASK_VAULT], pair)
     if status != "401":
         yield f"the old password is not refused: HTTP {status}"
 
