@@ -15,8 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 
+from components.planning.issues import suggest
 from operations.errors import RefusedError
-from operations.suggest import suggest
 
 GROUPS = ("Run a stack", "Prove that it is safe", "Train, serve, measure")
 

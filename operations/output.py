@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
+from components.planning.units import GIB, MIB
+
 # Without a terminal, as in CI: wide enough for every row.
 WIDTH = 150
 
@@ -38,4 +40,4 @@ def count(number: int, what: str) -> str:
 
 def size(amount: float) -> str:
     """Bytes as MiB, or GiB from 10 GiB on."""
-    return f"{amount / 2**20:,.0f} MiB" if amount < 10 * 2**30 else f"{amount / 2**30:.1f} GiB"
+    return f"{amount / MIB:,.0f} MiB" if amount < 10 * GIB else f"{amount / GIB:.1f} GiB"

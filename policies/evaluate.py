@@ -42,11 +42,6 @@ class Report:
     outcomes: tuple[Outcome, ...]
     waiver_issues: tuple[Issue, ...] = ()
 
-    @property
-    def waiver_faults(self) -> tuple[str, ...]:
-        """The same as sentences, each beginning with the waiver's place."""
-        return tuple(issue.sentence for issue in self.waiver_issues)
-
     def having(self, status: Status, level: Level | None = None) -> tuple[Outcome, ...]:
         return tuple(o for o in self.outcomes if o.status == status and level in (None, o.level))
 
@@ -123,7 +118,6 @@ def _waiver_issues(
         resource = waiver.resource.replace("{stack}", stack.name) if stack.name else waiver.resource
         if waiver.expired(today):
             fix = f"correct the resource and remove the waiver, or ask {waiver.owner} to renew it"
-            # The audit recognises expired waivers by "ended on" (audit/waivers/).
             fault = f"the waiver of {waiver.rule} for {resource} ended on {waiver.expires}"
             yield Issue.at(waiver.place, "expires", fault, fix)
         elif waiver in used or stack.source != "plan":

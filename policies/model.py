@@ -28,6 +28,7 @@ KINDS: Mapping[str, Kind] = {
 }
 # Kinds that Pulumi registers; the others are files of the repository and the engine itself.
 REGISTERED: frozenset[Kind] = frozenset((*KINDS.values(), "other"))
+HIGHEST_ID = 2**31 - 1  # The highest user or group id that the engine accepts.
 _NO_NETWORK = frozenset({"", "none", "host", "bridge", "default"})
 # Service names hold hyphens, stack names do not (components.planning.config.STACK_NAME).
 _NAME = re.compile(r"aidc-(?P<stack>[a-z][a-z0-9]*)-(?P<service>.+)")

@@ -11,7 +11,6 @@ from policies.model import Kind, Resource, Stack
 
 Severity = Literal["low", "medium", "high", "critical"]
 Level = Literal["advisory", "mandatory"]
-SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 
 
 @dataclass(frozen=True)

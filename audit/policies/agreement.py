@@ -11,7 +11,6 @@ from audit.verdicts import Row, judged, plural
 from policies.evaluate import Report
 from policies.rule import Rule
 
-SOURCES = ("plan", "state", "live")
 NAMES: Mapping[str, str] = {"plan": "the plan", "state": "the exported state", "live": "what runs"}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cmp_to_key
 from itertools import zip_longest
 from typing import Any
 
@@ -122,6 +121,3 @@ def _order(sign: str | None) -> int:
     if sign == "~":
         return -1
     return ord(sign) if sign.isalpha() else ord(sign) + 256
-
-
-sort_key = cmp_to_key(compare)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 
 from audit.records import WaiverRecord
 from audit.verdicts import Row, judged, plural
+from components.planning.issues import Issue
 from policies.settings.waivers import Waiver
 
 # Days in which a waiver should be renewed, or its cause repaired.
@@ -35,10 +36,12 @@ def aged(waivers: Sequence[Waiver], since: Mapping[int, date], today: date) -> l
     return made
 
 
-def rows(found: Sequence[Aged], faults: Sequence[str]) -> list[Row]:
-    """`faults`: what the policies say of expired and unused waivers."""
-    bad = [f"{_name(w)} expired {plural(-w.left, 'day')} ago" for w in found if w.left < 0]
-    bad += [fault for fault in faults if " ended on " not in fault]
+def rows(found: Sequence[Aged], issues: Sequence[Issue]) -> list[Row]:
+    """`issues`: what the policies say of expired and unused waivers."""
+    expired = [w for w in found if w.left < 0]
+    places = {w.waiver.place for w in expired}
+    bad = [f"{_name(w)} expired {plural(-w.left, 'day')} ago" for w in expired]
+    bad += [issue.sentence for issue in issues if issue.place not in places]
     soon = [f"{_name(w)} in {plural(w.left, 'day')}" for w in found if 0 <= w.left < SOON]
     fix = "repair the cause, or have the owner renew it in policies/waivers.yaml"
     if soon and not bad:

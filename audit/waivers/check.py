@@ -26,5 +26,5 @@ def check(context: Context) -> Part:
     # Waivers of another stack are judged with that stack.
     mine = [w for w in bundle.load(context.stack, NAMES).waivers if w.stack in ("", context.stack)]
     found = ages.aged(mine, ages.dates(blame.stdout), today())
-    faults = judge(context, context.plan, "plan").waiver_faults
-    return Part(tuple(ages.rows(found, faults)), Waivers(waivers=ages.records(found)))
+    issues = judge(context, context.plan, "plan").waiver_issues
+    return Part(tuple(ages.rows(found, issues)), Waivers(waivers=ages.records(found)))

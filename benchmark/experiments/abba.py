@@ -180,6 +180,8 @@ def train(options: Options, side: Side, seed: int, folder: Path) -> Result:
     try:
         result = results.load(data / "result.json")
     except BenchmarkError as error:
+        if (data / "result.json").exists():  # one that this version cannot read
+            raise TrainingError(f"{failed}: {error}") from error
         last = "\n".join(done.stderr.splitlines()[-6:])
         raise TrainingError(f"{failed}: left no result: {last or error}") from error
     if done.returncode or not result["bare"]:

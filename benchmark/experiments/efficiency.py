@@ -226,4 +226,4 @@ def scaling_plan(workload: Workload) -> dict[str, tuple[str, Workload]]:
 def write(record: dict[str, Any], path: Path, into: Path | None) -> None:
     files.write_json(path, Efficiency.written(record))
     if into and any(record[part]["runs"] for part in PARTS):
-        pages.take_up(into, record, "efficiency")
+        pages.add_outcome(into, record, "efficiency")

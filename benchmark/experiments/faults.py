@@ -115,7 +115,7 @@ def main(options: Options) -> int:
     results.save(result, path)
     pages = [report.write(path)]
     if options.into and result.get("recovery"):
-        pages.append(report.take_up(options.into, result["recovery"], "recovery"))
+        pages.append(report.add_outcome(options.into, result["recovery"], "recovery"))
     conclude(result, run, *pages)
     failed = any(v["verdict"] == "fail" for v in result["verdicts"])
     return 0 if code == 1 and result["complete"] and not failed else code

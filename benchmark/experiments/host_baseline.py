@@ -63,7 +63,7 @@ def main(options: Options) -> int:
     results.save(result, run.path)
     newest = runs.read(run.copy)
     if result["complete"] and newest and newest.get("training"):
-        page = pages.take_up(run.copy, result["bare"], "bare")
+        page = pages.add_outcome(run.copy, result["bare"], "bare")
         report_outcome(results.load(run.copy), run.copy, page)
     else:
         conclude(result, run, pages.write(run.path))

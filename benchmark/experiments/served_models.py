@@ -35,7 +35,7 @@ def measure(options: ServingOptions, key: str, examine: Callable[[Stack, Result]
     target = options.out / f"{key}.json"
     files.write_json(target, outcome)
     if options.into:
-        pages.take_up(options.into, outcome, "serving", key)
+        pages.add_outcome(options.into, outcome, "serving", key)
     rows = serving_verdicts.rows({key: outcome})
     for row in rows:
         print(text_of(row))

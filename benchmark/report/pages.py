@@ -41,13 +41,13 @@ def write(path: Path, name: str = "report.html") -> Path:
     return page
 
 
-def take_up(path: Path, found: Any, *keys: str) -> Path:
-    """Put `found` under `keys` of the result in `path` and its copies, judge and draw it anew; its page."""
+def add_outcome(path: Path, outcome: Any, *keys: str) -> Path:
+    """Put `outcome` under `keys` of the result in `path` and its copies, judge and draw it anew; its page."""
     result = results.load(path)
     part = result
     for key in keys[:-1]:
         part = part[key]
-    part[keys[-1]] = found
+    part[keys[-1]] = outcome
     for copy in reversed(runs.copies(path, result["run_id"])):
         results.save(result, copy)
         page = write(copy)

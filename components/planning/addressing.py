@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from components.planning.config import Network
 
 SEGMENTS = ("edge", "service", "fabric", "storage", "backup", "monitor")
+# RFC 1918 only: Python's is_private also includes loopback, link-local and reserved addresses.
+PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 # Room for a /24 per segment, which the host numbers below need.
 MINIMUM_PREFIX = 21
 # First host number of each role within every segment; the gateway is 1. Adding a node moves no other service.

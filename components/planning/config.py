@@ -15,14 +15,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from components.planning import cron
+from components.planning.addressing import PRIVATE
 from components.planning.flows import INFERENCE, RAY_API, S3
-
-# Marked `X as X`: other packages import these from here.
 from components.planning.units import GIB, MIB, TIB, cpus_text, parse_size
 
 DATACENTER = "aidc:datacenter"
 STACK_NAME = re.compile(r"^[a-z][a-z0-9]{0,15}\Z")
-PRIVATE = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 
 
 @dataclass(frozen=True)
@@ -267,9 +265,9 @@ class Database(Model):
 
     cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
     """CPUs, in hundredths."""
-    memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * 2**30
+    memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * GIB
     """The most that the server may use; its caches are sized to it."""
-    storage: Annotated[ByteSize, Field(ge=1024 * MIB)] = 16 * 2**30
+    storage: Annotated[ByteSize, Field(ge=1024 * MIB)] = 16 * GIB
     """The most that its data may take on the engine's disk; above it the database is read-only."""
 
 

@@ -55,6 +55,13 @@ def handshake(address: str, port: int, name: str, context: ssl.SSLContext, timeo
         return Handshake(tls.getpeercert(binary_form=True) or b"", tls.version() or "")
 
 
+def first_pem(text: str) -> str:
+    """The first certificate in what a TLS client printed, PEM; empty when there is none."""
+    _, begin, rest = text.partition("-----BEGIN CERTIFICATE-----")
+    body, end, _ = rest.partition("-----END CERTIFICATE-----")
+    return begin + body + end
+
+
 def status(
     url: str,
     context: ssl.SSLContext,

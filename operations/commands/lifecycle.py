@@ -35,6 +35,7 @@ from benchmark.analysis.verdicts import RATIO_BOUND, bare_pairs
 from benchmark.core import stats
 from components.planning.config import DATACENTER
 from components.planning.paths import ROOT
+from components.planning.units import GIB
 from operations.documents import Lifecycle, LifecycleFigure, Machine, Outcome, content
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, InterruptionError, OperationError, RefusedError
@@ -57,7 +58,7 @@ RATIO = "training, in the stack : bare"
 # A model whose steps are long enough for a meaningful throughput.
 WORKLOAD = "bytelm"
 # Bytes that the services of a small stack really use; their limits are higher.
-MEMORY_IN_USE = 6 * 2**30
+MEMORY_IN_USE = 6 * GIB
 PORT_SHIFT = 20000
 
 
@@ -142,9 +143,8 @@ def _refuse_unless_free() -> None:
         raise RefusedError(f"stack {STACK} exists already\n    fix: {fix}")
     available = machine.available_memory()
     if available is not None and available < MEMORY_IN_USE:
-        gib = 2**30
         raise RefusedError(
-            f"memory: {available / gib:.1f} GiB available, a stack needs {MEMORY_IN_USE / gib:.0f} GiB\n"
+            f"memory: {available / GIB:.1f} GiB available, a stack needs {MEMORY_IN_USE / GIB:.0f} GiB\n"
             "    fix: remove a running stack first (`make destroy`; its data is kept)"
         )
 

@@ -11,7 +11,6 @@ import json
 import types
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -22,6 +21,7 @@ from benchmark.analysis import schemas
 from components.planning.config import DATACENTER, StackConfig
 from components.planning.flows import CLIENTS, FLOWS, LISTENS, memberships
 from components.planning.inventory import Inventory
+from components.planning.paths import ROOT
 from components.planning.units import size_text
 from operations.documents import Lifecycle, Status
 from policies.catalogue import NAMES
@@ -30,7 +30,7 @@ from policies.reports.page import page
 from policies.settings import bundle
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 SIZES = ("memory", "shm", "quota", "storage", "staging_capacity", "vault_capacity")
 BOUNDS = {"gt": "above", "ge": "at least", "le": "at most", "max_length": "length at most"}
 HEAD = f"""\

@@ -17,9 +17,11 @@ from docker.errors import APIError, DockerException, NotFound
 from components.runtime.host import is_local
 from components.runtime.labels import KIND, STACK
 from operations.errors import OperationError
+from operations.polling import poll
 
 Kind = Literal["container", "network", "volume"]
 STOP_SECONDS = 30
+EXIT_WITHIN = 5  # seconds after the end of a command's output
 ADDRESS_FIX = "write it as unix:///run/docker.sock or tcp://HOST:2376, or unset it for the local engine"
 SSH_FIX = (
     "forward its socket, `ssh -NL ~/docker.sock:/var/run/docker.sock HOST`, and set "
@@ -131,17 +133,26 @@ class Engine:
     def run(
         self, container: str, command: list[str], environment: Mapping[str, str] | None = None
     ) -> tuple[int, str]:
-        """Exit code and standard output of `command` in a running container."""
+        """Exit code and standard output of `command` in a running container. Raises OperationError."""
         api = self.client.api
         created = api.exec_create(container, command, stderr=False, environment=dict(environment or {}))
         text: bytes = api.exec_start(created["Id"])
-        return int(api.exec_inspect(created["Id"])["ExitCode"]), text.decode(errors="replace")
+        # None for a moment, though the output has ended: the engine has not yet noted the exit.
+        code = poll(
+            lambda: api.exec_inspect(created["Id"])["ExitCode"],
+            EXIT_WITHIN,
+            every=0.05,
+            until=lambda code: code is not None,
+        )
+        if code is None:
+            raise OperationError(f"{container}: the engine does not say how {command[0]} has ended")
+        return int(code), text.decode(errors="replace")
 
     def output(self, container: str, command: list[str]) -> str | None:
         """The output of `command` in a running container, or None when it fails."""
         try:
             code, text = self.run(container, command)
-        except DockerException:
+        except (DockerException, OperationError):
             return None
         return text if code == 0 else None
 

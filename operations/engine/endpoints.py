@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
+import operator
 from collections.abc import Callable, Mapping
 
 from components.runtime import tls
+from operations.polling import poll
 
 # The endpoints that answer although no model is served. Inference has no backend until `make bench`.
 ALWAYS = ("s3", "ray")
@@ -33,10 +34,9 @@ def wait(
     probe: Callable[[str, str], str | None] = fault_of,
 ) -> dict[str, str]:
     """Poll until each of ALWAYS answers; the faults of those that did not within `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while True:
-        wanted = {name: url for name, url in endpoints.items() if url and name in ALWAYS}
-        faults = {name: fault for name, url in wanted.items() if (fault := probe(url, ca_pem))}
-        if not faults or time.monotonic() > deadline:
-            return faults
-        time.sleep(0.5)
+    wanted = {name: url for name, url in endpoints.items() if url and name in ALWAYS}
+
+    def faults() -> dict[str, str]:
+        return {name: fault for name, url in wanted.items() if (fault := probe(url, ca_pem))}
+
+    return poll(faults, timeout, every=0.5, until=operator.not_)

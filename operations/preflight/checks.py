@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from components.planning.addressing import SEGMENTS, subnets
-from components.planning.config import DATACENTER, PRIVATE, LoadBalancer, Network, StackConfig
+from components.planning.addressing import PRIVATE, SEGMENTS, subnets
+from components.planning.config import DATACENTER, LoadBalancer, Network, StackConfig
 from components.planning.flows import FLOWS
 from components.planning.issues import Issue
 from components.planning.pki import LEAF_DAYS

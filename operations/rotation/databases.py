@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from components.planning.databases import DATABASES, MONITOR, READER, roles, secret_of
 from components.planning.flows import DATABASE
+from components.runtime import tls
 from components.runtime.files import FILES_DIR
 from operations.rotation.subject import Subject
 
@@ -43,14 +44,11 @@ def proof(subject: Subject, name: str) -> Iterator[str]:
 
 
 def _ask(subject: Subject, role: str, password: str) -> tuple[int, str]:
-    told = {"ROLE": role, "HOME_OF": HOME[role], "PGPASSWORD": password}
-    code, text = subject.engine.run(subject.container("database"), ["bash", "-c", ASK], told)
+    variables = {"ROLE": role, "HOME_OF": HOME[role], "PGPASSWORD": password}
+    code, text = subject.run(subject.container("database"), ["bash", "-c", ASK], variables)
     return code, " / ".join(text.strip().splitlines()[-2:])
 
 
 def certificate(subject: Subject) -> str:
     """The certificate that a verified connection gets, PEM; empty when there is no such connection."""
-    text = subject.engine.output(subject.container("database"), ["bash", "-c", SHOW]) or ""
-    _, begin, rest = text.partition("-----BEGIN CERTIFICATE-----")
-    body, end, _ = rest.partition("-----END CERTIFICATE-----")
-    return begin + body + end
+    return tls.first_pem(subject.engine.output(subject.container("database"), ["bash", "-c", SHOW]) or "")

@@ -12,7 +12,6 @@ from dataclasses import fields
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from docker.errors import DockerException
 
 from components.planning import secrets
 from components.planning.flows import MINIO
@@ -145,7 +144,4 @@ def _run_identities(
 ) -> tuple[int, str]:
     """Exit code and output of `identities ACTION` in a node, the first one by default."""
     node = container or subject.plan.by_role("object-store")[0].container
-    try:
-        return subject.engine.run(node, ["identities", action, INSIDE], values)
-    except DockerException as error:
-        return 1, str(error)
+    return subject.run(node, ["identities", action, INSIDE], values)

@@ -6,7 +6,7 @@ seconds: each is asked until it has no fault left.
 
 from __future__ import annotations
 
-import time
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from components.planning import pki
 from components.planning.flows import MINIO, VAULT
 from components.runtime import tls
 from components.runtime.files import FILES_DIR
+from operations.polling import poll
 from operations.rotation import databases, identities
 from operations.rotation.subject import Subject
 
@@ -58,10 +59,7 @@ def _shown(url: str, ca_file: str) -> str:
 
 def _shown_inside(subject: Subject, container: str, url: str, ca: str) -> str:
     command = ["curl", "--silent", "--max-time", "5", "--cacert", ca, "--output", "/dev/null"]
-    text = subject.engine.output(container, [*command, "--write-out", "%{certs}", url]) or ""
-    _, begin, rest = text.partition("-----BEGIN CERTIFICATE-----")
-    body, end, _ = rest.partition("-----END CERTIFICATE-----")
-    return begin + body + end
+    return tls.first_pem(subject.engine.output(container, [*command, "--write-out", "%{certs}", url]) or "")
 
 
 def _faults(subject: Subject, service: str, where: str, pem: str) -> Iterator[str]:
@@ -81,7 +79,7 @@ def vault_writer(subject: Subject) -> Iterator[str]:
     """The backup reaches the vault with the new password; the vault refuses the old one."""
     yield from _opens(subject)
     pair = {"OLD": f"{WRITER}:{subject.old('vault/writer')}"}
-    _, status = subject.engine.run(subject.container("vault"), ["sh", "-c", ASK_VAULT], pair)
+    _, status = subject.run(subject.container("vault"), ["sh", "-c", ASK_VAULT], pair)
     if status != "401":
         yield f"the old password is not refused: HTTP {status}"
 
@@ -143,9 +141,4 @@ CHECKS: Mapping[str, Callable[[Subject], Iterator[str]]] = {
 
 def wait(check: Callable[[Subject], Iterator[str]], subject: Subject, timeout: float) -> list[str]:
     """Repeat `check` until it finds no fault; the faults that are left after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while True:
-        faults = list(check(subject))
-        if not faults or time.monotonic() > deadline:
-            return faults
-        time.sleep(1)
+    return poll(lambda: list(check(subject)), timeout, until=operator.not_)

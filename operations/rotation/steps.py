@@ -113,7 +113,7 @@ def back_up(subject: Subject) -> None:
 def _backup_fault(subject: Subject) -> Iterator[str]:
     """The last lines of a complete backup that failed."""
     # Both streams: the output of a command run from here is not in the container's log.
-    code, text = subject.engine.run(subject.container("backup"), ["bash", "-c", "backup run 2>&1"])
+    code, text = subject.run(subject.container("backup"), ["bash", "-c", "backup run 2>&1"])
     if code != 0:
         yield "\n    ".join(text.strip().splitlines()[-5:])
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from docker.errors import DockerException
+
 from components.load_balancer import endpoints
 from components.planning import secrets
 from components.planning.plan import Plan
 from components.planning.rotation import Generations
 from operations.engine.client import Engine
+from operations.errors import OperationError
 
 
 @dataclass(frozen=True)
@@ -43,3 +46,12 @@ class Subject:
 
     def container(self, service: str) -> str:
         return self.plan.service(service).container
+
+    def run(
+        self, container: str, command: list[str], environment: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Exit code and output of a command; 1 where the container cannot be asked, as while it restarts."""
+        try:
+            return self.engine.run(container, command, environment)
+        except (DockerException, OperationError) as error:
+            return 1, str(error)

@@ -28,7 +28,7 @@ class EventLog:
     def read(self) -> list[EngineEvent]:
         """The events that are new since the last call.
 
-        None while there is no file yet; an event that is not written to its end waits for the next call.
+        Empty while there is no file yet; an event that is not written to its end waits for the next call.
         """
         try:
             with self.path.open("rb") as file:

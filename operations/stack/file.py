@@ -18,10 +18,9 @@ from pydantic import BaseModel, ValidationError
 
 from components.planning import rotation, strict_yaml
 from components.planning.config import DATACENTER, HostFacts, LoadBalancer, Network, StackConfig
-from components.planning.issues import ConfigError, Issue
+from components.planning.issues import ConfigError, Issue, suggest
 from components.planning.paths import ROOT
 from components.planning.validation import load
-from operations.suggest import suggest
 
 SEED, ISSUED = "aidc:seed", "aidc:issued"
 # Name → generation that an unfinished rotation has to reach. Removed when all of it is verified.

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 
 from policies.buildfile import Instruction
-from policies.model import Resource
+from policies.model import HIGHEST_ID, Resource
 from policies.rule import resource_rule
 from policies.secret_names import SECRET_VALUE, in_words, is_secret
 
 # Trusted base images: the distribution that the host's own packages come from, and the empty image.
 ALLOWED_BASES = frozenset({"debian:trixie-slim", "scratch"})
-HIGHEST_ID = 2**31 - 1  # The highest user id that the engine accepts.
 FROM_OPTION = re.compile(r"(?:^--|[,=])from\s*=\s*([^,\s]*)", re.IGNORECASE)
 KEY_FILE = re.compile(
     r"(^|/)(id_(rsa|dsa|ecdsa|ed25519)(_sk)?|\.env(\.(?!example|sample|template)[^/]*)?|[^/]*\.env|\.netrc|_netrc|\.npmrc|\.pypirc"

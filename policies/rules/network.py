@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Address, ip_address, ip_network
 
+from components.planning.addressing import PRIVATE
 from policies.model import Resource, segment_of, stack_of
 from policies.rule import resource_rule
 
 EDGE_ROLES = frozenset({"load-balancer"})
 EDGE_SEGMENT = "edge"
-# RFC 1918 only: Python's is_private also includes loopback, link-local and reserved addresses.
-PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 DEFAULT_BRIDGES = frozenset({"", "default", "bridge"})
 BRIDGE_NAME = "com.docker.network.bridge.name"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from policies.model import Resource
+from policies.model import HIGHEST_ID, Resource
 from policies.rule import resource_rule
 
 # Capabilities that a role may add after dropping all. Roles that are not listed may add none.
@@ -21,7 +21,6 @@ LSM_DEFAULTS: Mapping[str, frozenset[str]] = {
     "systempaths": frozenset(),
 }
 TRUE = frozenset({"1", "t", "T", "true", "True", "TRUE"})
-HIGHEST_ID = 2**31 - 1  # The highest user or group id that the engine accepts.
 # Each of these alone is a known way out of a container, or into its neighbours' traffic.
 DEADLY_CAPABILITIES = frozenset(
     {

@@ -38,7 +38,7 @@ def check(resources: tuple[Resource, ...], stack: str = "dev") -> Report:
 def test_the_stack_keeps_every_mandatory_rule(stack: str) -> None:
     report = check(stacks.plan(stack), stack)
     assert [outcome.message for outcome in report.violations] == []
-    assert report.waiver_faults == ()
+    assert report.waiver_issues == ()
 
 
 def test_every_resource_is_fed_to_every_rule_that_looks_at_its_kind(plan: tuple[Resource, ...]) -> None:

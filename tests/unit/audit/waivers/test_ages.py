@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from audit.waivers import ages
+from components.planning.issues import Issue
 from policies.settings.waivers import Waiver
 
 TODAY = date(2026, 1, 31)
@@ -35,6 +36,10 @@ def waiver(days: int, line: int = 3) -> Waiver:
     )
 
 
+def issue(fault: str) -> Issue:
+    return Issue("policies/waivers.yaml", fault, "…", 3)
+
+
 @pytest.mark.parametrize(
     ("days", "verdict"), [(-1, "fail"), (0, "warn"), (13, "warn"), (14, "pass"), (400, "pass")]
 )
@@ -44,13 +49,13 @@ def test_days_left_decide(days: int, verdict: str) -> None:
 
 
 def test_a_waiver_that_nobody_needs_fails() -> None:
-    (row,) = ages.rows(ages.aged([waiver(400)], {}, TODAY), ["policies/waivers.yaml:3: … is not used"])
+    (row,) = ages.rows(ages.aged([waiver(400)], {}, TODAY), [issue("… is not used")])
     assert (row.verdict, "is not used" in row.detail) == ("fail", True)
 
 
 def test_an_expired_one_is_counted_once() -> None:
-    faults = ["policies/waivers.yaml:3: expires: the waiver of x for y ended on 2026-01-30. Fix: …"]
-    (row,) = ages.rows(ages.aged([waiver(-1)], {}, TODAY), faults)
+    said = issue("expires: the waiver of x for y ended on 2026-01-30")
+    (row,) = ages.rows(ages.aged([waiver(-1)], {}, TODAY), [said])
     assert row.detail.startswith("1 faulty")
 
 

@@ -83,7 +83,7 @@ def test_what_a_result_takes_up_is_in_its_run_and_in_its_copy(
     other = kept(tmp_path, complete, "b")
     run.publish()
     for rounds, path in enumerate((tmp_path / "result.json", run.path)):
-        pages.take_up(path, {"rounds": rounds}, "turns")
+        pages.add_outcome(path, {"rounds": rounds}, "turns")
         assert [results.load(p)["turns"] for p in (tmp_path / "result.json", run.path)] == [
             {"rounds": rounds}
         ] * 2

@@ -32,6 +32,7 @@ run["throughput"]["value"] *= SPEED * noise
 run["time_to_train_s"] = 10 / SPEED / noise
 run["quality"]["value"] = 0.98 - LOSS + seed * 1e-4
 result.update(bare=[run], training=[], data={{"digits": result["data"]["digits"]}}, errors=[])
+result["schema"] = "{schema}"
 if {broken}:
     sys.exit("the program is broken")
 out = pathlib.Path(given["--out"])
@@ -58,8 +59,10 @@ def write(repository: Path, complete: dict[str, Any], tmp_path: Path) -> Callabl
     template = tmp_path / "template.json"
     template.write_text(json.dumps(complete))
 
-    def go(speed: float = 1.0, loss: float = 0.0, broken: bool = False) -> None:
-        text = PROGRAM.format(speed=speed, loss=loss, broken=broken, result=str(template))
+    def go(
+        speed: float = 1.0, loss: float = 0.0, broken: bool = False, schema: str = "aidc.result/1"
+    ) -> None:
+        text = PROGRAM.format(speed=speed, loss=loss, broken=broken, schema=schema, result=str(template))
         (repository / "benchmark" / "__main__.py").write_text(text)
 
     return go
@@ -147,6 +150,14 @@ def test_both_results_hold_a_run_of_each_round(repository: Path, commit: Commit)
     page = (repository.parent / "out" / "comparison.html").read_text()
     assert "measured in turns" in page
     assert "not measured in turns" not in page
+
+
+def test_a_result_that_this_version_cannot_read_is_the_reason(
+    repository: Path, commit: Commit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [commit(), commit(schema="aidc.result/0")]
+    assert abba.main(options(repository, *names, pairs=1)) == 1
+    assert "result.json: schema: expected 'aidc.result/1'" in capsys.readouterr().err
 
 
 def test_a_commit_that_does_not_run_is_named_and_the_rest_is_kept(

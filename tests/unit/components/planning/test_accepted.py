@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from components.compute import OBJECT_STORE_BYTES
 from components.planning import cron
-from components.planning.config import PRIVATE, Head, HostFacts, Node, StackConfig
+from components.planning.addressing import PRIVATE
+from components.planning.config import Head, HostFacts, Node, StackConfig
 from components.planning.issues import ConfigError
 from components.planning.plan import make_plan
 from components.planning.units import MIB, cpus_text

@@ -66,3 +66,13 @@ def test_a_status_is_what_the_server_answers(tmp_path: Path, code: int) -> None:
 def test_a_server_that_does_not_answer_in_http_has_no_status(tmp_path: Path, answer: bytes) -> None:
     with serving(tmp_path, LEAF, answer) as port, pytest.raises(tls.NO_ANSWER):
         tls.status(f"https://127.0.0.1:{port}", tls.verifying(ca_pem=AUTHORITY), 5)
+
+
+@pytest.mark.parametrize("around", ["", "depth=0\n", "\n-----BEGIN CERTIFICATE-----\nsecond"])
+def test_the_first_certificate_of_a_clients_output_is_found(around: str) -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nfirst\n-----END CERTIFICATE-----"
+    assert tls.first_pem(f"{pem}{around}") == pem
+
+
+def test_output_without_a_certificate_has_none() -> None:
+    assert tls.first_pem("connect: Connection refused") == ""

@@ -1,11 +1,12 @@
 """What the engine lists is taken as it comes: other people's networks are odd."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from components.runtime.host import is_local
-from operations.engine.client import _network
+from operations.engine.client import Engine, _network
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,14 @@ def test_a_network_without_addresses_has_none(ipam: Any) -> None:
 )
 def test_an_engine_behind_ssh_is_on_another_machine(url: str, local: bool) -> None:
     assert is_local(url) is local
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_an_exit_code_that_the_engine_notes_late_is_waited_for(code: int) -> None:
+    codes = iter([None, None, code])
+    api = SimpleNamespace(
+        exec_create=lambda *_, **__: {"Id": "x"},
+        exec_start=lambda _id: b"text",
+        exec_inspect=lambda _id: {"ExitCode": next(codes)},
+    )
+    assert Engine(SimpleNamespace(api=api)).run("c", ["true"]) == (code, "text")

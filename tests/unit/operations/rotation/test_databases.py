@@ -19,9 +19,7 @@ def faults(new: tuple[int, str], old: tuple[int, str]) -> list[str]:
         assert environment["HOME_OF"] == "postgres"
         return old if environment["PGPASSWORD"] == "before" else new
 
-    subject: Any = SimpleNamespace(
-        engine=SimpleNamespace(run=run), container=lambda service: service, old=lambda _name: "before"
-    )
+    subject: Any = SimpleNamespace(run=run, container=lambda service: service, old=lambda _name: "before")
     return list(databases.proof(subject, "database/monitor"))
 
 
