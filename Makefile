@@ -61,6 +61,10 @@ logs: ## show the last 200 log lines of one service: SERVICE=load-balancer
 	@$(RUN) docker logs --tail 200 "aidc-$(STACK)-$(SERVICE)" || \
 		{ echo "fix: name a service that \`make status STACK=$(STACK)\` lists" >&2; exit 1; }
 
+.PHONY: backup
+backup: ## back up now and wait for the end; exit code 3: partial
+	@$(RUN) python -m operations backup --stack $(STACK)
+
 .PHONY: rotate
 rotate: ## replace certificates, or the secrets named by WHAT (docs/rotation.md); YES=1 does not ask
 	@$(RUN) python -m operations rotate --stack $(STACK) --what "$(WHAT)" $(if $(YES),--yes)
@@ -77,6 +81,10 @@ policy: ## check the plan against the policies; writes out/policy.sarif and out/
 .PHONY: audit
 audit: ## test the running stack against its declaration; writes audit.json and audit.html
 	@$(RUN) python -m operations audit --stack $(STACK) --out $(OUT)
+
+.PHONY: drill
+drill: ## restore the newest backup, or that of AT, into throw-away containers and compare it; writes drill.json
+	@$(RUN) python -m operations drill --stack $(STACK) --out $(OUT) $(if $(AT),--at "$(AT)")
 
 .PHONY: sbom
 sbom: ## write each image's bill of materials (CycloneDX 1.6) to out/<stack>/sbom
@@ -148,6 +156,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= WHAT       rotate: secrets separated by commas, or all (default: certificates)
 ##= YES        rotate, destroy: 1 answers every question with yes
 ##= PURGE      destroy: 1 deletes the data volumes, too
+##= AT         drill: a time with its zone, 2026-01-31T02:15Z: the newest snapshot until then
 ##= SERVERS    test-s3: stack, versitygw, minio, separated by commas (default: versitygw,minio)
 ##= KEEP       test: 1 leaves the stack running
 ##= TIER       bench, faults, bench-abba: smoke, ci, release or gpu: how long and how strict (default: ci; bench-abba: smoke)

@@ -54,12 +54,16 @@ COMMANDS: Mapping[str, Command] = {
     "destroy": Command(
         _RUN, "remove the stack; data is kept unless purged", "aidc destroy --purge", "destroy", changes=True
     ),
+    "backup": Command(_RUN, "back up now, and wait for the end", "aidc backup --stack dev", "backup"),
     "images": Command(_RUN, "build the images that are missing", "aidc images", "images"),
     "policy": Command(
         _PROVE, "check every policy on the planned stack", "aidc policy --live", "policy", own_arguments=True
     ),
     "audit": Command(
         _PROVE, "test the running stack against its declaration", "aidc audit --out out/dev", "audit"
+    ),
+    "drill": Command(
+        _PROVE, "restore the newest backup for trial and compare it", "aidc drill --stack dev", "drill"
     ),
     "sbom": Command(_PROVE, "write the bill of materials of each image, as CycloneDX", "aidc sbom", "sbom"),
     "bench": Command(
@@ -131,6 +135,10 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
     made["audit"].add_argument(
         "--out", type=Path, help="folder for audit.json and audit.html (default: out/<stack>)"
+    )
+    made["drill"].add_argument("--out", type=Path, help="folder for drill.json (default: out/<stack>)")
+    made["drill"].add_argument(
+        "--at", metavar="TIME", help="the newest snapshot until then, 2026-01-31T02:15Z"
     )
     made["sbom"].add_argument("--out", type=Path, help="parent folder of sbom/ (default: out/<stack>)")
     made["bench-lifecycle"].add_argument(

@@ -80,3 +80,30 @@ class Lifecycle(_Entry):
 def content(document: BaseModel) -> dict[str, Any]:
     """The document as it is written."""
     return document.model_dump(mode="json", by_alias=True)
+
+
+class DrillLevel(_Entry):
+    """One level of a restore drill."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class Drill(_Entry):
+    """What `make drill` writes to drill.json."""
+
+    schema_: Literal["aidc.drill/1"] = Field(alias="schema")
+    passed: bool
+    started: str = Field(description="RFC 3339.")
+    finished: str = Field(description="RFC 3339.")
+    snapshot: str | None
+    taken: str | None = Field(description="When the snapshot was taken, RFC 3339.")
+    rpo_s: float | None = Field(description="Age of the restored data when the drill began, in seconds.")
+    rto_s: float = Field(description="From the start until objects and databases were compared, in seconds.")
+    levels: list[DrillLevel]
+    sources: list[str]
+    compared: int = Field(description="Objects and rows.")
+    different: int = Field(description="Objects and tables that are missing or differ.")
+    unreadable_then: int = Field(description="Objects that the store had not given to the backup either.")
+    faults: list[str] = Field(description="The first of what failed or differs.")

@@ -6,6 +6,7 @@ The only part of the benchmark that needs the engine: clients of a stack have it
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -43,10 +44,18 @@ class Engine:
         def run() -> tuple[int, str]:
             created = self.api.exec_create(container, list(command), stderr=True)
             output = self.api.exec_start(created["Id"]).decode(errors="replace").strip()
-            # None for a moment, though the output has ended: the engine has not yet noted the exit.
-            return int(self.api.exec_inspect(created["Id"])["ExitCode"] or 0), output
+            return self._exit_code(created["Id"]), output
 
         return _asked(container, "run a command", run)
+
+    def _exit_code(self, identifier: str) -> int:
+        """None for a moment, though the output has ended: the engine has not yet noted the exit."""
+        for _ in range(50):
+            code = self.api.exec_inspect(identifier)["ExitCode"]
+            if code is not None:
+                return int(code)
+            time.sleep(0.1)
+        raise TimeoutError("the engine does not say how the command ended")
 
 
 def _asked(container: str, what: str, call: Callable[[], T]) -> T:

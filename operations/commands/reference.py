@@ -23,7 +23,7 @@ from components.planning.flows import CLIENTS, FLOWS, LISTENS, memberships
 from components.planning.inventory import Inventory
 from components.planning.paths import ROOT
 from components.planning.units import size_text
-from operations.documents import Lifecycle, Status
+from operations.documents import Drill, Lifecycle, Status
 from policies.catalogue import NAMES
 from policies.mutations import figures
 from policies.reports.page import page
@@ -191,6 +191,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "flows.md": flows,
     "policies.md": policies,
     "schemas/audit.json": document.schema_text,
+    "schemas/drill.json": partial(schema, Drill),
     "schemas/inventory.json": partial(schema, Inventory),
     "schemas/lifecycle.json": partial(schema, Lifecycle),
     "schemas/status.json": partial(schema, Status),

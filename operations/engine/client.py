@@ -6,7 +6,7 @@ import io
 import os
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any, Literal
@@ -137,16 +137,32 @@ class Engine:
         api = self.client.api
         created = api.exec_create(container, command, stderr=False, environment=dict(environment or {}))
         text: bytes = api.exec_start(created["Id"])
-        # None for a moment, though the output has ended: the engine has not yet noted the exit.
+        return self._exit_code(created["Id"], container, command), text.decode(errors="replace")
+
+    def _exit_code(self, identifier: str, container: str, command: list[str]) -> int:
+        """None for a moment, though the output has ended: the engine has not yet noted the exit."""
         code = poll(
-            lambda: api.exec_inspect(created["Id"])["ExitCode"],
+            lambda: self.client.api.exec_inspect(identifier)["ExitCode"],
             EXIT_WITHIN,
             every=0.05,
             until=lambda code: code is not None,
         )
         if code is None:
             raise OperationError(f"{container}: the engine does not say how {command[0]} has ended")
-        return int(code), text.decode(errors="replace")
+        return int(code)
+
+    def follow(self, container: str, command: list[str], on_line: Callable[[str], None]) -> int:
+        """Run `command` in a running container, pass on each line it prints, and return its exit code."""
+        api = self.client.api
+        created = api.exec_create(container, command)
+        rest = b""
+        for chunk in api.exec_start(created["Id"], stream=True):
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                on_line(line.decode(errors="replace"))
+        if rest:
+            on_line(rest.decode(errors="replace"))
+        return self._exit_code(created["Id"], container, command)
 
     def output(self, container: str, command: list[str]) -> str | None:
         """The output of `command` in a running container, or None when it fails."""

@@ -27,9 +27,11 @@ CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup": ("supercronic",)}
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
 # Image → what it shares with others, from images/shared.
-SHARED: Mapping[str, tuple[str, ...]] = dict.fromkeys(
-    ("load-balancer", "object-store", "database", "vault"), ("follow",)
-)
+SHARED: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("load-balancer", "object-store", "vault"), ("follow",)),
+    "database": ("follow", "table-facts.sql"),
+    "backup": ("table-facts.sql",),
+}
 # The rooms of a package that run in the image. The others run on a workstation, and an edit there must not
 # replace the containers; a contract of imports keeps them apart (pyproject.toml).
 INSIDE: Mapping[str, tuple[str, ...]] = {

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import testinfra
 
 from components.planning.inventory import Inventory
+from tests.acceptance.conftest import ROOT, STACK
 
 VERIFIED = "sslmode=verify-full sslrootcert=/etc/aidc/ca.crt channel_binding=require"
 
@@ -169,3 +174,50 @@ def test_a_lost_table_comes_back_from_the_vault(
     )
     assert back.rc == 0, back.stderr
     assert client.rows() == ["one", "two"]
+
+
+def test_a_drill_restores_from_the_vault_and_compares_everything(
+    client: Client, table: None, s3: Any, local: Any, tmp_path: Path
+) -> None:
+    """Nothing of the drill stays behind."""
+    s3.put_object(Bucket="datasets", Key="acceptance/drill", Body=b"drill")
+    assert operations("backup") in (0, 3)
+    assert operations("drill", "--out", str(tmp_path)) == 0
+    drill = json.loads((tmp_path / "drill.json").read_text())
+    assert (drill["passed"], drill["different"], drill["faults"]) == (True, 0, [])
+    assert [level["passed"] for level in drill["levels"]] == [True, True, True]
+    assert "2 rows in 1 tables" in drill["levels"][2]["detail"]
+    assert drill["compared"] >= 3
+    assert local.check_output("docker ps --all --quiet --filter name=aidc-%s-drill", STACK) == ""
+    assert local.check_output("docker volume ls --quiet --filter name=aidc-%s-drill", STACK) == ""
+
+
+def test_a_drill_finds_a_row_that_changed_on_its_way(
+    table: None, inventory: Inventory, tmp_path: Path
+) -> None:
+    """The backup's own record of the rows is changed, then backed up with a dump that does not fit it."""
+    job = testinfra.get_host(f"docker://{inventory.by_role('backup')[0].container}")
+    facts = "/staging/snapshot/databases/tracking.json"
+    record = job.check_output("cat %s", facts)
+    assert '"rows" : 2' in record
+    try:
+        job.run_test('sed -i \'s/"rows" : 2/"rows" : 3/\' %s', facts)
+        job.run_test("restic backup --quiet --host object-store --tag complete /staging/snapshot")
+        assert operations("drill", "--out", str(tmp_path)) == 1
+    finally:
+        assert operations("backup") in (0, 3)
+    drill = json.loads((tmp_path / "drill.json").read_text())
+    assert [level["passed"] for level in drill["levels"]] == [True, True, False]
+    assert drill["faults"][0].startswith("database tracking, table tracking.acceptance: 2 rows")
+
+
+def test_a_drill_of_a_time_before_the_first_snapshot_fails_and_says_so(tmp_path: Path) -> None:
+    assert operations("drill", "--at", "2025-01-01T00:00Z", "--out", str(tmp_path)) == 1
+    drill = json.loads((tmp_path / "drill.json").read_text())
+    assert "the vault has no snapshot until 2025-01-01" in drill["faults"][0]
+
+
+def operations(*arguments: str) -> int:
+    """The exit code of a command on the stack under test."""
+    command = [sys.executable, "-m", "operations", *arguments, "--stack", STACK]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode

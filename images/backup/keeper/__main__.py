@@ -7,6 +7,7 @@
   backup keys [BUCKET]                what a snapshot holds, one line of JSON an object
   backup cat BUCKET KEY               one object's content
   backup dump DATABASE                a database as pg_dump wrote it, for pg_restore
+  backup drill [--at TIME]            restore a snapshot for trial, on the vault's disk, and compare it: JSON
   backup restore BUCKET               put a bucket's objects back; credentials on standard input
   backup prune-schedule|prune|prune-check|prune-status      the same of the pruner, on the vault's disk
 `keys`, `cat`, `dump` and `restore` take --snapshot ID, `keys` and `restore` also --prefix.
@@ -42,6 +43,8 @@ def main(arguments: list[str]) -> int:
     command = str(options.command)
     if command in ("keys", "cat", "dump", "restore"):
         return _give_back(options)
+    if command == "drill":
+        return _drill(options.at)
     if command.startswith("prune"):
         return _prune(command)
     if command == "schedule":
@@ -59,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("schedule", "run", "status", "prune-schedule", "prune", "prune-check", "prune-status"):
         commands.add_parser(name)
     commands.add_parser("check").add_argument("--health", action="store_true")
+    commands.add_parser("drill").add_argument("--at")
     for name in ("keys", "cat", "restore", "dump"):
         own = commands.add_parser(name)
         own.add_argument("--snapshot", default="latest")
@@ -171,6 +175,17 @@ def _give_back(options: argparse.Namespace) -> int:
             with _lock():  # No backup of what is half restored.
                 return min(1, restore.restore(snapshot, load().endpoint, *where))
     except (restore.RestoreError, vault.VaultError, objects.ManifestError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _drill(at: str | None) -> int:
+    from . import drill, objects, vault  # noqa: PLC0415
+
+    try:
+        print(json.dumps(drill.drill(at)))
+    except (vault.VaultError, objects.ManifestError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from .vault import digest_of, last_words
 
 FOLDER = "databases"
 WITHIN = 6 * 3600  # seconds for one database
+FACTS = Path("/usr/local/share/aidc/table-facts.sql")
 
 
 class DatabaseError(Exception):
@@ -42,20 +44,26 @@ def size(name: str) -> int:
 
 
 def dump(name: str, staging: Staging) -> Dumped:
-    """Dump one database in the place of the dump before. Raises DatabaseError, and then leaves none."""
+    """Dump one database in the place of the dump before. Raises DatabaseError, and then leaves none.
+
+    Beside it, in the same view of the rows, how many each table has: a restore is compared with that.
+    """
     place = staging.snapshot / FOLDER / f"{name}.dump"
     part = staging.temporary / place.name
     place.parent.mkdir(exist_ok=True)
     # Not compressed: restic compresses, and finds again what has not changed since the last snapshot.
     options = ["--format=custom", "--compress=none", "--no-password", "--lock-wait-timeout=60s"]
     try:
-        _run(["pg_dump", *options, f"--file={part}", name], WITHIN)
+        with _view(name) as view:
+            _run(["pg_dump", *options, f"--snapshot={view.identifier}", f"--file={part}", name], WITHIN)
+            facts = view.facts()
         listed = _run(["pg_restore", "--list", str(part)], WITHIN)
     except DatabaseError:
         part.unlink(missing_ok=True)
-        place.unlink(missing_ok=True)
+        drop(name, staging)
         raise
     os.replace(part, place)
+    place.with_suffix(".json").write_text(facts + "\n")
     tables = sum(" TABLE DATA " in line for line in listed.splitlines())
     file = place.relative_to(staging.snapshot).as_posix()
     return Dumped(name, file, place.stat().st_size, digest_of(place), tables)
@@ -65,7 +73,54 @@ def drop_others(names: Sequence[str], staging: Staging) -> None:
     """Remove the dumps of databases that are declared no more."""
     for path in (staging.snapshot / FOLDER).glob("*.dump"):
         if path.stem not in names:
-            path.unlink()
+            drop(path.stem, staging)
+
+
+def drop(name: str, staging: Staging) -> None:
+    """Remove an earlier dump: it must not pass for one of this run."""
+    for path in (path_of(name, staging), path_of(name, staging).with_suffix(".json")):
+        path.unlink(missing_ok=True)
+
+
+class View:
+    """A transaction that sees the rows of one moment; others may see the same by its `identifier`."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        # It waits for as long as the dump takes, longer than the server lets others.
+        begin = (
+            "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+        )
+        self.identifier = self._ask(f"{begin} SELECT pg_export_snapshot();\n")
+
+    def facts(self) -> str:
+        """One line of JSON: table to its rows and their digest."""
+        return self._ask(FACTS.read_text())
+
+    def _ask(self, query: str) -> str:
+        """The one line that the query gives. Raises DatabaseError."""
+        assert self._process.stdin
+        assert self._process.stdout
+        try:
+            self._process.stdin.write(query)
+            self._process.stdin.flush()
+            line = self._process.stdout.readline().strip()
+        except OSError:
+            line = ""
+        if not line:
+            raise DatabaseError("psql: the transaction of the dump has ended early; see the backup's log")
+        return line
+
+
+@contextmanager
+def _view(name: str) -> Iterator[View]:
+    command = ["psql", "--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align"]
+    command += ["--set=ON_ERROR_STOP=1", f"--dbname={name}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield View(process)
+        finally:
+            process.kill()
 
 
 def path_of(name: str, staging: Staging) -> Path:

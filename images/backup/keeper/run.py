@@ -9,6 +9,7 @@ import os
 import random
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from . import databases, status, store, vault
@@ -85,7 +86,8 @@ def _dump(settings: Settings, staging: Staging, done: Run, say: Say) -> list[Dum
         try:
             staging.check_room(databases.size(name), settings.limits["staging"])
             dumped = databases.dump(name, staging)
-        except DatabaseError as error:
+        except (DatabaseError, RoomError) as error:
+            databases.drop(name, staging)
             done.unreadable_databases.append({"name": name, "reason": str(error)})
             say(f"database {name} could not be read: {error}")
         else:
@@ -145,8 +147,9 @@ def _compare(staging: Staging, index: Index, done: Run, dumps: list[Dumped]) -> 
     """Every object of the listing and every dump is in the snapshot with its size, or was reported."""
     held = 0
     dumped = {dump.file: dump.size for dump in dumps}
+    facts = {Path(dump.file).with_suffix(".json").as_posix() for dump in dumps}
     for file, size in vault.files(done.snapshot, staging.snapshot):
-        if file == staging.manifest.name:
+        if file == staging.manifest.name or file in facts:
             continue
         if file in dumped:
             if dumped.pop(file) != size:

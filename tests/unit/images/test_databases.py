@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,14 @@ from images.backup.keeper.databases import DatabaseError
 from images.backup.keeper.settings import Settings
 from images.backup.keeper.staging import Staging
 
+ROOT = Path(__file__).parents[3]
 PROGRAMS = {
-    "psql": "echo 4096",
+    # Answers the size of a database at once, and in a transaction one line to each query.
+    "psql": """
+for a; do [[ $a == --command=* ]] && echo 4096 && exit; done
+read -r begin && echo 00000003-0000001B-1
+while read -r line; do [[ $line == *';' && $line != SET* ]] && echo '{"tracking.runs": {"rows": 1}}'; done
+""",
     "pg_dump": """
 for a; do
   case $a in
@@ -33,6 +40,7 @@ def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Staging:
         (programs / name).write_text(f"#!/bin/bash\n{text}\n")
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    monkeypatch.setattr(databases, "FACTS", ROOT / "images" / "shared" / "table-facts.sql")
     found = Staging(tmp_path / "staging")
     found.root.mkdir()
     found.prepare().close()
@@ -47,6 +55,8 @@ def test_a_dump_is_in_the_snapshots_folder_and_known_by_its_content(staging: Sta
     dumped = databases.dump("tracking", staging)
     assert (staging.snapshot / dumped.file).read_text() == "rows\n"
     assert (dumped.file, dumped.size, dumped.tables) == ("databases/tracking.dump", 5, 1)
+    facts = databases.path_of("tracking", staging).with_suffix(".json")
+    assert json.loads(facts.read_text()) == {"tracking.runs": {"rows": 1}}
 
 
 def test_a_database_that_cannot_be_dumped_leaves_no_old_dump(staging: Staging) -> None:
@@ -78,9 +88,19 @@ def test_a_partial_run_names_the_database(staging: Staging) -> None:
 def test_the_dump_of_a_database_that_is_declared_no_more_goes(staging: Staging) -> None:
     databases.dump("tracking", staging)
     databases.drop_others(["other"], staging)
-    assert not databases.path_of("tracking", staging).exists()
+    assert not list(databases.path_of("tracking", staging).parent.iterdir())
 
 
 def test_a_run_of_before_there_were_databases_is_still_described() -> None:
     run_before = {"objects": 1, "bytes": 2, "snapshot": "0" * 64, "warnings": [], "unreadable": 0}
     assert status.describe({"run": run_before}, "ok") == "1 objects, 2 bytes in snapshot 00000000"
+
+
+def test_without_room_for_one_database_the_others_are_dumped(staging: Staging) -> None:
+    """And an earlier dump of it does not pass for one of this run."""
+    databases.dump("tracking", staging)
+    done = status.Run(started=status.now())
+    small = Settings("https://store", "* * * * *", {"staging": 1, "vault": 2**40}, (), ("tracking",))
+    assert run._dump(small, staging, done, lambda _text: None) == []
+    assert "backup.staging_capacity" in done.unreadable_databases[0]["reason"]
+    assert not databases.path_of("tracking", staging).exists()

@@ -21,9 +21,22 @@ def played(exit_code: int | None = 0, output: bytes = b"done\n", pid: int = 7) -
     return engine.Engine(SimpleNamespace(api=api))
 
 
-@pytest.mark.parametrize(("exit_code", "expected"), [(0, 0), (3, 3), (None, 0)])
-def test_a_command_has_an_exit_code_and_an_output(exit_code: int | None, expected: int) -> None:
-    assert played(exit_code).run("c", ["true"]) == (expected, "done")
+@pytest.mark.parametrize("exit_code", [0, 3])
+def test_a_command_has_an_exit_code_and_an_output(exit_code: int) -> None:
+    assert played(exit_code).run("c", ["true"]) == (exit_code, "done")
+
+
+def test_an_exit_code_that_the_engine_notes_late_is_waited_for() -> None:
+    asked = played(0)
+    codes = iter([None, None, 3])
+    asked.api.exec_inspect = lambda identifier: {"ExitCode": next(codes)}
+    assert asked.run("c", ["true"]) == (3, "done")
+
+
+def test_an_exit_code_that_never_comes_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.cluster.engine.time.sleep", lambda _seconds: None)
+    with pytest.raises(StackError, match="does not say how"):
+        played(None).run("c", ["true"])
 
 
 @pytest.mark.parametrize("method", ["state", "kill", "start"])

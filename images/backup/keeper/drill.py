@@ -1,0 +1,112 @@
+"""A restore for trial: a snapshot out of the vault's own disk, every file of it compared with its manifest.
+
+Runs in a container without a network, on the vault's volume, which it can only read. What came back stays in
+ROOT for the database's part of the drill.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from . import objects
+from .databases import FOLDER
+from .objects import ManifestError, shown
+from .prune import REPOSITORY
+from .settings import PASSWORD, STAGING
+from .staging import Staging
+from .vault import VaultError, digest_of, restic
+
+ROOT = Path("/drill")
+NAMED = 20
+OPTIONS = ("--repo", str(REPOSITORY), "--no-lock", "--no-cache")
+
+
+def drill(at: str | None) -> dict[str, Any]:
+    """What was restored and what differs. Raises VaultError and ManifestError: nothing can be compared."""
+    chosen = choose(_snapshots(), at)
+    restic("restore", "--quiet", "--target", str(ROOT), chosen["id"], password=PASSWORD, options=OPTIONS)
+    folder = restored(Staging(STAGING).snapshot)
+    _let_read(folder / FOLDER)
+    return {
+        "snapshot": chosen["id"],
+        "taken": chosen["time"],
+        "complete": "partial" not in (chosen.get("tags") or ()),
+        **compared(folder),
+        "databases": recorded(folder),
+    }
+
+
+def restored(folder: Path) -> Path:
+    """Where a folder of the backup's container lies after the restore."""
+    return ROOT / folder.relative_to("/")
+
+
+def _let_read(folder: Path) -> None:
+    """The dumps for the database's part of the drill, which is another user: modes came back with them."""
+    for path in (*list(folder.parents)[:2], folder):
+        if path.is_dir():
+            path.chmod(0o755)
+    for path in folder.glob("*"):
+        path.chmod(0o644)
+
+
+def _snapshots() -> Sequence[Mapping[str, Any]]:
+    found = restic("snapshots", "--json", password=PASSWORD, options=OPTIONS).stdout
+    return list(json.loads(found) or [])
+
+
+def choose(snapshots: Sequence[Mapping[str, Any]], at: str | None) -> Mapping[str, Any]:
+    """The newest one, or with `at` (RFC 3339) the newest of those until then. Raises VaultError."""
+    until = datetime.fromisoformat(at) if at else None
+    known = [s for s in snapshots if until is None or _moment(s) <= until]
+    if not known:
+        raise VaultError(f"the vault has no snapshot{f' until {at}' if at else ''}")
+    return max(known, key=lambda s: str(s["time"]))
+
+
+def _moment(snapshot: Mapping[str, Any]) -> datetime:
+    # The containers' clocks are UTC; Python 3.11 knows no nanoseconds.
+    return datetime.fromisoformat(str(snapshot["time"])[:19] + "+00:00")
+
+
+def compared(folder: Path) -> dict[str, Any]:
+    """Every object of the manifest against the file that came back."""
+    faults: list[str] = []
+    compared_, size, left_out = 0, 0, 0
+    for saved in objects.read(_lines(folder / "manifest.jsonl")):
+        if saved.unreadable or saved.file is None or saved.sha256 is None:
+            left_out += 1
+            continue
+        compared_ += 1
+        path = folder / saved.file
+        if not path.is_file():
+            faults.append(f"{saved.listed.bucket}/{shown(saved.listed.key)}: missing")
+        elif digest_of(path) != saved.sha256:
+            faults.append(f"{saved.listed.bucket}/{shown(saved.listed.key)}: another content")
+        else:
+            size += path.stat().st_size
+    return {
+        "objects": compared_,
+        "bytes": size,
+        "unreadable_then": left_out,
+        "different": len(faults),
+        "faults": faults[:NAMED],
+    }
+
+
+def recorded(folder: Path) -> dict[str, Any]:
+    """The tables with their rows, as the backup counted them in the view of the rows that it dumped."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted((folder / FOLDER).glob("*.json"))}
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with path.open(encoding="ascii") as file:
+            for line in file:
+                yield line.rstrip("\n")
+    except OSError as error:
+        raise ManifestError(f"the snapshot has no manifest: {error.strerror}") from None

@@ -1,0 +1,28 @@
+"""Run a backup now, in the stack's own backup service, and wait for its end.
+
+Exit codes: 0 complete; 1 failed; 2 the stack is not up, or no engine answers; 3 partial: something could not
+be read, it is named, and all else is saved.
+"""
+
+from __future__ import annotations
+
+from docker.errors import NotFound
+
+from operations.engine.client import connect
+from operations.errors import RefusedError
+from operations.process import say
+
+JOB = "backup"
+
+
+def main(stack: str) -> int:
+    """The exit code of the run. Raises RefusedError where there is no backup service."""
+    engine = connect()
+    container = f"aidc-{stack}-{JOB}"
+    try:
+        running = engine.inspect(container)["State"]["Running"]
+    except NotFound:
+        running = False
+    if not running:
+        raise RefusedError(f"stack {stack}: the backup service does not run; fix: `make up STACK={stack}`")
+    return engine.follow(container, ["backup", "run"], say)

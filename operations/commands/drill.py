@@ -1,0 +1,68 @@
+"""Restore the newest backup for trial, from the vault itself, and compare it with what was backed up.
+
+Two throw-away containers without a network: one restores the snapshot from the vault's disk, which it can
+only read,
+and compares every object with the manifest; the other restores each database, checks its pages and indexes,
+and counts its rows. Nothing of the running stack is touched. Writes `<out>/drill.json` (aidc.drill/1).
+
+Exit codes: 0 passed; 1 failed: something is missing or differs; 2 the stack is not up, or no engine answers.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from components.planning.paths import ROOT
+from operations.documents import Drill, content
+from operations.drill.judge import judge
+from operations.drill.restore import Restore
+from operations.engine.client import connect
+from operations.errors import FAILED, OK, RefusedError
+from operations.process import say
+
+
+def main(stack: str, at: str | None = None, out: Path | None = None) -> int:
+    """Run the drill. Raises RefusedError when there is nothing to restore from."""
+    if at is not None:
+        at = moment(at)
+    started, clock = datetime.now(UTC), time.monotonic()
+    with Restore(connect(), stack) as restore:
+        say("restoring the snapshot from the vault …")
+        objects = restore.objects(at)
+        say(f"  {objects.get('objects', 0)} objects compared in {time.monotonic() - clock:.0f} s")
+        say("restoring the databases …")
+        databases = (
+            restore.databases() if "fault" not in objects else {"fault": "no snapshot to restore from"}
+        )
+    drill = judge(objects, databases, started, time.monotonic() - clock)
+    path = (out or ROOT / "out" / stack) / "drill.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content(drill), indent=1) + "\n", encoding="utf-8")
+    for line in lines(drill):
+        say(line)
+    say(f"drill {'passed' if drill.passed else 'FAILED'}: {path}")
+    return OK if drill.passed else FAILED
+
+
+def moment(text: str) -> str:
+    """A point in time with its zone, as RFC 3339 in UTC. Raises RefusedError."""
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise RefusedError(f"AT: {text!r:.40} is not a time; fix: write one with its zone, 2026-01-31T02:15Z")
+    return found.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def lines(drill: Drill) -> list[str]:
+    """The outcome for a terminal."""
+    found = [
+        f"  {level.name}: {'pass' if level.passed else 'FAIL'}, {level.detail}" for level in drill.levels
+    ]
+    if drill.rpo_s is not None:
+        found.append(f"  data of {drill.rpo_s:.0f} s before the drill, usable after {drill.rto_s:.0f} s")
+    return [*found, *(f"    {fault}" for fault in drill.faults)]

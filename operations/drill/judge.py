@@ -1,0 +1,82 @@
+"""Whether what came back is what was backed up. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from operations.documents import Drill, DrillLevel
+
+SHOWN = 20
+
+
+def judge(
+    objects: Mapping[str, Any], databases: Mapping[str, Any], started: datetime, seconds: float
+) -> Drill:
+    """`objects` is what `backup drill` prints, `databases` what `database-drill` does; `fault`: it failed."""
+    recorded = objects.get("databases", {})
+    table_faults = list(compare(recorded, databases)) if "fault" not in databases else []
+    faults = [str(part["fault"]) for part in (objects, databases) if "fault" in part]
+    different = int(objects.get("different", 0)) + len(table_faults)
+    rows = sum(int(t["rows"]) for tables in recorded.values() for t in tables.values())
+    readable = "fault" not in objects
+    consistent = readable and "fault" not in databases and not objects["different"]
+    usable = consistent and not table_faults
+    taken = objects.get("taken")
+    levels = [
+        DrillLevel(
+            name="L1 readable",
+            passed=readable,
+            detail=f"snapshot {str(objects['snapshot'])[:8]}" if readable else "nothing was restored",
+        ),
+        DrillLevel(
+            name="L2 restored and consistent",
+            passed=consistent,
+            detail=f"{objects.get('objects', 0)} objects by their hashes, "
+            f"{len(recorded)} databases by their pages and indexes",
+        ),
+        DrillLevel(
+            name="L3 usable",
+            passed=usable,
+            detail=f"{rows} rows in {sum(map(len, recorded.values()))} tables, as counted at backup time",
+        ),
+    ]
+    return Drill(
+        schema="aidc.drill/1",
+        passed=usable,
+        started=started.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        snapshot=objects.get("snapshot"),
+        taken=taken,
+        rpo_s=round((started - _moment(taken)).total_seconds(), 1) if taken else None,
+        rto_s=round(seconds, 1),
+        levels=levels,
+        sources=["buckets", *(f"database {name}" for name in sorted(recorded))],
+        compared=int(objects.get("objects", 0)) + rows,
+        different=different,
+        unreadable_then=int(objects.get("unreadable_then", 0)),
+        faults=[*faults, *objects.get("faults", ()), *table_faults][:SHOWN],
+    )
+
+
+def compare(recorded: Mapping[str, Any], restored: Mapping[str, Any]) -> Iterator[str]:
+    """Each table that is missing, is not expected, or has other rows."""
+    for name in sorted({*recorded, *restored}):
+        before, after = recorded.get(name), restored.get(name)
+        if before is None or after is None:
+            yield f"database {name}: {'not expected' if before is None else 'missing'}"
+            continue
+        for table in sorted({*before, *after}):
+            if before.get(table) != after.get(table):
+                words = f"{_words(after.get(table))}, saved {_words(before.get(table))}"
+                yield f"database {name}, table {table}: {words}"
+
+
+def _words(facts: Mapping[str, Any] | None) -> str:
+    return "none" if facts is None else f"{facts['rows']} rows (digest {facts['digest']})"
+
+
+def _moment(text: str) -> datetime:
+    """restic's own time, in UTC, without its nanoseconds."""
+    return datetime.fromisoformat(text[:19] + "+00:00")

@@ -1,0 +1,126 @@
+"""The throw-away containers of a drill. Effects: makes containers and volumes, and removes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from docker.errors import ContainerError, DockerException, NotFound
+
+from components.backup import VAULT_USER
+from components.database import USER as DATABASE_USER
+from components.runtime.files import FILES_DIR
+from components.runtime.labels import labels
+from operations.engine.client import Engine
+from operations.errors import RefusedError
+
+SCRATCH, DATA = "/drill", "/data"
+# Of the service whose volumes and password are used, and of the one whose server is: their images.
+VAULT, DATABASE = "vault-pruner", "database"
+HARDENED: Mapping[str, Any] = {
+    "network_mode": "none",
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges:true"],
+    "read_only": True,
+    "tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
+    "mem_limit": "1g",
+    "memswap_limit": "1g",
+    "pids_limit": 256,
+    "init": True,
+}
+
+
+class Restore:
+    """As a context: its containers and volumes are gone at the end, whatever happened."""
+
+    def __init__(self, engine: Engine, stack: str) -> None:
+        self.engine, self.stack = engine, stack
+        self.prefix = f"aidc-{stack}-drill"
+        self.volumes = {SCRATCH: f"{self.prefix}-restored", DATA: f"{self.prefix}-database"}
+
+    def __enter__(self) -> Self:
+        self._clear()
+        for name in self.volumes.values():
+            self.engine.client.volumes.create(name, labels=labels(self.stack, kind="scratch"))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        api = self.engine.client.api
+        for part in ("vault", "database"):
+            try:
+                api.remove_container(f"{self.prefix}-{part}", force=True)
+            except NotFound:
+                continue
+        for name in self.volumes.values():
+            try:
+                api.remove_volume(name)
+            except NotFound:
+                continue
+
+    def objects(self, at: str | None) -> dict[str, Any]:
+        """What `backup drill` says; `fault` where it failed. Raises RefusedError without a stack."""
+        service = self._service(VAULT)
+        mounts = {m["Destination"]: m["Name"] for m in service["Mounts"] if m["Type"] == "volume"}
+        return self._run(
+            "vault",
+            service["Config"]["Image"],
+            ["backup", "drill", *(["--at", at] if at else [])],
+            VAULT_USER,
+            {
+                mounts[FILES_DIR]: {"bind": FILES_DIR, "mode": "ro"},
+                mounts["/data"]: {"bind": "/data", "mode": "ro"},
+                self.volumes[SCRATCH]: {"bind": SCRATCH, "mode": "rw"},
+            },
+        )
+
+    def databases(self) -> dict[str, Any]:
+        """Database to its tables with their rows; `fault` where one cannot be restored."""
+        return self._run(
+            "database",
+            self._service(DATABASE)["Config"]["Image"],
+            ["database-drill", f"{SCRATCH}/staging/snapshot/databases"],
+            DATABASE_USER,
+            {
+                self.volumes[SCRATCH]: {"bind": SCRATCH, "mode": "ro"},
+                self.volumes[DATA]: {"bind": DATA, "mode": "rw"},
+            },
+        )
+
+    def _service(self, name: str) -> Mapping[str, Any]:
+        try:
+            return self.engine.inspect(f"aidc-{self.stack}-{name}")
+        except NotFound:
+            fix = f"fix: `make up STACK={self.stack}`"
+            raise RefusedError(f"stack {self.stack} has no container {name}; {fix}") from None
+
+    def _run(
+        self, part: str, image: str, command: list[str], user: str, volumes: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, Any]:
+        """The JSON that a program prints, or its last words as `fault`."""
+        try:
+            text: bytes = self.engine.client.containers.run(
+                image,
+                command,
+                name=f"{self.prefix}-{part}",
+                labels=labels(self.stack, kind="tool"),
+                user=user,
+                environment={"HOME": "/tmp", "TZ": "UTC"},
+                volumes=dict(volumes),
+                stderr=False,
+                **HARDENED,
+            )
+            return dict(json.loads(text))
+        except ContainerError as error:
+            stderr = error.stderr or b""
+            text_of = stderr if isinstance(stderr, str) else stderr.decode(errors="replace")
+            words = text_of.strip().splitlines()
+            return {"fault": " / ".join(words[-3:]) or f"exit code {error.exit_status}"}
+        except (DockerException, ValueError) as error:
+            return {"fault": f"{type(error).__name__}: {error}"}

@@ -1,0 +1,68 @@
+"""Which snapshot a drill restores, and how what came back is compared with the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from images.backup.keeper import drill, objects
+from images.backup.keeper.objects import Listed, ManifestError, Saved
+from images.backup.keeper.vault import VaultError
+
+TAKEN = "2026-01-31T00:00:00+00:00"
+SNAPSHOTS = [
+    {"id": "b", "time": "2026-01-31T02:00:00.987654321Z"},
+    {"id": "a", "time": "2026-01-31T01:00:00.123456789Z"},
+]
+
+
+def test_the_newest_snapshot_is_restored() -> None:
+    assert drill.choose(SNAPSHOTS, None)["id"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("at", "chosen"), [("2026-01-31T01:30:00+00:00", "a"), ("2026-01-31T03:30:00+01:00", "b")]
+)
+def test_at_a_time_the_newest_until_then_is_restored(at: str, chosen: str) -> None:
+    assert drill.choose(SNAPSHOTS, at)["id"] == chosen
+
+
+def test_before_the_first_snapshot_there_is_none() -> None:
+    with pytest.raises(VaultError, match="no snapshot until 2026-01-30"):
+        drill.choose(SNAPSHOTS, "2026-01-30T00:00:00+00:00")
+
+
+def saved(folder: Path, key: str, content: bytes) -> Saved:
+    """An object with its copy in `folder`."""
+    listed = Listed("datasets", key, len(content), "e", TAKEN)
+    path = folder / listed.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return Saved(listed, listed.file, hashlib.sha256(content).hexdigest())
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> list[Saved]:
+    found = [saved(tmp_path, key, key.encode()) for key in ("one", "two", "three")]
+    (tmp_path / "manifest.jsonl").write_text("".join(f"{x}\n" for x in objects.manifest(TAKEN, found)))
+    return found
+
+
+def test_objects_that_came_back_whole_do_not_differ(tmp_path: Path, three: list[Saved]) -> None:
+    found = drill.compared(tmp_path)
+    assert (found["objects"], found["bytes"], found["different"], found["faults"]) == (3, 11, 0, [])
+
+
+def test_one_changed_byte_and_one_missing_file_are_named(tmp_path: Path, three: list[Saved]) -> None:
+    (tmp_path / str(three[0].file)).write_bytes(b"onf")
+    (tmp_path / str(three[1].file)).unlink()
+    found = drill.compared(tmp_path)
+    assert found["different"] == 2
+    assert found["faults"] == ["datasets/one: another content", "datasets/two: missing"]
+
+
+def test_without_a_manifest_nothing_is_compared(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="no manifest"):
+        drill.compared(tmp_path)
