@@ -15,6 +15,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from audit.verdicts import plural
 from components.planning.paths import ROOT
 from operations.documents import Drill, content
 from operations.drill.judge import judge
@@ -32,7 +33,8 @@ def main(stack: str, at: str | None = None, out: Path | None = None) -> int:
     with Restore(connect(), stack) as restore:
         say("restoring the snapshot from the vault …")
         objects = restore.objects(at)
-        say(f"  {objects.get('objects', 0)} objects compared in {time.monotonic() - clock:.0f} s")
+        compared = plural(int(objects.get("objects", 0)), "object")
+        say(f"  {compared} compared in {time.monotonic() - clock:.0f} s")
         say("restoring the databases …")
         databases = (
             restore.databases() if "fault" not in objects else {"fault": "no snapshot to restore from"}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from audit.verdicts import plural
 from operations.documents import Drill, DrillLevel
 
 SHOWN = 20
@@ -19,7 +20,8 @@ def judge(
     table_faults = list(compare(recorded, databases)) if "fault" not in databases else []
     faults = [str(part["fault"]) for part in (objects, databases) if "fault" in part]
     different = int(objects.get("different", 0)) + len(table_faults)
-    rows = sum(int(t["rows"]) for tables in recorded.values() for t in tables.values())
+    rows = sum(int(table["rows"]) for database in recorded.values() for table in database.values())
+    tables = sum(map(len, recorded.values()))
     readable = "fault" not in objects
     consistent = readable and "fault" not in databases and not objects["different"]
     usable = consistent and not table_faults
@@ -33,13 +35,13 @@ def judge(
         DrillLevel(
             name="L2 restored and consistent",
             passed=consistent,
-            detail=f"{objects.get('objects', 0)} objects by their hashes, "
-            f"{len(recorded)} databases by their pages and indexes",
+            detail=f"{plural(int(objects.get('objects', 0)), 'object')} by hash, "
+            f"{plural(len(recorded), 'database')} by pages and indexes",
         ),
         DrillLevel(
             name="L3 usable",
             passed=usable,
-            detail=f"{rows} rows in {sum(map(len, recorded.values()))} tables, as counted at backup time",
+            detail=f"{plural(rows, 'row')} in {plural(tables, 'table')}, as counted at backup time",
         ),
     ]
     return Drill(

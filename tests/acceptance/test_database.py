@@ -186,7 +186,7 @@ def test_a_drill_restores_from_the_vault_and_compares_everything(
     drill = json.loads((tmp_path / "drill.json").read_text())
     assert (drill["passed"], drill["different"], drill["faults"]) == (True, 0, [])
     assert [level["passed"] for level in drill["levels"]] == [True, True, True]
-    assert "2 rows in 1 tables" in drill["levels"][2]["detail"]
+    assert "2 rows in 1 table," in drill["levels"][2]["detail"]
     assert drill["compared"] >= 3
     assert local.check_output("docker ps --all --quiet --filter name=aidc-%s-drill", STACK) == ""
     assert local.check_output("docker volume ls --quiet --filter name=aidc-%s-drill", STACK) == ""
