@@ -19,7 +19,7 @@ from benchmark.cluster.ray_api import LOST, PATIENCE_S, RayClient, message_of
 from benchmark.core import events
 from benchmark.core.errors import BenchmarkError, StoreError
 from benchmark.core.store import Store, get_json, put_json
-from benchmark.training.job import Spec
+from benchmark.training.spec import Spec
 
 TIMEOUT_S = 4 * 3600
 SUBMISSIONS = 3

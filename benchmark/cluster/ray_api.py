@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from benchmark.core.errors import StackError, UnknownJobError
-from benchmark.serving.app import Arguments
+from benchmark.serving.settings import Arguments
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 LINE = re.compile(r"@(progress|error) (\{.*\})\s*$")

@@ -10,7 +10,7 @@ from typing import Any
 from benchmark.checkpoints.artefact import card_key
 from benchmark.cluster.connection import Connection
 from benchmark.core.errors import BenchmarkError
-from benchmark.serving.app import MAX_REPLICAS
+from benchmark.serving.settings import MAX_REPLICAS
 
 
 def limits_for(nodes: int, minimum: int | None = None, maximum: int | None = None) -> dict[str, int]:

@@ -29,7 +29,7 @@ from benchmark.core.store import Store, get_json
 from benchmark.experiments.jobs import describe_stack
 from benchmark.experiments.options import add_into, add_stack, add_workload, at_least, one_of
 from benchmark.report import pages as report
-from benchmark.training.job import Spec
+from benchmark.training.spec import Spec
 
 BEYOND = 5  # steps after a checkpoint before the fault: some work must be lost
 # About the standard deviation between seeds. The same seed on as many ranks should differ by less.

@@ -17,7 +17,7 @@ from benchmark.core.config import Workload
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.store import DirectoryStore, Store
 from benchmark.data import dataset
-from benchmark.training.job import Spec
+from benchmark.training.spec import Spec
 
 Result = dict[str, Any]
 Output = dict[str, Any]  # what `launch.collect` returns

@@ -42,7 +42,7 @@ from benchmark.experiments.jobs import (
 )
 from benchmark.experiments.options import TrainingOptions, add_pairs, add_stack, add_workloads
 from benchmark.report import pages
-from benchmark.training.job import Spec
+from benchmark.training.spec import Spec
 
 SIDES = ("stack", "host")
 

@@ -30,7 +30,7 @@ from benchmark.experiments.options import TrainingOptions
 from benchmark.experiments.progress import Progress
 from benchmark.report import comparison
 from benchmark.report import pages as report
-from benchmark.training.job import Spec
+from benchmark.training.spec import Spec
 
 
 @dataclass(frozen=True)

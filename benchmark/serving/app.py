@@ -20,7 +20,6 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.checkpoints.artefact import Loaded
 from benchmark.core.store import open_store
@@ -28,49 +27,8 @@ from benchmark.serving.batches import JSON, Answer
 from benchmark.serving.metrics import CONTENT_TYPE, Metrics
 from benchmark.serving.requests import RequestError, parse, read, shown
 from benchmark.serving.service import Service
+from benchmark.serving.settings import Arguments
 from benchmark.serving.work import ONGOING, QUEUED, Call, call, limits
-
-# A node has 21 ports for replicas, of which one that has ended keeps its own for a while.
-MAX_REPLICAS = 16
-
-
-class Arguments(BaseModel):
-    """What to serve: workload -> the key of its card (model.json) and the hash of its weights.
-
-    As many replicas run as it takes to keep each at `target_ongoing_requests` requests under way or
-    waiting, within `min_replicas` and `max_replicas`. Two at least: one may be lost or replaced.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    models: dict[str, dict[str, str]] = {}
-    store: str = "s3://"
-    min_replicas: int = Field(default=2, ge=2)
-    max_replicas: int = Field(default=4, le=MAX_REPLICAS)
-    target_ongoing_requests: float = Field(default=8, gt=0)
-    cpus_per_replica: float = 0.1
-    threads: int = 1
-    max_batch_size: int = 16
-    batch_wait_s: float = 0.002
-
-    @model_validator(mode="after")
-    def _limits_are_in_order(self) -> Arguments:
-        if self.max_replicas < self.min_replicas:
-            raise ValueError(
-                f"max_replicas {self.max_replicas} must not be below min_replicas {self.min_replicas}"
-            )
-        return self
-
-    def autoscaling(self) -> dict[str, Any]:
-        """Ray Serve's `autoscaling_config`: up after half a minute of load, down after five without."""
-        return {
-            "min_replicas": self.min_replicas,
-            "initial_replicas": self.min_replicas,
-            "max_replicas": self.max_replicas,
-            "target_ongoing_requests": self.target_ongoing_requests,
-            "upscale_delay_s": 30,
-            "downscale_delay_s": 300,
-        }
 
 
 class Router:

@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.checkpoints.journal import Journal
 from benchmark.core import machine, memory
-from benchmark.core.config import Workload
 from benchmark.core.errors import BenchmarkError, ConfigError
 from benchmark.core.events import EventLog
 from benchmark.core.ranks import RankContext, from_environment, leave
@@ -30,35 +28,8 @@ from benchmark.core.store import Store, open_store, put_json
 from benchmark.data import dataset
 from benchmark.telemetry import energy, probes
 from benchmark.telemetry.energy import Meter
+from benchmark.training.spec import Spec, read_spec
 from benchmark.training.train import train
-
-
-class Spec(BaseModel):
-    """A job, as JSON between the launcher and the ranks. `store`: `s3://` or a directory."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    run_id: str
-    workload: Workload
-    store: str = "s3://"
-    world_size: int = 1
-    threads: int = 1
-    frozen_data: bool = True
-    with_probes: bool = False
-    trace: bool = False  # the time of every step, kept as it goes: for recovery from faults
-
-    @property
-    def prefix(self) -> str:
-        return f"results/{self.run_id}/{self.workload.name}"
-
-
-def read_spec(content: Any, name: str) -> Spec:
-    """A job from its decoded JSON; ConfigError with all problems, one `name: field: message` per line."""
-    try:
-        return Spec.model_validate(content)
-    except ValidationError as error:
-        fields = [(".".join(map(str, item["loc"])) or "(file)", item["msg"]) for item in error.errors()]
-        raise ConfigError([f"{name}: {field}: {message}" for field, message in fields]) from error
 
 
 def run(spec: Spec, ranks: RankContext) -> None:

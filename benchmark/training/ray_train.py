@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.store import get_json, open_store
-from benchmark.training.job import Spec, has_failed, read_spec, run, say
+from benchmark.training.job import has_failed, run, say
+from benchmark.training.spec import Spec, read_spec
 
 if TYPE_CHECKING:
     from benchmark.core.ranks import RankContext

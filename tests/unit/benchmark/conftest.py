@@ -15,7 +15,7 @@ import torch
 from benchmark.cluster.connection import Endpoint
 from benchmark.core.config import Workload, load
 from benchmark.core.store import DirectoryStore
-from benchmark.serving import app
+from benchmark.serving.settings import Arguments
 from tests.unit.benchmark import served
 from tests.unit.benchmark.fakes import Service
 
@@ -50,7 +50,7 @@ def tiny() -> Workload:
 
 
 @pytest.fixture
-def arguments(store: DirectoryStore) -> app.Arguments:
+def arguments(store: DirectoryStore) -> Arguments:
     """Three small models in the store, and the arguments that serve them."""
     return served.saved(store)
 

@@ -10,6 +10,7 @@ from benchmark.core.errors import BenchmarkError
 from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore
 from benchmark.training import job
+from benchmark.training.spec import Spec
 
 
 class FakeNvml:
@@ -95,7 +96,7 @@ class FakeStack:
         raise BenchmarkError("no serving here")
 
 
-def in_this_process(spec: job.Spec, ray: object, store: DirectoryStore, on_message: object) -> str | None:
+def in_this_process(spec: Spec, ray: object, store: DirectoryStore, on_message: object) -> str | None:
     """Stands in for `launch.in_stack` and `launch.on_host`."""
     try:
         job.run(spec.model_copy(update={"store": str(store.root)}), RankContext())

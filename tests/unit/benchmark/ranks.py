@@ -20,7 +20,7 @@ from benchmark.core.errors import StoreError
 from benchmark.core.ranks import RankContext, leave
 from benchmark.core.store import DirectoryStore
 from benchmark.training import ray_train
-from benchmark.training.job import Spec
+from benchmark.training.spec import Spec
 from tests.unit.benchmark.conftest import TESTDATA, changed
 
 LIMIT_S = 60  # of a collective: what must not be reached

@@ -17,6 +17,7 @@ from benchmark.model import models
 from benchmark.serving import app
 from benchmark.serving.batches import Answer, compute
 from benchmark.serving.service import Service
+from benchmark.serving.settings import Arguments
 from benchmark.serving.work import Call
 
 CONFIGS: dict[str, MlpConfig | GptConfig] = {
@@ -26,7 +27,7 @@ CONFIGS: dict[str, MlpConfig | GptConfig] = {
 }
 
 
-def saved(store: DirectoryStore) -> app.Arguments:
+def saved(store: DirectoryStore) -> Arguments:
     """Saves the models to the store; the arguments that serve them."""
     served = {}
     for name, config in CONFIGS.items():
@@ -39,7 +40,7 @@ def saved(store: DirectoryStore) -> app.Arguments:
                 "model": config.model_dump(), "metric": "accuracy", "quality": 0.9, "seed": 1}  # fmt: skip
         put_json(store, f"{prefix}/model.json", card)
         served[name] = {"card": f"{prefix}/model.json", "sha256": sha}
-    return app.Arguments(models=served, store=str(store.root))
+    return Arguments(models=served, store=str(store.root))
 
 
 def computed(router: app.Router, calls: Sequence[Call]) -> list[dict[str, Any]]:

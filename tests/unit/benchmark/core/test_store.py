@@ -19,7 +19,8 @@ from benchmark.cluster.ray_api import RayClient
 from benchmark.core.config import Workload
 from benchmark.core.errors import StoreError
 from benchmark.core.store import DirectoryStore, S3Store, Store, get_json, put_json
-from benchmark.training.job import Spec, has_failed
+from benchmark.training.job import has_failed
+from benchmark.training.spec import Spec
 
 PAGE = 3
 SPELLINGS = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")

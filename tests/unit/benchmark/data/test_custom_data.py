@@ -16,6 +16,7 @@ from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore, get_json
 from benchmark.data import dataset, stages
 from benchmark.training import job
+from benchmark.training.spec import Spec
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "workloads.md"
 COLLECT = """
@@ -66,7 +67,7 @@ def example(folder: Path) -> Workload:
 
 
 def test_the_documented_example_reaches_its_target(example: Workload, store: DirectoryStore) -> None:
-    spec = job.Spec(run_id="r", workload=example, store=str(store.root))
+    spec = Spec(run_id="r", workload=example, store=str(store.root))
     job.run(spec, RankContext())
     record = get_json(store, f"{spec.prefix}/seed-1.json")
     assert record["quality"]["passed"]

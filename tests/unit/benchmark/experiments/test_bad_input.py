@@ -24,6 +24,7 @@ from benchmark.data import dataset
 from benchmark.experiments import run
 from benchmark.model import evaluate
 from benchmark.training import job, train
+from benchmark.training.spec import Spec
 from tests.unit.benchmark.conftest import changed
 from tests.unit.benchmark.fakes import FakeStack, in_this_process
 
@@ -207,9 +208,7 @@ def test_a_workload_file_with_errors_is_bad_input(
 def test_an_absent_gpu_is_bad_input_for_a_job(
     tiny: Workload, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = job.Spec(
-        run_id="r", workload=changed(tiny, training={"device": "cuda"}), store=str(tmp_path / "s")
-    )
+    spec = Spec(run_id="r", workload=changed(tiny, training={"device": "cuda"}), store=str(tmp_path / "s"))
     (tmp_path / "spec.json").write_text(spec.model_dump_json())
     assert job.main([str(tmp_path / "spec.json")]) == 1
     assert "training.device: cuda: PyTorch sees no GPU here" in capsys.readouterr().err

@@ -28,6 +28,7 @@ from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore
 from benchmark.experiments import faults
 from benchmark.training import job
+from benchmark.training.spec import Spec
 
 NODES = [
     {"name": f"compute-node{n}", "role": "compute", "container": f"aidc-x-compute-node{n}",
@@ -219,7 +220,7 @@ def test_a_lost_job_is_submitted_again_a_few_times(
     tiny: Workload, store: DirectoryStore, ends: list[str], submitted: list[str], problem: str | None
 ) -> None:
     jobs, said = Jobs(*ends), list[dict[str, Any]]()
-    spec = job.Spec(run_id="r", workload=tiny)
+    spec = Spec(run_id="r", workload=tiny)
     found = launch.in_stack(spec, jobs, store, lambda kind, content: said.append(content))  # type: ignore[arg-type]
     assert found == problem
     assert jobs.submitted == submitted
@@ -271,7 +272,7 @@ def drill(tmp_path: Path, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
     def go(*cases: str, revived: bool = True, into: Path | None = None) -> dict[str, Any]:
         struck: list[str] = []
 
-        def in_stack(spec: job.Spec, ray: object, store: DirectoryStore, on_message: Any) -> str | None:
+        def in_stack(spec: Spec, ray: object, store: DirectoryStore, on_message: Any) -> str | None:
             def say(kind: str, content: dict[str, Any]) -> None:
                 on_message(kind, content)
                 if struck:
@@ -399,7 +400,7 @@ class TestJournal:
         assert (event["key"], event["value"]) == ("checkpoint", 20)
 
     def test_a_traced_run_logs_every_step(self, tiny: Workload, store: DirectoryStore) -> None:
-        spec = job.Spec(run_id="r", workload=tiny, store=str(store.root), trace=True)
+        spec = Spec(run_id="r", workload=tiny, store=str(store.root), trace=True)
         job.run(spec, RankContext())
         (attempt,) = recovery.attempts(journal.read(store, "results/r/tiny/seed-1"))
         assert [step for _, step in attempt.points] == list(range(61))

@@ -12,7 +12,7 @@ from benchmark.analysis import runs
 from benchmark.cluster import launch
 from benchmark.core.store import DirectoryStore
 from benchmark.experiments import host_baseline
-from benchmark.training import job
+from benchmark.training.spec import Spec
 from tests.unit.benchmark.conftest import TESTDATA
 from tests.unit.benchmark.fakes import in_this_process
 
@@ -28,7 +28,7 @@ from tests.unit.benchmark.fakes import in_this_process
 def test_finished_seeds_are_kept(
     end: Any, code: int, where: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def on_host(spec: job.Spec, on_message: object) -> str | None:
+    def on_host(spec: Spec, on_message: object) -> str | None:
         first = spec.model_copy(update={"workload": spec.workload.model_copy(update={"seeds": [1]})})
         in_this_process(first, None, DirectoryStore(Path(spec.store)), on_message)
         if end is KeyboardInterrupt:

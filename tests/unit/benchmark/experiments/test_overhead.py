@@ -15,7 +15,7 @@ from benchmark.cluster import stack as stacks
 from benchmark.core.errors import StackError
 from benchmark.core.store import DirectoryStore
 from benchmark.experiments import overhead
-from benchmark.training import job
+from benchmark.training.spec import Spec
 from tests.unit.benchmark.fakes import FakeStack, in_this_process
 
 Measure = Callable[..., dict[str, Any]]
@@ -38,13 +38,13 @@ def measured(
     """The result of three rounds; `refused`: the run in the stack that gets no job."""
 
     def go(refused: int | None = None) -> dict[str, Any]:
-        def in_stack(spec: job.Spec, ray: object, store: DirectoryStore, on_message: object) -> str | None:
+        def in_stack(spec: Spec, ray: object, store: DirectoryStore, on_message: object) -> str | None:
             turns.append(("stack", spec.workload.seeds[0]))
             if spec.workload.seeds[0] == refused:
                 raise StackError("no job today")
             return in_this_process(spec, ray, store, on_message)
 
-        def on_host(spec: job.Spec, on_message: object) -> str | None:
+        def on_host(spec: Spec, on_message: object) -> str | None:
             turns.append(("bare", spec.workload.seeds[0]))
             return in_this_process(spec, None, DirectoryStore(Path(spec.store)), on_message)
 

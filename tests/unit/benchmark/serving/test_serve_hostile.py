@@ -18,6 +18,7 @@ from benchmark.serving import app
 from benchmark.serving.batches import Answer
 from benchmark.serving.requests import MAX_BODY, RequestError, read
 from benchmark.serving.service import Service
+from benchmark.serving.settings import Arguments
 from benchmark.serving.work import Call
 from tests.unit.benchmark.served import at_once, request
 
@@ -72,7 +73,7 @@ REQUESTS = st.one_of(
 
 
 @pytest.fixture
-def service(arguments: app.Arguments) -> Service:
+def service(arguments: Arguments) -> Service:
     return Service(app.Router(arguments))
 
 

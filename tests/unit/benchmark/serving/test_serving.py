@@ -18,10 +18,11 @@ from benchmark.experiments import serving_check
 from benchmark.model import models
 from benchmark.serving import app, work
 from benchmark.serving import requests as serve_requests
+from benchmark.serving.settings import Arguments
 from tests.unit.benchmark.served import CONFIGS, ask, computed
 
 
-def test_models_are_listed_with_their_hash(arguments: app.Arguments) -> None:
+def test_models_are_listed_with_their_hash(arguments: Arguments) -> None:
     router = app.Router(arguments)
     kind, body = router.page("GET", "/v1/models/") or ("", "")
     assert kind == "application/json"
@@ -34,7 +35,7 @@ def test_models_are_listed_with_their_hash(arguments: app.Arguments) -> None:
     [("mlp", [1, 2.5, 3], 2), ("digits", [0, 1, 2, 3], 10), ("bytelm", "def f(", 256)],
 )
 def test_a_prediction_is_a_distribution_and_its_mode(
-    arguments: app.Arguments, name: str, instance: Any, classes: int
+    arguments: Arguments, name: str, instance: Any, classes: int
 ) -> None:
     (answer,) = ask(app.Router(arguments), name, [instance])
     assert len(answer["probabilities"]) == classes
@@ -42,7 +43,7 @@ def test_a_prediction_is_a_distribution_and_its_mode(
     assert answer["label"] == max(range(classes), key=answer["probabilities"].__getitem__)
 
 
-def test_a_batch_answers_like_single_requests(arguments: app.Arguments) -> None:
+def test_a_batch_answers_like_single_requests(arguments: Arguments) -> None:
     router = app.Router(arguments)
     requests: list[tuple[str, list[Any]]] = [
         ("mlp", [[1, 2, 3], [3, 2, 1]]),
@@ -79,7 +80,7 @@ def test_a_batch_answers_like_single_requests(arguments: app.Arguments) -> None:
     ],
 )
 def test_a_clients_mistake_is_explained(
-    arguments: app.Arguments, request_: str, body: bytes, status: int, words: str
+    arguments: Arguments, request_: str, body: bytes, status: int, words: str
 ) -> None:
     method, path = request_.split()
     router = app.Router(arguments)
@@ -88,7 +89,7 @@ def test_a_clients_mistake_is_explained(
     assert caught.value.status == status
 
 
-def test_health_says_which_replica_and_which_models(arguments: app.Arguments) -> None:
+def test_health_says_which_replica_and_which_models(arguments: Arguments) -> None:
     router = app.Router(arguments, "models#abc")
     _, body = router.page("GET", "/v1/health") or ("", "")
     answer = json.loads(body)
@@ -96,14 +97,14 @@ def test_health_says_which_replica_and_which_models(arguments: app.Arguments) ->
     assert answer["models"] == {name: m["sha256"] for name, m in arguments.models.items()}
 
 
-def test_only_models_that_are_served_become_labels(arguments: app.Arguments) -> None:
+def test_only_models_that_are_served_become_labels(arguments: Arguments) -> None:
     router = app.Router(arguments)
     assert router.known("/v1/models/mlp:predict") == "mlp"
     assert router.known("/v1/models/invented:predict") is None
     assert router.known("/v1/health") is None
 
 
-def test_batches_are_counted_by_model(arguments: app.Arguments) -> None:
+def test_batches_are_counted_by_model(arguments: Arguments) -> None:
     router = app.Router(arguments, "one")
     mlp, bytelm = router.models["mlp"], router.models["bytelm"]
     calls: list[tuple[Any, list[Any]]] = [
@@ -119,7 +120,7 @@ def test_batches_are_counted_by_model(arguments: app.Arguments) -> None:
     assert 'aidc_serve_batch_requests_count{model="bytelm",replica="one"} 1.0' in text
 
 
-def test_replicas_scale_within_the_declared_limits(arguments: app.Arguments) -> None:
+def test_replicas_scale_within_the_declared_limits(arguments: Arguments) -> None:
     scaled = arguments.model_copy(update={"min_replicas": 3, "max_replicas": 5}).autoscaling()
     assert (scaled["min_replicas"], scaled["initial_replicas"], scaled["max_replicas"]) == (3, 3, 5)
 
@@ -135,17 +136,17 @@ def test_replicas_scale_within_the_declared_limits(arguments: app.Arguments) -> 
 )
 def test_limits_that_cannot_be_are_refused(limits: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
-        app.Arguments(models={}, **limits)
+        Arguments(models={}, **limits)
 
 
-def test_weights_with_another_hash_are_not_served(arguments: app.Arguments, store: DirectoryStore) -> None:
+def test_weights_with_another_hash_are_not_served(arguments: Arguments, store: DirectoryStore) -> None:
     key = "models/mlp/r/seed-1/model.safetensors"
     store.put(key, store.get(key)[:-1] + b"\x7f")
     with pytest.raises(CheckpointError, match=key):
         app.Router(arguments)
 
 
-def test_a_deployment_that_asks_for_another_hash_is_refused(arguments: app.Arguments) -> None:
+def test_a_deployment_that_asks_for_another_hash_is_refused(arguments: Arguments) -> None:
     arguments.models["mlp"]["sha256"] = "0" * 64
     with pytest.raises(CheckpointError, match="the deployment asks for"):
         app.Router(arguments)
@@ -168,7 +169,7 @@ def test_check_names_the_object() -> None:
         checkpoint.check(b"data", "0" * 64, "some/key")
 
 
-def test_another_model_is_loaded_beside_the_old_one(arguments: app.Arguments, store: DirectoryStore) -> None:
+def test_another_model_is_loaded_beside_the_old_one(arguments: Arguments, store: DirectoryStore) -> None:
     router = app.Router(arguments)
     before = dict(router.models)
     config = CONFIGS["mlp"]
@@ -189,7 +190,7 @@ def test_another_model_is_loaded_beside_the_old_one(arguments: app.Arguments, st
     assert router.models == before
 
 
-def test_a_model_that_is_removed_meanwhile_still_answers(arguments: app.Arguments) -> None:
+def test_a_model_that_is_removed_meanwhile_still_answers(arguments: Arguments) -> None:
     router = app.Router(arguments)
     called = router.route("POST", "/v1/models/mlp:predict", b'{"instances": [[1, 2, 3]]}')
     served = router.models.pop("mlp")

@@ -11,6 +11,7 @@ import pytest
 from benchmark.core.config import GptConfig
 from benchmark.serving import app, work
 from benchmark.serving.requests import MAX_BODY, RequestError
+from benchmark.serving.settings import Arguments
 from components import load_balancer
 
 TEMPLATE = Path(load_balancer.__file__).parent / "templates" / "haproxy.cfg.j2"
@@ -90,7 +91,7 @@ def test_a_slow_machine_takes_in_less() -> None:
     assert backlog.speed == pytest.approx(1e9, rel=0.1)
 
 
-def test_limits_are_told_with_the_models(arguments: app.Arguments) -> None:
+def test_limits_are_told_with_the_models(arguments: Arguments) -> None:
     told = {m["workload"]: m["limits"] for m in app.Router(arguments).overview()["models"]}
     assert told["mlp"] == {"instances": 512, "full_length_instances": 512, "body_bytes": MAX_BODY}
     assert told["bytelm"]["context_bytes"] == 8

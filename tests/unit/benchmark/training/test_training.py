@@ -22,6 +22,7 @@ from benchmark.data import dataset
 from benchmark.model import models
 from benchmark.model.optimiser import learning_rate_factor, orthogonalise
 from benchmark.training import job
+from benchmark.training.spec import Spec
 from benchmark.training.train import train
 from tests.unit.benchmark.conftest import changed
 
@@ -159,7 +160,7 @@ def test_a_cut_event_log_is_noticed(tiny: Workload, store: DirectoryStore) -> No
 def test_a_job_leaves_results_and_skips_them_the_next_time(
     tiny: Workload, store: DirectoryStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = job.Spec(run_id="r", workload=tiny, store=str(store.root))
+    spec = Spec(run_id="r", workload=tiny, store=str(store.root))
     job.run(spec, RankContext())
     first = store.get("results/r/tiny/seed-1.json")
     job.run(spec, RankContext())
@@ -170,9 +171,7 @@ def test_a_job_leaves_results_and_skips_them_the_next_time(
 def test_a_failed_job_leaves_its_error(
     tiny: Workload, store: DirectoryStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = job.Spec(
-        run_id="r", workload=changed(tiny, optimiser={"learning_rate": 1e38}), store=str(store.root)
-    )
+    spec = Spec(run_id="r", workload=changed(tiny, optimiser={"learning_rate": 1e38}), store=str(store.root))
     with pytest.raises(BenchmarkError):
         job.run(spec, RankContext())
     error = json.loads(store.get("results/r/tiny/error.json"))
