@@ -1,9 +1,8 @@
-import re
-
 """images/object-store/identities: who is removed, and that no id is an argument of a program."""
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
