@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 
 from audit.context import Context
-from audit.policies.evaluation import judge, today
+from audit.policies.evaluation import judge
 from audit.records import Waivers
 from audit.verdicts import Part
 from audit.waivers import ages
+from policies.apply import today
 from policies.catalogue import NAMES
 from policies.settings import bundle
 from policies.settings.waivers import FILE

@@ -10,12 +10,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from benchmark.core import files
 from benchmark.core.errors import BenchmarkError, ConfigError
+from benchmark.core.suggest import near
 
 FOLDER = "runs"
 RESULT, REPORT = "result.json", "report.html"
@@ -103,9 +103,9 @@ def find(out: Path, run_id: str) -> Path:
     known = {f.name: f for f in reversed(folders(out))}
     if run_id in known:
         return known[run_id] / RESULT
-    near = get_close_matches(run_id, known, 1, 0.6)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ConfigError([f"--run: {run_id!r}: no such run in {out}{hint}; `make runs` lists them"])
+    raise ConfigError(
+        [f"--run: {run_id!r}: no such run in {out}{near(run_id, known)}; `make runs` lists them"]
+    )
 
 
 def newest(out: Path) -> Path:

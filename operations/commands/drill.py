@@ -1,9 +1,9 @@
 """Restore the newest backup for trial, from the vault itself, and compare it with what was backed up.
 
 Two throw-away containers without a network: one restores the snapshot from the vault's disk, which it can
-only read,
-and compares every object with the manifest; the other restores each database, checks its pages and indexes,
-and counts its rows. Nothing of the running stack is touched. Writes `<out>/drill.json` (aidc.drill/1).
+only read, and compares every object with the manifest; the other restores each database, checks its pages and
+indexes, and counts its rows. Nothing of the running stack is touched. Writes `<out>/drill.json`
+(aidc.drill/1).
 
 Exit codes: 0 passed; 1 failed: something is missing or differs; 2 the stack is not up, or no engine answers.
 """

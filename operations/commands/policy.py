@@ -23,7 +23,7 @@ from rich.table import Table
 
 from components.planning.issues import ConfigError, Issue
 from components.planning.paths import ROOT
-from operations.preflight.policies import apply_rules
+from policies.apply import apply_rules
 from policies.catalogue import NAMES, RULES
 from policies.model import Resource, Source
 from policies.reports import report

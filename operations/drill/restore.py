@@ -13,7 +13,7 @@ from components.backup import VAULT_USER
 from components.database import USER as DATABASE_USER
 from components.runtime.files import FILES_DIR
 from components.runtime.labels import labels
-from operations.engine.client import Engine
+from operations.engine.client import Engine, EngineResource
 from operations.errors import RefusedError
 
 SCRATCH, DATA = "/drill", "/data"
@@ -52,17 +52,11 @@ class Restore:
         self._clear()
 
     def _clear(self) -> None:
-        api = self.engine.client.api
         for part in ("vault", "database"):
-            try:
-                api.remove_container(f"{self.prefix}-{part}", force=True)
-            except NotFound:
-                continue
+            name = f"{self.prefix}-{part}"
+            self.engine.remove(EngineResource("container", name, name))
         for name in self.volumes.values():
-            try:
-                api.remove_volume(name)
-            except NotFound:
-                continue
+            self.engine.remove(EngineResource("volume", name, name))
 
     def objects(self, at: str | None) -> dict[str, Any]:
         """What `backup drill` says; `fault` where it failed. Raises RefusedError without a stack."""

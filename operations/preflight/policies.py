@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
 
 from rich.console import Console
 
-from components.planning.flows import FLOWS, LISTENS
+from policies.apply import apply_rules
 from policies.catalogue import NAMES, RULES
-from policies.evaluate import Report, evaluate
-from policies.model import Resource, Source, Stack
 from policies.reports import report
 from policies.settings import bundle
-from policies.settings.bundle import Settings
 from policies.sources import stacks
-
-
-def apply_rules(
-    stack: str, resources: tuple[Resource, ...], in_force: Settings, source: Source = "plan"
-) -> Report:
-    """Apply every rule to `resources`, with the waivers and levels in force today."""
-    whole = Stack(resources, FLOWS, LISTENS, stack, source)
-    return evaluate(whole, RULES, in_force.waivers, in_force.levels, datetime.now(UTC).date())
 
 
 def check_plan(stack: str) -> tuple[str, bool]:

@@ -18,6 +18,7 @@ from .vault import digest_of, last_words
 
 FOLDER = "databases"
 WITHIN = 6 * 3600  # seconds for one database
+PSQL = ("psql", "--no-psqlrc", "--no-password", "--tuples-only", "--no-align")
 FACTS = Path("/usr/local/share/aidc/table-facts.sql")
 
 
@@ -39,8 +40,7 @@ class Dumped:
 def size(name: str) -> int:
     """Bytes that the database takes on the server, which is more than its dump does. Raises DatabaseError."""
     query = f"SELECT pg_database_size('{name}')"
-    command = ["psql", "--no-psqlrc", "--no-password", "--tuples-only", "--no-align", "--dbname=postgres"]
-    return int(_run([*command, f"--command={query}"], 60))
+    return int(_run([*PSQL, "--dbname=postgres", f"--command={query}"], 60))
 
 
 def dump(name: str, staging: Staging) -> Dumped:
@@ -48,7 +48,7 @@ def dump(name: str, staging: Staging) -> Dumped:
 
     Beside it, in the same view of the rows, how many each table has: a restore is compared with that.
     """
-    place = staging.snapshot / FOLDER / f"{name}.dump"
+    place = path_of(name, staging)
     part = staging.temporary / place.name
     place.parent.mkdir(exist_ok=True)
     # Not compressed: restic compresses, and finds again what has not changed since the last snapshot.
@@ -114,8 +114,7 @@ class View:
 
 @contextmanager
 def _view(name: str) -> Iterator[View]:
-    command = ["psql", "--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align"]
-    command += ["--set=ON_ERROR_STOP=1", f"--dbname={name}"]
+    command = [*PSQL, "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={name}"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield View(process)
