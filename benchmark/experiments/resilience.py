@@ -13,6 +13,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -110,25 +111,23 @@ class Load:
     def during(self, event: Callable[[Mark], None]) -> dict[str, Any]:
         """Load before, during and after `event`; the record. The event's error is raised at the end."""
         schedule = stats.poisson_schedule(self.rate, LONGEST_S, LOAD_SEED)
-        answers: list[Answer] = []
-        thread = threading.Thread(
-            target=lambda: answers.extend(
-                run_schedule(schedule, self.connect, stop=self.stop, started=self.started)
-            ),
-            daemon=True,
-        )
-        thread.start()
-        try:
-            if not self.ready.wait(30):
-                raise StackError("the load did not start within 30 s")
-            time.sleep(QUIET_S)
-            event(self.mark)
-            time.sleep(self.rest_s(time.perf_counter() - self.origin))
-        finally:
-            self.stop.set()
-            thread.join()
-            self.connections.close()
-        return record(self, schedule, answers)
+        with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
+            load = pool.submit(run_schedule, schedule, self.connect, stop=self.stop, started=self.started)
+            # A load that fails at once would never be ready.
+            load.add_done_callback(lambda _: self.ready.set())
+            try:
+                if not self.ready.wait(30):
+                    raise StackError("the load did not start within 30 s")
+                if not load.done():
+                    time.sleep(QUIET_S)
+                    event(self.mark)
+                    time.sleep(self.rest_s(time.perf_counter() - self.origin))
+            finally:
+                self.stop.set()
+                wait([load])
+                self.connections.close()
+        # Raises what ended the load, if anything did.
+        return record(self, schedule, load.result())
 
 
 def record(load: Load, schedule: Sequence[float], answers: Sequence[Answer]) -> dict[str, Any]:
