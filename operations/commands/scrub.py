@@ -41,7 +41,7 @@ def main(stack: str, limit: int) -> int:
     if code != 0:
         reason = f": {lines[-1]:.200}" if lines else ""
         raise OperationError(
-            f"the object store refused the scrub{reason}\n    fix: try again when it is healthy (`make status`)"
+            f"the object store cannot be scrubbed{reason}\n    fix: try again when `make status` is healthy"
         )
     try:
         found = shards.read("\n".join(lines))

@@ -59,8 +59,8 @@ def _weakened(known: Sequence[Declared], found: Mapping[str, Mapping[str, str]])
         before, after = found[bucket.name].get("object_lock"), buckets.described(bucket)["object_lock"]
         if before not in (None, buckets.NONE, after):
             yield (
-                f"{PATH}.{bucket.name}.object_lock: the new retention ({after} instead of {before}) applies to "
-                "new versions only; those that exist keep the retention with which they were written"
+                f"{PATH}.{bucket.name}.object_lock: the new retention ({after}, was {before}) is for new "
+                "versions only; those that exist keep the one with which they were written"
             )
 
 
