@@ -18,7 +18,7 @@ from components.planning import cron
 from components.planning.addressing import PRIVATE
 from components.planning.buckets import Buckets, Declared, SystemBuckets, declared
 from components.planning.fields import ByteSize, Model
-from components.planning.flows import INFERENCE, RAY_API, S3
+from components.planning.flows import INFERENCE, RAY_API, S3, TRACKING
 from components.planning.units import GIB, MIB, cpus_text
 
 DATACENTER = "aidc:datacenter"
@@ -115,6 +115,8 @@ class PublishedPorts(Model):
     """HTTPS: the object store's S3 API."""
     ray: Port = RAY_API
     """HTTPS: Ray's dashboard and job API."""
+    tracking: Port = TRACKING
+    """HTTPS: MLflow's page and API: runs, metrics, registered models."""
 
 
 class RequestRates(Model):
@@ -126,6 +128,8 @@ class RequestRates(Model):
     """S3 calls."""
     ray: Rate = 200
     """Calls of the job API and the dashboard."""
+    tracking: Rate = 200
+    """Calls of MLflow's API and its page."""
 
 
 class LoadBalancer(Model):
@@ -239,6 +243,15 @@ class Database(Model):
     """The most that its data may take on the engine's disk; above it the database is read-only."""
 
 
+class Tracking(Model):
+    """MLflow: runs, metrics, artefacts and registered models."""
+
+    cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
+    """CPUs, in hundredths."""
+    memory: Annotated[ByteSize, Field(ge=1024 * MIB)] = 2 * GIB
+    """The most that the server may use."""
+
+
 class StackConfig(Model):
     """The whole data centre."""
 
@@ -247,4 +260,5 @@ class StackConfig(Model):
     compute: Compute = Compute()
     object_store: ObjectStore = ObjectStore()
     database: Database = Database()
+    tracking: Tracking = Tracking()
     backup: Backup = Backup()

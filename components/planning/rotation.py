@@ -28,7 +28,8 @@ class Rotatable:
 
 ROTATABLE: Mapping[str, Rotatable] = {
     "certificates": Rotatable(
-        "new keys and certificates, valid from today; load balancer and vault reload without interruption"
+        "new keys and certificates, valid from today; load balancer and vault reload without interruption, "
+        "the tracking server restarts"
     ),
     "authority": Rotatable(
         "a new CA and new certificates; object store nodes restart one by one: single S3 requests may need "
@@ -38,12 +39,16 @@ ROTATABLE: Mapping[str, Rotatable] = {
     "s3/root": Rotatable("object store nodes restart together: S3 answers 503 for up to half a minute"),
     "s3/client": Rotatable("external clients need the new id and key at once"),
     "s3/backup": Rotatable("nothing; a backup that is running fails and is repeated"),
-    "s3/tracking": Rotatable("the tracking server cannot read or write artefacts until it has the new key"),
     "s3/database": Rotatable("the database's log waits until it has the new key"),
     "database/backup": Rotatable("nothing; a backup that is running fails and is repeated"),
     "database/monitor": Rotatable("nothing; open sessions stay, new ones need the new password"),
     "database/tracking_app": Rotatable("nothing; open sessions stay, new ones need the new password"),
     "database/tracking_owner": Rotatable("nothing; open sessions stay, new ones need the new password"),
+    "database/tracking_auth_app": Rotatable("nothing; open sessions stay, new ones need the new password"),
+    "database/tracking_auth_owner": Rotatable("nothing; open sessions stay, new ones need the new password"),
+    "tracking/admin": Rotatable("people and programs that log in to tracking need the new password at once"),
+    "tracking/benchmark": Rotatable("clients that record runs need the new password at once"),
+    "s3/tracking": Rotatable("the tracking server restarts: it answers 503 for some seconds"),
     "vault/writer": Rotatable("nothing; a backup that is running fails and is repeated"),
     "vault/repository": Rotatable("nothing; a second key opens the repository, then the first is revoked"),
     "s3/compute": Rotatable("running jobs keep the old id and fail when they next use S3", ends_jobs=True),
