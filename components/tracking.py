@@ -21,6 +21,9 @@ from components.runtime.identity import Identity
 from components.runtime.volume import volume
 
 USER = "10060"
+# Seconds for which a login that was right counts as right: each check of a password takes the server a good part
+# of a second. At the load balancer a replaced password ends at once.
+LOGIN_KEPT = 20
 # Nobody sees what nobody gave to them; each database role's password is in the file that libpq reads.
 AUTHORISATION = f"""\
 [mlflow]
@@ -28,6 +31,7 @@ default_permission = NO_PERMISSIONS
 database_uri = postgresql+psycopg://{TRACKING_AUTH.application}@database:{DATABASE}/{TRACKING_AUTH.name}
 admin_username = admin
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+auth_cache_ttl_seconds = {LOGIN_KEPT}
 """
 
 
@@ -138,7 +142,7 @@ class Tracking(pulumi.ComponentResource):
                         (name, "localhost"),
                         certificate="tls.crt",
                         key="tls.key",
-                        on_change="restart",
+                        on_change="HUP",
                     ),
                     File(path="ca.crt", content=identity.authority(), on_change="read"),
                     File(path="pgpass", content=applications, on_change="read"),
@@ -163,8 +167,7 @@ class Tracking(pulumi.ComponentResource):
             files=files,
             volumes={"/scratch": scratch.name},
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
-            # Each check costs a login, whose password is hashed.
-            health=Health(command=("tracking", "health"), interval=15, timeout=10, start_period=120),
+            health=Health(command=("tracking", "health"), interval=10, timeout=9, start_period=120),
             grace=30,
         )
         return run(context, service, process, parent=self, depends_on=depends_on)

@@ -28,8 +28,7 @@ class Rotatable:
 
 ROTATABLE: Mapping[str, Rotatable] = {
     "certificates": Rotatable(
-        "new keys and certificates, valid from today; load balancer and vault reload without interruption, "
-        "the tracking server restarts"
+        "new keys and certificates, valid from today; load balancer and vault reload without interruption"
     ),
     "authority": Rotatable(
         "a new CA and new certificates; object store nodes restart one by one: single S3 requests may need "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 
@@ -23,7 +22,7 @@ def main(arguments: list[str]) -> int:
 
     try:
         (server if arguments == ["server"] else setup).main()
-    except (TimeoutError, subprocess.CalledProcessError) as error:
+    except TimeoutError as error:
         say(str(error))
         return 1
     return 0

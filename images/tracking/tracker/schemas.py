@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 
 import psycopg
 
-from .settings import MARK, RUNS, USERS, say
+from .settings import RUNS, USERS, say
+
+# The job writes it when the tables are those of this version, and the server waits for it.
+MARK = f"mlflow {version('mlflow')}"
 
 
 def connect(database: str, role: str) -> psycopg.Connection[tuple[object, ...]]:

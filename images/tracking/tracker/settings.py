@@ -1,4 +1,4 @@
-"""Where files lie, and how the databases are reached. No password is in an address: libpq reads them from a file.
+"""Where files lie, and how the databases are reached. Addresses hold no password: libpq reads it from a file.
 
 The server logs in as the application, which may change rows; the job as the owner, which may change tables.
 """
@@ -6,15 +6,12 @@ The server logs in as the application, which may change rows; the job as the own
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 from pathlib import Path
 
 FILES = Path("/etc/aidc")
 SCRATCH = Path("/scratch")
 PORT = int(os.environ.get("TRACKING_PORT", "5000"))
 RUNS, USERS = "tracking", "tracking_auth"
-# The job writes it at the schemas when the tables are those of this version, and the server waits for it.
-MARK = f"mlflow {version('mlflow')}"
 # libpq's settings, for psycopg and for SQLAlchemy alike.
 LIBPQ = {
     "PGPASSFILE": str(FILES / "pgpass"),

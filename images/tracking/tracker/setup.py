@@ -1,12 +1,11 @@
 """The job before the server: tables as this version has them, and the declared users with their passwords.
 
-Running it again changes nothing. Users that people made are left alone: the load balancer lets none of them in.
+Running it again changes nothing. Users that people made are left alone: the load balancer lets none in.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 
 import psycopg
 
@@ -34,11 +33,14 @@ def users() -> dict[str, str]:
 
 
 def main() -> None:
-    """Raises TimeoutError when the database cannot be reached, CalledProcessError when a migration fails."""
+    """Raises TimeoutError when the database cannot be reached, and what MLflow raises when a migration fails."""
     os.environ.update(LIBPQ)
     schemas.wait(unreachable, REACHED_WITHIN)
-    subprocess.run(["mlflow", "db", "upgrade", address(RUNS, "owner")], check=True)
-    from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore  # takes seconds
+    # Only now, since it takes seconds; in one process, since `mlflow db upgrade` would take them again.
+    from mlflow.db import commands
+    from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
+
+    commands.main(["upgrade", address(RUNS, "owner")], standalone_mode=False)
 
     store = SqlAlchemyStore()
     # Brings the tables up to date, too.
