@@ -60,10 +60,7 @@ def _damage(line: str) -> Damage:
     item, _end = json.JSONDecoder().raw_decode(line)
     before, after = _states(item, "before"), _states(item, "after")
     good = sum(state == GOOD for state in before.values())
-    version = item.get("versionId") or "null"
-    place = f"{item.get('bucket')}/{item.get('object')}" + (
-        f" (version {version})" if version != "null" else ""
-    )
+    place, version = f"{item.get('bucket')}/{item.get('object')}", item.get("versionId") or "null"
     return Damage(
         place if version == "null" else f"{place} (version {version})",
         {node: state for node, state in before.items() if state != GOOD},

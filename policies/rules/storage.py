@@ -12,6 +12,7 @@ from typing import Any
 
 from policies.model import Stack
 from policies.rule import Fault, stack_rule
+from policies.rules.services import HIDDEN
 
 SETUP = "object-store-setup"
 # Made once, or added to: an overwritten or deleted object is to be had from an earlier version.
@@ -36,7 +37,7 @@ def _told(stack: Stack) -> dict[str, str]:
         for seed in stack.of("container")
         if seed.is_seed and seed.role == SETUP
         for upload in seed.each("uploads")
-        if upload.get("content")
+        if upload.get("content") not in (None, "", HIDDEN)
     }
 
 

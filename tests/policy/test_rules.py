@@ -805,3 +805,12 @@ def test_the_rule_describes_itself(rule: Rule) -> None:
 def test_every_rule_of_a_module_is_in_the_catalogue() -> None:
     defined = {id(value) for module in MODULES for value in vars(module).values() if isinstance(value, Rule)}
     assert defined == {id(rule) for rule in RULES}
+
+
+@pytest.mark.parametrize("rule", ["history-versioned", "history-locked", "versions-kept"])
+def test_files_whose_content_is_hidden_say_nothing(rule: str, plant: Any) -> None:
+    """A stack's state has a placeholder for what is encrypted in it."""
+    for upload in plant["setup-seed"]["uploads"]:
+        upload["content"] = "(secret)"
+    (checked,) = [known for known in RULES if known.name == rule]
+    assert list(faults(checked, plant.stack())) == []
