@@ -260,6 +260,17 @@ class Backup(Model):
     retention: Retention = Retention()
 
 
+class Archive(Model):
+    """Write-ahead log and base backups of the database, in the bucket `database`."""
+
+    full_days: Annotated[int, Field(ge=1, le=31, strict=True)] = 7
+    """Days between two full base backups; the first one is made at the first start."""
+    incremental_hours: Annotated[int, Field(ge=1, le=168, strict=True)] = 24
+    """Hours between two base backups; between full ones they hold only what has changed since the last one."""
+    keep_full: Annotated[int, Field(ge=1, le=52, strict=True)] = 2
+    """How many full ones are listed, with the log from the oldest of them on; the vault keeps older ones."""
+
+
 class Database(Model):
     """PostgreSQL."""
 
@@ -269,6 +280,7 @@ class Database(Model):
     """The most that the server may use; its caches are sized to it."""
     storage: Annotated[ByteSize, Field(ge=1024 * MIB)] = 16 * GIB
     """The most that its data may take on the engine's disk; above it the database is read-only."""
+    archive: Archive = Archive()
 
 
 class StackConfig(Model):

@@ -110,6 +110,7 @@ FLOWS: tuple[Flow, ...] = (
     Flow("compute", "object-store", MINIO, MINIO, "tcp", "storage", "datasets, checkpoints, models"),
     Flow("object-store", "object-store", MINIO, MINIO, "tcp", "storage", "erasure-coded shards, healing"),
     Flow("object-store-setup", "object-store", MINIO, MINIO, "tcp", "storage", "buckets, users, policies"),
+    Flow("database", "object-store", MINIO, MINIO, "tcp", "storage", "archive the write-ahead log"),
     Flow("backup", "object-store", MINIO, MINIO, "tcp", "storage", "read what is to be backed up"),
     Flow("backup", "database", DATABASE, DATABASE, "tcp", "storage", "read what is to be backed up"),
     Flow("backup", "vault", VAULT, VAULT, "tcp", "backup", "append encrypted snapshots"),
