@@ -54,7 +54,7 @@ def main() -> None:
 
     store = ObjectStore("object-store", inside)
     compute = ComputePool("compute", inside, store.clients["compute"])
-    database = Database("database", inside)
+    database = Database("database", inside, store.clients["database"])
     vault = Vault("vault", inside)
     pruner = Pruner("vault-pruner", inside, vault.data, [vault.container])
     sources = [store.setup, database.container, vault.container]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from components.planning.config import Archive
 from components.planning.flows import MINIO
 
@@ -65,9 +67,9 @@ def schedule(archive: Archive) -> str:
     return f"{archive.full_days * 86400} {archive.incremental_hours * 3600}\n"
 
 
-def _section(name: str, values: dict[str, str | int]) -> str:
+def _section(name: str, values: Mapping[str, object]) -> str:
     return f"[{name}]\n{_lines(values)}"
 
 
-def _lines(values: dict[str, str] | dict[str, str | int]) -> str:
+def _lines(values: Mapping[str, object]) -> str:
     return "".join(f"{key}={value}\n" for key, value in values.items())

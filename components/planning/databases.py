@@ -87,7 +87,8 @@ def server_settings(settings: Settings) -> str:
         "wal_compression": "zstd",
         "max_wal_size": "1GB",
         "archive_mode": "on",
-        "archive_command": "database-archive push %p",
+        # pgBackRest looks for its own name in it.
+        "archive_command": "database-archive push %p # by pgbackrest",
         "archive_timeout": ARCHIVE_TIMEOUT,
         "checkpoint_completion_target": 0.9,
         "timezone": "UTC",
