@@ -213,8 +213,10 @@ class Retention(Model):
 class Backup(Model):
     """The vault and the job that fills it."""
 
-    schedule: Cron = "*/30 * * * *"
+    schedule: Cron = "*/5 * * * *"
     """Five cron fields, UTC, for example `"15 2 * * mon-fri"`; one run also starts with the service."""
+    dump_hours: Annotated[int, Field(ge=1, le=168, strict=True)] = 1
+    """Hours after which a run also dumps the databases, counts their rows and reads back what it saved."""
     cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
     """CPUs, in hundredths."""
     memory: Annotated[ByteSize, Field(ge=256 * MIB)] = 512 * MIB
