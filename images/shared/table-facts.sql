@@ -23,4 +23,6 @@ CROSS JOIN LATERAL query_to_xml(
   ),
   false, true, ''
 ) AS facts
-WHERE class.relkind IN ('r', 'm') AND space.nspname !~ '^(pg_|information_schema$)';
+WHERE class.relkind IN ('r', 'm') AND space.nspname !~ '^(pg_|information_schema$)'
+  -- In the middle of a replay they cannot be looked at.
+  AND (class.relpersistence <> 'u' OR NOT pg_is_in_recovery());

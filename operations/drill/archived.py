@@ -38,14 +38,14 @@ def judge(
     changed = moment.get("changed", {})
     differences = tuple(compared(moment, result["moment"] or {}))
     until = datetime.fromisoformat(result["until"])
-    tables = sum(map(len, moment.get("facts", {}).values()))
+    tables = sum(map(len, kept(moment.get("facts", {}), changed).values()))
     named = [f"{name}.{table}" for name, tables_ in changed.items() for table in tables_]
     log = DrillLog(
         backup=result["backup"],
         until=until.isoformat(timespec="seconds"),
         rpo_s=round((started - until).total_seconds(), 1),
         moment=moment.get("time"),
-        tables=tables - len(named),
+        tables=tables,
         changed=named,
         seconds=result["seconds"],
     )
@@ -54,18 +54,19 @@ def judge(
 
 
 def compared(moment: Mapping[str, Any], restored: Mapping[str, Any]) -> Iterator[str]:
-    """The differences at the moment, but for tables that changed at it and for those that keep no log."""
-    changed = {(name, table) for name, tables in moment.get("changed", {}).items() for table in tables}
+    """The differences at the moment."""
+    changed = moment.get("changed", {})
+    recorded, found = kept(moment.get("facts", {}), changed), kept(restored, changed)
+    yield from compare(recorded, {name: found.get(name) for name in recorded}, " from its log")
 
-    def kept(databases: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            name: {
-                table: facts
-                for table, facts in tables.items()
-                if (name, table) not in changed and not facts.get("unlogged")
-            }
-            for name, tables in databases.items()
+
+def kept(databases: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables that can be compared: not those that changed at the moment, nor those that keep no log."""
+    return {
+        name: {
+            table: facts
+            for table, facts in tables.items()
+            if table not in changed.get(name, ()) and not facts.get("unlogged")
         }
-
-    recorded = kept(moment.get("facts", {}))
-    yield from compare(recorded, {name: kept(restored).get(name) for name in recorded}, " from its log")
+        for name, tables in databases.items()
+    }
