@@ -56,7 +56,7 @@ def main() -> None:
 
     store = ObjectStore("object-store", inside)
     compute = ComputePool("compute", inside, store.clients["compute"])
-    database = Database("database", inside)
+    database = Database("database", inside, store.clients["database"])
     vault = Vault("vault", inside)
     pruner = Pruner("vault-pruner", inside, vault.data, [vault.container])
     tracking = Tracking("tracking", inside, store.clients["tracking"], [store.setup, database.container])

@@ -89,7 +89,8 @@ def job_settings(settings: Backup) -> str:
     """The settings of the job in the container, as JSON; sizes in bytes."""
     limits = {"staging": settings.staging_capacity, "vault": settings.vault_capacity}
     endpoint = f"https://{ALIAS}:{MINIO}"
-    told = {"endpoint": endpoint, "schedule": settings.schedule, "limits": limits}
+    told: dict[str, object] = {"endpoint": endpoint, "schedule": settings.schedule, "limits": limits}
+    told |= {"dump_hours": settings.dump_hours}
     return json.dumps(told | {"databases": [d.name for d in DATABASES]}, indent=1)
 
 
@@ -148,7 +149,7 @@ class BackupJob(pulumi.ComponentResource):
                     File(path="pgpass", content=database_login(identity), on_change="read"),
                     File(path="backup.json", content=job_settings(settings)),
                     File(path="buckets", content="".join(f"{bucket.name}\n" for bucket in plan.buckets)),
-                    File(path="crontab", content=f"{settings.schedule} backup run\n"),
+                    File(path="crontab", content=f"{settings.schedule} backup run --scheduled\n"),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),

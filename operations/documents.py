@@ -93,6 +93,18 @@ class DrillLevel(_Entry):
     detail: str
 
 
+class DrillLog(_Entry):
+    """The database out of its base backup and its log."""
+
+    backup: str = Field(description="The base backup that the replay began with.")
+    until: str = Field(description="Time of the last transaction that came back, RFC 3339.")
+    rpo_s: float = Field(description="Its age when the drill began, in seconds.")
+    moment: str | None = Field(description="The moment whose rows were compared, RFC 3339.")
+    tables: int = Field(description="Tables that were compared at that moment.")
+    changed: list[str] = Field(description="Tables that changed at that moment: not compared.")
+    seconds: dict[str, float] = Field(description="Of the parts: fetch, replay, check.")
+
+
 class Drill(_Entry):
     """What `make drill` writes to drill.json."""
 
@@ -104,6 +116,7 @@ class Drill(_Entry):
     taken: str | None = Field(description="When the snapshot was taken, RFC 3339.")
     rpo_s: float | None = Field(description="Age of the restored data when the drill began, in seconds.")
     rto_s: float = Field(description="From the start until objects and databases were compared, in seconds.")
+    log: DrillLog | None = Field(default=None, description="None where the snapshot holds no archive.")
     levels: list[DrillLevel]
     sources: list[str]
     compared: int = Field(description="Objects and rows.")

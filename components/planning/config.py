@@ -217,8 +217,10 @@ class Retention(Model):
 class Backup(Model):
     """The vault and the job that fills it."""
 
-    schedule: Cron = "*/30 * * * *"
+    schedule: Cron = "*/5 * * * *"
     """Five cron fields, UTC, for example `"15 2 * * mon-fri"`; one run also starts with the service."""
+    dump_hours: Annotated[int, Field(ge=1, le=168, strict=True)] = 1
+    """Hours after which a run also dumps the databases, counts their rows and reads back what it saved."""
     cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
     """CPUs, in hundredths."""
     memory: Annotated[ByteSize, Field(ge=256 * MIB)] = 512 * MIB
@@ -232,6 +234,17 @@ class Backup(Model):
     retention: Retention = Retention()
 
 
+class Archive(Model):
+    """Write-ahead log and base backups of the database, in the bucket `database`."""
+
+    full_days: Annotated[int, Field(ge=1, le=31, strict=True)] = 7
+    """Days between two full base backups; the first one is made at the first start."""
+    incremental_hours: Annotated[int, Field(ge=1, le=168, strict=True)] = 24
+    """Hours between two base backups; between full ones they hold only what has changed since the last one."""
+    keep_full: Annotated[int, Field(ge=1, le=52, strict=True)] = 2
+    """How many full ones are listed, with the log from the oldest of them on; the vault keeps older ones."""
+
+
 class Database(Model):
     """PostgreSQL."""
 
@@ -241,6 +254,7 @@ class Database(Model):
     """The most that the server may use; its caches are sized to it."""
     storage: Annotated[ByteSize, Field(ge=1024 * MIB)] = 16 * GIB
     """The most that its data may take on the engine's disk; above it the database is read-only."""
+    archive: Archive = Archive()
 
 
 class Tracking(Model):

@@ -14,6 +14,8 @@ from components.planning.units import MIB
 
 MONITOR, READER = "monitor", "backup"
 CONNECTIONS = 60
+# Seconds after which a segment of the log is archived though it is not full: what a lost disk can cost.
+ARCHIVE_TIMEOUT = 60
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,10 @@ def server_settings(settings: Settings) -> str:
         "maintenance_work_mem": f"{max(64, mebibytes // 16)}MB",
         "wal_compression": "zstd",
         "max_wal_size": "1GB",
+        "archive_mode": "on",
+        # pgBackRest looks for its own name in it.
+        "archive_command": "database-archive push %p # by pgbackrest",
+        "archive_timeout": ARCHIVE_TIMEOUT,
         "checkpoint_completion_target": 0.9,
         "timezone": "UTC",
         "log_timezone": "UTC",

@@ -59,6 +59,10 @@ FIXED: Mapping[str, tuple[str, str]] = {
         "it encrypts the key of every object: with a new one no stored object could be read",
         "bring up a stack of another name, copy the buckets over, and destroy this one with its data",
     ),
+    "database/repository": (
+        "it encrypts the archive of the database: with a new one no base backup could be restored",
+        "bring up a stack of another name, restore the database there, and destroy this one with its data",
+    ),
 }
 
 

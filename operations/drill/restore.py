@@ -52,7 +52,7 @@ class Restore:
         self._clear()
 
     def _clear(self) -> None:
-        for part in ("vault", "database"):
+        for part in ("vault", "database", "archive"):
             name = f"{self.prefix}-{part}"
             self.engine.remove(EngineResource("container", name, name))
         for name in self.volumes.values():
@@ -82,6 +82,25 @@ class Restore:
             ["database-drill", f"{SCRATCH}/staging/snapshot/databases"],
             DATABASE_USER,
             {
+                self.volumes[SCRATCH]: {"bind": SCRATCH, "mode": "ro"},
+                self.volumes[DATA]: {"bind": DATA, "mode": "rw"},
+            },
+        )
+
+    def archive(self, moment: Mapping[str, Any] | None, at: str | None) -> dict[str, Any]:
+        """The database out of its archive, with all of the log or that up to `at`; `fault` where it failed."""
+        service = self._service(DATABASE)
+        mounts = {m["Destination"]: m["Name"] for m in service["Mounts"] if m["Type"] == "volume"}
+        told = [f"--lsn={moment['lsn']}"] if moment else []
+        told += [f"--time={at}"] if at else []
+        return self._run(
+            "archive",
+            service["Config"]["Image"],
+            ["database-archive-drill", f"{SCRATCH}/repository", *told],
+            DATABASE_USER,
+            {
+                # The passphrase of the archive is there.
+                mounts[FILES_DIR]: {"bind": FILES_DIR, "mode": "ro"},
                 self.volumes[SCRATCH]: {"bind": SCRATCH, "mode": "ro"},
                 self.volumes[DATA]: {"bind": DATA, "mode": "rw"},
             },

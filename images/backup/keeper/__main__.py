@@ -1,7 +1,7 @@
 """Backs the object store up into the vault, and gives it back.
 
   backup schedule                     one run now, then by the crontab
-  backup run                          one run; exit code 0 complete, 3 partial, 1 failed
+  backup run [--scheduled]            one run, with dumps and reading back (scheduled: when due); exit code 0 complete, 3 partial, 1 failed
   backup check [--health]             exit code 0 when the newest run is complete, 3 partial, 1 failed or late
   backup status                       the state as JSON (aidc.backup/1)
   backup keys [BUCKET]                what a snapshot holds, one line of JSON an object
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     if command == "schedule":
         return _schedule()
     if command == "run":
-        return _one_run()
+        return _one_run(thorough=not options.scheduled)
     return _check(health=command == "check" and options.health) if command == "check" else _status()
 
 
@@ -59,8 +59,9 @@ def _parser() -> argparse.ArgumentParser:
         "backup", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("schedule", "run", "status", "prune-schedule", "prune", "prune-check", "prune-status"):
+    for name in ("schedule", "status", "prune-schedule", "prune", "prune-check", "prune-status"):
         commands.add_parser(name)
+    commands.add_parser("run").add_argument("--scheduled", action="store_true")
     commands.add_parser("check").add_argument("--health", action="store_true")
     commands.add_parser("drill").add_argument("--at")
     for name in ("keys", "cat", "restore", "dump"):
@@ -86,7 +87,7 @@ def _lock() -> Any:
     return file
 
 
-def _one_run() -> int:
+def _one_run(*, thorough: bool = False) -> int:
     from . import run, store  # noqa: PLC0415  (the check, each five seconds, has no use for S3)
     from .staging import Staging  # noqa: PLC0415
 
@@ -97,7 +98,7 @@ def _one_run() -> int:
         document = before or {"schema": status.SCHEMA, "run": None}
         status.write(STATUS, {**document, "running_since": status.now()})
         s3 = store.client(settings.endpoint, CA)
-        done = run.run(settings, Staging(STAGING), s3, say)
+        done = run.run(settings, Staging(STAGING), s3, say, thorough=thorough)
         status.write(STATUS, status.document(done, None))
         for entry in done.unreadable_objects:
             say(f"not read: {entry['bucket']}/{shown(entry['key'])}: {entry['reason']}")

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from . import objects
+from . import archive, objects
 from .databases import FOLDER
 from .objects import ManifestError, shown
 from .prune import REPOSITORY
@@ -27,17 +27,45 @@ OPTIONS = ("--repo", str(REPOSITORY), "--no-lock", "--no-cache")
 
 def drill(at: str | None) -> dict[str, Any]:
     """What was restored and what differs. Raises VaultError and ManifestError: nothing can be compared."""
-    chosen = choose(_snapshots(), at)
-    restic("restore", "--quiet", "--target", str(ROOT), chosen["id"], password=PASSWORD, options=OPTIONS)
+    snapshots = _snapshots()
+    chosen = choose(snapshots, at)
+    _restore(chosen)
     folder = restored(Staging(STAGING).snapshot)
     _let_read(folder / FOLDER)
-    return {
+    result = {
         "snapshot": chosen["id"],
         "taken": chosen["time"],
         "complete": "partial" not in (chosen.get("tags") or ()),
         **compared(folder),
         "databases": recorded(folder),
     }
+    moment = archive.moment_in(folder)
+    later = chosen if at is None else following(snapshots, at)
+    if later["id"] != chosen["id"]:
+        # The dumps stay those of the first one, of which the rows are known.
+        _restore(later, "--exclude", str(Staging(STAGING).snapshot / FOLDER))
+        _let_read(folder / FOLDER)
+    files, faults = archive.lay_out(objects.read(_lines(folder / "manifest.jsonl")), folder, ROOT)
+    result["faults"] = [*result["faults"], *faults][:NAMED]
+    result["different"] += len(faults)
+    return {**result, "archive": {"files": files, "snapshot": later["id"], "moment": moment}}
+
+
+def _restore(snapshot: Mapping[str, Any], *options: str) -> None:
+    """What is there already, with the content that it should have, is not read again."""
+    target = ("--quiet", "--overwrite", "if-changed", "--target", str(ROOT))
+    restic("restore", *target, *options, str(snapshot["id"]), password=PASSWORD, options=OPTIONS)
+
+
+def following(snapshots: Sequence[Mapping[str, Any]], at: str) -> Mapping[str, Any]:
+    """The first snapshot from `at` on: its log reaches that time. Without one, the newest."""
+    until = datetime.fromisoformat(at)
+    after = [s for s in snapshots if _moment(s) >= until]
+    return min(after, key=_arrival) if after else max(snapshots, key=_arrival)
+
+
+def _arrival(snapshot: Mapping[str, Any]) -> str:
+    return str(snapshot["time"])
 
 
 def restored(folder: Path) -> Path:
@@ -65,7 +93,7 @@ def choose(snapshots: Sequence[Mapping[str, Any]], at: str | None) -> Mapping[st
     known = [s for s in snapshots if until is None or _moment(s) <= until]
     if not known:
         raise VaultError(f"the vault has no snapshot{f' until {at}' if at else ''}")
-    return max(known, key=lambda s: str(s["time"]))
+    return max(known, key=_arrival)
 
 
 def _moment(snapshot: Mapping[str, Any]) -> datetime:

@@ -38,6 +38,7 @@ class Run:
     gone: int = 0  # deleted between the listing and the reading
     buckets: dict[str, dict[str, int]] = field(default_factory=dict)
     databases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    log_until: str = ""  # the database's log is archived up to then
     unreadable_databases: list[dict[str, str]] = field(default_factory=list)
     unreadable: int = 0
     unreadable_objects: list[dict[str, str]] = field(default_factory=list)
@@ -101,7 +102,8 @@ def describe(found: Mapping[str, Any] | None, what: State) -> str:
     text = f"{counted}, {run['bytes']} bytes in snapshot {run['snapshot'][:8]}"
     if what == "partial":
         text = f"partial: {unreadable(run)}"
-    return "; ".join([text, *run["warnings"]])
+    until = [f"the database's log until {run['log_until']}"] if run.get("log_until") else []
+    return "; ".join([text, *until, *run["warnings"]])
 
 
 def unreadable(run: Mapping[str, Any]) -> str:
