@@ -69,9 +69,17 @@ GRANTS: dict[str, Grant] = {
 }
 
 
+# Who puts a backup back: an identity that exists while a restore runs.
+RESTORE = Grant(write=BUCKETS)
+
+
 def policy(user: str) -> str:
     """The S3 policy of `user` as JSON: the actions that it needs, by bucket, and those it may never take."""
-    grant = GRANTS[user]
+    return policy_of(GRANTS[user])
+
+
+def policy_of(grant: Grant) -> str:
+    """The policy of whoever has this grant."""
     allowed = ((READ, grant.read), (WRITE, grant.write), (DELETE, grant.delete))
     statements = [_allow(actions, buckets) for actions, buckets in allowed if buckets]
     statements += [

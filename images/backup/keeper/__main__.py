@@ -9,6 +9,8 @@
   backup dump DATABASE                a database as pg_dump wrote it, for pg_restore
   backup drill [--at TIME]            restore a snapshot for trial, on the vault's disk, and compare it: JSON
   backup restore BUCKET               put a bucket's objects back; credentials on standard input
+  backup inspect [--at TIME]          the snapshot that a rebuild restores, on the vault's disk: JSON
+  backup recover [--plan]             `make restore`: the order as JSON on standard input, its course as JSON
   backup prune-schedule|prune|prune-check|prune-status      the same of the pruner, on the vault's disk
 `keys`, `cat`, `dump` and `restore` take --snapshot ID, `keys` and `restore` also --prefix.
 """
@@ -20,7 +22,9 @@ import fcntl
 import json
 import os
 import sys
+import threading
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,17 +45,21 @@ def main(arguments: list[str]) -> int:
     """Exit code of the command; 2 for one that does not exist."""
     options = _parser().parse_args(arguments)
     command = str(options.command)
-    if command in ("keys", "cat", "dump", "restore"):
-        return _give_back(options)
-    if command == "drill":
-        return _drill(options.at)
     if command.startswith("prune"):
         return _prune(command)
-    if command == "schedule":
-        return _schedule()
-    if command == "run":
-        return _one_run()
-    return _check(health=command == "check" and options.health) if command == "check" else _status()
+    if command in ("keys", "cat", "dump", "restore"):
+        return _give_back(options)
+    health = command == "check" and options.health
+    own: Mapping[str, Callable[[], int]] = {
+        "schedule": _schedule,
+        "run": _one_run,
+        "check": lambda: _check(health=health),
+        "status": _status,
+        "drill": lambda: _drill(options.at),
+        "inspect": lambda: _inspect(options.at),
+        "recover": lambda: _recover(plan=options.plan),
+    }
+    return own[command]()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("schedule", "run", "status", "prune-schedule", "prune", "prune-check", "prune-status"):
         commands.add_parser(name)
     commands.add_parser("check").add_argument("--health", action="store_true")
-    commands.add_parser("drill").add_argument("--at")
+    for name in ("drill", "inspect"):
+        commands.add_parser(name).add_argument("--at")
+    commands.add_parser("recover").add_argument("--plan", action="store_true")
     for name in ("keys", "cat", "restore", "dump"):
         own = commands.add_parser(name)
         own.add_argument("--snapshot", default="latest")
@@ -189,6 +199,62 @@ def _drill(at: str | None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _inspect(at: str | None) -> int:
+    from . import prune, recover, restore, vault  # noqa: PLC0415
+
+    try:
+        snapshots = prune.listed()
+        chosen, _ = recover.choose(snapshots, at, None)
+    except (vault.VaultError, restore.RestoreError) as error:
+        print(json.dumps({"error": str(error)}))
+        return 1
+    print(json.dumps({"snapshot": chosen["id"], "taken": chosen["time"], "snapshots": len(snapshots)}))
+    return 0
+
+
+def _recover(*, plan: bool) -> int:
+    from . import objects, recover, store  # noqa: PLC0415
+    from .progress import Progress  # noqa: PLC0415
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+
+    try:
+        order = recover.read(_first_line())
+        _end_with_input()
+        with _lock():  # No backup of what is half restored.
+            if plan:
+                s3 = store.client(load().endpoint, CA)
+                with recover.planned(order, s3, Progress()) as (found, _):
+                    tell(json.dumps({"plan": found.document()}))
+                return 0
+            done = recover.recover(order, load().endpoint, Progress(tell))
+        tell(json.dumps({"done": done}))
+        return {"ok": 0, "partial": 3}.get(done["result"], 1)
+    except (*recover.ERRORS, objects.ManifestError) as error:
+        tell(json.dumps({"error": str(error)}))
+        return 1
+
+
+def _first_line() -> str:
+    """Of standard input, past Python's own buffer, which a thread that still reads would hold at the end."""
+    line = b""
+    while not line.endswith(b"\n") and (piece := os.read(0, 65536)):
+        line += piece
+    return line.decode()
+
+
+def _end_with_input() -> None:
+    """Whoever asked holds standard input open: when that closes, nobody waits for the end any more."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        os._exit(130)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _prune(command: str) -> int:

@@ -62,13 +62,14 @@ def _snapshots() -> Sequence[Mapping[str, Any]]:
 def choose(snapshots: Sequence[Mapping[str, Any]], at: str | None) -> Mapping[str, Any]:
     """The newest one, or with `at` (RFC 3339) the newest of those until then. Raises VaultError."""
     until = datetime.fromisoformat(at) if at else None
-    known = [s for s in snapshots if until is None or _moment(s) <= until]
+    known = [s for s in snapshots if until is None or moment_of(s) <= until]
     if not known:
         raise VaultError(f"the vault has no snapshot{f' until {at}' if at else ''}")
     return max(known, key=lambda s: str(s["time"]))
 
 
-def _moment(snapshot: Mapping[str, Any]) -> datetime:
+def moment_of(snapshot: Mapping[str, Any]) -> datetime:
+    """When a snapshot was taken, as restic lists it."""
     # The containers' clocks are UTC; Python 3.11 knows no nanoseconds.
     return datetime.fromisoformat(str(snapshot["time"])[:19] + "+00:00")
 
