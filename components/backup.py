@@ -13,7 +13,6 @@ from components.planning import databases
 from components.planning.config import Backup
 from components.planning.databases import DATABASES
 from components.planning.flows import DATABASE, MINIO, VAULT
-from components.planning.grants import BUCKETS
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
@@ -148,7 +147,7 @@ class BackupJob(pulumi.ComponentResource):
                     File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
                     File(path="pgpass", content=database_login(identity), on_change="read"),
                     File(path="backup.json", content=job_settings(settings)),
-                    File(path="buckets", content="\n".join(BUCKETS) + "\n"),
+                    File(path="buckets", content="".join(f"{bucket.name}\n" for bucket in plan.buckets)),
                     File(path="crontab", content=f"{settings.schedule} backup run\n"),
                 ],
             ),

@@ -38,6 +38,8 @@ ROTATABLE: Mapping[str, Rotatable] = {
     "s3/root": Rotatable("object store nodes restart together: S3 answers 503 for up to half a minute"),
     "s3/client": Rotatable("external clients need the new id and key at once"),
     "s3/backup": Rotatable("nothing; a backup that is running fails and is repeated"),
+    "s3/tracking": Rotatable("the tracking server cannot read or write artefacts until it has the new key"),
+    "s3/database": Rotatable("the database's log waits until it has the new key"),
     "database/backup": Rotatable("nothing; a backup that is running fails and is repeated"),
     "database/monitor": Rotatable("nothing; open sessions stay, new ones need the new password"),
     "database/tracking_app": Rotatable("nothing; open sessions stay, new ones need the new password"),

@@ -55,8 +55,8 @@ def main(stack: str, source: Path, at: str | None, *, damaged: bool, yes: bool) 
             filling.fill(copied, done.add)
     bring_up(stack)
     # The service's first backup, of the empty stack, is newer by now.
-    wanted = request(None, None, snapshot["snapshot"])
-    return restore(subject_of(stack), wanted, yes=True)
+    subject = subject_of(stack)
+    return restore(subject, request(subject.plan, None, None, snapshot["snapshot"]), yes=True)
 
 
 class Counter:

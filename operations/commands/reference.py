@@ -67,7 +67,8 @@ def _sections(model: type[BaseModel], path: str, given: BaseModel | None = None)
     for key, field in model.model_fields.items():
         nested = _model(field.annotation)
         if nested is not None:
-            many = "[]" if get_origin(field.annotation) is tuple else ""
+            origin = get_origin(field.annotation)
+            many = "[]" if origin is tuple else ".<name>" if origin is dict else ""
             preset = field.default if isinstance(field.default, BaseModel) else None
             yield from _sections(nested, f"{path}.{key}{many}", preset)
 
@@ -106,7 +107,14 @@ def _name(annotation: Any) -> str:
         return " or ".join(_name(a) for a in arguments)
     if hasattr(annotation, "__metadata__"):
         return _name(arguments[0])
-    names = {"IPv4Network": "IPv4 network", "IPv4Address": "IPv4 address", "int": "integer", "str": "text"}
+    names = {
+        "IPv4Network": "IPv4 network",
+        "IPv4Address": "IPv4 address",
+        "NoneType": "null",
+        "bool": "true or false",
+        "int": "integer",
+        "str": "text",
+    }
     return str(names.get(annotation.__name__, annotation.__name__))
 
 
@@ -116,6 +124,8 @@ def _default(key: str, field: FieldInfo, given: Any = None) -> str:
     value = given if field.is_required() else field.default
     if key in SIZES:
         return f"`{size_text(value)}`"
+    if value is None or isinstance(value, bool):
+        return f"`{json.dumps(value)}`"
     return f"`{list(value) if isinstance(value, tuple) else value}`"
 
 

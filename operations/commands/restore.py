@@ -16,5 +16,6 @@ from operations.restoring.when import moment
 
 def main(stack: str, sources: str | None, at: str | None, *, yes: bool) -> int:
     """The exit code. Raises OperationError."""
-    wanted = request(sources, moment(at) if at else None)
-    return restore(subject_of(stack), wanted, yes=yes)
+    at = moment(at) if at else None
+    subject = subject_of(stack)
+    return restore(subject, request(subject.plan, sources, at), yes=yes)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from components.planning import buckets
 from components.planning.databases import DATABASES
-from components.planning.grants import BUCKETS
-from components.planning.plan import make_plan
+from components.planning.plan import Plan, make_plan
 from operations.engine.client import Engine, connect
 from operations.errors import FAILED, OK, RefusedError, refusal
 from operations.output import count, size
@@ -23,12 +23,17 @@ from operations.stack.file import read
 from operations.stack.pulumi import Pulumi
 
 PARTIAL = 3
-DECLARED = Sources(BUCKETS, tuple(database.name for database in DATABASES))
 
 
-def request(asked: str | None, at: str | None = None, snapshot: str | None = None) -> Request:
+def declared(plan: Plan) -> Sources:
+    """What a restore puts back. The database's own archive is not: a new server begins a new one."""
+    names = (bucket.name for bucket in plan.buckets if bucket.name != buckets.DATABASE)
+    return Sources(tuple(names), tuple(database.name for database in DATABASES))
+
+
+def request(plan: Plan, asked: str | None, at: str | None = None, snapshot: str | None = None) -> Request:
     """What SOURCES and AT ask for. Raises RefusedError."""
-    sources, issues = chosen(asked, DECLARED)
+    sources, issues = chosen(asked, declared(plan))
     if issues:
         raise refusal(issues, "nothing was restored")
     return Request(sources, at, snapshot)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from components.planning.databases import DATABASES, secret_of
 from components.planning.flows import MINIO
-from components.planning.grants import RESTORE, policy_of
+from components.planning.grants import restoring
 from operations.errors import OperationError
 from operations.restoring.order import Sources
 from operations.rotation.subject import Subject
@@ -75,7 +75,7 @@ def carry_out(
     """Restore, and return the outcome. Raises OperationError."""
     owners = {d.name: (d.owner, subject.value(secret_of(d.owner))) for d in DATABASES}
     roles = {name: owners[name] for name in request.sources.databases}
-    with _writer(subject) as pair:
+    with _writer(subject, request.sources.buckets) as pair:
         told = {**request.document(), "s3": pair, "roles": roles}
         return dict(_talk(subject, [], told, on_progress)["done"])
 
@@ -96,12 +96,12 @@ def _talk(
 
 
 @contextmanager
-def _writer(subject: Subject) -> Iterator[tuple[str, str]]:
-    """Id and key of an identity that may write to every bucket, for as long as the block lasts."""
+def _writer(subject: Subject, buckets: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Id and key of an identity that may write to these buckets, for as long as the block lasts."""
     dismiss(subject)  # what a restore that was killed has left
     identifier = base64.b32encode(secrets.token_bytes(ID_BYTES + 2)).decode().rstrip("=")[:20]
     key = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-    values = {"ID": identifier, "KEY": key, "POLICY": policy_of(RESTORE)}
+    values = {"ID": identifier, "KEY": key, "POLICY": restoring(buckets)}
     code, text = _identities(subject, "admit", values)
     if code != 0:
         raise OperationError(f"the object store does not take an identity for the restore: {text.strip()}")

@@ -20,11 +20,13 @@ import urllib3
 from botocore.exceptions import ClientError
 
 from components.object_store import ALIAS
+from components.planning.buckets import IDENTITIES
+from components.planning.config import StackConfig
 from components.planning.flows import MINIO
-from components.planning.grants import BUCKETS
 from components.planning.inventory import Inventory
 from tests.acceptance.conftest import s3_client
 
+BUCKETS = [bucket.name for bucket in StackConfig().object_store.declared()]
 FORGED_CRC32 = base64.b64encode(zlib.crc32(b"forged").to_bytes(4))
 CANARY = b"canary-" + uuid.uuid4().hex.encode() * 8
 
@@ -66,7 +68,7 @@ def test_wrong_key_is_refused(inventory: Inventory, access: dict[str, Any], ca_f
     assert code(caught) == "SignatureDoesNotMatch"
 
 
-@pytest.mark.parametrize("name", ["root", "minioadmin", "compute", "client", "backup"])
+@pytest.mark.parametrize("name", ["root", "minioadmin", *IDENTITIES])
 def test_no_constant_name_is_known(
     name: str, inventory: Inventory, access: dict[str, Any], ca_file: str
 ) -> None:
@@ -75,7 +77,7 @@ def test_no_constant_name_is_known(
     assert code(caught) == "InvalidAccessKeyId"
 
 
-@pytest.mark.parametrize("name", ["root", "compute", "client", "backup"])
+@pytest.mark.parametrize("name", ["root", *IDENTITIES])
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_nobody_writes_with_a_made_up_signature(
     name: str, bucket: str, inventory: Inventory, ca_file: str
@@ -204,6 +206,8 @@ def test_the_store_knows_the_declared_users_and_no_service_account(inventory: In
         ("user", "backup"),
         ("user", "client"),
         ("user", "compute"),
+        ("user", "database"),
+        ("user", "tracking"),
     ]
 
 

@@ -26,6 +26,8 @@ REPLACED = {
     "s3/client": {"object-store-setup"},
     "s3/backup": {"object-store-setup"},
     "s3/compute": {"object-store-setup"},
+    "s3/tracking": {"object-store-setup"},
+    "s3/database": {"object-store-setup"},
     "ray/token": {"ray-head", "compute-node1", "compute-node2"},
 }
 # Name → the services that get other files.
@@ -49,6 +51,8 @@ TOLD = {
     "s3/client": {"object-store-setup"},
     "s3/backup": {"object-store-setup", "backup"},
     "s3/compute": {"object-store-setup", "compute"},
+    "s3/tracking": {"object-store-setup"},
+    "s3/database": {"object-store-setup"},
     "vault/writer": {"vault", "backup"},
     "vault/repository": {"backup", "vault-pruner"},
     "ray/token": {"compute", "ray-head"},
