@@ -8,6 +8,7 @@ import pulumi
 from components.backup import BackupJob, Vault
 from components.compute import ComputePool
 from components.database import Database
+from components.drill import Drill
 from components.export import inventory
 from components.firewall import Firewall
 from components.load_balancer import LoadBalancer
@@ -57,6 +58,7 @@ def main() -> None:
     database = Database("database", inside)
     vault = Vault("vault", inside)
     pruner = Pruner("vault-pruner", inside, vault.data, [vault.container])
+    drill = Drill("drill", inside, vault.data, [vault.container])
     sources = [store.setup, database.container, vault.container]
     backup = BackupJob("backup", inside, store.clients["backup"], sources)
     balancer = LoadBalancer("load-balancer", inside)
@@ -68,6 +70,7 @@ def main() -> None:
         database.container,
         vault.container,
         pruner.container,
+        drill.container,
         backup.container,
     ]
     Ready("stack-ready", [*services, balancer.container], timeout=600)

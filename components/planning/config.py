@@ -228,6 +228,17 @@ class Backup(Model):
     retention: Retention = Retention()
 
 
+class Drill(Model):
+    """A service without a network that restores the newest snapshot for trial, from the vault's own disk."""
+
+    schedule: Cron = "43 4 * * *"
+    """Five cron fields, UTC. When two drills in a row did not happen, `make audit` fails."""
+    cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
+    """CPUs, in hundredths."""
+    memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * GIB
+    """The most that it may use."""
+
+
 class Database(Model):
     """PostgreSQL."""
 
@@ -248,3 +259,4 @@ class StackConfig(Model):
     object_store: ObjectStore = ObjectStore()
     database: Database = Database()
     backup: Backup = Backup()
+    drill: Drill = Drill()

@@ -68,6 +68,7 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         service("database", "database"),
         service("vault", "vault"),
         service("vault-pruner", "vault-pruner"),
+        service("drill", "drill"),
         service("backup", "backup"),
     )
     return Plan(stack, config, planned, services)

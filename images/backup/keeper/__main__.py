@@ -11,6 +11,7 @@
   backup restore BUCKET               put a bucket's objects back; credentials on standard input
   backup inspect [--at TIME]          the snapshot that a rebuild restores, on the vault's disk: JSON
   backup recover [--plan]             `make restore`: the order as JSON on standard input, its course as JSON
+  backup trial-schedule|trial|trial-check|trial-status      the same of the drill on its schedule
   backup prune-schedule|prune|prune-check|prune-status      the same of the pruner, on the vault's disk
 `keys`, `cat`, `dump` and `restore` take --snapshot ID, `keys` and `restore` also --prefix.
 """
@@ -45,8 +46,8 @@ def main(arguments: list[str]) -> int:
     """Exit code of the command; 2 for one that does not exist."""
     options = _parser().parse_args(arguments)
     command = str(options.command)
-    if command.startswith("prune"):
-        return _prune(command)
+    if command.startswith(("prune", "trial")):
+        return _prune(command) if command.startswith("prune") else _trial(command)
     if command in ("keys", "cat", "dump", "restore"):
         return _give_back(options)
     health = command == "check" and options.health
@@ -67,8 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         "backup", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("schedule", "run", "status", "prune-schedule", "prune", "prune-check", "prune-status"):
+    for name in ("schedule", "run", "status"):
         commands.add_parser(name)
+    for group in ("prune", "trial"):
+        for name in (group, f"{group}-schedule", f"{group}-check", f"{group}-status"):
+            commands.add_parser(name)
     commands.add_parser("check").add_argument("--health", action="store_true")
     for name in ("drill", "inspect"):
         commands.add_parser(name).add_argument("--at")
@@ -275,6 +279,28 @@ def _prune(command: str) -> int:
         return 1
     print(json.dumps(found, indent=1) if command == "prune-status" else prune.describe(found))
     return 0 if command == "prune-status" or found["result"] == "ok" else 1
+
+
+def _trial(command: str) -> int:
+    from . import trial  # noqa: PLC0415
+
+    if command == "trial-schedule":
+        trial.begin()
+        _supercronic()
+    if command == "trial":
+        with _lock():
+            found = trial.run()
+        what = trial.state(found, trial.schedule(), trial.now())
+        say(f"drill {trial.describe(found, what)}")
+        return 0 if found["run"]["passed"] else 1
+    found_, schedule = trial.read(), trial.schedule()
+    what = trial.state(found_, schedule, trial.now())
+    text = trial.describe(found_, what)
+    if command == "trial-status":
+        print(json.dumps({**(found_ or {"schema": trial.SCHEMA, "run": None}), "state": what, "text": text}))
+        return 0
+    print(text)
+    return 0 if what in ("passed", "waiting") else 1
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ ROOT for the database's part of the drill.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ from . import objects
 from .databases import FOLDER
 from .objects import ManifestError, shown
 from .prune import REPOSITORY
-from .settings import PASSWORD, STAGING
-from .staging import Staging
+from .settings import PASSWORD
 from .vault import VaultError, digest_of, restic
 
 ROOT = Path("/drill")
@@ -25,11 +24,18 @@ NAMED = 20
 OPTIONS = ("--repo", str(REPOSITORY), "--no-lock", "--no-cache")
 
 
-def drill(at: str | None) -> dict[str, Any]:
-    """What was restored and what differs. Raises VaultError and ManifestError: nothing can be compared."""
+def drill(
+    at: str | None, root: Path = ROOT, check_room: Callable[[int], None] = lambda _: None
+) -> dict[str, Any]:
+    """What was restored to `root` and what differs; `check_room` is told how many bytes it will be.
+
+    Raises VaultError and ManifestError: nothing can be compared.
+    """
     chosen = choose(_snapshots(), at)
-    restic("restore", "--quiet", "--target", str(ROOT), chosen["id"], password=PASSWORD, options=OPTIONS)
-    folder = restored(Staging(STAGING).snapshot)
+    sizes = restic("stats", "--json", chosen["id"], password=PASSWORD, options=OPTIONS).stdout
+    check_room(int(json.loads(sizes)["total_size"]))
+    restic("restore", "--quiet", "--target", str(root), chosen["id"], password=PASSWORD, options=OPTIONS)
+    folder = restored(Path(chosen["paths"][0]), root)
     _let_read(folder / FOLDER)
     return {
         "snapshot": chosen["id"],
@@ -40,9 +46,9 @@ def drill(at: str | None) -> dict[str, Any]:
     }
 
 
-def restored(folder: Path) -> Path:
+def restored(folder: Path, root: Path = ROOT) -> Path:
     """Where a folder of the backup's container lies after the restore."""
-    return ROOT / folder.relative_to("/")
+    return root / folder.relative_to("/")
 
 
 def _let_read(folder: Path) -> None:
