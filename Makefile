@@ -65,6 +65,18 @@ logs: ## show the last 200 log lines of one service: SERVICE=load-balancer
 backup: ## back up now and wait for the end; exit code 3: partial
 	@$(RUN) python -m operations backup --stack $(STACK)
 
+.PHONY: restore
+restore: ## put the newest backup, or that of AT, back into an emptied stack: all of it or SOURCES; YES=1 does not ask
+	@$(RUN) python -m operations restore --stack $(STACK) $(if $(SOURCES),--sources "$(SOURCES)") \
+		$(if $(AT),--at "$(AT)") $(if $(YES),--yes)
+
+.PHONY: rebuild
+rebuild: ## set up and bring a stack back from a copy of its vault: FROM=/mnt/copy; YES=1 does not ask
+	@[ -n "$(FROM)" ] || { echo "error: no copy given; fix: make rebuild FROM=/mnt/copy-of-the-vault" >&2; exit 2; }
+	@$(MAKE) setup
+	@$(RUN) python -m operations rebuild --stack $(STACK) --from "$(FROM)" $(if $(AT),--at "$(AT)") \
+		$(if $(DAMAGED),--damaged) $(if $(YES),--yes)
+
 .PHONY: rotate
 rotate: ## replace certificates, or the secrets named by WHAT (docs/rotation.md); YES=1 does not ask
 	@$(RUN) python -m operations rotate --stack $(STACK) --what "$(WHAT)" $(if $(YES),--yes)
@@ -158,9 +170,12 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= STACK      stack to work on: the name in Pulumi.<stack>.yaml (default: dev)
 ##= SERVICE    logs: a service as `make status` lists it
 ##= WHAT       rotate: secrets separated by commas, or all (default: certificates)
-##= YES        rotate, destroy: 1 answers every question with yes
+##= SOURCES    restore: bucket/NAME, database/NAME, buckets, databases, separated by commas (default: everything)
+##= FROM       rebuild: a folder with a copy of the vault's data
+##= DAMAGED    rebuild: 1 goes on although files of the copy are damaged
+##= YES        rotate, destroy, restore, rebuild: 1 answers every question with yes
 ##= PURGE      destroy: 1 deletes the data volumes, too
-##= AT         drill: a time with its zone, 2026-01-31T02:15Z: the newest snapshot until then
+##= AT         drill, restore, rebuild: a time with its zone, 2026-01-31T02:15Z: the newest snapshot until then
 ##= LIMIT      scrub: seconds after which it stops (default: 21600)
 ##= SERVERS    test-s3: stack, versitygw, minio, separated by commas (default: versitygw,minio)
 ##= KEEP       test: 1 leaves the stack running

@@ -55,6 +55,20 @@ COMMANDS: Mapping[str, Command] = {
         _RUN, "remove the stack; data is kept unless purged", "aidc destroy --purge", "destroy", changes=True
     ),
     "backup": Command(_RUN, "back up now, and wait for the end", "aidc backup --stack dev", "backup"),
+    "restore": Command(
+        _RUN,
+        "put a backup back into an emptied stack",
+        "aidc restore --sources buckets",
+        "restore",
+        changes=True,
+    ),
+    "rebuild": Command(
+        _RUN,
+        "bring a stack back from a copy of its vault",
+        "aidc rebuild --from /mnt/copy",
+        "rebuild",
+        changes=True,
+    ),
     "images": Command(_RUN, "build the images that are missing", "aidc images", "images"),
     "policy": Command(
         _PROVE, "check every policy on the planned stack", "aidc policy --live", "policy", own_arguments=True
@@ -133,7 +147,20 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     )
     what = "names, separated by commas, or all (default: certificates)"
     made["rotate"].add_argument("--what", default="certificates", metavar="NAMES", help=what)
-    for name in ("rotate", "destroy"):
+    made["restore"].add_argument(
+        "--sources", metavar="NAMES", help="bucket/NAME, database/NAME, buckets, databases (default: all)"
+    )
+    made["rebuild"].add_argument(
+        "--from", dest="source", type=Path, required=True, metavar="FOLDER", help="copy of the vault's data"
+    )
+    made["rebuild"].add_argument(
+        "--damaged", action="store_true", help="go on although files of the copy are damaged"
+    )
+    for name in ("restore", "rebuild"):
+        made[name].add_argument(
+            "--at", metavar="TIME", help="the newest snapshot until then, 2026-01-31T02:15Z"
+        )
+    for name in ("rotate", "destroy", "restore", "rebuild"):
         made[name].add_argument("--yes", action="store_true", help="do not ask for confirmation")
     made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
     made["audit"].add_argument(

@@ -245,6 +245,17 @@ class Archive(Model):
     """How many full ones are listed, with the log from the oldest of them on; the vault keeps older ones."""
 
 
+class Drill(Model):
+    """A service without a network that restores the newest snapshot for trial, from the vault's own disk."""
+
+    schedule: Cron = "43 4 * * *"
+    """Five cron fields, UTC. When two drills in a row did not happen, `make audit` fails."""
+    cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
+    """CPUs, in hundredths."""
+    memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * GIB
+    """The most that it may use."""
+
+
 class Database(Model):
     """PostgreSQL."""
 
@@ -276,3 +287,4 @@ class StackConfig(Model):
     database: Database = Database()
     tracking: Tracking = Tracking()
     backup: Backup = Backup()
+    drill: Drill = Drill()

@@ -6,8 +6,8 @@ reads and writes rows and no more. Two roles serve all databases: `monitor` read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from components.planning.config import Database as Settings
 from components.planning.units import MIB
@@ -20,9 +20,14 @@ ARCHIVE_TIMEOUT = 60
 
 @dataclass(frozen=True)
 class Database:
-    """`application` is the role of the client itself, `owner` that of its migrations."""
+    """`application` is the role of the client itself, `owner` that of its migrations.
+
+    `initial` maps the tables that the client fills by itself to how many rows it gives them at most: with no
+    others the database counts as empty.
+    """
 
     name: str
+    initial: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:

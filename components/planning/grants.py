@@ -51,11 +51,19 @@ NEVER = (
 
 def policy(user: str, buckets: Sequence[Declared]) -> str:
     """The S3 policy of `user` as JSON: the actions that it needs, by bucket, and those it may never take."""
-    allowed = (
+    return _policy(
         (READ, [bucket.name for bucket in buckets if user in bucket.read]),
         (WRITE, [bucket.name for bucket in buckets if user in bucket.write]),
         (DELETE, [bucket.name for bucket in buckets if user in bucket.delete]),
     )
+
+
+def restoring(names: Sequence[str]) -> str:
+    """The policy of who puts a backup back into these buckets; such an identity exists only meanwhile."""
+    return _policy((READ, names), (WRITE, names))
+
+
+def _policy(*allowed: tuple[Sequence[str], Sequence[str]]) -> str:
     statements = [_allow(actions, names) for actions, names in allowed if names]
     statements += [
         _deny(NEVER),

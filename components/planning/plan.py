@@ -70,6 +70,7 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         service("tracking", "tracking"),
         service("vault", "vault"),
         service("vault-pruner", "vault-pruner"),
+        service("drill", "drill"),
         service("backup", "backup"),
     )
     return Plan(stack, config, planned, services)

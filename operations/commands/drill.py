@@ -23,8 +23,9 @@ from operations.drill import archived as archive
 from operations.drill.judge import judge
 from operations.drill.restore import Restore
 from operations.engine.client import connect
-from operations.errors import FAILED, OK, RefusedError
+from operations.errors import FAILED, OK
 from operations.process import say
+from operations.restoring.when import moment
 
 
 def main(stack: str, at: str | None = None, out: Path | None = None) -> int:
@@ -54,17 +55,6 @@ def main(stack: str, at: str | None = None, out: Path | None = None) -> int:
         say(line)
     say(f"drill {'passed' if drill.passed else 'FAILED'}: {path}")
     return OK if drill.passed else FAILED
-
-
-def moment(text: str) -> str:
-    """A point in time with its zone, as RFC 3339 in UTC. Raises RefusedError."""
-    try:
-        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise RefusedError(f"AT: {text!r:.40} is not a time; fix: write one with its zone, 2026-01-31T02:15Z")
-    return found.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def lines(drill: Drill) -> list[str]:

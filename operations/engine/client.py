@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
+from docker.utils.socket import frames_iter
 
 from components.runtime.host import is_local
 from components.runtime.labels import KIND, STACK
@@ -162,6 +163,29 @@ class Engine:
                 on_line(line.decode(errors="replace"))
         if rest:
             on_line(rest.decode(errors="replace"))
+        return self._exit_code(created["Id"], container, command)
+
+    def converse(self, container: str, command: list[str], said: str, on_line: Callable[[str], None]) -> int:
+        """Like `follow`, with `said` on standard input, which stays open until the command has ended.
+
+        The command can tell by its closing that we are gone.
+        """
+        api = self.client.api
+        created = api.exec_create(container, command, stdin=True)
+        stream = api.exec_start(created["Id"], socket=True)
+        raw = getattr(stream, "_sock", stream)
+        try:
+            raw.sendall(said.encode())
+            rest = b""
+            for _, chunk in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    on_line(line.decode(errors="replace"))
+            if rest:
+                on_line(rest.decode(errors="replace"))
+        finally:
+            stream.close()
+            raw.close()
         return self._exit_code(created["Id"], container, command)
 
     def output(self, container: str, command: list[str]) -> str | None:

@@ -9,6 +9,9 @@
   backup dump DATABASE                a database as pg_dump wrote it, for pg_restore
   backup drill [--at TIME]            restore a snapshot for trial, on the vault's disk, and compare it: JSON
   backup restore BUCKET               put a bucket's objects back; credentials on standard input
+  backup inspect [--at TIME]          the snapshot that a rebuild restores, on the vault's disk: JSON
+  backup recover [--plan]             `make restore`: the order as JSON on standard input, its course as JSON
+  backup trial-schedule|trial|trial-check|trial-status      the same of the drill on its schedule
   backup prune-schedule|prune|prune-check|prune-status      the same of the pruner, on the vault's disk
 `keys`, `cat`, `dump` and `restore` take --snapshot ID, `keys` and `restore` also --prefix.
 """
@@ -20,7 +23,9 @@ import fcntl
 import json
 import os
 import sys
+import threading
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,17 +46,21 @@ def main(arguments: list[str]) -> int:
     """Exit code of the command; 2 for one that does not exist."""
     options = _parser().parse_args(arguments)
     command = str(options.command)
+    if command.startswith(("prune", "trial")):
+        return _prune(command) if command.startswith("prune") else _trial(command)
     if command in ("keys", "cat", "dump", "restore"):
         return _give_back(options)
-    if command == "drill":
-        return _drill(options.at)
-    if command.startswith("prune"):
-        return _prune(command)
-    if command == "schedule":
-        return _schedule()
-    if command == "run":
-        return _one_run(thorough=not options.scheduled)
-    return _check(health=command == "check" and options.health) if command == "check" else _status()
+    health = command == "check" and options.health
+    own: Mapping[str, Callable[[], int]] = {
+        "schedule": _schedule,
+        "run": lambda: _one_run(thorough=not options.scheduled),
+        "check": lambda: _check(health=health),
+        "status": _status,
+        "drill": lambda: _drill(options.at),
+        "inspect": lambda: _inspect(options.at),
+        "recover": lambda: _recover(plan=options.plan),
+    }
+    return own[command]()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,11 +68,16 @@ def _parser() -> argparse.ArgumentParser:
         "backup", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("schedule", "status", "prune-schedule", "prune", "prune-check", "prune-status"):
+    for name in ("schedule", "status"):
         commands.add_parser(name)
     commands.add_parser("run").add_argument("--scheduled", action="store_true")
+    for group in ("prune", "trial"):
+        for name in (group, f"{group}-schedule", f"{group}-check", f"{group}-status"):
+            commands.add_parser(name)
     commands.add_parser("check").add_argument("--health", action="store_true")
-    commands.add_parser("drill").add_argument("--at")
+    for name in ("drill", "inspect"):
+        commands.add_parser(name).add_argument("--at")
+    commands.add_parser("recover").add_argument("--plan", action="store_true")
     for name in ("keys", "cat", "restore", "dump"):
         own = commands.add_parser(name)
         own.add_argument("--snapshot", default="latest")
@@ -192,6 +206,62 @@ def _drill(at: str | None) -> int:
     return 0
 
 
+def _inspect(at: str | None) -> int:
+    from . import prune, recover, restore, vault  # noqa: PLC0415
+
+    try:
+        snapshots = prune.listed()
+        chosen, _ = recover.choose(snapshots, at, None)
+    except (vault.VaultError, restore.RestoreError) as error:
+        print(json.dumps({"error": str(error)}))
+        return 1
+    print(json.dumps({"snapshot": chosen["id"], "taken": chosen["time"], "snapshots": len(snapshots)}))
+    return 0
+
+
+def _recover(*, plan: bool) -> int:
+    from . import objects, recover, store  # noqa: PLC0415
+    from .progress import Progress  # noqa: PLC0415
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+
+    try:
+        order = recover.read(_first_line())
+        _end_with_input()
+        with _lock():  # No backup of what is half restored.
+            if plan:
+                s3 = store.client(load().endpoint, CA)
+                with recover.planned(order, s3, Progress()) as (found, _):
+                    tell(json.dumps({"plan": found.document()}))
+                return 0
+            done = recover.recover(order, load().endpoint, Progress(tell))
+        tell(json.dumps({"done": done}))
+        return {"ok": 0, "partial": 3}.get(done["result"], 1)
+    except (*recover.ERRORS, objects.ManifestError) as error:
+        tell(json.dumps({"error": str(error)}))
+        return 1
+
+
+def _first_line() -> str:
+    """Of standard input, past Python's own buffer, which a thread that still reads would hold at the end."""
+    line = b""
+    while not line.endswith(b"\n") and (piece := os.read(0, 65536)):
+        line += piece
+    return line.decode()
+
+
+def _end_with_input() -> None:
+    """Whoever asked holds standard input open: when that closes, nobody waits for the end any more."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        os._exit(130)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _prune(command: str) -> int:
     from . import prune  # noqa: PLC0415
 
@@ -210,6 +280,28 @@ def _prune(command: str) -> int:
         return 1
     print(json.dumps(found, indent=1) if command == "prune-status" else prune.describe(found))
     return 0 if command == "prune-status" or found["result"] == "ok" else 1
+
+
+def _trial(command: str) -> int:
+    from . import trial  # noqa: PLC0415
+
+    if command == "trial-schedule":
+        trial.begin()
+        _supercronic()
+    if command == "trial":
+        with _lock():
+            found = trial.run()
+        what = trial.state(found, trial.schedule(), trial.now())
+        say(f"drill {trial.describe(found, what)}")
+        return 0 if found["run"]["passed"] else 1
+    found_, schedule = trial.read(), trial.schedule()
+    what = trial.state(found_, schedule, trial.now())
+    text = trial.describe(found_, what)
+    if command == "trial-status":
+        print(json.dumps({**(found_ or {"schema": trial.SCHEMA, "run": None}), "state": what, "text": text}))
+        return 0
+    print(text)
+    return 0 if what in ("passed", "waiting") else 1
 
 
 if __name__ == "__main__":

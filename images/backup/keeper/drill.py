@@ -7,7 +7,7 @@ ROOT for the database's part of the drill.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ from . import archive, objects
 from .databases import FOLDER
 from .objects import ManifestError, shown
 from .prune import REPOSITORY
-from .settings import PASSWORD, STAGING
-from .staging import Staging
+from .settings import PASSWORD
 from .vault import VaultError, digest_of, restic
 
 ROOT = Path("/drill")
@@ -25,12 +24,19 @@ NAMED = 20
 OPTIONS = ("--repo", str(REPOSITORY), "--no-lock", "--no-cache")
 
 
-def drill(at: str | None) -> dict[str, Any]:
-    """What was restored and what differs. Raises VaultError and ManifestError: nothing can be compared."""
+def drill(
+    at: str | None, root: Path = ROOT, check_room: Callable[[int], None] = lambda _: None
+) -> dict[str, Any]:
+    """What was restored to `root` and what differs; `check_room` is told how many bytes it will be.
+
+    Raises VaultError and ManifestError: nothing can be compared.
+    """
     snapshots = _snapshots()
     chosen = choose(snapshots, at)
-    _restore(chosen)
-    folder = restored(Staging(STAGING).snapshot)
+    sizes = restic("stats", "--json", chosen["id"], password=PASSWORD, options=OPTIONS).stdout
+    check_room(int(json.loads(sizes)["total_size"]))
+    _restore(chosen, root)
+    folder = restored(Path(chosen["paths"][0]), root)
     _let_read(folder / FOLDER)
     result = {
         "snapshot": chosen["id"],
@@ -43,24 +49,24 @@ def drill(at: str | None) -> dict[str, Any]:
     later = chosen if at is None else following(snapshots, at)
     if later["id"] != chosen["id"]:
         # The dumps stay those of the first one, of which the rows are known.
-        _restore(later, "--exclude", str(Staging(STAGING).snapshot / FOLDER))
+        _restore(later, root, "--exclude", str(Path(chosen["paths"][0]) / FOLDER))
         _let_read(folder / FOLDER)
-    files, faults = archive.lay_out(objects.read(_lines(folder / "manifest.jsonl")), folder, ROOT)
+    files, faults = archive.lay_out(objects.read(_lines(folder / "manifest.jsonl")), folder, root)
     result["faults"] = [*result["faults"], *faults][:NAMED]
     result["different"] += len(faults)
     return {**result, "archive": {"files": files, "snapshot": later["id"], "moment": moment}}
 
 
-def _restore(snapshot: Mapping[str, Any], *options: str) -> None:
+def _restore(snapshot: Mapping[str, Any], root: Path, *options: str) -> None:
     """What is there already, with the content that it should have, is not read again."""
-    target = ("--quiet", "--overwrite", "if-changed", "--target", str(ROOT))
+    target = ("--quiet", "--overwrite", "if-changed", "--target", str(root))
     restic("restore", *target, *options, str(snapshot["id"]), password=PASSWORD, options=OPTIONS)
 
 
 def following(snapshots: Sequence[Mapping[str, Any]], at: str) -> Mapping[str, Any]:
     """The first snapshot from `at` on: its log reaches that time. Without one, the newest."""
     until = datetime.fromisoformat(at)
-    after = [s for s in snapshots if _moment(s) >= until]
+    after = [s for s in snapshots if moment_of(s) >= until]
     return min(after, key=_arrival) if after else max(snapshots, key=_arrival)
 
 
@@ -68,9 +74,9 @@ def _arrival(snapshot: Mapping[str, Any]) -> str:
     return str(snapshot["time"])
 
 
-def restored(folder: Path) -> Path:
+def restored(folder: Path, root: Path = ROOT) -> Path:
     """Where a folder of the backup's container lies after the restore."""
-    return ROOT / folder.relative_to("/")
+    return root / folder.relative_to("/")
 
 
 def _let_read(folder: Path) -> None:
@@ -90,13 +96,14 @@ def _snapshots() -> Sequence[Mapping[str, Any]]:
 def choose(snapshots: Sequence[Mapping[str, Any]], at: str | None) -> Mapping[str, Any]:
     """The newest one, or with `at` (RFC 3339) the newest of those until then. Raises VaultError."""
     until = datetime.fromisoformat(at) if at else None
-    known = [s for s in snapshots if until is None or _moment(s) <= until]
+    known = [s for s in snapshots if until is None or moment_of(s) <= until]
     if not known:
         raise VaultError(f"the vault has no snapshot{f' until {at}' if at else ''}")
     return max(known, key=_arrival)
 
 
-def _moment(snapshot: Mapping[str, Any]) -> datetime:
+def moment_of(snapshot: Mapping[str, Any]) -> datetime:
+    """When a snapshot was taken, as restic lists it."""
     # The containers' clocks are UTC; Python 3.11 knows no nanoseconds.
     return datetime.fromisoformat(str(snapshot["time"])[:19] + "+00:00")
 

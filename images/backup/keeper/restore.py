@@ -31,9 +31,12 @@ class RestoreError(Exception):
     """It cannot be restored; the text says what and why."""
 
 
-def entries(snapshot: str, bucket: str | None = None, prefix: str = "") -> Iterator[Saved]:
-    """The manifest's objects. Raises VaultError and objects.ManifestError."""
-    lines = _lines(vault.dump(snapshot, Staging(STAGING).manifest))
+def entries(
+    snapshot: str, bucket: str | None = None, prefix: str = "", *, folder: Path | None = None
+) -> Iterator[Saved]:
+    """The manifest's objects; `folder` is the snapshot's. Raises VaultError and objects.ManifestError."""
+    manifest = Staging(STAGING).manifest
+    lines = _lines(vault.dump(snapshot, folder / manifest.name if folder else manifest))
     for saved in objects.read(lines):
         if bucket in (None, saved.listed.bucket) and saved.listed.key.startswith(prefix):
             yield saved

@@ -65,8 +65,9 @@ def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run, tho
         staging.drop_replaced(index)
         _count(index, done)
         _write_manifest(staging, index, done.started)
-        tag = "partial" if _is_partial(done) else "complete"
-        done.snapshot = vault.back_up(staging.snapshot, tag)
+        # The number tells a restore which snapshots are of a store that had just been emptied.
+        tags = ["partial" if _is_partial(done) else "complete", f"objects={done.objects}"]
+        done.snapshot = vault.back_up(staging.snapshot, tags)
         _compare(staging, index, done, dumped)
         if thorough:
             _read_back(staging, index, done, dumped)

@@ -71,9 +71,9 @@ def open_repository(password: str, before: str) -> str:
     raise VaultError(f"the repository cannot be opened: {last_words(first.stderr)}")
 
 
-def back_up(folder: Path, tag: str) -> str:
+def back_up(folder: Path, tags: Sequence[str]) -> str:
     """Append a snapshot of `folder`; return its name. A file that restic cannot read fails it."""
-    done = restic("backup", "--json", "--host", "object-store", "--tag", tag, str(folder))
+    done = restic("backup", "--json", "--host", "object-store", "--tag", ",".join(tags), str(folder))
     for line in reversed(done.stdout.splitlines()):
         message = json.loads(line) if line.startswith("{") else {}
         if message.get("message_type") == "summary":
