@@ -122,6 +122,10 @@ bench-abba: ## train commit BASE and the working tree in turns: is the working t
 bench-lifecycle: ## time up, second up, drift check and destroy, and training against the host baseline, on a separate stack
 	@$(RUN) python -m operations bench-lifecycle
 
+.PHONY: bench-storage
+bench-storage: ## measure S3 through the load balancer, direct, and without TLS and encryption; writes storage.json
+	@$(RUN) python -m operations bench-storage --stack $(STACK) --out $(OUT) $(if $(ROUNDS),--rounds "$(ROUNDS)")
+
 ##@ Develop
 .PHONY: lint
 lint: ## ruff, mypy strict, the import contracts, shellcheck
@@ -167,6 +171,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= DURATION   bench: expected seconds of the run, for WINDOW and SERIES (default: 600)
 ##= RUN        report: a run as `make runs` lists it
 ##= CASE       faults: worker, node, driver, head or all (default: all)
+##= ROUNDS     bench-storage: measurements of each kind, in turns (default: 8)
 ##= BASE       bench-abba: commit to compare the working tree with
 
 # A target that does not exist: suggest the nearest one.

@@ -82,6 +82,12 @@ COMMANDS: Mapping[str, Command] = {
     "faults": Command(
         _MEASURE, "kill parts of the stack during training", "aidc faults --case node", benchmark="faults"
     ),
+    "bench-storage": Command(
+        _MEASURE,
+        "measure the object store, with and without its protection",
+        "aidc bench-storage --rounds 3",
+        "bench_storage",
+    ),
     "bench-lifecycle": Command(
         _MEASURE, "time up, a second up and destroy on a separate stack", "aidc bench-lifecycle", "lifecycle"
     ),
@@ -140,6 +146,15 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     made["drill"].add_argument(
         "--at", metavar="TIME", help="the newest snapshot until then, 2026-01-31T02:15Z"
     )
+    made["bench-storage"].add_argument(
+        "--out", type=Path, help="folder for storage.json (default: out/<stack>)"
+    )
+    made["bench-storage"].add_argument(
+        "--rounds", type=_some, default=8, help="segments of each way (default: 8)"
+    )
+    made["bench-storage"].add_argument(
+        "--seconds", type=_seconds, default=2.0, help="length of a segment (default: 2)"
+    )
     made["sbom"].add_argument("--out", type=Path, help="parent folder of sbom/ (default: out/<stack>)")
     made["bench-lifecycle"].add_argument(
         "--out",
@@ -148,6 +163,24 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
         help="file of the figures (default: out/lifecycle.json)",
     )
     made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="skip the training")
+
+
+def _some(text: str) -> int:
+    """A number from 1 to 100."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    """Seconds from 0.5 to 60."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0.5 <= found <= 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.5 to 60")
+    return found
 
 
 def overview() -> str:
