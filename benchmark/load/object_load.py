@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +33,8 @@ CHUNK = 1 << 20
 # The keys of one client take turns; so much of one size lies in the store for each client.
 RING_BYTES, RING = 16 << 20, 8
 FAILURE_PAUSE_S = 0.05
+# Stores and load balancers close a connection that is idle for half a minute.
+IDLE_S = 10.0
 Fault = (http.client.HTTPException, OSError)
 
 
@@ -64,7 +67,16 @@ class Client:
         self.place, self.number, self.context = place, number, context
         self.connections: dict[str, http.client.HTTPConnection] = {}
         self.buffer = memoryview(bytearray(CHUNK))
-        self.turn = number
+        self.turn, self.used = number, time.monotonic()
+
+    def connect(self) -> None:
+        """Have a connection to each door that the other side still keeps."""
+        if time.monotonic() - self.used > IDLE_S:
+            self.close()
+        for url in self.place.urls:
+            if url not in self.connections:
+                self._connect(url).connect()
+        self.used = time.monotonic()
 
     def put(self, key: str, body: memoryview, digest: str) -> None:
         self._ask("PUT", f"/{self.place.bucket}/{key}", body, digest, 200)
@@ -104,7 +116,7 @@ class Client:
             if answer.status != wanted:
                 said = answer.read(400).decode(errors="replace")
                 raise RefusedError(f"{method} {path}: status {answer.status}: {said}")
-            length = 0
+            length, self.used = 0, time.monotonic()
             while count := answer.readinto(self.buffer):
                 length += count
             return length
@@ -171,6 +183,7 @@ class Load:
         """Write every object that GET will read, and read each once. Raises what the store refuses."""
 
         def once(client: Client) -> None:
+            client.connect()
             for key in self._ring(client, size):
                 self._put(client, key, size)
                 client.get(key, size)
@@ -195,6 +208,8 @@ class Load:
         def work(client: Client) -> None:
             ring = self._ring(client, size)
             step = self._step(operation, client, size)
+            with suppress(*Fault):  # The operations themselves will say what is wrong.
+                client.connect()
             barrier.wait()
             count = 0
             while (begin := time.perf_counter() - origin[0]) < seconds:
@@ -214,9 +229,11 @@ class Load:
     def close(self) -> list[str]:
         """Delete what was written; the keys that could not be deleted."""
         left = []
+        client = self._clients(1)[0]
         for key in sorted(self.written):
             try:
-                self._clients(1)[0].delete(key)
+                client.connect()
+                client.delete(key)
             except Fault as error:
                 left.append(f"{key}: {error}"[:300])
         for client in self.clients:
