@@ -55,6 +55,10 @@ up: ## bring the stack up and wait until it is healthy
 status: ## show the health and endpoints of every service
 	@$(RUN) python -m operations status --stack $(STACK)
 
+.PHONY: usage
+usage: ## show the CPUs and the memory that each service uses over a minute; writes usage.json
+	@$(RUN) python -m operations usage --stack $(STACK) --out $(OUT)
+
 .PHONY: logs
 logs: ## show the last 200 log lines of one service: SERVICE=load-balancer
 	@[ -n "$(SERVICE)" ] || { echo "error: no service given; fix: make logs SERVICE=load-balancer" >&2; exit 2; }

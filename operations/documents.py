@@ -160,3 +160,25 @@ class Storage(_Entry):
     segment_s: float
     rows: list[StorageRow]
     ratios: list[StorageRatio]
+
+
+class ServiceUsage(_Entry):
+    """What one container used. Memory is anonymous and shared memory: file cache does not count."""
+
+    name: str
+    role: str
+    cpus: float | None = Field(description="Mean number of cores; null where it was seen only once.")
+    memory_bytes: int = Field(description="At the end.")
+    peak_bytes: int = Field(description="The highest of one reading a second.")
+    limit_bytes: int
+
+
+class StackUsage(_Entry):
+    """What `make usage` writes to usage.json."""
+
+    schema_: Literal["aidc.usage/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    seconds: float
+    services: list[ServiceUsage]
