@@ -130,6 +130,11 @@ bench-lifecycle: ## time up, second up, drift check and destroy, and training ag
 bench-storage: ## measure S3 through the load balancer, direct, and without TLS and encryption; writes storage.json
 	@$(RUN) python -m operations bench-storage --stack $(STACK) --out $(OUT) $(if $(ROUNDS),--rounds "$(ROUNDS)")
 
+.PHONY: bench-backup
+bench-backup: ## measure the backup against rclone and restic by hand, on throw-away data; writes backup-figures.json
+	@$(RUN) python -m operations bench-backup --stack $(STACK) --out $(OUT) $(if $(ROUNDS),--rounds "$(ROUNDS)") \
+		$(if $(SIZE),--size "$(SIZE)")
+
 ##@ Develop
 .PHONY: lint
 lint: ## ruff, mypy strict, the import contracts, shellcheck
@@ -175,7 +180,8 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= DURATION   bench: expected seconds of the run, for WINDOW and SERIES (default: 600)
 ##= RUN        report: a run as `make runs` lists it
 ##= CASE       faults: worker, node, driver, head or all (default: all)
-##= ROUNDS     bench-storage: measurements of each kind, in turns (default: 8)
+##= ROUNDS     bench-storage, bench-backup: measurements of each kind, in turns (default: 8)
+##= SIZE       bench-backup: bytes of the objects (default: 512MiB)
 ##= BASE       bench-abba: commit to compare the working tree with
 
 # A target that does not exist: suggest the nearest one.

@@ -182,3 +182,34 @@ class StackUsage(_Entry):
     environment: Machine
     seconds: float
     services: list[ServiceUsage]
+
+
+class Ratio(_Entry):
+    """Throughput of ours divided by that of what it is compared with, with a 95 % interval over pairs."""
+
+    ratio: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+class BackupPair(_Entry):
+    """Seconds of one backup each way, one directly after the other."""
+
+    ours_s: float
+    by_hand_s: float
+
+
+class BackupFigures(_Entry):
+    """What `make bench-backup` writes to backup-figures.json."""
+
+    schema_: Literal["aidc.backup-figures/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    load: Load
+    bytes: int = Field(description="Of the objects that each backup saves.")
+    pairs: list[BackupPair]
+    ratio: Ratio
+    bound: float
+    verdict: Outcome

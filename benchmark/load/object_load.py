@@ -172,7 +172,9 @@ class Load:
                 if make_bucket:
                     client.make_bucket()
                     make_bucket = False
-                self._put(client, f"{self.place.prefix}/first", 1)
+                # At each door: the nodes of a store do not wake up together.
+                for _ in self.place.urls:
+                    self._put(client, f"{self.place.prefix}/first", 1)
                 return
             except Fault:
                 if time.monotonic() > deadline:
@@ -225,6 +227,22 @@ class Load:
         with ThreadPoolExecutor(clients) as pool:
             list(pool.map(work, chosen))
         return {"operations": done, "faults": faults, "cpu_s": time.process_time() - spent}
+
+    def fill(self, size: int, count: int, clients: int) -> dict[str, Any]:
+        """Write so many different objects, each random; the seconds that it took. Raises what is refused."""
+        keys = [f"{self.place.prefix}/fill/{size}-{n}" for n in range(count)]
+
+        def write(client: Client) -> None:
+            client.connect()
+            for key in keys[client.number :: clients]:
+                body = os.urandom(size)
+                self.written.add(key)
+                client.put(key, memoryview(body), hashlib.sha256(body).hexdigest())
+
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(clients) as pool:
+            list(pool.map(write, self._clients(clients)))
+        return {"seconds": time.perf_counter() - begin}
 
     def close(self) -> list[str]:
         """Delete what was written; the keys that could not be deleted."""
@@ -281,6 +299,8 @@ def answers(orders: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             if what == "warm_up":
                 load.warm_up(**order)
                 yield {"warm": True}
+            elif what == "fill":
+                yield load.fill(**order)
             else:
                 yield load.segment(**order)
     finally:

@@ -12,10 +12,13 @@ from typing import Any, Self
 
 from benchmark.cluster.engine import network_prefix
 from components.planning.paths import ROOT
+from components.planning.units import MIB
 from operations.errors import OperationError
 
 # A segment lasts seconds, an operation at its end a minute at most.
 ANSWER_WITHIN = 180.0
+# For each MiB that is to be written: 256 KiB/s are a broken store.
+FILL_WITHIN_PER_MIB = 4.0
 END_WITHIN = 120.0
 
 
@@ -54,7 +57,13 @@ class LoadClient:
         if left and kind is None:
             raise OperationError(f"{self.name}: objects could not be removed: {'; '.join(left[:3])}")
 
-    def ask(self, order: Mapping[str, Any]) -> dict[str, Any]:
+    def fill(self, size: int, count: int, clients: int) -> float:
+        """Write so many different random objects; seconds. They are removed with the client."""
+        within = ANSWER_WITHIN + FILL_WITHIN_PER_MIB * size * count / MIB
+        answer = self.ask({"do": "fill", "size": size, "count": count, "clients": clients}, within)
+        return float(answer["seconds"])
+
+    def ask(self, order: Mapping[str, Any], within: float = ANSWER_WITHIN) -> dict[str, Any]:
         """The answer to one order. Raises OperationError with the client's last words."""
         assert self.process.stdin
         assert self.process.stdout
@@ -63,9 +72,9 @@ class LoadClient:
             self.process.stdin.flush()
         except BrokenPipeError:
             raise OperationError(self._why()) from None
-        if not select.select([self.process.stdout], [], [], ANSWER_WITHIN)[0]:
+        if not select.select([self.process.stdout], [], [], within)[0]:
             self.process.kill()
-            raise OperationError(f"{self.name}: no answer within {ANSWER_WITHIN:g} s")
+            raise OperationError(f"{self.name}: no answer within {within:g} s")
         line = self.process.stdout.readline()
         if not line:
             raise OperationError(self._why())

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 from docker.errors import APIError, NotFound
 
+from components.planning import pki
+from components.planning.rotation import Generations
 from components.planning.units import MIB
 from components.runtime.labels import labels
 from operations.engine.client import Engine, EngineResource
@@ -93,7 +96,7 @@ class Throwaway:
                 memswap_limit=limits["Memory"],
                 nano_cpus=limits["NanoCpus"],
                 shm_size=limits.get("ShmSize") or 64 * MIB,
-                **({"network": network} if network else {"network_mode": "none"}),
+                **self._joined(network, part),
                 **HARDENED,
             )
             for path, text in (files or {}).items():
@@ -103,6 +106,18 @@ class Throwaway:
         except APIError as error:
             raise OperationError(f"container {name}: cannot be started: {error.explanation}") from None
         return name
+
+    def _joined(self, network: str | None, part: str) -> dict[str, Any]:
+        if network is None:
+            return {"network_mode": "none"}
+        endpoint = self.engine.client.api.create_endpoint_config(aliases=[part])
+        return {"network": network, "networking_config": {network: endpoint}}
+
+    def write(self, container: str, path: str, text: str) -> None:
+        """Write a file in a volume of a container, for its user alone."""
+        user = int(self.engine.inspect(container)["Config"]["User"])
+        folder, _, file = path.rpartition("/")
+        self.engine.client.api.put_archive(container, folder, _archive(file, text, user))
 
     def address(self, container: str) -> str:
         """Its address in the network of this context."""
@@ -119,6 +134,11 @@ def service(engine: Engine, stack: str, name: str) -> Mapping[str, Any]:
     if not found["State"]["Running"]:
         raise RefusedError(f"stack {stack}: the service {name} does not run; fix: `make up STACK={stack}`")
     return found
+
+
+def certificate(seed: str, name: str) -> pki.Certificate:
+    """A certificate for a throw-away server, of an authority that nobody else knows."""
+    return pki.leaf(seed, "bench", Generations(*[datetime.now(UTC).date()] * 2), name, (name,))
 
 
 def _archive(name: str, text: str, owner: int) -> bytes:

@@ -22,6 +22,7 @@ from operations.documents import ServiceUsage
 from operations.engine.client import Engine
 
 EVERY = 1.0  # seconds between readings
+ANONYMOUS = ("active_anon", "inactive_anon")
 
 
 @dataclass
@@ -95,9 +96,8 @@ def kept(raw: Mapping[str, Any]) -> int | None:
     details = raw.get("memory_stats", {}).get("stats")
     if not details:
         return None
-    if "anon" in details:
-        return int(details["anon"] + details.get("shmem", 0))
-    return int(details.get("total_rss", details.get("rss", 0)) + details.get("total_shmem", 0))
+    # Without swap these lists hold all of it, and shared memory, too. In v1 only `total_` counts descendants.
+    return sum(int(details.get(f"total_{name}", details.get(name, 0))) for name in ANONYMOUS)
 
 
 def row(stack: str, container: str, readings: Readings) -> ServiceUsage:
