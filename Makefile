@@ -55,6 +55,10 @@ up: ## bring the stack up and wait until it is healthy
 status: ## show the health and endpoints of every service
 	@$(RUN) python -m operations status --stack $(STACK)
 
+.PHONY: usage
+usage: ## show the CPUs and the memory that each service uses over a minute; writes usage.json
+	@$(RUN) python -m operations usage --stack $(STACK) --out $(OUT)
+
 .PHONY: logs
 logs: ## show the last 200 log lines of one service: SERVICE=load-balancer
 	@[ -n "$(SERVICE)" ] || { echo "error: no service given; fix: make logs SERVICE=load-balancer" >&2; exit 2; }
@@ -138,6 +142,15 @@ bench-abba: ## train commit BASE and the working tree in turns: is the working t
 bench-lifecycle: ## time up, second up, drift check and destroy, and training against the host baseline, on a separate stack
 	@$(RUN) python -m operations bench-lifecycle
 
+.PHONY: bench-storage
+bench-storage: ## measure S3 through the load balancer, direct, and without TLS and encryption; writes storage.json
+	@$(RUN) python -m operations bench-storage --stack $(STACK) --out $(OUT) $(if $(ROUNDS),--rounds "$(ROUNDS)")
+
+.PHONY: bench-backup
+bench-backup: ## measure the backup against rclone and restic by hand, on throw-away data; writes backup-figures.json
+	@$(RUN) python -m operations bench-backup --stack $(STACK) --out $(OUT) $(if $(ROUNDS),--rounds "$(ROUNDS)") \
+		$(if $(SIZE),--size "$(SIZE)")
+
 ##@ Develop
 .PHONY: lint
 lint: ## ruff, mypy strict, the import contracts, shellcheck
@@ -187,6 +200,8 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= DURATION   bench: expected seconds of the run, for WINDOW and SERIES (default: 600)
 ##= RUN        report: a run as `make runs` lists it
 ##= CASE       faults: worker, node, driver, head or all (default: all)
+##= ROUNDS     bench-storage, bench-backup: measurements of each kind, in turns (default: 8)
+##= SIZE       bench-backup: bytes of the objects (default: 512MiB)
 ##= BASE       bench-abba: commit to compare the working tree with
 
 # A target that does not exist: suggest the nearest one.

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from components.planning.issues import suggest
+from components.planning.units import GIB, MIB, parse_size
 from operations.errors import RefusedError
 
 GROUPS = ("Run a stack", "Prove that it is safe", "Train, serve, measure")
@@ -42,6 +43,9 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "status": Command(
         _RUN, "show the health of every service and the endpoints", "aidc status --json", "status"
+    ),
+    "usage": Command(
+        _RUN, "show what each service uses over a minute", "aidc usage --seconds 10", "usage"
     ),
     "access": Command(_RUN, "write the CA certificate, show how to call the stack", "aidc access", "access"),
     "rotate": Command(
@@ -98,6 +102,15 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "faults": Command(
         _MEASURE, "kill parts of the stack during training", "aidc faults --case node", benchmark="faults"
+    ),
+    "bench-storage": Command(
+        _MEASURE,
+        "measure the object store, with and without its protection",
+        "aidc bench-storage --rounds 3",
+        "bench_storage",
+    ),
+    "bench-backup": Command(
+        _MEASURE, "measure the backup against restic by hand", "aidc bench-backup", "bench_backup"
     ),
     "bench-lifecycle": Command(
         _MEASURE, "time up, a second up and destroy on a separate stack", "aidc bench-lifecycle", "lifecycle"
@@ -181,6 +194,58 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
         help="file of the figures (default: out/lifecycle.json)",
     )
     made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="skip the training")
+    _measuring(made)
+
+
+# Command → its record below the folder of --out.
+RECORDS = {
+    "usage": "usage.json",
+    "bench-storage": "storage.json",
+    "bench-backup": "backup-figures.json",
+}
+
+
+def _measuring(made: Mapping[str, argparse.ArgumentParser]) -> None:
+    for name, record in RECORDS.items():
+        made[name].add_argument("--out", type=Path, help=f"folder for {record} (default: out/<stack>)")
+    for name in ("bench-storage", "bench-backup"):
+        made[name].add_argument(
+            "--rounds", type=_some, default=8, help="measurements of each kind, in turns (default: 8)"
+        )
+    for name, seconds in (("usage", 60.0), ("bench-storage", 2.0)):
+        made[name].add_argument("--seconds", type=_seconds, default=seconds, help=f"default: {seconds:g}")
+    made["bench-backup"].add_argument(
+        "--size", type=_size, default="512MiB", help="bytes of the objects (default: 512MiB)"
+    )
+
+
+def _some(text: str) -> int:
+    """A number from 1 to 100."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    """Bytes, from 64MiB to 64GiB."""
+    try:
+        found = parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; write it as 512MiB or 2GiB") from None
+    if not 64 * MIB <= found <= 64 * GIB:
+        raise argparse.ArgumentTypeError(f"{text} is not between 64MiB and 64GiB")
+    return found
+
+
+def _seconds(text: str) -> float:
+    """Seconds from 0.5 to 3600."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0.5 <= found <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.5 to 3600")
+    return found
 
 
 def overview() -> str:

@@ -123,3 +123,109 @@ class Drill(_Entry):
     different: int = Field(description="Objects and tables that are missing or differ.")
     unreadable_then: int = Field(description="Objects that the store had not given to the backup either.")
     faults: list[str] = Field(description="The first of what failed or differs.")
+
+
+class Load(_Entry):
+    """What other programs took of the machine meanwhile."""
+
+    seconds: float
+    cores: int
+    others_share: float | None = Field(description="Share of all cores, 0 to 1; null when unknown.")
+
+
+class StorageRow(_Entry):
+    """One operation, size, number of clients, and way: `balancer`, `direct`, or `plain`."""
+
+    way: str
+    operation: str
+    bytes: int
+    clients: int
+    mb_s: list[float] = Field(description="Throughput of each segment in 10^6 bytes per second.")
+    median_mb_s: float
+    operations: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None = Field(description="Null below 662 operations.")
+    faults: int
+    first_fault: str | None
+    client_cpus: float = Field(description="Cores that the load's own client used; it shares the machine.")
+
+
+class StorageRatio(_Entry):
+    """Throughput of `way` divided by that of `to`, with a 95 % interval over pairs of segments."""
+
+    way: str
+    to: str
+    operation: str
+    bytes: int
+    clients: int
+    ratio: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+class Storage(_Entry):
+    """What `make bench-storage` writes to storage.json."""
+
+    schema_: Literal["aidc.storage/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    load: Load
+    segment_s: float
+    rows: list[StorageRow]
+    ratios: list[StorageRatio]
+
+
+class ServiceUsage(_Entry):
+    """What one container used. Memory is anonymous and shared memory: file cache does not count."""
+
+    name: str
+    role: str
+    cpus: float | None = Field(description="Mean number of cores; null where it was seen only once.")
+    memory_bytes: int = Field(description="At the end.")
+    peak_bytes: int = Field(description="The highest of one reading a second.")
+    limit_bytes: int
+
+
+class StackUsage(_Entry):
+    """What `make usage` writes to usage.json."""
+
+    schema_: Literal["aidc.usage/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    seconds: float
+    services: list[ServiceUsage]
+
+
+class Ratio(_Entry):
+    """Throughput of ours divided by that of what it is compared with, with a 95 % interval over pairs."""
+
+    ratio: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+class BackupPair(_Entry):
+    """Seconds of one backup each way, one directly after the other."""
+
+    ours_s: float
+    by_hand_s: float
+
+
+class BackupFigures(_Entry):
+    """What `make bench-backup` writes to backup-figures.json."""
+
+    schema_: Literal["aidc.backup-figures/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    load: Load
+    bytes: int = Field(description="Of the objects that each backup saves.")
+    pairs: list[BackupPair]
+    ratio: Ratio
+    bound: float
+    verdict: Outcome
