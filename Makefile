@@ -106,6 +106,10 @@ bench: ## train and serve the workloads on the stack; writes result.json and rep
 runs: ## list the stack's benchmark runs, newest first
 	@$(RUN) python -m benchmark runs --stack $(STACK)
 
+.PHONY: record
+record: ## write this machine's runs into MLflow as far as it lacks them; RUN=<id>: only this one
+	@$(RUN) python -m benchmark record $(if $(ONE),"$(ONE)") --stack $(STACK)
+
 .PHONY: report
 report: ## rebuild report.html of the newest complete run, or of RUN=<id>
 	@$(RUN) python -m benchmark report --stack $(STACK) $(if $(ONE),--run "$(ONE)")

@@ -63,6 +63,7 @@ COMMANDS: Mapping[str, Command] = {
     "compare": Command("commands.compare", "judge a result against an earlier one; exit 1 if it is worse"),
     "report": Command("commands.report", "make report.html from result.json, or compare two results"),
     "runs": Command("commands.runs", "list the runs of a stack, newest first"),
+    "record": Command("commands.record", "write runs into MLflow that it does not have yet"),
     "prepare": Command("commands.prepare", "only prepare the data, in a directory"),
     "freeze": Command("commands.freeze", "print the frozen list of files for bytelm"),
 }

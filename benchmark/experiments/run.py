@@ -28,6 +28,7 @@ from benchmark.experiments import serving_check
 from benchmark.experiments.jobs import attach_host_load, describe_stack, execute, merge_training
 from benchmark.experiments.options import TrainingOptions
 from benchmark.experiments.progress import Progress
+from benchmark.experiments.recorded import Recording
 from benchmark.report import comparison
 from benchmark.report import pages as report
 from benchmark.training.spec import Spec
@@ -57,11 +58,18 @@ def main(options: Options) -> int:
     result["schedule"] = options.schedule
     result["configuration"]["workloads"] = _described(workloads)
     code, path = 1, run.path
+    recording = Recording(stack, run.run_id)
     try:
         describe_stack(result, stack)
         results.save(result, path)
         cards = train_all(
-            result=result, stack=stack, workloads=workloads, options=options, run_id=run.run_id, path=path
+            result=result,
+            stack=stack,
+            workloads=workloads,
+            options=options,
+            run_id=run.run_id,
+            path=path,
+            recording=recording,
         )
         serve_all(result=result, stack=stack, workloads=workloads, cards=cards, options=options, path=path)
         result["complete"] = not result["errors"]
@@ -76,6 +84,7 @@ def main(options: Options) -> int:
         code = max(code, judge(result, baseline, path))
     elif baseline:
         say("gate: not compared, because the run is incomplete")
+    recording.finish(result, path, lambda: report.write(path))
     conclude(result, run, *pages)
     return code
 
@@ -149,6 +158,7 @@ def train_all(
     options: Options,
     run_id: str,
     path: Path,
+    recording: Recording,
 ) -> dict[str, dict[str, Any]]:
     """One Ray job per workload; the model card of its first seed by workload."""
     ray, store = stack.ray(), stack.store()
@@ -179,6 +189,7 @@ def train_all(
         if first:
             cards[workload.name] = first["model"]
         results.save(result, path)
+        recording.update(result)
     return cards
 
 
