@@ -33,7 +33,7 @@ class MlflowClient:
         self.session = requests.Session()
         # Else REQUESTS_CA_BUNDLE or ~/.netrc of the user's shell would take the place of what is given here.
         self.session.trust_env = False
-        self.session.auth = (user.encode(), password.encode())
+        self.session.auth = (user, password)
         if ca_path:
             self.session.verify = ca_path
 

@@ -43,6 +43,11 @@ class Recorder:
         parent = self.known[""]["info"]["run_id"]
         return {"experiment": self.experiment, "run": parent, "url": self.page(parent)}
 
+    def record_ids(self, result: Result) -> dict[str, str]:
+        """Part to MLflow's run, of all that the result has by now."""
+        self.record(result)
+        return {part: str(run["info"]["run_id"]) for part, run in self.known.items()}
+
     def page(self, run: str) -> str:
         return f"{self.client.endpoint}/#/experiments/{self.experiment}/runs/{run}"
 
