@@ -16,6 +16,7 @@ from components.object_store import ObjectStore
 from components.planning import rotation
 from components.planning.issues import ConfigError
 from components.planning.plan import make_plan
+from components.planning.tracking import USERS, secret_of
 from components.planning.validation import load
 from components.pruner import Pruner
 from components.runtime.context import Context
@@ -24,6 +25,7 @@ from components.runtime.host import host_facts
 from components.runtime.identity import Identity
 from components.runtime.image import ImageError, references
 from components.runtime.readiness import Ready
+from components.tracking import Tracking
 
 
 def main() -> None:
@@ -57,6 +59,7 @@ def main() -> None:
     database = Database("database", inside)
     vault = Vault("vault", inside)
     pruner = Pruner("vault-pruner", inside, vault.data, [vault.container])
+    tracking = Tracking("tracking", inside, store.clients["tracking"], [store.setup, database.container])
     sources = [store.setup, database.container, vault.container]
     backup = BackupJob("backup", inside, store.clients["backup"], sources)
     balancer = LoadBalancer("load-balancer", inside)
@@ -66,6 +69,8 @@ def main() -> None:
         store.setup,
         *compute.containers,
         database.container,
+        tracking.setup,
+        tracking.container,
         vault.container,
         pruner.container,
         backup.container,
@@ -78,6 +83,7 @@ def main() -> None:
         "inference_token": balancer.token,
         "ca_pem": identity.authority(),
         "ray_token": compute.token,
+        "tracking": {user: identity.password(secret_of(user)) for user in USERS},
         "s3": {"access_key": client.access_key, "secret_key": client.secret_key},
     }
     pulumi.export("access", pulumi.Output.secret(access))

@@ -16,7 +16,12 @@ from components.planning.inventory import (
 from components.planning.plan import Plan
 
 # Role → image; the image of any other role has the role's name.
-IMAGE_OF_ROLE = {"ray-head": "compute", "object-store-setup": "object-store", "vault-pruner": "backup"}
+IMAGE_OF_ROLE = {
+    "ray-head": "compute",
+    "object-store-setup": "object-store",
+    "tracking-setup": "tracking",
+    "vault-pruner": "backup",
+}
 
 
 def inventory(plan: Plan, images: dict[str, str]) -> dict[str, Any]:

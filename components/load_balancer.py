@@ -7,18 +7,20 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
-from components.planning.flows import INFERENCE, LB_STATS, MINIO, RAY_API, S3, SERVE
+from components.planning.flows import INFERENCE, LB_STATS, MINIO, MLFLOW, RAY_API, S3, SERVE, TRACKING
 from components.planning.plan import Plan, Service
+from components.planning.tracking import USERS, authorization, balancer_names, secret_of
 from components.planning.units import GIB, MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.runtime.identity import Identity
 from components.runtime.rendering import render
 
 USER = "10010"
 # Port in the container; largest body in bytes; methods that may have a body.
 # pure: no request has side effects (a prediction has none), so each may be sent again to another server.
-# token: checked here; S3 and Ray check their clients themselves.
+# token: checked here; S3 and Ray check their clients themselves, tracking does so behind the check here.
 FRONTENDS: tuple[dict[str, Any], ...] = (
     {
         "name": "inference",
@@ -37,7 +39,17 @@ FRONTENDS: tuple[dict[str, Any], ...] = (
         "pure": False,
         "token": False,
     },
+    {
+        "name": "tracking",
+        "port": TRACKING,
+        "max_body": 2 * GIB,
+        "body": "DELETE PATCH POST PUT",
+        "pure": False,
+        "token": False,
+    },
 )
+# Bytes of a call to MLflow's API, which its server keeps in memory; artefacts pass through it by file.
+CALL = 16 * MIB
 
 # Open connections that one client address may hold.
 CONNECTIONS = 500
@@ -65,10 +77,13 @@ def configuration(plan: Plan) -> str:
         connections=CONNECTIONS,
         silence=SILENCE,
         form=FORM,
+        call=CALL,
         hsts=HSTS,
         s3_edge=S3_EDGE,
         compute=servers(plan.by_role("compute"), "service"),
         object_store=servers(plan.by_role("object-store"), "storage"),
+        tracking=plan.service("tracking").addresses["service"],
+        mlflow_port=MLFLOW,
         ray_head=plan.service("ray-head").addresses["service"],
         serve_port=SERVE,
         minio_port=MINIO,
@@ -84,6 +99,15 @@ def endpoints(plan: Plan) -> dict[str, str | None]:
     return {name: urls.get(name) for name in ("inference", "s3", "tracking", "ray", "monitoring")}
 
 
+def tracking_logins(identity: Identity) -> pulumi.Output[str]:
+    """What the header Authorization may say on the way to tracking, a line for each user."""
+    lines = [
+        identity.password(secret_of(user)).apply(lambda secret, user=user: authorization(user, secret) + "\n")
+        for user in USERS
+    ]
+    return pulumi.Output.concat(*lines)
+
+
 class LoadBalancer(pulumi.ComponentResource):
     """HAProxy with TLS, health checks and limits. `token` opens the inference endpoint."""
 
@@ -94,7 +118,7 @@ class LoadBalancer(pulumi.ComponentResource):
         super().__init__("aidc:load_balancer:LoadBalancer", name, None, opts)
         self.token = context.identity.password("inference/token")
         settings = context.plan.config.load_balancer
-        names = tuple(dict.fromkeys(("localhost", "127.0.0.1", str(settings.bind), name)))
+        names = balancer_names(context.plan)
         files = FileVolume(
             name,
             FileVolumeArgs(
@@ -114,11 +138,12 @@ class LoadBalancer(pulumi.ComponentResource):
                         content=pulumi.Output.concat("Bearer ", self.token, "\n"),
                         on_change="USR2",
                     ),
+                    File(path="tracking-logins", content=tracking_logins(context.identity), on_change="USR2"),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        inside = {"inference": INFERENCE, "s3": S3, "ray": RAY_API}
+        inside = {"inference": INFERENCE, "s3": S3, "ray": RAY_API, "tracking": TRACKING}
         process = Process(
             image=context.images["load-balancer"],
             # USR2 makes the master reload its files and hand the open ports to a new worker.

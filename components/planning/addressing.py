@@ -26,6 +26,8 @@ FIRST_HOST = {
     "backup": 31,
     "object-store-setup": 32,
     "database": 33,
+    "tracking": 34,
+    "tracking-setup": 35,
     "object-store": 40,
     "compute": 100,
 }

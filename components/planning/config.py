@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from components.planning import cron
 from components.planning.addressing import PRIVATE
-from components.planning.flows import INFERENCE, RAY_API, S3
+from components.planning.flows import INFERENCE, RAY_API, S3, TRACKING
 from components.planning.units import GIB, MIB, TIB, cpus_text, parse_size
 
 DATACENTER = "aidc:datacenter"
@@ -128,6 +128,8 @@ class PublishedPorts(Model):
     """HTTPS: the object store's S3 API."""
     ray: Port = RAY_API
     """HTTPS: Ray's dashboard and job API."""
+    tracking: Port = TRACKING
+    """HTTPS: MLflow's page and API: runs, metrics, registered models."""
 
 
 class RequestRates(Model):
@@ -139,6 +141,8 @@ class RequestRates(Model):
     """S3 calls."""
     ray: Rate = 200
     """Calls of the job API and the dashboard."""
+    tracking: Rate = 200
+    """Calls of MLflow's API and its page."""
 
 
 class LoadBalancer(Model):
@@ -208,6 +212,7 @@ class Buckets(Model):
     checkpoints: Bucket = _holding("16GiB")
     models: Bucket = _holding("8GiB")
     results: Bucket = _holding("8GiB")
+    tracking: Bucket = _holding("8GiB")
 
     def quotas(self) -> dict[str, int]:
         """Bucket → bytes."""
@@ -271,6 +276,15 @@ class Database(Model):
     """The most that its data may take on the engine's disk; above it the database is read-only."""
 
 
+class Tracking(Model):
+    """MLflow: runs, metrics, artefacts and registered models."""
+
+    cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
+    """CPUs, in hundredths."""
+    memory: Annotated[ByteSize, Field(ge=1024 * MIB)] = 2 * GIB
+    """The most that the server may use."""
+
+
 class StackConfig(Model):
     """The whole data centre."""
 
@@ -279,4 +293,5 @@ class StackConfig(Model):
     compute: Compute = Compute()
     object_store: ObjectStore = ObjectStore()
     database: Database = Database()
+    tracking: Tracking = Tracking()
     backup: Backup = Backup()

@@ -31,7 +31,9 @@ class Database:
         return f"{self.name}_app"
 
 
-DATABASES = (Database("tracking"),)
+# Runs and models, and apart from them who may see and change which.
+TRACKING, TRACKING_AUTH = Database("tracking"), Database("tracking_auth")
+DATABASES = (TRACKING, TRACKING_AUTH)
 
 
 def roles(databases: Sequence[Database] = DATABASES) -> tuple[str, ...]:

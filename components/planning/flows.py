@@ -42,8 +42,8 @@ class Listen:
 
 
 CLIENTS = "clients"
-INFERENCE, S3, RAY_API, LB_STATS = 8443, 9443, 8265, 8404
-SERVE, MINIO, VAULT, DATABASE = 8000, 9000, 8000, 5432
+INFERENCE, S3, RAY_API, TRACKING, LB_STATS = 8443, 9443, 8265, 5443, 8404
+SERVE, MINIO, VAULT, DATABASE, MLFLOW = 8000, 9000, 8000, 5432, 5000
 RAY_GCS = (6379, 6379)
 # The services of every Ray node; 6386 is free.
 RAY_NODE_MANAGER, RAY_OBJECT_MANAGER, RAY_RUNTIME_ENV_AGENT = 6380, 6381, 6382
@@ -61,6 +61,7 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
         Listen(INFERENCE, INFERENCE, "inference, TLS"),
         Listen(S3, S3, "S3, TLS"),
         Listen(RAY_API, RAY_API, "Ray jobs and dashboard, TLS"),
+        Listen(TRACKING, TRACKING, "experiment tracking, TLS"),
         Listen(LB_STATS, LB_STATS, "health and metrics"),
     ),
     "ray-head": (
@@ -80,6 +81,7 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
     ),
     "object-store": (Listen(MINIO, MINIO, "S3, TLS"),),
     "database": (Listen(DATABASE, DATABASE, "PostgreSQL, TLS"),),
+    "tracking": (Listen(MLFLOW, MLFLOW, "MLflow, TLS"),),
     "vault": (Listen(VAULT, VAULT, "restic REST server, TLS, append-only"),),
 }
 
@@ -100,8 +102,10 @@ FLOWS: tuple[Flow, ...] = (
     Flow(CLIENTS, "load-balancer", INFERENCE, INFERENCE, "tcp", "edge", "ask the served models"),
     Flow(CLIENTS, "load-balancer", S3, S3, "tcp", "edge", "datasets in, results out"),
     Flow(CLIENTS, "load-balancer", RAY_API, RAY_API, "tcp", "edge", "submit and watch jobs"),
+    Flow(CLIENTS, "load-balancer", TRACKING, TRACKING, "tcp", "edge", "record runs, register models"),
     Flow("load-balancer", "compute", SERVE, SERVE, "tcp", "service", "inference requests"),
     Flow("load-balancer", "ray-head", RAY_API, RAY_API, "tcp", "service", "job submission and dashboard"),
+    Flow("load-balancer", "tracking", MLFLOW, MLFLOW, "tcp", "service", "runs and models of the clients"),
     Flow("load-balancer", "object-store", MINIO, MINIO, "tcp", "storage", "S3 of the clients"),
     *_ray("ray-head", "compute"),
     *_ray("compute", "ray-head"),
@@ -110,6 +114,9 @@ FLOWS: tuple[Flow, ...] = (
     Flow("compute", "object-store", MINIO, MINIO, "tcp", "storage", "datasets, checkpoints, models"),
     Flow("object-store", "object-store", MINIO, MINIO, "tcp", "storage", "erasure-coded shards, healing"),
     Flow("object-store-setup", "object-store", MINIO, MINIO, "tcp", "storage", "buckets, users, policies"),
+    Flow("tracking", "database", DATABASE, DATABASE, "tcp", "storage", "runs, models and their users"),
+    Flow("tracking", "object-store", MINIO, MINIO, "tcp", "storage", "artefacts"),
+    Flow("tracking-setup", "database", DATABASE, DATABASE, "tcp", "storage", "tables and users"),
     Flow("backup", "object-store", MINIO, MINIO, "tcp", "storage", "read what is to be backed up"),
     Flow("backup", "database", DATABASE, DATABASE, "tcp", "storage", "read what is to be backed up"),
     Flow("backup", "vault", VAULT, VAULT, "tcp", "backup", "append encrypted snapshots"),

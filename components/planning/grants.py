@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from components.planning.config import Buckets
 
 BUCKETS = tuple(Buckets.model_fields)
+# What clients and training use; the others belong to one service each.
+SHARED = tuple(name for name in BUCKETS if name != "tracking")
 ANYWHERE = ["arn:aws:s3:::*"]
 # Permission to read, write or delete is one of these lists; MinIO needs the first on the bucket itself.
 READ = ("s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject")
@@ -55,17 +57,18 @@ NEVER = (
 class Grant:
     """The buckets that an identity may read, write to, and delete from."""
 
-    read: tuple[str, ...] = BUCKETS
+    read: tuple[str, ...] = SHARED
     write: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
 
 
 GRANTS: dict[str, Grant] = {
     # Training and serving: data sets are prepared once, models are added; neither is ever deleted.
-    "compute": Grant(write=BUCKETS, delete=("checkpoints", "results")),
+    "compute": Grant(write=SHARED, delete=("checkpoints", "results")),
     # Clients outside the stack upload data and download results.
     "client": Grant(write=("datasets", "results"), delete=("datasets", "results")),
-    "backup": Grant(),
+    "backup": Grant(read=BUCKETS),
+    "tracking": Grant(read=("tracking",), write=("tracking",), delete=("tracking",)),
 }
 
 

@@ -60,6 +60,8 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         *(service(f"object-store-{i + 1}", "object-store", i) for i in range(config.object_store.nodes)),
         service("object-store-setup", "object-store-setup"),
         service("database", "database"),
+        service("tracking-setup", "tracking-setup"),
+        service("tracking", "tracking"),
         service("vault", "vault"),
         service("vault-pruner", "vault-pruner"),
         service("backup", "backup"),

@@ -28,7 +28,8 @@ class Rotatable:
 
 ROTATABLE: Mapping[str, Rotatable] = {
     "certificates": Rotatable(
-        "new keys and certificates, valid from today; load balancer and vault reload without interruption"
+        "new keys and certificates, valid from today; load balancer and vault reload without interruption, "
+        "the tracking server restarts"
     ),
     "authority": Rotatable(
         "a new CA and new certificates; object store nodes restart one by one: single S3 requests may need "
@@ -42,6 +43,11 @@ ROTATABLE: Mapping[str, Rotatable] = {
     "database/monitor": Rotatable("nothing; open sessions stay, new ones need the new password"),
     "database/tracking_app": Rotatable("nothing; open sessions stay, new ones need the new password"),
     "database/tracking_owner": Rotatable("nothing; open sessions stay, new ones need the new password"),
+    "database/tracking_auth_app": Rotatable("nothing; open sessions stay, new ones need the new password"),
+    "database/tracking_auth_owner": Rotatable("nothing; open sessions stay, new ones need the new password"),
+    "tracking/admin": Rotatable("people and programs that log in to tracking need the new password at once"),
+    "tracking/benchmark": Rotatable("clients that record runs need the new password at once"),
+    "s3/tracking": Rotatable("the tracking server restarts: it answers 503 for some seconds"),
     "vault/writer": Rotatable("nothing; a backup that is running fails and is repeated"),
     "vault/repository": Rotatable("nothing; a second key opens the repository, then the first is revoked"),
     "s3/compute": Rotatable("running jobs keep the old id and fail when they next use S3", ends_jobs=True),

@@ -161,6 +161,7 @@ def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
         ("load_balancer", config.load_balancer.memory),
         ("object_store", config.object_store.memory),
         ("database", config.database.memory),
+        ("tracking", config.tracking.memory),
         ("backup", config.backup.memory),
     ):
         if size > host.memory:
@@ -186,6 +187,7 @@ def _cpus_beside_nodes(config: StackConfig) -> Iterator[tuple[str, float]]:
     yield "compute.head", config.compute.head.cpus
     yield "object_store", config.object_store.cpus
     yield "database", config.database.cpus
+    yield "tracking", config.tracking.cpus
     yield "backup", config.backup.cpus
 
 

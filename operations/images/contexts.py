@@ -28,7 +28,7 @@ BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup":
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
 # Image → what it shares with others, from images/shared.
 SHARED: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("load-balancer", "object-store", "vault"), ("follow",)),
+    **dict.fromkeys(("load-balancer", "object-store", "tracking", "vault"), ("follow",)),
     "database": ("follow", "table-facts.sql"),
     "backup": ("table-facts.sql",),
 }
@@ -39,7 +39,7 @@ INSIDE: Mapping[str, tuple[str, ...]] = {
         "core", "data", "model", "checkpoints", "telemetry", "training", "serving", "workloads",
     ),
 }  # fmt: skip
-NEEDS_CA = frozenset({"compute"})
+NEEDS_CA = frozenset({"compute", "tracking"})
 # What a run of the tests leaves beside the sources; an image is named by its content.
 COMPILED = shutil.ignore_patterns("__pycache__", "*.pyc")
 # Seconds for which a context that was exchanged stays: no plan reads for as long.

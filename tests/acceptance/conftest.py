@@ -44,7 +44,7 @@ def stack_inventory() -> Inventory:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`service` stands for each running service, `endpoint` for each published one."""
     if "service" in metafunc.fixturenames:
-        services = [s for s in stack_inventory().services if s.role != "object-store-setup"]
+        services = [s for s in stack_inventory().services if not s.role.endswith("-setup")]
         metafunc.parametrize("service", services, ids=lambda s: s.name)
     if "endpoint" in metafunc.fixturenames:
         urls = {name: url for name, url in stack_inventory().endpoints.items() if url}

@@ -1,0 +1,49 @@
+"""The mark at each database's schema that says of which version its tables are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import psycopg
+
+from .settings import MARK, RUNS, USERS, say
+
+
+def connect(database: str, role: str) -> psycopg.Connection[tuple[object, ...]]:
+    """A connection as `<database>_<role>`; how it is secured is in the environment (settings.LIBPQ)."""
+    name = f"{database}_{role}"
+    return psycopg.connect(host="database", dbname=database, user=name, autocommit=True)
+
+
+def mark(database: str) -> None:
+    """As the owner: the tables are those of this version."""
+    with connect(database, "owner") as connection:
+        connection.execute(f"COMMENT ON SCHEMA {database} IS '{MARK}'")
+
+
+def missing(databases: Sequence[str] = (RUNS, USERS)) -> str:
+    """Why the server cannot start on these databases yet; empty when it can."""
+    for database in databases:
+        try:
+            with connect(database, "app") as connection:
+                row = connection.execute(
+                    "SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [database]
+                ).fetchone()
+        except psycopg.OperationalError as error:
+            return f"database {database}: {' '.join(str(error).split())}"
+        if row is None or row[0] != MARK:
+            return f"database {database}: its tables are not those of {MARK} yet"
+    return ""
+
+
+def wait(fault: Callable[[], str], seconds: float) -> None:
+    """Ask until `fault` finds none, saying each new one. Raises TimeoutError after `seconds`."""
+    deadline, said = time.monotonic() + seconds, ""
+    while reason := fault():
+        if reason != said:
+            say(f"waiting: {reason}")
+            said = reason
+        if time.monotonic() > deadline:
+            raise TimeoutError(reason)
+        time.sleep(1)

@@ -1,0 +1,59 @@
+"""Proof that a user's new password opens experiment tracking and the old one does not: at the load balancer,
+and at MLflow's own door behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from components.planning.flows import MLFLOW
+from components.planning.tracking import USERS, authorization, secret_of
+from components.runtime import tls
+from components.runtime.files import FILES_DIR
+from operations.rotation.subject import Subject
+
+NAMES: Mapping[str, str] = {secret_of(user): user for user in USERS}
+TIMEOUT = 10.0
+PATH = "/api/2.0/mlflow/experiments/search?max_results=1"
+# In the server's own container, which no balancer guards. The header comes as a variable, never as an argument.
+ASK = f"""
+import os, ssl
+from http.client import HTTPSConnection
+context = ssl.create_default_context(cafile="{FILES_DIR}/ca.crt")
+connection = HTTPSConnection("localhost", {MLFLOW}, timeout=10, context=context)
+connection.request("GET", "{PATH}", headers={{"Authorization": os.environ["LOGIN"]}})
+print(connection.getresponse().status)
+"""
+SHOW = (
+    f"openssl s_client -connect localhost:{MLFLOW} -servername tracking -verify_return_error "
+    f"-verify_hostname tracking -CAfile {FILES_DIR}/ca.crt </dev/null 2>/dev/null"
+)
+
+
+def proof(subject: Subject, name: str) -> Iterator[str]:
+    """`name` is one of NAMES."""
+    user = NAMES[name]
+    for where, ask in (("the load balancer", _outside), ("MLflow", _inside)):
+        if (status := ask(subject, authorization(user, subject.value(name)))) != "200":
+            yield f"{where} does not accept the new password: {status}"
+        if (status := ask(subject, authorization(user, subject.old(name)))) != "401":
+            yield f"{where} does not refuse the old password: {status}"
+
+
+def _outside(subject: Subject, header: str) -> str:
+    context = tls.verifying(ca_file=subject.ca_file)
+    try:
+        status = tls.status(subject.endpoint("tracking"), context, TIMEOUT, PATH, {"Authorization": header})
+    except tls.NO_ANSWER as error:
+        return str(error) or type(error).__name__
+    return str(status)
+
+
+def _inside(subject: Subject, header: str) -> str:
+    _, text = subject.run(subject.container("tracking"), ["python3", "-c", ASK], {"LOGIN": header})
+    return " / ".join(text.strip().splitlines()[-1:]) or "no answer"
+
+
+def certificate(subject: Subject) -> str:
+    """The certificate that a verified connection gets, PEM; empty when there is no such connection."""
+    return tls.first_pem(subject.engine.output(subject.container("tracking"), ["bash", "-c", SHOW]) or "")
