@@ -126,9 +126,29 @@ bench: ## train and serve the workloads on the stack; writes result.json and rep
 runs: ## list the stack's benchmark runs, newest first
 	@$(RUN) python -m benchmark runs --stack $(STACK)
 
+.PHONY: record
+record: ## write this machine's runs into MLflow as far as it lacks them; RUN=<id>: only this one
+	@$(RUN) python -m benchmark record $(if $(ONE),"$(ONE)") --stack $(STACK)
+
 .PHONY: report
 report: ## rebuild report.html of the newest complete run, or of RUN=<id>
 	@$(RUN) python -m benchmark report --stack $(STACK) $(if $(ONE),--run "$(ONE)")
+
+.PHONY: models
+models: ## list the registered models: versions, aliases, quality, what is served
+	@$(RUN) python -m benchmark models --stack $(STACK)
+
+.PHONY: promote
+promote: ## serve a version of MODEL without a failed request: VERSION=7 (default: the candidate)
+	@$(RUN) python -m benchmark promote --stack $(STACK) --model "$(MODEL)" $(if $(VERSION),--version "$(VERSION)")
+
+.PHONY: demote
+demote: ## serve the version of MODEL again that was served before
+	@$(RUN) python -m benchmark demote --stack $(STACK) --model "$(MODEL)"
+
+.PHONY: serve
+serve: ## serve the champion of every registered model, as after a restore
+	@$(RUN) python -m benchmark serve --stack $(STACK)
 
 .PHONY: faults
 faults: ## kill a worker, a node, the driver and the head during training, and judge the recovery
@@ -198,7 +218,9 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= WINDOW     bench: start and end within these hours, UTC, for example 22:00-06:00
 ##= SERIES     bench: CSV or JSON file of energy prices or carbon intensity; start when it is lowest
 ##= DURATION   bench: expected seconds of the run, for WINDOW and SERIES (default: 600)
-##= RUN        report: a run as `make runs` lists it
+##= RUN        record, report: a run as `make runs` lists it
+##= MODEL      promote, demote: a model as `make models` lists it
+##= VERSION    promote: number or alias of one of its versions (default: candidate)
 ##= CASE       faults: worker, node, driver, head or all (default: all)
 ##= ROUNDS     bench-storage, bench-backup: measurements of each kind, in turns (default: 8)
 ##= SIZE       bench-backup: bytes of the objects (default: 512MiB)
