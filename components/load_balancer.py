@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -101,10 +102,9 @@ def endpoints(plan: Plan) -> dict[str, str | None]:
 
 def tracking_logins(identity: Identity) -> pulumi.Output[str]:
     """What the header Authorization may say on the way to tracking, a line for each user."""
-    lines = [
-        identity.password(secret_of(user)).apply(lambda secret, user=user: authorization(user, secret) + "\n")
-        for user in USERS
-    ]
+    lines: list[pulumi.Input[str]] = []
+    for user in USERS:
+        lines += [identity.password(secret_of(user)).apply(partial(authorization, user)), "\n"]
     return pulumi.Output.concat(*lines)
 
 

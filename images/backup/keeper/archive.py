@@ -7,25 +7,20 @@ in the log of which it knows the rows of every table: a restore to that moment i
 from __future__ import annotations
 
 import json
-import os
-import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import databases, status, store
+from .archived import BUCKET, MOMENT, ROOT
 from .databases import DatabaseError, View
-from .objects import Saved, shown
 from .staging import Staging
 
-BUCKET = "database"
 # What is in the way of a restore is reported under this name, among the databases.
 NAME = "write-ahead log"
-ROOT = "repository/"
-MOMENT = "archive.json"
 # These say which files of the archive belong together; they are the last to be written, and the first to go.
 CATALOGUES = (f"{ROOT}backup/aidc/backup.info", f"{ROOT}archive/aidc/archive.info")
 HISTORY = f"{ROOT}backup/aidc/backup.history/"
@@ -103,39 +98,6 @@ def record(found: Moment, facts: dict[str, Any], staging: Staging) -> None:
 
 def path_of(staging: Staging) -> Path:
     return staging.snapshot / MOMENT
-
-
-def moment_in(folder: Path) -> dict[str, Any] | None:
-    """The moment of a snapshot that was restored to `folder`; None where it has none."""
-    try:
-        found: dict[str, Any] = json.loads((folder / MOMENT).read_text())
-    except FileNotFoundError:
-        return None
-    return found
-
-
-def lay_out(saved: Iterable[Saved], folder: Path, target: Path) -> tuple[int, list[str]]:
-    """Give the copies of the archive in `folder` their keys as names, below `target`, for everybody to read.
-
-    Returns how many there are, and what is missing. The database chose the keys, so none is trusted.
-    """
-    count, faults = 0, []
-    for one in saved:
-        if one.listed.bucket != BUCKET or not one.listed.key.startswith(ROOT):
-            continue
-        key = one.listed.key
-        if not re.fullmatch(r"[A-Za-z0-9._/-]+", key) or {"", ".", ".."} & set(key.split("/")):
-            faults.append(f"{BUCKET}/{shown(key)}: not a name that the archive would use")
-            continue
-        place = target / key
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-        if one.unreadable or one.file is None or not (folder / one.file).is_file():
-            faults.append(f"{BUCKET}/{key}: missing in the snapshot")
-            continue
-        os.link(folder / one.file, place)
-        place.chmod(0o644)
-        count += 1
-    return count, faults
 
 
 def switch() -> str:

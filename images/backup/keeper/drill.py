@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from . import archive, objects
+from . import archived, objects
 from .databases import FOLDER
 from .objects import ManifestError, shown
 from .prune import REPOSITORY
@@ -45,13 +45,13 @@ def drill(
         **compared(folder),
         "databases": recorded(folder),
     }
-    moment = archive.moment_in(folder)
+    moment = archived.moment_in(folder)
     later = chosen if at is None else following(snapshots, at)
     if later["id"] != chosen["id"]:
         # The dumps stay those of the first one, of which the rows are known.
         _restore(later, root, "--exclude", str(Path(chosen["paths"][0]) / FOLDER))
         _let_read(folder / FOLDER)
-    files, faults = archive.lay_out(objects.read(_lines(folder / "manifest.jsonl")), folder, root)
+    files, faults = archived.lay_out(objects.read(_lines(folder / "manifest.jsonl")), folder, root)
     result["faults"] = [*result["faults"], *faults][:NAMED]
     result["different"] += len(faults)
     return {**result, "archive": {"files": files, "snapshot": later["id"], "moment": moment}}
