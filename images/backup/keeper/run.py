@@ -58,9 +58,12 @@ def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run, tho
         if new := vault.open_repository(PASSWORD, PASSWORD_BEFORE):
             say(new)
         _check_vault(settings, done)
+        archived = archive.BUCKET in settings.buckets and bool(settings.databases)
+        # Before a moment of the log is marked, which cannot be reached from a base backup that ends after it.
+        based = archived and _is_based(s3, done, say)
         dumped = dumps.make(settings, staging, done, say) if thorough else dumps.kept(staging, done)
-        if archive.BUCKET in settings.buckets and settings.databases:
-            _archive(s3, done, say)
+        if based:
+            _archive(done, say)
         _collect(settings, staging, s3, index, done)
         staging.drop_replaced(index)
         _count(index, done)
@@ -84,14 +87,27 @@ def _is_partial(done: Run) -> bool:
     return bool(done.unreadable or done.unreadable_databases)
 
 
-def _archive(s3: Any, done: Run, say: Say) -> None:
-    """Have the database's log archived up to now. What is in the way is named, and the run goes on."""
+def _is_based(s3: Any, done: Run, say: Say) -> bool:
+    """Whether the log has a base backup; a run that finds none names it and goes on."""
     try:
         archive.await_base(s3)
+    except DatabaseError as error:
+        _report_archive(error, done, say)
+        return False
+    return True
+
+
+def _archive(done: Run, say: Say) -> None:
+    """Have the database's log archived up to now. What is in the way is named, and the run goes on."""
+    try:
         done.log_until = archive.switch()
     except DatabaseError as error:
-        done.unreadable_databases.append({"name": archive.NAME, "reason": str(error)})
-        say(f"the {archive.NAME} of the database is not complete: {error}")
+        _report_archive(error, done, say)
+
+
+def _report_archive(error: DatabaseError, done: Run, say: Say) -> None:
+    done.unreadable_databases.append({"name": archive.NAME, "reason": str(error)})
+    say(f"the {archive.NAME} of the database is not complete: {error}")
 
 
 def _check_vault(settings: Settings, done: Run) -> None:
