@@ -101,11 +101,10 @@ def endpoints(plan: Plan) -> dict[str, str | None]:
 
 def tracking_logins(identity: Identity) -> pulumi.Output[str]:
     """What the header Authorization may say on the way to tracking, a line for each user."""
-    lines = [
-        identity.password(secret_of(user)).apply(lambda secret, user=user: authorization(user, secret) + "\n")
-        for user in USERS
-    ]
-    return pulumi.Output.concat(*lines)
+    passwords = pulumi.Output.all(*(identity.password(secret_of(user)) for user in USERS))
+    return passwords.apply(
+        lambda found: "".join(f"{authorization(*pair)}\n" for pair in zip(USERS, found, strict=True))
+    )
 
 
 class LoadBalancer(pulumi.ComponentResource):

@@ -14,7 +14,8 @@ from pathlib import Path
 from components.runtime.detached import is_detached
 
 IMAGES = (
-    "files", "firewall", "load-balancer", "compute", "object-store", "database", "tracking", "vault", "backup",
+    "files", "firewall", "load-balancer", "compute", "object-store", "database", "tracking", "vault",
+    "backup",
 )  # fmt: skip
 # The host's CA bundle differs from machine to machine and serves only the build's downloads.
 NOT_CONTENT = frozenset({"ca-certificates.crt"})

@@ -87,9 +87,10 @@ def test_no_permission_is_for_every_bucket_there_may_be(user: str) -> None:
         ("compute", "s3:DeleteObject", {"checkpoints", "results"}),
         ("client", "s3:PutObject", {"datasets", "results"}),
         ("client", "s3:DeleteObject", {"datasets", "results"}),
-        ("backup", "s3:GetObject", {"datasets", "checkpoints", "models", "results"}),
+        ("backup", "s3:GetObject", set(BUCKETS)),
         ("backup", "s3:PutObject", set()),
         ("backup", "s3:DeleteObject", set()),
+        *(("tracking", f"s3:{action}Object", {"tracking"}) for action in ("Get", "Put", "Delete")),
     ],
 )
 def test_each_may_do_what_it_needs(user: str, action: str, buckets: set[str]) -> None:
