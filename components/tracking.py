@@ -21,8 +21,8 @@ from components.runtime.identity import Identity
 from components.runtime.volume import volume
 
 USER = "10060"
-# Seconds for which a login that was right counts as right: each check of a password takes the server a good part
-# of a second. At the load balancer a replaced password ends at once.
+# Seconds for which a login that was right counts as right: each check of a password takes the server a good
+# part of a second. At the load balancer a replaced password ends at once.
 LOGIN_KEPT = 20
 # Nobody sees what nobody gave to them; each database role's password is in the file that libpq reads.
 AUTHORISATION = f"""\

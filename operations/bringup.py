@@ -11,6 +11,7 @@ from docker.errors import NotFound
 
 from components.load_balancer import endpoints
 from components.planning.plan import Plan, make_plan
+from components.planning.tracking import BENCHMARK, authorization
 from components.runtime.health import wait
 from operations.engine.client import Engine
 from operations.engine.endpoints import wait as wait_for
@@ -110,11 +111,12 @@ def verify(engine: Engine, plan: Plan) -> None:
 
 
 def verify_endpoints(pulumi: Pulumi, plan: Plan) -> None:
-    """Check that S3 and Ray answer on their published ports, with a certificate of the stack's authority."""
+    """Check that the published ports lead to servers, with a certificate of the stack's authority."""
     access = pulumi.output("access", secret=True)
     if access is None:
         raise OperationError(f"stack {pulumi.stack} has no output `access`; fix: run `make up` again")
-    faults = wait_for(endpoints(plan), access["ca_pem"], HEALTHY_WITHIN)
+    logins = {"tracking": authorization(BENCHMARK, access["tracking"][BENCHMARK])}
+    faults = wait_for(endpoints(plan), access["ca_pem"], HEALTHY_WITHIN, logins)
     if faults:
         look = f"look at: docker logs --tail 50 aidc-{plan.stack}-load-balancer"
         lines = [f"  {name}: {fault}; {look}" for name, fault in faults.items()]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Resolves the requirements.in files, and the installer of the compute image. Those of the policy check and
-# of the compute image are constrained to the host's versions: CI checks with the same versions, and the same
+# Resolves the requirements.in files, and the installer of the images that install packages. Those of the policy check
+# and of the compute image are constrained to the host's versions: CI checks with the same versions, and the same
 # training code computes the same numbers on the host and in the image.
 # `--fork-strategy fewest` keeps one version of each package for all Python versions.
 set -euo pipefail
@@ -23,3 +23,6 @@ compile --python-version 3.13 --constraints ../../requirements.txt \
   --output-file requirements.txt requirements.in
 compile --python-version 3.13 --constraints ../../requirements.txt \
   --output-file installer.txt installer.in
+cd ../tracking
+compile --python-version 3.13 --output-file requirements.txt requirements.in
+cp ../compute/installer.txt installer.txt

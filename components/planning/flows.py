@@ -61,7 +61,7 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
         Listen(INFERENCE, INFERENCE, "inference, TLS"),
         Listen(S3, S3, "S3, TLS"),
         Listen(RAY_API, RAY_API, "Ray jobs and dashboard, TLS"),
-        Listen(TRACKING, TRACKING, "experiment tracking, TLS"),
+        Listen(TRACKING, TRACKING, "tracking of experiments, TLS"),
         Listen(LB_STATS, LB_STATS, "health and metrics"),
     ),
     "ray-head": (

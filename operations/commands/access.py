@@ -27,6 +27,10 @@ rclone lsf aidc:results"""
 PICK = "python -c 'import json, sys; d = json.load(sys.stdin); print({})'"
 BEARER = """"header = \\"Authorization: Bearer " + d["{}"] + "\\"\""""
 PAIR = """"user = \\"{access_key}:{secret_key}\\"".format(**d["s3"])"""
+LOGIN = """"user = \\"benchmark:" + d["tracking"]["benchmark"] + "\\"\""""
+TRACKING = """\
+"export MLFLOW_TRACKING_USERNAME=benchmark MLFLOW_TRACKING_PASSWORD=" + d["tracking"]["benchmark"]"""
+ADMIN = """d["tracking"]["admin"]"""
 EXPORTS = """"export AWS_ACCESS_KEY_ID={access_key} AWS_SECRET_ACCESS_KEY={secret_key}".format(**d["s3"])"""
 
 
@@ -69,6 +73,20 @@ def examples(stack: str, endpoints: dict[str, str | None], certificate: str) -> 
             "aws s3 ls s3://results/"
         )
         parts.append(RCLONE.format(url=url, certificate=certificate))
+    if url := endpoints.get("tracking"):
+        parts.append(
+            f"# Tracking: the experiments that `benchmark` sees\n{outputs}\n  {PICK.format(LOGIN)} |\n"
+            f'  {curl} "{url}/api/2.0/mlflow/experiments/search?max_results=10"'
+        )
+        parts.append(
+            "# Tracking with MLflow's own client: it reads these variables\n"
+            f'eval "$({outputs} {PICK.format(TRACKING)})"\n'
+            f"export MLFLOW_TRACKING_URI={url} MLFLOW_TRACKING_SERVER_CERT_PATH={certificate}"
+        )
+        parts.append(
+            f"# Tracking in a browser: {url}, user admin, with this password (it is shown in plain)\n"
+            f"{outputs}\n  {PICK.format(ADMIN)}"
+        )
     if url := endpoints.get("inference"):
         lines = PICK.format(BEARER.format("inference_token"))
         parts.append(

@@ -33,7 +33,7 @@ from rich.table import Table
 # either. Its result holds the pairs of runs and no interval as numbers.
 from benchmark.analysis.verdicts import RATIO_BOUND, bare_pairs
 from benchmark.core import stats
-from components.planning.config import DATACENTER
+from components.planning.config import DATACENTER, PublishedPorts
 from components.planning.paths import ROOT
 from components.planning.units import GIB
 from operations.documents import Lifecycle, LifecycleFigure, Machine, Outcome, content
@@ -168,8 +168,7 @@ def copy_of(stack: str) -> str:
 def moved(raw: dict[str, Any], taken: Sequence[IPv4Network]) -> dict[str, Any]:
     """`raw` as a complete stack file with other subnets and ports: pure."""
     balancer = dict(raw.get("load_balancer") or {})
-    defaults = {"inference": 8443, "s3": 9443, "ray": 8265}
-    ports = {**defaults, **(balancer.get("ports") or {})}
+    ports = {**PublishedPorts().model_dump(), **(balancer.get("ports") or {})}
     balancer["ports"] = {name: 1024 + (port + PORT_SHIFT - 1024) % 64512 for name, port in ports.items()}
     free = checks.free_cidr(taken)
     if free is None:

@@ -128,11 +128,18 @@ def _answer(subject: Subject, endpoint: str, path: str, token: str) -> int:
         return 0
 
 
+def s3_tracking(subject: Subject) -> Iterator[str]:
+    """Both the store and the server that uses it agree on the new key."""
+    yield from identities.proof(subject, "s3/tracking")
+    yield from tracking.store_proof(subject)
+
+
 CHECKS: Mapping[str, Callable[[Subject], Iterator[str]]] = {
     "certificates": certificates,
     "authority": certificates,
     "inference/token": inference_token,
     **{name: partial(identities.proof, name=name) for name in identities.NAMES},
+    "s3/tracking": s3_tracking,
     **{name: partial(databases.proof, name=name) for name in databases.NAMES},
     **{name: partial(tracking.proof, name=name) for name in tracking.NAMES},
     "vault/writer": vault_writer,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from components.planning.flows import MLFLOW
-from components.planning.tracking import USERS, authorization, secret_of
+from components.planning.tracking import ADMIN, USERS, authorization, secret_of
 from components.runtime import tls
 from components.runtime.files import FILES_DIR
 from operations.rotation.subject import Subject
@@ -15,7 +15,8 @@ from operations.rotation.subject import Subject
 NAMES: Mapping[str, str] = {secret_of(user): user for user in USERS}
 TIMEOUT = 10.0
 PATH = "/api/2.0/mlflow/experiments/search?max_results=1"
-# In the server's own container, which no balancer guards. The header comes as a variable, never as an argument.
+LISTING = "/api/2.0/mlflow-artifacts/artifacts?path=none"
+# In the server's own container, which no balancer guards. The header comes as a variable, not as an argument.
 ASK = f"""
 import os, ssl
 from http.client import HTTPSConnection
@@ -40,10 +41,17 @@ def proof(subject: Subject, name: str) -> Iterator[str]:
             yield f"{where} does not refuse the old password: {status}"
 
 
-def _outside(subject: Subject, header: str) -> str:
+def store_proof(subject: Subject) -> Iterator[str]:
+    """The server reaches its bucket with the new key: it lists the artefacts of no run."""
+    login = authorization(ADMIN, subject.value(secret_of(ADMIN)))
+    if (status := _outside(subject, login, LISTING)) != "200":
+        yield f"the tracking server does not reach its bucket: {status}"
+
+
+def _outside(subject: Subject, header: str, path: str = PATH) -> str:
     context = tls.verifying(ca_file=subject.ca_file)
     try:
-        status = tls.status(subject.endpoint("tracking"), context, TIMEOUT, PATH, {"Authorization": header})
+        status = tls.status(subject.endpoint("tracking"), context, TIMEOUT, path, {"Authorization": header})
     except tls.NO_ANSWER as error:
         return str(error) or type(error).__name__
     return str(status)

@@ -116,7 +116,7 @@ def test_inference_of_unknown_length_is_refused(
     assert answer.status_code == 411
 
 
-PROTECTED = {"inference": "/v1/models", "s3": "/models/", "ray": "/api/jobs/"}
+PROTECTED = {"inference": "/v1/models", "s3": "/models/", "ray": "/api/jobs/", "tracking": "/"}
 
 
 @pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic YTpi", "Bearer"])

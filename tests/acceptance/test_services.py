@@ -77,12 +77,11 @@ def test_addresses_are_as_planned(found: dict[str, Any], service: ServiceEntry, 
     assert actual == {names[segment]: address for segment, address in service.addresses.items()}
 
 
-def test_setup_job_finished(local: Any, inventory: Inventory) -> None:
-    job = next(s for s in inventory.services if s.role == "object-store-setup")
-    assert (
-        local.docker(job.container).inspect()["State"] | {"Status": "exited", "ExitCode": 0}
-        == (local.docker(job.container).inspect()["State"])
-    )
+@pytest.mark.parametrize("role", ["object-store-setup", "tracking-setup"])
+def test_setup_job_finished(local: Any, inventory: Inventory, role: str) -> None:
+    (job,) = inventory.by_role(role)
+    state = local.docker(job.container).inspect()["State"]
+    assert (state["Status"], state["ExitCode"]) == ("exited", 0)
 
 
 def test_networks_are_as_declared(local: Any, inventory: Inventory) -> None:

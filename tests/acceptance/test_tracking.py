@@ -1,4 +1,4 @@
-"""Experiment tracking: two doors that ask for a login, what each user may do, and runs that come back whole."""
+"""Experiment tracking: two doors that ask for a login, what each user may do, and runs that come back."""
 
 from __future__ import annotations
 

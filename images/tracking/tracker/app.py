@@ -1,8 +1,4 @@
-"""MLflow's application behind its own login, without what would lead out of the bucket of artefacts.
-
-Clients name places: of an experiment's artefacts, of a model version's, of a trace's. MLflow reads from them
-with the server's rights, so only the bucket, which it hands through itself, may be named.
-"""
+"""MLflow's application behind its own login, without what would lead out of the bucket of artefacts."""
 
 from __future__ import annotations
 
@@ -14,31 +10,20 @@ from mlflow.server import app as flask_app
 from mlflow.server.auth import create_app
 from mlflow.store.artifact import artifact_repository_registry as registry
 
-# `s3` is where the server itself keeps artefacts, `runs` and `models` lead to what a run or a model names.
-SCHEMES = frozenset({"mlflow-artifacts", "s3", "runs", "models"})
-CREATION = "/mlflow/experiments/create"
-REFUSAL = {
-    "error_code": "INVALID_PARAMETER_VALUE",
-    "message": "leave artifact_location out: artefacts have one place",
-}
+from . import places
 
 
 def refuse_places() -> Response | None:
-    """An answer to a request that names where an experiment's artefacts are to be; None lets it pass."""
-    if not request.path.endswith(CREATION) or not _names_a_place(request.get_json(force=True, silent=True)):
+    """An answer to a request that names a place for an experiment's artefacts; None lets it pass."""
+    if not places.named(request.path, request.get_json(force=True, silent=True)):
         return None
-    return Response(json.dumps(REFUSAL), status=400, mimetype="application/json")
-
-
-def _names_a_place(body: Any) -> bool:
-    # MLflow takes either spelling of a field's name.
-    return isinstance(body, dict) and any(body.get(key) for key in ("artifact_location", "artifactLocation"))
+    return Response(json.dumps(places.REFUSAL), status=400, mimetype="application/json")
 
 
 def create() -> Any:
     """The application for uvicorn."""
     known = registry._artifact_repository_registry._registry
-    for scheme in set(known) - SCHEMES:
+    for scheme in set(known) - places.SCHEMES:
         del known[scheme]
     application = create_app()
     # After MLflow's own check of the login.

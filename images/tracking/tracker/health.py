@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import base64
-import json
 import ssl
 from http.client import HTTPException, HTTPSConnection
 
 from .settings import FILES, PORT
 
 TIMEOUT = 8.0
-QUERY = "/api/2.0/mlflow/experiments/search"
+QUERY = "/api/2.0/mlflow/experiments/search?max_results=1"
+
+
+def login() -> str:
+    """The header Authorization of the benchmark's user."""
+    password = (FILES / "users/benchmark").read_text().strip()
+    return "Basic " + base64.b64encode(f"benchmark:{password}".encode()).decode()
 
 
 def fault() -> str:
     """Why it does not; empty when it does."""
-    password = (FILES / "users/benchmark").read_text().strip()
-    login = base64.b64encode(f"benchmark:{password}".encode()).decode()
-    headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
     context = ssl.create_default_context(cafile=str(FILES / "ca.crt"))
     connection = HTTPSConnection("localhost", PORT, timeout=TIMEOUT, context=context)
     try:
-        connection.request("POST", QUERY, json.dumps({"max_results": 1}), headers)
+        connection.request("GET", QUERY, headers={"Authorization": login()})
         answer = connection.getresponse()
         text = answer.read(200).decode(errors="replace")
         return "" if answer.status == 200 else f"HTTP {answer.status}: {' '.join(text.split())}"

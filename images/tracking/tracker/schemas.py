@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import psycopg
 
-from .settings import RUNS, USERS, say
+from .settings import RUNS, USERS
 
 # The job writes it when the tables are those of this version, and the server waits for it.
 MARK = f"mlflow {version('mlflow')}"
@@ -39,15 +38,3 @@ def missing(databases: Sequence[str] = (RUNS, USERS)) -> str:
         if row is None or row[0] != MARK:
             return f"database {database}: its tables are not those of {MARK} yet"
     return ""
-
-
-def wait(fault: Callable[[], str], seconds: float) -> None:
-    """Ask until `fault` finds none, saying each new one. Raises TimeoutError after `seconds`."""
-    deadline, said = time.monotonic() + seconds, ""
-    while reason := fault():
-        if reason != said:
-            say(f"waiting: {reason}")
-            said = reason
-        if time.monotonic() > deadline:
-            raise TimeoutError(reason)
-        time.sleep(1)

@@ -1,7 +1,7 @@
 """MLflow's server: one process over TLS, which checks every login itself, and hands artefacts through.
 
 `mlflow server` would be a second process of 280 MB that waits for the first, and could not take up a new
-certificate. What it would tell the application is in `environment`.
+certificate.
 """
 
 from __future__ import annotations
@@ -14,50 +14,20 @@ import ssl
 from typing import Any
 
 from . import schemas
-from .settings import FILES, LIBPQ, PORT, RUNS, SCRATCH, address, say
+from .configuration import environment
+from .settings import FILES, LIBPQ, PORT, SCRATCH, say
+from .waiting import wait
 
 # Of a first start, in which the database and the job come up as well.
 PREPARED_WITHIN = 300
 # Seconds for requests that are under way when the server is stopped.
 FINISHED_WITHIN = 20
-# A version may say that its model is elsewhere in the object store, where the server cannot read.
-SOURCES = r"^(runs:/|models:/|mlflow-artifacts:/|s3://(?!tracking(/|$))[a-z0-9])"
-
-
-def environment() -> dict[str, str]:
-    """What MLflow reads from its environment; no secret but the key of the browser's sessions.
-
-    That is another one at each start: only one process uses it, so nobody has to keep it.
-    """
-    return {
-        **LIBPQ,
-        "_MLFLOW_SERVER_FILE_STORE": address(RUNS, "app"),
-        "_MLFLOW_SERVER_REGISTRY_STORE": address(RUNS, "app"),
-        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": f"s3://{RUNS}/",
-        "_MLFLOW_SGI_NAME": "uvicorn",
-        "MLFLOW_AUTH_CONFIG_PATH": str(FILES / "auth.ini"),
-        "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(32),
-        "MLFLOW_SERVER_ALLOWED_HOSTS": os.environ["TRACKING_HOSTS"],
-        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": os.environ["TRACKING_ORIGINS"],
-        "MLFLOW_SERVER_X_FRAME_OPTIONS": "DENY",
-        "MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX": SOURCES,
-        # Two pools log in as one role, which may hold 20 connections.
-        "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "4",
-        "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "4",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "GIT_PYTHON_REFRESH": "quiet",
-        "TMPDIR": str(SCRATCH),
-    }
 
 
 def load_certificate(context: ssl.SSLContext) -> None:
     """Connections from now on see the certificate that the files hold."""
     context.load_cert_chain(FILES / "tls.crt", FILES / "tls.key")
+    say("new certificate taken up")
 
 
 def serve(application: Any) -> None:
@@ -87,11 +57,14 @@ def main() -> None:
     # Until there is a certificate to take up.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.environ.update(LIBPQ)
+    # What artefacts that were under way left behind.
     for left in SCRATCH.iterdir():
         shutil.rmtree(left) if left.is_dir() else left.unlink()
-    schemas.wait(schemas.missing, PREPARED_WITHIN)
+    wait(schemas.missing, PREPARED_WITHIN)
     say("the databases are prepared")
-    os.environ.update(environment())
+    # The key of the browser's sessions is another one at each start: only this process uses it.
+    told = environment(os.environ["TRACKING_HOSTS"], os.environ["TRACKING_ORIGINS"], secrets.token_hex(32))
+    os.environ.update(told)
     # Only now: MLflow reads its settings when it is imported.
     from . import app
 

@@ -11,6 +11,7 @@ import psycopg
 
 from . import schemas
 from .settings import FILES, LIBPQ, RUNS, USERS, address, say
+from .waiting import wait
 
 ADMINISTRATOR = "admin"
 # The database takes up new passwords within seconds, and has to come up itself.
@@ -33,9 +34,9 @@ def users() -> dict[str, str]:
 
 
 def main() -> None:
-    """Raises TimeoutError when the database cannot be reached, and what MLflow raises when a migration fails."""
+    """Raises TimeoutError without a database, and what MLflow raises when a migration fails."""
     os.environ.update(LIBPQ)
-    schemas.wait(unreachable, REACHED_WITHIN)
+    wait(unreachable, REACHED_WITHIN)
     # Only now, since it takes seconds; in one process, since `mlflow db upgrade` would take them again.
     from mlflow.db import commands
     from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore

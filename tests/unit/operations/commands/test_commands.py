@@ -91,11 +91,16 @@ def test_the_doctors_json_is_flat() -> None:
     assert document["failures"] == []
 
 
-ENDPOINTS: dict[str, str | None] = {"ray": "https://r", "s3": "https://s", "inference": "https://i"}
+ENDPOINTS: dict[str, str | None] = {
+    "ray": "https://r",
+    "s3": "https://s",
+    "tracking": "https://t",
+    "inference": "https://i",
+}
 
 
 def test_examples_hold_no_secret_and_name_the_certificate() -> None:
-    text = access.examples("dev", {**ENDPOINTS, "inference": None}, "out/ca.pem")
+    text = access.examples("dev", {**ENDPOINTS, "inference": None, "tracking": None}, "out/ca.pem")
     assert "--show-secrets" in text
     assert text.count("--cacert out/ca.pem") == 2
     assert text.count("=out/ca.pem") == 2
@@ -107,6 +112,7 @@ def test_the_examples_pass_secrets_to_the_tools_and_never_as_arguments(tmp_path:
         "s3": {"access_key": "THE-ID", "secret_key": "THE-KEY"},
         "ray_token": "THE-RAY",
         "inference_token": "THE-INFERENCE",
+        "tracking": {"admin": "THE-ADMIN", "benchmark": "THE-BENCHMARK"},
     }
     (tmp_path / "outputs").write_text(json.dumps(outputs))
     keys = "$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY ${AWS_CA_BUNDLE-none}"
@@ -131,6 +137,8 @@ def test_the_examples_pass_secrets_to_the_tools_and_never_as_arguments(tmp_path:
         "",
         "aws THE-ID THE-KEY ca.pem",
         "rclone THE-ID THE-KEY none",
+        'user = "benchmark:THE-BENCHMARK"',
+        "",
         'header = "Authorization: Bearer THE-INFERENCE"',
         "",
     ]
@@ -142,7 +150,12 @@ def test_a_lifecycle_copy_has_other_ports_and_subnets_and_no_seed() -> None:
     assert list(config) == ["aidc:datacenter"]
     changed = config["aidc:datacenter"]
     assert changed["network"] == {"cidr": "10.64.0.0/20"}
-    assert changed["load_balancer"]["ports"] == {"inference": 28443, "s3": 29443, "ray": 15488}
+    assert changed["load_balancer"]["ports"] == {
+        "inference": 28443,
+        "s3": 29443,
+        "ray": 15488,
+        "tracking": 25443,
+    }
 
 
 def test_the_ratio_comes_from_the_benchmarks_result(tmp_path: Path) -> None:
