@@ -82,6 +82,10 @@ policy: ## check the plan against the policies; writes out/policy.sarif and out/
 audit: ## test the running stack against its declaration; writes audit.json and audit.html
 	@$(RUN) python -m operations audit --stack $(STACK) --out $(OUT)
 
+.PHONY: scrub
+scrub: ## read every stored shard of the object store and restore damaged ones; LIMIT=seconds
+	@$(RUN) python -m operations scrub --stack $(STACK) $(if $(LIMIT),--limit "$(LIMIT)")
+
 .PHONY: drill
 drill: ## restore the newest backup, or that of AT, into throw-away containers and compare it; writes drill.json
 	@$(RUN) python -m operations drill --stack $(STACK) --out $(OUT) $(if $(AT),--at "$(AT)")
@@ -157,6 +161,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= YES        rotate, destroy: 1 answers every question with yes
 ##= PURGE      destroy: 1 deletes the data volumes, too
 ##= AT         drill: a time with its zone, 2026-01-31T02:15Z: the newest snapshot until then
+##= LIMIT      scrub: seconds after which it stops (default: 21600)
 ##= SERVERS    test-s3: stack, versitygw, minio, separated by commas (default: versitygw,minio)
 ##= KEEP       test: 1 leaves the stack running
 ##= TIER       bench, faults, bench-abba: smoke, ci, release or gpu: how long and how strict (default: ci; bench-abba: smoke)

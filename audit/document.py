@@ -24,6 +24,7 @@ from audit.records import (
     Reachability,
     Record,
     Sbom,
+    Storage,
     Verdict,
     Waivers,
 )
@@ -76,6 +77,7 @@ class Document(Record):
     policies: Policies | NoData = NoData()
     attacks: Attacks | NoData = NoData()
     certificates: Certificates | NoData = NoData()
+    storage: Storage | NoData = NoData()
     waivers: Waivers | NoData = NoData()
     packages: Packages | NoData = NoData()
     advisories: Advisories | NoData = NoData()

@@ -147,6 +147,34 @@ class Certificates(Record):
     certificates: list[CertificateRecord]
 
 
+class BucketDifference(Record):
+    """One setting of a bucket, or of the policy of an identity, that is not as declared."""
+
+    where: str
+    setting: str
+    declared: str
+    live: str
+
+
+class DamagedObject(Record):
+    """An object or version with shards that are not well. `states`: node → state of its shard."""
+
+    place: str = Field(description="bucket/key, with the version where there is one")
+    states: dict[str, str]
+    lost: bool = Field(description="too few shards are left to restore the others")
+
+
+class Storage(Record):
+    """The object store. `scanned`: objects and versions whose shards were read and compared."""
+
+    buckets: list[str]
+    undeclared: list[str]
+    differences: list[BucketDifference]
+    scanned: int
+    complete: bool = Field(description="every object was scanned in the time that an audit takes for it")
+    damaged: list[DamagedObject]
+
+
 class WaiverRecord(Record):
     """An exception from a rule. `age_days` is null if git does not know the line."""
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.planning.buckets import IDENTITIES, settings
+from components.planning.bucket_documents import documents
+from components.planning.buckets import IDENTITIES
 from components.planning.flows import MINIO
 from components.planning.grants import policy
 from components.planning.plan import Service
@@ -144,7 +145,11 @@ class ObjectStore(pulumi.ComponentResource):
                     File(path="certs/CAs/ca.crt", content=identity.authority()),
                     *root(identity, on_change="replace"),
                     File(path="buckets", content="".join(f"{bucket.name}\n" for bucket in plan.buckets)),
-                    File(path="bucket-settings", content=settings(plan.buckets)),
+                    *(
+                        File(path=f"bucket/{bucket.name}/{file}", content=content)
+                        for bucket in plan.buckets
+                        for file, content in documents(bucket).items()
+                    ),
                     *users,
                     *(
                         File(path=f"policies/{user}.json", content=policy(user, plan.buckets))

@@ -65,6 +65,9 @@ COMMANDS: Mapping[str, Command] = {
     "drill": Command(
         _PROVE, "restore the newest backup for trial and compare it", "aidc drill --stack dev", "drill"
     ),
+    "scrub": Command(
+        _PROVE, "read every stored shard, restore damaged ones", "aidc scrub --stack dev", "scrub"
+    ),
     "sbom": Command(_PROVE, "write the bill of materials of each image, as CycloneDX", "aidc sbom", "sbom"),
     "bench": Command(
         _MEASURE, "train and serve on the stack, and write a report", "aidc bench --tier ci", benchmark="run"
@@ -139,6 +142,9 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     made["drill"].add_argument("--out", type=Path, help="folder for drill.json (default: out/<stack>)")
     made["drill"].add_argument(
         "--at", metavar="TIME", help="the newest snapshot until then, 2026-01-31T02:15Z"
+    )
+    made["scrub"].add_argument(
+        "--limit", type=int, default=6 * 3600, metavar="SECONDS", help="stop after so long (default: 21600)"
     )
     made["sbom"].add_argument("--out", type=Path, help="parent folder of sbom/ (default: out/<stack>)")
     made["bench-lifecycle"].add_argument(

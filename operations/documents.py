@@ -45,6 +45,9 @@ class Status(_Entry):
     services: list[Service]
     endpoints: dict[str, str | None] = Field(description="Name to URL; null for one that is off.")
     last_backup: Backup | None = Field(description="Null when no backup has run yet.")
+    undeclared_buckets: list[str] = Field(
+        default=[], description="Buckets of the store that nobody declares: not usable, not backed up."
+    )
     remark: str | None = Field(description="What is happening to the stack, if anything.")
 
 

@@ -26,6 +26,7 @@ TITLES = {
     "policies": "Policies, three ways",
     "attacks": "Attacks from inside",
     "certificates": "Certificates",
+    "storage": "Object store",
     "waivers": "Waivers",
     "packages": "Packages of the images",
     "advisories": "Known advisories",

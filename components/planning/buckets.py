@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal
 
@@ -205,16 +205,6 @@ def _system(system: SystemBuckets) -> Iterator[Declared]:
         read=(DATABASE, BACKUP),
         write=(DATABASE,),
         delete=(DATABASE,),
-    )
-
-
-def settings(buckets: Sequence[Declared]) -> str:
-    """What `setup-object-store` in the image reads: a line each of name, quota, versioning, lock and days."""
-    return "".join(
-        f"{bucket.name} {bucket.quota} {'enabled' if bucket.versioning else 'suspended'} "
-        + (f"{bucket.object_lock.mode} {bucket.object_lock.days}" if bucket.object_lock else "- 0")
-        + "\n"
-        for bucket in buckets
     )
 
 

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import os
-import re
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -19,11 +18,13 @@ import testinfra
 import urllib3
 from botocore.exceptions import ClientError
 
+from audit.storage import buckets
 from components.object_store import ALIAS
 from components.planning.buckets import IDENTITIES
 from components.planning.config import StackConfig
 from components.planning.flows import MINIO
 from components.planning.inventory import Inventory
+from components.planning.units import size_text
 from tests.acceptance.conftest import s3_client
 
 BUCKETS = [bucket.name for bucket in StackConfig().object_store.declared()]
@@ -192,10 +193,10 @@ def test_an_object_that_others_could_not_read_is_refused(extra: dict[str, Any], 
 
 
 def test_every_bucket_was_given_its_quota(inventory: Inventory) -> None:
-    setup = inventory.by_role("object-store-setup")[0].container
-    said = testinfra.get_host("local://").check_output(f"docker logs {setup}")
-    for bucket in BUCKETS:
-        assert re.search(rf"Successfully set bucket quota of .+ on `{bucket}`", said), bucket
+    store = testinfra.get_host(f"docker://{inventory.by_role('object-store')[0].container}")
+    live = buckets.read(store.check_output(f"buckets show https://127.0.0.1:{MINIO}"))
+    declared = {bucket.name: size_text(bucket.quota) for bucket in inventory.buckets}
+    assert {name: live[name]["quota"] for name in declared} == declared
 
 
 def test_the_store_knows_the_declared_users_and_no_service_account(inventory: Inventory) -> None:
