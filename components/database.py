@@ -46,7 +46,7 @@ class Database(pulumi.ComponentResource):
     def __init__(
         self, name: str, context: Context, s3_client: Client, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """`s3_client` is the identity that writes the archive; the server also starts while no store answers."""
+        """`s3_client` writes the archive; the server also starts while no store answers."""
         super().__init__("aidc:database:Database", name, None, opts)
         plan, identity, settings = context.plan, context.identity, context.plan.config.database
         service = plan.service(name)

@@ -14,7 +14,7 @@ STANZA = "aidc"
 
 
 def settings(archive: Archive, *, host: str, authority: str) -> str:
-    """pgbackrest.conf of the server. `host` serves S3; `authority` is the path of the CA that it is trusted by.
+    """pgbackrest.conf of the server. `host` serves S3, `authority` is the path of the CA of its certificate.
 
     The keys and the passphrase are left to `with_secrets`.
     """
@@ -29,7 +29,7 @@ def settings(archive: Archive, *, host: str, authority: str) -> str:
         "repo1-storage-ca-file": authority,
         "repo1-cipher-type": "aes-256-cbc",
         "repo1-retention-full": archive.keep_full,
-        # A database of a thousand small files becomes a few objects, and a change in a large one a small object.
+        # A thousand small files become a few objects, and a change in a large one a small object.
         "repo1-bundle": "y",
         "repo1-block": "y",
         "compress-type": "zst",
@@ -43,7 +43,7 @@ def settings(archive: Archive, *, host: str, authority: str) -> str:
         "lock-path": "/tmp/pgbackrest",
         "spool-path": "/tmp/pgbackrest",
         # A store that does not answer is tried again later: nobody waits for it.
-        "io-timeout": 20,
+        "io-timeout": 10,
         "archive-timeout": 60,
         "start-fast": "y",
     }

@@ -240,7 +240,7 @@ class Archive(Model):
     full_days: Annotated[int, Field(ge=1, le=31, strict=True)] = 7
     """Days between two full base backups; the first one is made at the first start."""
     incremental_hours: Annotated[int, Field(ge=1, le=168, strict=True)] = 24
-    """Hours between two base backups; between full ones they hold only what has changed since the last one."""
+    """Hours between two base backups; those between full ones hold only what has changed since the last."""
     keep_full: Annotated[int, Field(ge=1, le=52, strict=True)] = 2
     """How many full ones are listed, with the log from the oldest of them on; the vault keeps older ones."""
 

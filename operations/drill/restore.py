@@ -88,7 +88,7 @@ class Restore:
         )
 
     def archive(self, moment: Mapping[str, Any] | None, at: str | None) -> dict[str, Any]:
-        """The database out of its archive, with all of the log or that up to `at`; `fault` where it failed."""
+        """The database out of its archive, with its log, or that up to `at`; `fault` where it failed."""
         service = self._service(DATABASE)
         mounts = {m["Destination"]: m["Name"] for m in service["Mounts"] if m["Type"] == "volume"}
         told = [f"--lsn={moment['lsn']}"] if moment else []

@@ -1,7 +1,8 @@
 """Backs the object store up into the vault, and gives it back.
 
   backup schedule                     one run now, then by the crontab
-  backup run [--scheduled]            one run, with dumps and reading back (scheduled: when due); exit code 0 complete, 3 partial, 1 failed
+  backup run [--scheduled]            one run; scheduled: dumps and reading back only when due; exit code 0
+                                      complete, 3 partial, 1 failed
   backup check [--health]             exit code 0 when the newest run is complete, 3 partial, 1 failed or late
   backup status                       the state as JSON (aidc.backup/1)
   backup keys [BUCKET]                what a snapshot holds, one line of JSON an object

@@ -1,7 +1,7 @@
-"""The database's own archive in a snapshot: base backups and the write-ahead log, from the bucket BUCKET.
+"""The database's own archive in a snapshot: base backups and the write-ahead log, from one bucket.
 
-Before the store is listed the server is asked to archive its log up to now. A thorough run also marks a moment
-in the log of which it knows the rows of every table: a restore to that moment is compared with them.
+Before the store is listed the server is asked to archive its log up to now. A thorough run also marks a place
+in the log at which it knows the rows of every table: a restore up to there is compared with them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ QUIET_TRIES = 40
 
 @dataclass
 class Moment:
-    """A place in the log, and a view of each database's rows. `exact`: nothing was written between the two."""
+    """A place in the log, and a view of each database's rows. `exact`: nothing was written between them."""
 
     lsn: str = ""
     time: str = ""

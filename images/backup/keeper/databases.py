@@ -50,11 +50,11 @@ def ask(*queries: str) -> str:
     return _run([*PSQL, "--set=ON_ERROR_STOP=1", "--dbname=postgres", *commands], 60)
 
 
-def dump(name: str, staging: Staging, seen: View | None = None) -> Dumped:
+def dump(name: str, staging: Staging, given: View | None = None) -> Dumped:
     """Dump one database in the place of the dump before. Raises DatabaseError, and then leaves none.
 
-    Beside it, in the same view of the rows, how many each table has: a restore is compared with that. `seen` is
-    the view to use; without one, one of this moment.
+    Beside it, in the same view of the rows, how many each table has: a restore is compared with that. `given`
+    is the view to use; without one, one of now.
     """
     place = path_of(name, staging)
     part = staging.temporary / place.name
@@ -62,7 +62,7 @@ def dump(name: str, staging: Staging, seen: View | None = None) -> Dumped:
     # Not compressed: restic compresses, and finds again what has not changed since the last snapshot.
     options = ["--format=custom", "--compress=none", "--no-password", "--lock-wait-timeout=60s"]
     try:
-        with nullcontext(seen) if seen else view(name) as seen:
+        with nullcontext(given) if given else view(name) as seen:
             _run(["pg_dump", *options, f"--snapshot={seen.identifier}", f"--file={part}", name], WITHIN)
             facts = seen.facts()
         listed = _run(["pg_restore", "--list", str(part)], WITHIN)

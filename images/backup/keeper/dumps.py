@@ -1,4 +1,4 @@
-"""The dumps of a run: all declared databases, and the moment in the log that goes with them. When they are due.
+"""The dumps of a run: all declared databases, and the moment in the log that goes with them.
 
 They cost a look at every row, so a run every few minutes keeps those that are there.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from . import archive, databases
-from .databases import DatabaseError, Dumped
+from .databases import DatabaseError, Dumped, View
 from .settings import Settings
 from .staging import RoomError, Staging
 from .status import Run
@@ -62,35 +63,41 @@ def make(settings: Settings, staging: Staging, done: Run, say: Say) -> list[Dump
     """Dump every declared database; one that cannot be dumped is named, and the run goes on."""
     databases.drop_others(settings.databases, staging)
     archive.path_of(staging).unlink(missing_ok=True)
-    made: list[Dumped] = []
-    if not settings.databases:
-        return made
+    names = settings.databases
+    maker = _Maker(settings, staging, done, say)
+    if not names:
+        return []
     try:
-        with archive.moment(settings.databases) as moment:
-            for name in settings.databases:
-                if one := _one(name, settings, staging, done, moment, say):
-                    made.append(one)
-            seen = [one.name for one in made if one.name in moment.views]
-            facts = {name: databases.facts_of(name, staging) for name in seen}
+        with archive.moment(names) as moment:
+            made = [one for name in names if (one := maker.dump(name, moment.views.get(name)))]
+            known = [one.name for one in made if one.name in moment.views]
+            facts = {name: databases.facts_of(name, staging) for name in known}
             archive.record(moment, facts, staging)
     except DatabaseError as error:
         done.unreadable_databases.append({"name": archive.NAME, "reason": str(error)})
         say(f"no moment of the {archive.NAME} could be marked: {error}")
-        made += [one for name in settings.databases
-                 if name not in done.databases and (one := _one(name, settings, staging, done, None, say))]  # fmt: skip
+        reported = {entry["name"] for entry in done.unreadable_databases}
+        made = [one for name in names if name not in reported and (one := maker.dump(name, None))]
     return made
 
 
-def _one(
-    name: str, settings: Settings, staging: Staging, done: Run, moment: archive.Moment | None, say: Say
-) -> Dumped | None:
-    try:
-        staging.check_room(databases.size(name), settings.limits["staging"])
-        dumped = databases.dump(name, staging, moment.views.get(name) if moment else None)
-    except (DatabaseError, RoomError) as error:
-        databases.drop(name, staging)
-        done.unreadable_databases.append({"name": name, "reason": str(error)})
-        say(f"database {name} could not be read: {error}")
-        return None
-    done.databases[name] = {"bytes": dumped.size, "sha256": dumped.sha256, "tables": dumped.tables}
-    return dumped
+@dataclass(frozen=True)
+class _Maker:
+    settings: Settings
+    staging: Staging
+    done: Run
+    say: Say
+
+    def dump(self, name: str, view: View | None) -> Dumped | None:
+        """None where it cannot be dumped: the run knows why."""
+        try:
+            self.staging.check_room(databases.size(name), self.settings.limits["staging"])
+            dumped = databases.dump(name, self.staging, view)
+        except (DatabaseError, RoomError) as error:
+            databases.drop(name, self.staging)
+            self.done.unreadable_databases.append({"name": name, "reason": str(error)})
+            self.say(f"database {name} could not be read: {error}")
+            return None
+        known = {"bytes": dumped.size, "sha256": dumped.sha256, "tables": dumped.tables}
+        self.done.databases[name] = known
+        return dumped

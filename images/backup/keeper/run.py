@@ -40,7 +40,7 @@ def run(settings: Settings, staging: Staging, s3: Any, say: Say, *, thorough: bo
     """
     done = Run(started=status.now())
     try:
-        _run(settings, staging, s3, say, done, thorough or dumps.due(settings, staging))
+        _run(settings, staging, s3, say, done, thorough=thorough or dumps.due(settings, staging))
         done.result = "partial" if _is_partial(done) else "ok"
     except (StoreError, RoomError, VaultError, IncompleteError) as error:
         done.reason = str(error)
@@ -52,7 +52,7 @@ def run(settings: Settings, staging: Staging, s3: Any, say: Say, *, thorough: bo
     return done
 
 
-def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run, thorough: bool) -> None:
+def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run, *, thorough: bool) -> None:
     index = staging.prepare()
     try:
         if new := vault.open_repository(PASSWORD, PASSWORD_BEFORE):
@@ -121,7 +121,7 @@ def _check_vault(settings: Settings, done: Run) -> None:
 
 
 def _collect(settings: Settings, staging: Staging, s3: Any, index: Index, done: Run) -> None:
-    """List and fetch, again where a base backup ended meanwhile: its catalogue names files that were not listed."""
+    """List and fetch; again where a base backup ended meanwhile: it has files that were not listed."""
     archived = archive.BUCKET in settings.buckets
     for _ in range(COLLECT_TRIES):
         before = archive.catalogues(s3) if archived else set()
