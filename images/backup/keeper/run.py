@@ -53,6 +53,7 @@ def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run) -> 
     try:
         if new := vault.open_repository(PASSWORD, PASSWORD_BEFORE):
             say(new)
+        vault.drop_own_locks()
         _check_vault(settings, done)
         dumps = _dump(settings, staging, done, say)
         _list(settings, s3, index)
