@@ -23,6 +23,7 @@ import argparse
 import fcntl
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -36,6 +37,7 @@ from .settings import CA, LOCK, STAGING, STATUS, load
 
 STORE_WITHIN = 120
 FIRST_TRIES = 20
+END_WITHIN = 30  # seconds from an interrupt to the end at the latest
 CRONTAB = "/etc/aidc/crontab"
 
 
@@ -255,9 +257,15 @@ def _first_line() -> str:
 def _end_with_input() -> None:
     """Whoever asked holds standard input open: when that closes, nobody waits for the end any more."""
 
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+
     def watch() -> None:
         while os.read(0, 4096):
             pass
+        # To restic too, which then takes back its lock: the next backup would wait for that.
+        os.killpg(0, signal.SIGINT)
+        time.sleep(END_WITHIN)
         os._exit(130)
 
     threading.Thread(target=watch, daemon=True).start()

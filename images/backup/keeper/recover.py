@@ -204,6 +204,7 @@ def recover(order: Order, endpoint: str, progress: Progress) -> dict[str, Any]:
             text = "; ".join(f"{source} holds {what}" for source, what in plan.held.items())
             raise RestoreError(f"the stack is not empty: {text}")
         sources = [*(f"bucket/{b}" for b in order.buckets), *(f"database/{d}" for d in plan.databases)]
+        vault.drop_own_locks()
         write(NOTE, {"snapshot": plan.snapshot, "sources": sources})
         refill.verify(s3, ledger, "there", progress, "objects from before the interruption")
         copies = refill.Copies(plan.snapshot, plan.folder, STAGING / "restoring")

@@ -57,6 +57,7 @@ def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run, *, 
     try:
         if new := vault.open_repository(PASSWORD, PASSWORD_BEFORE):
             say(new)
+        vault.drop_own_locks()
         _check_vault(settings, done)
         archived = archive.BUCKET in settings.buckets and bool(settings.databases)
         # Before a moment of the log is marked, which cannot be reached from a base backup that ends after it.

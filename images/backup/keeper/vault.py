@@ -71,6 +71,14 @@ def open_repository(password: str, before: str) -> str:
     raise VaultError(f"the repository cannot be opened: {last_words(first.stderr)}")
 
 
+def drop_own_locks() -> None:
+    """Remove the locks of processes of this service that live no more, and those that nobody renews.
+
+    Else a run that was killed would hold up the next one. Raises VaultError.
+    """
+    restic("unlock", "--quiet")
+
+
 def back_up(folder: Path, tags: Sequence[str]) -> str:
     """Append a snapshot of `folder`; return its name. A file that restic cannot read fails it."""
     done = restic("backup", "--json", "--host", "object-store", "--tag", ",".join(tags), str(folder))
