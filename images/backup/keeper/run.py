@@ -69,8 +69,10 @@ def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run, *, 
         staging.drop_replaced(index)
         _count(index, done)
         _write_manifest(staging, index, done.started)
-        # The number tells a restore which snapshots are of a store that had just been emptied.
-        tags = ["partial" if _is_partial(done) else "complete", f"objects={done.objects}"]
+        # The number tells a restore which snapshots are of a store that had just been emptied: a new database
+        # begins its archive at once.
+        own = sum(found["objects"] for name, found in done.buckets.items() if name != archive.BUCKET)
+        tags = ["partial" if _is_partial(done) else "complete", f"objects={own}"]
         done.snapshot = vault.back_up(staging.snapshot, tags)
         _compare(staging, index, done, dumped)
         if thorough:
