@@ -52,7 +52,7 @@ TOLD = {
     "s3/backup": {"object-store-setup", "backup"},
     "s3/compute": {"object-store-setup", "compute"},
     "s3/tracking": {"object-store-setup"},
-    "s3/database": {"object-store-setup"},
+    "s3/database": {"object-store-setup", "database"},
     "vault/writer": {"vault", "backup"},
     "vault/repository": {"backup", "vault-pruner"},
     "ray/token": {"compute", "ray-head"},

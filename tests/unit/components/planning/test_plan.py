@@ -71,7 +71,7 @@ def test_only_the_backup_reaches_the_vault() -> None:
 
 
 def test_nothing_flows_against_the_path() -> None:
-    order = [CLIENTS, "load-balancer", "ray-head", "compute", "object-store", "database", "backup", "vault"]
+    order = [CLIENTS, "load-balancer", "ray-head", "compute", "database", "object-store", "backup", "vault"]
     pulls = {
         ("backup", "object-store"),
         ("backup", "database"),
