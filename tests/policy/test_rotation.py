@@ -57,7 +57,7 @@ TOLD = {
     "s3/client": {"object-store-setup"},
     "s3/backup": {"object-store-setup", "backup"},
     "s3/compute": {"object-store-setup", "compute"},
-    "s3/database": {"object-store-setup"},
+    "s3/database": {"object-store-setup", "database"},
     "s3/tracking": {"object-store-setup", "tracking"},
     "tracking/admin": {"tracking-setup", "load-balancer"},
     "tracking/benchmark": {"tracking-setup", "tracking", "load-balancer"},
