@@ -54,7 +54,7 @@ TOLD = {
     "s3/tracking": {"object-store-setup"},
     "s3/database": {"object-store-setup"},
     "vault/writer": {"vault", "backup"},
-    "vault/repository": {"backup", "vault-pruner"},
+    "vault/repository": {"backup", "drill", "vault-pruner"},
     "ray/token": {"compute", "ray-head"},
 }
 
