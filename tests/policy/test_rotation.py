@@ -62,7 +62,7 @@ TOLD = {
     "tracking/admin": {"tracking-setup", "load-balancer"},
     "tracking/benchmark": {"tracking-setup", "tracking", "load-balancer"},
     "vault/writer": {"vault", "backup"},
-    "vault/repository": {"backup", "vault-pruner"},
+    "vault/repository": {"backup", "drill", "vault-pruner"},
     "ray/token": {"compute", "ray-head"},
 }
 
