@@ -146,7 +146,7 @@ def test_kept_dumps_are_those_of_the_run_before(staging: Staging) -> None:
 def test_the_store_is_listed_again_where_a_base_backup_ended_meanwhile(
     staging: Staging, monkeypatch: pytest.MonkeyPatch, changes: int, listings: int
 ) -> None:
-    """The catalogue is read before and after; it is another one after each of the first `changes` listings."""
+    """The catalogue is read before and after; each of the first `changes` listings finds another one."""
     counted = 0
 
     def listing(_s3: Any, bucket: str, prefix: str = "") -> Any:
