@@ -9,13 +9,15 @@ import os
 import random
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import databases, status, store, vault
+from . import configuration, databases, status, store, vault
 from .databases import DatabaseError, Dumped
 from .index import Index
 from .objects import manifest
+from .progress import Progress
 from .settings import CA, PASSWORD, PASSWORD_BEFORE, Settings, repository
 from .staging import RoomError, Staging
 from .status import Run
@@ -32,11 +34,11 @@ class IncompleteError(Exception):
     """The snapshot does not hold what was listed; the text says what is missing."""
 
 
-def run(settings: Settings, staging: Staging, s3: Any, say: Say) -> Run:
+def run(settings: Settings, staging: Staging, s3: Any, say: Say, progress: Progress | None = None) -> Run:
     """Do all of it, and never raise: what went wrong is in the result."""
     done = Run(started=status.now())
     try:
-        _run(settings, staging, s3, say, done)
+        _run(settings, staging, s3, Course(say, progress or Progress()), done)
         done.result = "partial" if _is_partial(done) else "ok"
     except (StoreError, RoomError, VaultError, IncompleteError) as error:
         done.reason = str(error)
@@ -48,31 +50,48 @@ def run(settings: Settings, staging: Staging, s3: Any, say: Say) -> Run:
     return done
 
 
-def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run) -> None:
+@dataclass(frozen=True)
+class Course:
+    """How a run tells what it does: in words, and how far it is."""
+
+    say: Say
+    progress: Progress
+
+
+def _run(settings: Settings, staging: Staging, s3: Any, course: Course, done: Run) -> None:
     index = staging.prepare()
+    say, step = course.say, course.progress.step
     try:
         if new := vault.open_repository(PASSWORD, PASSWORD_BEFORE):
             say(new)
         vault.drop_own_locks()
         _check_vault(settings, done)
+        done.configuration = configuration.take_over(staging)
+        step("dumping the databases", len(settings.databases))
         dumps = _dump(settings, staging, done, say)
+        step("listing the store")
         _list(settings, s3, index)
         staging.drop_deleted(index)
         staging.check_room(index.missing_bytes(), settings.limits["staging"])
-        _fetch(staging, s3, index, done)
+        step("fetching", *index.missing_totals())
+        _fetch(staging, s3, index, done, course.progress)
         staging.drop_replaced(index)
         _count(index, done)
         _write_manifest(staging, index, done.started)
         # The number tells a restore which snapshots are of a store that had just been emptied.
+        step("writing the snapshot")
         tags = ["partial" if _is_partial(done) else "complete", f"objects={done.objects}"]
         done.snapshot = vault.back_up(staging.snapshot, tags)
+        step("comparing")
         _compare(staging, index, done, dumps)
+        step("reading back from the vault")
         _read_back(staging, index, done, dumps)
         say(f"snapshot of {done.objects - done.unreadable} objects read back")
         done.usage = {"staging": staging.used(), "vault": vault.used(repository(), CA)}
         done.warnings = status.usage_warnings(done.usage, settings.limits)
         done.usage["disk_free"] = staging.free()
     finally:
+        course.progress.end()
         index.close()
 
 
@@ -117,8 +136,9 @@ def _list(settings: Settings, s3: Any, index: Index) -> None:
             index.add(page)
 
 
-def _fetch(staging: Staging, s3: Any, index: Index, done: Run) -> None:
+def _fetch(staging: Staging, s3: Any, index: Index, done: Run, progress: Progress) -> None:
     for fetched in store.fetch(s3, index.missing(), staging.temporary):
+        progress.add(1, fetched.wanted.size)
         if fetched.path:
             index.record(fetched.got, fetched.sha256, fetched.headers)
             staging.keep(fetched.path, fetched.got.file)
@@ -151,7 +171,7 @@ def _compare(staging: Staging, index: Index, done: Run, dumps: list[Dumped]) -> 
     dumped = {dump.file: dump.size for dump in dumps}
     facts = {Path(dump.file).with_suffix(".json").as_posix() for dump in dumps}
     for file, size in vault.files(done.snapshot, staging.snapshot):
-        if file == staging.manifest.name or file in facts:
+        if file == staging.manifest.name or file in facts or file in done.configuration:
             continue
         if file in dumped:
             if dumped.pop(file) != size:
@@ -174,6 +194,8 @@ def _read_back(staging: Staging, index: Index, done: Run, dumps: list[Dumped]) -
     """The manifest, the dumps and one object as the vault gives them, then a part of all packs."""
     subset = "10%" if done.usage["vault"] < 10 * READ_BACK else f"{READ_BACK >> 20}M"
     vault.compare(done.snapshot, staging.manifest, vault.digest_of(staging.manifest))
+    for file, digest in done.configuration.items():
+        vault.compare(done.snapshot, staging.snapshot / file, digest)
     for dump in dumps:
         vault.compare(done.snapshot, staging.snapshot / dump.file, dump.sha256)
     candidates = [file for file, size in index.sample(100) if size <= SAMPLE]

@@ -38,6 +38,7 @@ class Run:
     gone: int = 0  # deleted between the listing and the reading
     buckets: dict[str, dict[str, int]] = field(default_factory=dict)
     databases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    configuration: dict[str, str] = field(default_factory=dict)  # file to its SHA-256
     unreadable_databases: list[dict[str, str]] = field(default_factory=list)
     unreadable: int = 0
     unreadable_objects: list[dict[str, str]] = field(default_factory=list)
