@@ -68,7 +68,7 @@ def _run(settings: Settings, staging: Staging, s3: Any, course: Course, done: Ru
         _check_vault(settings, done)
         done.configuration = configuration.take_over(staging)
         step("dumping the databases", len(settings.databases))
-        dumps = _dump(settings, staging, done, say)
+        dumps = _dump(settings, staging, done, course)
         step("listing the store")
         _list(settings, s3, index)
         staging.drop_deleted(index)
@@ -99,7 +99,7 @@ def _is_partial(done: Run) -> bool:
     return bool(done.unreadable or done.unreadable_databases)
 
 
-def _dump(settings: Settings, staging: Staging, done: Run, say: Say) -> list[Dumped]:
+def _dump(settings: Settings, staging: Staging, done: Run, course: Course) -> list[Dumped]:
     """Every declared database; one that cannot be dumped is named, and the run goes on."""
     databases.drop_others(settings.databases, staging)
     dumps = []
@@ -110,12 +110,13 @@ def _dump(settings: Settings, staging: Staging, done: Run, say: Say) -> list[Dum
         except (DatabaseError, RoomError) as error:
             databases.drop(name, staging)
             done.unreadable_databases.append({"name": name, "reason": str(error)})
-            say(f"database {name} could not be read: {error}")
+            course.say(f"database {name} could not be read: {error}")
         else:
             dumps.append(dumped)
             done.databases[name] = {
                 "bytes": dumped.size, "sha256": dumped.sha256, "tables": dumped.tables
             }  # fmt: skip
+        course.progress.add(1)
     return dumps
 
 

@@ -9,9 +9,12 @@ import pytest
 
 from images.backup.keeper import databases, run, status
 from images.backup.keeper.databases import DatabaseError
+from images.backup.keeper.progress import Progress
+from images.backup.keeper.run import Course
 from images.backup.keeper.settings import Settings
 from images.backup.keeper.staging import Staging
 
+SILENT = Course(lambda _text: None, Progress())
 ROOT = Path(__file__).parents[3]
 PROGRAMS = {
     # Answers the size of a database at once, and in a transaction one line to each query.
@@ -71,7 +74,7 @@ def test_a_database_that_cannot_be_dumped_leaves_no_old_dump(staging: Staging) -
 
 def test_one_broken_database_does_not_stop_the_others(staging: Staging) -> None:
     done = status.Run(started=status.now())
-    dumps = run._dump(settings("broken", "tracking"), staging, done, lambda _text: None)
+    dumps = run._dump(settings("broken", "tracking"), staging, done, SILENT)
     assert [dump.name for dump in dumps] == ["tracking"]
     assert [entry["name"] for entry in done.unreadable_databases] == ["broken"]
     assert run._is_partial(done)
@@ -79,7 +82,7 @@ def test_one_broken_database_does_not_stop_the_others(staging: Staging) -> None:
 
 def test_a_partial_run_names_the_database(staging: Staging) -> None:
     done = status.Run(started=status.now(), finished=status.now(), result="partial")
-    run._dump(settings("broken"), staging, done, lambda _text: None)
+    run._dump(settings("broken"), staging, done, SILENT)
     assert status.describe(status.document(done, None), "partial").startswith(
         "partial: could not be read: database broken (pg_dump: gone)"
     )
@@ -101,6 +104,6 @@ def test_without_room_for_one_database_the_others_are_dumped(staging: Staging) -
     databases.dump("tracking", staging)
     done = status.Run(started=status.now())
     small = Settings("https://store", "* * * * *", {"staging": 1, "vault": 2**40}, (), ("tracking",))
-    assert run._dump(small, staging, done, lambda _text: None) == []
+    assert run._dump(small, staging, done, SILENT) == []
     assert "backup.staging_capacity" in done.unreadable_databases[0]["reason"]
     assert not databases.path_of("tracking", staging).exists()

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from images.backup.keeper import trial
-from images.backup.keeper.staging import Staging
+from images.backup.keeper import drill, trial
+from images.backup.keeper.staging import RoomError, Staging
+from images.backup.keeper.vault import VaultError
 
 DAILY = "0 4 * * *"
 TABLES = {"tracking": {"tracking.runs": {"rows": 3, "digest": "17"}}}
@@ -82,9 +83,9 @@ def test_a_wrong_password_is_the_fault_that_is_recorded(
     monkeypatch.setattr(trial, "RECORD", tmp_path / "state" / "drill.json")
 
     def refuse(*_: object) -> None:
-        raise trial.VaultError("restic snapshots ended with 12: wrong password or no key found")
+        raise VaultError("restic snapshots ended with 12: wrong password or no key found")
 
-    monkeypatch.setattr(trial.drill, "drill", refuse)
+    monkeypatch.setattr(drill, "drill", refuse)
     trial.begin()
     found = trial.run()
     assert trial.read() == found
@@ -98,5 +99,5 @@ def test_a_snapshot_that_would_fill_the_engine_s_disk_is_not_restored(
 ) -> None:
     monkeypatch.setattr(Staging, "free", lambda self: 3 * 2**30)
     trial._check_room(2 * 2**30)
-    with pytest.raises(trial.RoomError, match="make room"):
+    with pytest.raises(RoomError, match="make room"):
         trial._check_room(2 * 2**30 + 1)
