@@ -33,8 +33,10 @@ from operations.stack.pulumi import Pulumi, PulumiError
 KEY = "vault/repository"
 
 
-def main(stack: str, source: Path, at: str | None, *, damaged: bool, yes: bool) -> int:
+def main(stack: str, source: Path | None, at: str | None, *, damaged: bool, yes: bool) -> int:
     """The exit code of the restore. Raises OperationError."""
+    if source is None:
+        raise RefusedError("no copy given; fix: --from FOLDER (make rebuild FROM=…); nothing was created")
     at = moment(at) if at else None
     file = read(stack)
     copied, issues = copies.find(source.expanduser().resolve())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from .vault import VaultError, digest_of, restic
 
 ROOT = Path("/drill")
 NAMED = 20
+NAMED_PACKS = 3
 OPTIONS = ("--repo", str(REPOSITORY), "--no-lock", "--no-cache")
 
 
@@ -35,7 +37,12 @@ def drill(
     chosen = choose(snapshots, at)
     sizes = restic("stats", "--json", chosen["id"], password=PASSWORD, options=OPTIONS).stdout
     check_room(int(json.loads(sizes)["total_size"]))
-    _restore(chosen, root)
+    try:
+        _restore(chosen, root)
+    except VaultError as error:
+        packs = ", ".join(damaged(REPOSITORY / "data"))
+        found = f"; damaged: {packs}" if packs else ""
+        raise VaultError(f"snapshot {chosen['id'][:8]} cannot be restored: {error}{found}") from None
     folder = restored(Path(chosen["paths"][0]), root)
     _let_read(folder / FOLDER)
     result = {
@@ -72,6 +79,12 @@ def following(snapshots: Sequence[Mapping[str, Any]], at: str) -> Mapping[str, A
 
 def _arrival(snapshot: Mapping[str, Any]) -> str:
     return str(snapshot["time"])
+
+
+def damaged(packs: Path) -> list[str]:
+    """The first packs whose content is not the one that their name says: restic names them by SHA-256."""
+    found = (path for path in sorted(packs.rglob("*")) if path.is_file() and digest_of(path) != path.name)
+    return [f"data/{path.parent.name}/{path.name}" for path in islice(found, NAMED_PACKS)]
 
 
 def restored(folder: Path, root: Path = ROOT) -> Path:

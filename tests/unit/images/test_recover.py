@@ -166,8 +166,8 @@ class Lab:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.saved = {key: saved(key, content) for key, content in OBJECTS.items()}
         self.vault = Vault({str(self.saved[key].file): content for key, content in OBJECTS.items()})
-        monkeypatch.setattr(refill.vault, "dumping", self.vault.dumping)
-        monkeypatch.setattr(refill.vault, "dump", self.vault.dump)
+        monkeypatch.setattr(vault, "dumping", self.vault.dumping)
+        monkeypatch.setattr(vault, "dump", self.vault.dump)
         self.store, self.room = Store(), folder / "room"
         self.room.mkdir()
         self.ledger = Ledger(folder / "ledger.sqlite")
