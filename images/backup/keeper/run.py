@@ -88,7 +88,7 @@ def _run(settings: Settings, staging: Staging, s3: Any, course: Course, done: Ru
         if based:
             step("archiving the database's log")
             _archive(done, say)
-        _collect(settings, staging, s3, index, done, course.progress)
+        _collect(settings, staging, s3, index, done, progress=course.progress)
         staging.drop_replaced(index)
         _count(index, done)
         _write_manifest(staging, index, done.started)
@@ -151,7 +151,7 @@ def _check_vault(settings: Settings, done: Run) -> None:
 
 
 def _collect(
-    settings: Settings, staging: Staging, s3: Any, index: Index, done: Run, progress: Progress
+    settings: Settings, staging: Staging, s3: Any, index: Index, done: Run, *, progress: Progress
 ) -> None:
     """List and fetch; again where a base backup ended meanwhile: it has files that were not listed."""
     archived = archive.BUCKET in settings.buckets

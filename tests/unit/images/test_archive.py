@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from images.backup.keeper import archive, databases, drill, dumps, run, status, store
+from images.backup.keeper import archive, archived, databases, drill, dumps, run, status, store
 from images.backup.keeper.databases import DatabaseError
 from images.backup.keeper.objects import Listed, Saved
+from images.backup.keeper.progress import Progress
 from images.backup.keeper.settings import Settings
 from images.backup.keeper.staging import Staging
 from tests.unit.images.test_databases import settings, staging
@@ -80,7 +81,7 @@ def copied(folder: Path, key: str, bucket: str = archive.BUCKET) -> Saved:
 def test_the_archive_gets_its_own_names_back(tmp_path: Path) -> None:
     one = copied(tmp_path, "repository/archive/aidc/17-1/00000001/segment-1.zst")
     other = copied(tmp_path, "repository/a", bucket="datasets")
-    assert archive.lay_out([one, other], tmp_path, tmp_path / "to") == (1, [])
+    assert archived.lay_out([one, other], tmp_path, tmp_path / "to") == (1, [])
     assert (tmp_path / "to" / one.listed.key).read_bytes() == b"log"
 
 
@@ -88,7 +89,7 @@ def test_the_archive_gets_its_own_names_back(tmp_path: Path) -> None:
     "key", ["repository/../../etc/x", "repository//x", "repository/a b", "repository/x/"]
 )
 def test_a_key_that_the_archive_would_not_use_makes_no_file(tmp_path: Path, key: str) -> None:
-    count, faults = archive.lay_out([copied(tmp_path, key)], tmp_path, tmp_path / "to")
+    count, faults = archived.lay_out([copied(tmp_path, key)], tmp_path, tmp_path / "to")
     assert count == 0
     assert "not a name that the archive would use" in faults[0]
     assert not (tmp_path / "to").exists()
@@ -97,7 +98,7 @@ def test_a_key_that_the_archive_would_not_use_makes_no_file(tmp_path: Path, key:
 def test_an_object_that_is_not_in_the_snapshot_is_named(tmp_path: Path) -> None:
     one = copied(tmp_path, "repository/segment-1")
     (tmp_path / str(one.file)).unlink()
-    assert archive.lay_out([one], tmp_path, tmp_path / "to") == (
+    assert archived.lay_out([one], tmp_path, tmp_path / "to") == (
         0, ["database/repository/segment-1: missing in the snapshot"]
     )  # fmt: skip
 
@@ -159,6 +160,6 @@ def test_the_store_is_listed_again_where_a_base_backup_ended_meanwhile(
     known = Settings("https://store", "* * * * *", {"staging": 2**40}, (archive.BUCKET,), ("tracking",))
     done = status.Run(started=status.now())
     index = staging.prepare()
-    run._collect(known, staging, None, index, done)
+    run._collect(known, staging, None, index, done, progress=Progress())
     index.close()
     assert (counted, bool(done.warnings)) == (listings, changes == 9)
