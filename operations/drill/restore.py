@@ -98,7 +98,7 @@ class Restore:
         return self.with_database("archive", "database-archive-drill", told, self.volumes[DATA])
 
     def with_database(self, part: str, program: str, options: list[str], data: str) -> dict[str, Any]:
-        """What a program of the database's image prints about the archive in SCRATCH, with a volume for DATA."""
+        """What a program of the database's image prints about the archive in SCRATCH; `data` is a volume."""
         service = self._service(DATABASE)
         return self._run(
             part,

@@ -26,7 +26,7 @@ STOPPED_WITHIN, HEALTHY_WITHIN = 120, 300  # seconds
 
 @dataclass(frozen=True)
 class Ready:
-    """A restored cluster. `until`: its last transaction (RFC 3339); `tables`: compared at a moment of the log."""
+    """A restored cluster: the time of its last transaction (RFC 3339), and how many tables were compared."""
 
     until: str
     tables: int

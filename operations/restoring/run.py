@@ -79,9 +79,7 @@ def restore(subject: Subject, wanted: Request, *, yes: bool) -> int:
         say(line)
     if ready:
         compared = count(ready.tables, "table")
-        say(
-            f"databases from their archive: rows until {ready.until}; {compared} compared at a recorded moment"
-        )
+        say(f"databases from their archive: rows until {ready.until}; {compared} compared at a moment of it")
     return {"ok": OK, "partial": PARTIAL}.get(done["result"], FAILED)
 
 

@@ -58,7 +58,7 @@ def drill(
 
 
 def archive_of(name: str, at: str | None, root: Path = ROOT) -> dict[str, Any]:
-    """The database's archive alone, out of the snapshot `name` or, with `at`, the one whose log reaches that time.
+    """The database's archive alone: of the snapshot `name`, or with `at` of one whose log reaches that time.
 
     Raises VaultError and ManifestError.
     """
