@@ -11,6 +11,7 @@
   backup cat BUCKET KEY               one object's content
   backup dump DATABASE                a database as pg_dump wrote it, for pg_restore
   backup drill [--at TIME]            restore a snapshot for trial, on the vault's disk, and compare it: JSON
+  backup archive --snapshot ID [--at TIME]  its archive of the database, laid out on the vault's disk: JSON
   backup restore BUCKET               put a bucket's objects back; credentials on standard input
   backup inspect [--at TIME]          the snapshot that a rebuild restores, on the vault's disk: JSON
   backup recover [--plan]             `make restore`: the order as JSON on standard input, its course as JSON
@@ -63,6 +64,7 @@ def main(arguments: list[str]) -> int:
         "check": lambda: _check(health=health),
         "status": _status,
         "drill": lambda: _drill(options.at),
+        "archive": lambda: _archive(options.snapshot, options.at),
         "inspect": lambda: _inspect(options.at),
         "recover": lambda: _recover(plan=options.plan),
     }
@@ -85,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("check").add_argument("--health", action="store_true")
     for name in ("drill", "inspect"):
         commands.add_parser(name).add_argument("--at")
+    archive = commands.add_parser("archive")
+    archive.add_argument("--snapshot", required=True)
+    archive.add_argument("--at")
     commands.add_parser("recover").add_argument("--plan", action="store_true")
     for name in ("keys", "cat", "restore", "dump", "configuration"):
         own = commands.add_parser(name)
@@ -223,6 +228,17 @@ def _drill(at: str | None) -> int:
 
     try:
         print(json.dumps(drill.drill(at)))
+    except (vault.VaultError, objects.ManifestError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _archive(snapshot: str, at: str | None) -> int:
+    from . import drill, objects, vault  # noqa: PLC0415
+
+    try:
+        print(json.dumps(drill.archive_of(snapshot, at)))
     except (vault.VaultError, objects.ManifestError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

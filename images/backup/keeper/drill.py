@@ -64,6 +64,32 @@ def drill(
     return {**result, "archive": {"files": files, "snapshot": later["id"], "moment": moment}}
 
 
+def archive_of(name: str, at: str | None, root: Path = ROOT) -> dict[str, Any]:
+    """The database's archive alone: of the snapshot `name`, or with `at` of one whose log reaches that time.
+
+    Raises VaultError and ManifestError.
+    """
+    snapshots = _snapshots()
+    chosen = next((s for s in snapshots if s["id"] == name), None)
+    if chosen is None:
+        raise VaultError(f"the vault has no snapshot {name}")
+    later = chosen if at is None else following(snapshots, at)
+    source = Path(chosen["paths"][0])
+    folder = restored(source, root)
+    _restore(chosen, root, "--include", str(source / archived.MOMENT))
+    moment = archived.moment_in(folder)
+    _restore(later, root, "--include", str(source / "manifest.jsonl"))
+    wanted = root / "wanted"
+    with wanted.open("w", encoding="ascii") as file:
+        for saved in objects.read(_lines(folder / "manifest.jsonl")):
+            if saved.listed.bucket == archived.BUCKET and saved.file:
+                file.write(f"{source / saved.file}\n")
+    if wanted.stat().st_size:
+        _restore(later, root, "--include-file", str(wanted))
+    files, faults = archived.lay_out(objects.read(_lines(folder / "manifest.jsonl")), folder, root)
+    return {"files": files, "faults": faults[:NAMED], "snapshot": later["id"], "moment": moment}
+
+
 def _restore(snapshot: Mapping[str, Any], root: Path, *options: str) -> None:
     """What is there already, with the content that it should have, is not read again."""
     target = ("--quiet", "--overwrite", "if-changed", "--target", str(root))
