@@ -22,7 +22,7 @@ FAULT = "/tmp/archive-faults/push"
 SCRATCH, DATA = f"aidc-{STACK}-acceptance-archive", f"aidc-{STACK}-acceptance-data"
 # Run in the backup's container, which has a way to the store and a library; keys come on standard input.
 ATTACK = """
-import boto3, botocore, json, re, sys
+import boto3, botocore, json, re, sys, time
 said = json.load(sys.stdin)
 def store(key, secret):
     session = boto3.session.Session(key, secret, region_name="us-east-1")
@@ -43,7 +43,7 @@ if said["do"] == "attack":
         "root erases": code(root.delete_object, Key=keys[0], VersionId=version),
         "other bucket": code(lambda Bucket, **a: own.list_objects_v2(Bucket="datasets"), Key=""),
         "shorten": code(own.put_object_retention, Key=keys[0], VersionId=version,
-                        Retention={"Mode": "GOVERNANCE", "RetainUntilDate": "2026-01-01T00:00:00Z"}),
+                        Retention={"Mode": "GOVERNANCE", "RetainUntilDate": time.time() + 60}),
         "overwrite": [code(own.put_object, Key=key, Body=b"nothing") for key in keys],
         "hide": [code(own.delete_object, Key=key) for key in keys],
     }))
@@ -192,7 +192,7 @@ def test_another_passphrase_opens_nothing(repository: list[str], local: Any) -> 
     )
     found = alone(local, "database", 10050, repository, command)
     assert found.rc == 1
-    assert "cipher" in found.stderr.lower() or "decrypt" in found.stderr.lower(), found.stderr
+    assert "another stack's passphrase" in found.stderr
 
 
 def test_a_base_backup_that_was_killed_or_came_twice_is_followed_by_a_whole_one(client: Client) -> None:
@@ -277,6 +277,7 @@ def test_the_databases_key_can_hide_the_archive_and_erase_nothing(
         command += [
             client.host.backend.name,
             "pgbackrest",
+            "--repo=1",
             f"--repo-target-time={before:%Y-%m-%d %H:%M:%S+00}",
             "info",
         ]
