@@ -139,6 +139,7 @@ class Vault:
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files, self.whole, self.unreadable = files, len(files), set[str]()
+        self.cut: int | None = None
 
     @contextmanager
     def dumping(self, snapshot: str, path: Path, *options: str) -> Iterator[BinaryIO]:
@@ -148,7 +149,7 @@ class Vault:
                 info = tarfile.TarInfo(f"{FOLDER}/{name}".lstrip("/"))
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
-        yield io.BytesIO(stream.getvalue())
+        yield io.BytesIO(stream.getvalue()[: self.cut])
         if self.whole < len(self.files):
             raise vault.VaultError("restic ended with 1: ciphertext verification failed")
 
@@ -198,6 +199,21 @@ def test_after_a_damaged_pack_everything_else_is_put_and_the_object_is_named(lab
     assert lab.ledger.totals("verified")[0] == len(OBJECTS) - 1
     (fault,) = lab.ledger.faults(9)
     assert "cannot be read from the vault" in fault
+
+
+@pytest.mark.parametrize("cut", range(0, 20_000, 1300))
+def test_wherever_the_stream_is_cut_off_every_object_is_put(lab: Lab, cut: int) -> None:
+    lab.vault.cut = cut
+    lab.refill()
+    assert lab.store.held.keys() == OBJECTS.keys()
+    assert lab.ledger.outstanding() == 0
+
+
+def test_an_object_that_was_left_half_way_is_not_restored(lab: Lab) -> None:
+    lab.refill()
+    lab.ledger.mark(lab.saved["k5"], "under way")
+    assert lab.ledger.outstanding() == 1
+    assert lab.ledger.faults(9) == ["datasets/k5: was not restored"]
 
 
 def test_a_copy_with_another_content_is_not_put(lab: Lab) -> None:
