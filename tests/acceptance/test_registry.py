@@ -107,7 +107,7 @@ def test_replicas_refuse_another_hash_too(stack: Stack, result: dict[str, Any]) 
     models, limits = replicas.deployed(stack.ray())
     wrong = {**models, MODEL: {**models[MODEL], "sha256": "f" * 64}}
     try:
-        with pytest.raises(StackError, match="the deployment asks for"):
+        with pytest.raises(StackError, match="serving application"):
             stack.ray().deploy({"models": wrong, **limits})
         assert (listing.served(stack) or {}).get(MODEL) != "f" * 64
     finally:
