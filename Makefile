@@ -214,7 +214,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= KEEP       test: 1 leaves the stack running
 ##= TIER       bench, faults, bench-abba: smoke, ci, release or gpu: how long and how strict (default: ci; bench-abba: smoke)
 ##= WORKLOADS  bench: names or files separated by commas (default: mlp,digits,bytelm)
-##= GATE       bench: an earlier result.json to compare with; exit code 1 if the new one is worse
+##= GATE       bench: an earlier result.json, or a run as `make runs` lists it, to compare with; exit code 1 if worse
 ##= WINDOW     bench: start and end within these hours, UTC, for example 22:00-06:00
 ##= SERIES     bench: CSV or JSON file of energy prices or carbon intensity; start when it is lowest
 ##= DURATION   bench: expected seconds of the run, for WINDOW and SERIES (default: 600)

@@ -60,7 +60,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def record(client: MlflowClient, path: Path, answering: Mapping[str, str]) -> dict[str, Any]:
-    """Record one result with models and files; where MLflow has it, which the result and its report get to know.
+    """Record one result with models and files; where MLflow has it, as the result and its report say then.
 
     `answering`: model to the hash of the weights that are served now, which makes its version the champion.
     """

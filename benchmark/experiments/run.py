@@ -6,7 +6,7 @@ A failure is recorded in the result, and the run continues with what does not de
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from benchmark.experiments.progress import Progress
 from benchmark.experiments.recorded import Recording
 from benchmark.report import comparison
 from benchmark.report import pages as report
-from benchmark.tracking import lock, promotion
+from benchmark.tracking import history, lock, promotion
 from benchmark.training.spec import Spec
 
 LOCK_PATIENCE_S = 300.0  # for another change of what is served
@@ -52,8 +52,13 @@ def main(options: Options) -> int:
     All mistakes in the options are reported first, before anything is written or an earlier result touched.
     """
     try:
+        stack: Stack | None = None
+        if options.gate and is_run(options.gate):
+            stack = stacks.read(options.stack, options.inventory, options.access)
+            gate_file = history.result_of(stack.tracking(), options.stack, options.out, str(options.gate))
+            options = replace(options, gate=gate_file)
         workloads, baseline = checked(options)
-        stack = stacks.read(options.stack, options.inventory, options.access)
+        stack = stack or stacks.read(options.stack, options.inventory, options.access)
         run = runs.begin(options.out, results.new_run_id())
     except BenchmarkError as error:
         return report_refusal(error)
@@ -98,6 +103,11 @@ def main(options: Options) -> int:
     recording.finish(result, path, lambda: report.write(path))
     conclude(result, run, *pages)
     return code
+
+
+def is_run(name: Path) -> bool:
+    """Whether the gate names an earlier run instead of a file."""
+    return not name.suffix and len(name.parts) == 1 and not name.exists()
 
 
 def checked(options: Options) -> tuple[list[Workload], dict[str, Any] | None]:
