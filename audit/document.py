@@ -23,6 +23,7 @@ from audit.records import (
     Python,
     Reachability,
     Record,
+    Restorable,
     Sbom,
     Storage,
     Verdict,
@@ -78,6 +79,7 @@ class Document(Record):
     attacks: Attacks | NoData = NoData()
     certificates: Certificates | NoData = NoData()
     storage: Storage | NoData = NoData()
+    restorable: Restorable | NoData = NoData()
     waivers: Waivers | NoData = NoData()
     packages: Packages | NoData = NoData()
     advisories: Advisories | NoData = NoData()

@@ -245,3 +245,14 @@ class Python(Record):
 
     findings: list[PythonFinding]
     packages: int
+
+
+class Restorable(Record):
+    """The newest drill of the stack's own service; without one the other fields are null."""
+
+    state: Literal["passed", "failed", "stale", "waiting"] = Field(
+        description="`waiting`: the first one is not due yet; `stale`: two in a row did not come"
+    )
+    finished: str | None = Field(description="RFC 3339")
+    snapshot: str | None
+    seconds: float | None = Field(description="from the restore's begin until everything was compared")

@@ -167,7 +167,7 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
         "--sources", metavar="NAMES", help="bucket/NAME, database/NAME, buckets, databases (default: all)"
     )
     made["rebuild"].add_argument(
-        "--from", dest="source", type=Path, required=True, metavar="FOLDER", help="copy of the vault's data"
+        "--from", dest="source", type=Path, metavar="FOLDER", help="copy of the vault's data"
     )
     made["rebuild"].add_argument(
         "--damaged", action="store_true", help="go on although files of the copy are damaged"

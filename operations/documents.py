@@ -36,6 +36,14 @@ class Backup(_Entry):
     text: str
 
 
+class LastDrill(_Entry):
+    """The newest drill of the stack's own service."""
+
+    result: str = Field(description="`passed`, `failed`, `stale` or `waiting`: the first one is not due yet.")
+    at: str | None = Field(description="Its end, RFC 3339; null when there was none yet.")
+    text: str
+
+
 class Status(_Entry):
     """What `aidc status --json` prints."""
 
@@ -48,6 +56,7 @@ class Status(_Entry):
     undeclared_buckets: list[str] = Field(
         default=[], description="Buckets of the store that nobody declares: not usable, not backed up."
     )
+    last_drill: LastDrill | None = Field(default=None, description="Null when no drill service runs.")
     remark: str | None = Field(description="What is happening to the stack, if anything.")
 
 

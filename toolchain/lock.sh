@@ -24,5 +24,5 @@ compile --python-version 3.13 --constraints ../../requirements.txt \
 compile --python-version 3.13 --constraints ../../requirements.txt \
   --output-file installer.txt installer.in
 cd ../tracking
-compile --python-version 3.13 --output-file requirements.txt requirements.in
+compile --python-version 3.13 --override overrides.in --output-file requirements.txt requirements.in
 cp ../compute/installer.txt installer.txt

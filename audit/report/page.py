@@ -27,6 +27,7 @@ TITLES = {
     "attacks": "Attacks from inside",
     "certificates": "Certificates",
     "storage": "Object store",
+    "restorable": "Restore drill",
     "waivers": "Waivers",
     "packages": "Packages of the images",
     "advisories": "Known advisories",

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-GOOD, AWAY = "ok", "offline"
+GOOD, AWAY, GONE = "ok", "offline", "missing"
+# How the store's text begins for an object of which no drive knows anything.
+DELETED = ("Object not found", "Version not found")
 FINISHED = "finished"
 # After these words nothing more is scanned; `stopped` means that time ran out.
 ENDS = (FINISHED, "stopped")
@@ -51,14 +53,17 @@ def read(text: str) -> Scrub:
     if state not in ENDS:
         raise ValueError("the scrub did not end")
     # A store that meets an object twice tells of it twice.
-    found = {damage.place: damage for damage in (_damage(line) for line in items)}
+    found = {damage.place: damage for damage in map(_damage, items) if damage}
     return Scrub(int(number), state == FINISHED, tuple(found.values()))
 
 
-def _damage(line: str) -> Damage:
+def _damage(line: str) -> Damage | None:
+    """None for an object that was deleted after the scrub had listed it."""
     # What follows the item belongs to the list in which it stood.
     item, _end = json.JSONDecoder().raw_decode(line)
     before, after = _states(item, "before"), _states(item, "after")
+    if set(before.values()) == {GONE} and str(item.get("detail")).startswith(DELETED):
+        return None
     good = sum(state == GOOD for state in before.values())
     place, version = f"{item.get('bucket')}/{item.get('object')}", item.get("versionId") or "null"
     return Damage(

@@ -43,7 +43,7 @@ def settings(archive: Archive, *, host: str, authority: str) -> str:
         "lock-path": "/tmp/pgbackrest",
         "spool-path": "/tmp/pgbackrest",
         # A store that does not answer is tried again later: nobody waits for it.
-        "io-timeout": 10,
+        "io-timeout": 8,
         "archive-timeout": 60,
         "start-fast": "y",
     }

@@ -28,13 +28,15 @@ from operations.restoring.run import confirm, request, restore, subject_of
 from operations.restoring.vault import Filling
 from operations.restoring.when import moment
 from operations.stack.file import ISSUED, SEED, StackFile, layout_kept, read
-from operations.stack.pulumi import Pulumi
+from operations.stack.pulumi import Pulumi, PulumiError
 
 KEY = "vault/repository"
 
 
-def main(stack: str, source: Path, at: str | None, *, damaged: bool, yes: bool) -> int:
+def main(stack: str, source: Path | None, at: str | None, *, damaged: bool, yes: bool) -> int:
     """The exit code of the restore. Raises OperationError."""
+    if source is None:
+        raise RefusedError("no copy given; fix: --from FOLDER (make rebuild FROM=…); nothing was created")
     at = moment(at) if at else None
     file = read(stack)
     copied, issues = copies.find(source.expanduser().resolve())
@@ -87,11 +89,14 @@ def needed(file: StackFile) -> list[Issue]:
 
 
 def repository_passwords(file: StackFile) -> tuple[str, str]:
-    """The current one and the one before. Raises PulumiError when the passphrase is another one."""
+    """The current one and the one before. Raises RefusedError when the passphrase is another one."""
     pulumi = Pulumi(file.stack)
-    with layout_kept(file.path):
-        pulumi.select()
-    seed, generations = pulumi.seed(), file.generations()
+    try:
+        with layout_kept(file.path):
+            pulumi.select()
+        seed, generations = pulumi.seed(), file.generations()
+    except PulumiError as error:
+        raise RefusedError(f"{error}\n    nothing was created") from None
     return (
         secrets.password(seed, KEY, generations.of(KEY)),
         secrets.password(seed, KEY, generations.before(KEY)),

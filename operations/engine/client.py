@@ -131,6 +131,19 @@ class Engine:
                     found[member.name.partition("/")[2]] = content.read().decode(errors="replace")
         return found
 
+    def put(self, container: str, place: str, folder: str, contents: Mapping[str, bytes], owner: int) -> None:
+        """Write small files into `place`/`folder` of a container, readable by `owner` alone."""
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w") as archive:
+            top = tarfile.TarInfo(folder)
+            top.type, top.mode, top.uid, top.gid = tarfile.DIRTYPE, 0o700, owner, owner
+            archive.addfile(top)
+            for name, content in contents.items():
+                info = tarfile.TarInfo(f"{folder}/{name}")
+                info.size, info.mode, info.uid, info.gid = len(content), 0o600, owner, owner
+                archive.addfile(info, io.BytesIO(content))
+        self.client.api.put_archive(container, place, stream.getvalue())
+
     def run(
         self, container: str, command: list[str], environment: Mapping[str, str] | None = None
     ) -> tuple[int, str]:

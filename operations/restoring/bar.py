@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from types import TracebackType
@@ -46,6 +47,24 @@ class Bar:
         done = step["bytes"] if by_size else step["done"]
         if self._task is not None:
             self._bar.update(self._task, completed=done, total=total or None, amount=amount(step))
+
+    def line(self, text: str) -> None:
+        """A line above the bar."""
+        if self._terminal:
+            self._bar.console.print(text, markup=False, highlight=False)
+        else:
+            say(text)
+
+    def told(self, text: str) -> None:
+        """A line of a program: its progress, or words."""
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        if isinstance(found, dict) and "step" in found:
+            self.show(found)
+        else:
+            self.line(text)
 
     def _say_last(self) -> None:
         if self._last and not self._terminal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from operations.errors import FAILED, OK, RefusedError, refusal
 from operations.output import count, size
 from operations.process import say
 from operations.restoring import session
+from operations.restoring.archive import ArchiveRestore
 from operations.restoring.bar import Bar
 from operations.restoring.order import Sources, chosen
 from operations.restoring.session import Request
@@ -58,14 +60,35 @@ def restore(subject: Subject, wanted: Request, *, yes: bool) -> int:
     plan = session.plan(subject, wanted)
     for line in describe(plan):
         say(line)
-    if plan["held"]:
-        raise RefusedError(refuse(subject.plan.stack, plan["held"]))
+    wanted = without_finished(plan, wanted)
+    if held := {source: what for source, what in plan["held"].items() if source in wanted.sources.names()}:
+        raise RefusedError(refuse(subject.plan.stack, held))
     confirm(subject.plan.stack, yes)
-    with Bar() as bar:
-        done = session.carry_out(subject, wanted, bar.show)
+    with ArchiveRestore(subject.engine, subject.plan.stack) as archive:
+        ready = None
+        if wanted.sources.databases == declared(subject.plan).databases:
+            ready = archive.prepare(plan["snapshot"], wanted.at)
+        if ready:
+            wanted = replace(wanted, sources=Sources(wanted.sources.buckets, ()))
+        with Bar() as bar:
+            done = session.carry_out(subject, wanted, bar.show)
+        if ready:
+            say("putting the restored databases in place …")
+            archive.put(subject.container("database"))
     for line in outcome(done):
         say(line)
+    if ready:
+        compared = count(ready.tables, "table")
+        say(f"databases from their archive: rows until {ready.until}; {compared} compared at a moment of it")
     return {"ok": OK, "partial": PARTIAL}.get(done["result"], FAILED)
+
+
+def without_finished(plan: Mapping[str, Any], wanted: Request) -> Request:
+    """Of a restore that goes on: databases that hold rows are there already, as all are put back at once."""
+    there = [name for name in wanted.sources.databases if f"database/{name}" in plan["held"]]
+    if not plan["resumes"] or not there:
+        return wanted
+    return replace(wanted, sources=Sources(wanted.sources.buckets, ()))
 
 
 def describe(plan: Mapping[str, Any]) -> list[str]:

@@ -188,8 +188,12 @@ def test_a_drill_restores_from_the_vault_and_compares_everything(
     assert [level["passed"] for level in drill["levels"]] == [True, True, True]
     assert "2 rows in 1 table," in drill["levels"][2]["detail"]
     assert drill["compared"] >= 3
-    assert local.check_output("docker ps --all --quiet --filter name=aidc-%s-drill", STACK) == ""
-    assert local.check_output("docker volume ls --quiet --filter name=aidc-%s-drill", STACK) == ""
+    for part in ("vault", "database"):
+        found = local.check_output(f"docker ps --all --quiet --filter name=aidc-%s-drill-{part}", STACK)
+        assert found == ""
+    for part in ("restored", "database"):
+        found = local.check_output(f"docker volume ls --quiet --filter name=aidc-%s-drill-{part}", STACK)
+        assert found == ""
 
 
 def test_a_drill_finds_a_row_that_changed_on_its_way(

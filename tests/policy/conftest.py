@@ -193,6 +193,12 @@ def make_plant() -> Plant:
         "pruner": service(
             "vault-pruner", "vault-pruner", networkMode="none", mounts=_data("aidc-test-vault-data")
         ),
+        "drill": service(
+            "drill",
+            "drill",
+            networkMode="none",
+            mounts=[{**mount, "readOnly": True} for mount in _data("aidc-test-vault-data")],
+        ),
         "backup": service("backup", "backup"),
         "setup-seed": seed("object-store-setup", "object-store-setup"),
         "backup-seed": seed("backup", "backup"),

@@ -1,4 +1,4 @@
-"""The database's archive as a snapshot gives it back: its files under their own names, and the marked moment."""
+"""The database's archive as a snapshot gives it back: files under their own names, and the marked moment."""
 
 from __future__ import annotations
 

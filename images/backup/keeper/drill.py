@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from .vault import VaultError, digest_of, restic
 
 ROOT = Path("/drill")
 NAMED = 20
+NAMED_PACKS = 3
 OPTIONS = ("--repo", str(REPOSITORY), "--no-lock", "--no-cache")
 
 
@@ -35,7 +37,12 @@ def drill(
     chosen = choose(snapshots, at)
     sizes = restic("stats", "--json", chosen["id"], password=PASSWORD, options=OPTIONS).stdout
     check_room(int(json.loads(sizes)["total_size"]))
-    _restore(chosen, root)
+    try:
+        _restore(chosen, root)
+    except VaultError as error:
+        packs = ", ".join(damaged(REPOSITORY / "data"))
+        found = f"; damaged: {packs}" if packs else ""
+        raise VaultError(f"snapshot {chosen['id'][:8]} cannot be restored: {error}{found}") from None
     folder = restored(Path(chosen["paths"][0]), root)
     _let_read(folder / FOLDER)
     result = {
@@ -57,6 +64,32 @@ def drill(
     return {**result, "archive": {"files": files, "snapshot": later["id"], "moment": moment}}
 
 
+def archive_of(name: str, at: str | None, root: Path = ROOT) -> dict[str, Any]:
+    """The database's archive alone: of the snapshot `name`, or with `at` of one whose log reaches that time.
+
+    Raises VaultError and ManifestError.
+    """
+    snapshots = _snapshots()
+    chosen = next((s for s in snapshots if s["id"] == name), None)
+    if chosen is None:
+        raise VaultError(f"the vault has no snapshot {name}")
+    later = chosen if at is None else following(snapshots, at)
+    source = Path(chosen["paths"][0])
+    folder = restored(source, root)
+    _restore(chosen, root, "--include", str(source / archived.MOMENT))
+    moment = archived.moment_in(folder)
+    _restore(later, root, "--include", str(source / "manifest.jsonl"))
+    wanted = root / "wanted"
+    with wanted.open("w", encoding="ascii") as file:
+        for saved in objects.read(_lines(folder / "manifest.jsonl")):
+            if saved.listed.bucket == archived.BUCKET and saved.file:
+                file.write(f"{source / saved.file}\n")
+    if wanted.stat().st_size:
+        _restore(later, root, "--include-file", str(wanted))
+    files, faults = archived.lay_out(objects.read(_lines(folder / "manifest.jsonl")), folder, root)
+    return {"files": files, "faults": faults[:NAMED], "snapshot": later["id"], "moment": moment}
+
+
 def _restore(snapshot: Mapping[str, Any], root: Path, *options: str) -> None:
     """What is there already, with the content that it should have, is not read again."""
     target = ("--quiet", "--overwrite", "if-changed", "--target", str(root))
@@ -72,6 +105,12 @@ def following(snapshots: Sequence[Mapping[str, Any]], at: str) -> Mapping[str, A
 
 def _arrival(snapshot: Mapping[str, Any]) -> str:
     return str(snapshot["time"])
+
+
+def damaged(packs: Path) -> list[str]:
+    """The first packs whose content is not the one that their name says: restic names them by SHA-256."""
+    found = (path for path in sorted(packs.rglob("*")) if path.is_file() and digest_of(path) != path.name)
+    return [f"data/{path.parent.name}/{path.name}" for path in islice(found, NAMED_PACKS)]
 
 
 def restored(folder: Path, root: Path = ROOT) -> Path:

@@ -89,6 +89,11 @@ class Ledger:
         count, size = self.db.execute(query, (state,)).fetchone()
         return int(count), int(size)
 
+    def outstanding(self) -> int:
+        """Objects that are neither verified nor lost: whatever happened to them, they were not restored."""
+        query = "select count(*) from wanted where state not in ('verified', 'lost')"
+        return int(self.db.execute(query).fetchone()[0])
+
     def buckets(self) -> dict[str, dict[str, int]]:
         """Bucket → its objects, their bytes, and how many of them the snapshot has no copy of."""
         query = "select bucket, count(*), sum(size), sum(state = 'lost') from wanted group by bucket"
@@ -96,6 +101,7 @@ class Ledger:
 
     def faults(self, limit: int) -> list[str]:
         query = (
-            "select bucket, key, reason from wanted where state in ('failed', 'lost') order by 1, 2 limit ?"
+            "select bucket, key, coalesce(nullif(reason, ''), 'was not restored') from wanted"
+            " where state != 'verified' order by 1, 2 limit ?"
         )
         return [f"{b}/{objects.shown(k)}: {reason}" for b, k, reason in self.db.execute(query, (limit,))]

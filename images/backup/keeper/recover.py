@@ -206,12 +206,13 @@ def recover(order: Order, endpoint: str, progress: Progress) -> dict[str, Any]:
         sources = [*(f"bucket/{b}" for b in order.buckets), *(f"database/{d}" for d in plan.databases)]
         vault.drop_own_locks()
         write(NOTE, {"snapshot": plan.snapshot, "sources": sources})
-        refill.verify(s3, ledger, "there", progress, "objects from before the interruption")
+        if ledger.totals("there")[0]:
+            refill.verify(s3, ledger, "there", progress, "objects from before the interruption")
         copies = refill.Copies(plan.snapshot, plan.folder, STAGING / "restoring")
         refill.refill(copies, s3, ledger, progress)
         refill.verify(s3, ledger, "put", progress, "reading the objects back")
         faults = list(_databases(order, plan, progress))
-        failed, lost = ledger.totals("failed")[0] + len(faults), ledger.totals("lost")[0] + len(plan.missing)
+        failed, lost = ledger.outstanding() + len(faults), ledger.totals("lost")[0] + len(plan.missing)
         if not failed:
             NOTE.unlink(missing_ok=True)
         objects, size = ledger.totals("verified")
@@ -232,7 +233,8 @@ def recover(order: Order, endpoint: str, progress: Progress) -> dict[str, Any]:
 
 def _databases(order: Order, plan: Plan, progress: Progress) -> Iterator[str]:
     """After the objects, so that no row names one that is not there yet."""
-    progress.step("databases", len(plan.databases))
+    if plan.databases:
+        progress.step("databases", len(plan.databases))
     for name, before in plan.databases.items():
         try:
             if not plan.resumes or reload.difference(before, reload.facts(name)):

@@ -102,7 +102,7 @@ def _upload(s3: Any, saved: Saved, path: Path | None, reason: str) -> Outcome:
 
 def _wanted(copies: Copies, ledger: Ledger) -> Iterator[tuple[Saved, Path | None, str]]:
     """Every wanted object with a file that holds it, or the reason why there is none."""
-    number = 0
+    number, current = 0, None
     try:
         for name, content in _stream(copies):
             if (saved := ledger.by_file(name)) is None:
@@ -110,9 +110,13 @@ def _wanted(copies: Copies, ledger: Ledger) -> Iterator[tuple[Saved, Path | None
             number += 1
             # Until its outcome is marked, it must not come a second time.
             ledger.mark(saved, "under way")
-            yield _checked(saved, _pieces(content), copies.room / f"{number}")
+            current = saved
+            checked = _checked(saved, _pieces(content), copies.room / f"{number}")
+            current = None
+            yield checked
     except (VaultError, tarfile.TarError):
-        pass
+        if current:  # It was cut off in the middle of this one.
+            ledger.mark(current, "wanted")
     for saved in ledger.having("wanted"):
         number += 1
         ledger.mark(saved, "under way")

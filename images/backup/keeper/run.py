@@ -9,13 +9,15 @@ import os
 import random
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import archive, dumps, status, store, vault
+from . import archive, configuration, dumps, status, store, vault
 from .databases import DatabaseError, Dumped
 from .index import Index
 from .objects import manifest
+from .progress import Progress
 from .settings import CA, PASSWORD, PASSWORD_BEFORE, Settings, repository
 from .staging import RoomError, Staging
 from .status import Run
@@ -33,14 +35,23 @@ class IncompleteError(Exception):
     """The snapshot does not hold what was listed; the text says what is missing."""
 
 
-def run(settings: Settings, staging: Staging, s3: Any, say: Say, *, thorough: bool = True) -> Run:
+def run(
+    settings: Settings,
+    staging: Staging,
+    s3: Any,
+    say: Say,
+    progress: Progress | None = None,
+    *,
+    thorough: bool = True,
+) -> Run:
     """Do all of it, and never raise: what went wrong is in the result.
 
     A run that is not `thorough` keeps the dumps that are there and reads nothing back, unless that is due.
     """
     done = Run(started=status.now())
     try:
-        _run(settings, staging, s3, say, done, thorough=thorough or dumps.due(settings, staging))
+        course = Course(say, progress or Progress())
+        _run(settings, staging, s3, course, done, thorough=thorough or dumps.due(settings, staging))
         done.result = "partial" if _is_partial(done) else "ok"
     except (StoreError, RoomError, VaultError, IncompleteError) as error:
         done.reason = str(error)
@@ -52,28 +63,45 @@ def run(settings: Settings, staging: Staging, s3: Any, say: Say, *, thorough: bo
     return done
 
 
-def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run, *, thorough: bool) -> None:
+@dataclass(frozen=True)
+class Course:
+    """How a run tells what it does: in words, and how far it is."""
+
+    say: Say
+    progress: Progress
+
+
+def _run(settings: Settings, staging: Staging, s3: Any, course: Course, done: Run, *, thorough: bool) -> None:
     index = staging.prepare()
+    say, step = course.say, course.progress.step
     try:
         if new := vault.open_repository(PASSWORD, PASSWORD_BEFORE):
             say(new)
         vault.drop_own_locks()
         _check_vault(settings, done)
+        done.configuration = configuration.take_over(staging)
         archived = archive.BUCKET in settings.buckets and bool(settings.databases)
         # Before a moment of the log is marked, which cannot be reached from a base backup that ends after it.
         based = archived and _is_based(s3, done, say)
+        step("dumping the databases")
         dumped = dumps.make(settings, staging, done, say) if thorough else dumps.kept(staging, done)
         if based:
+            step("archiving the database's log")
             _archive(done, say)
-        _collect(settings, staging, s3, index, done)
+        _collect(settings, staging, s3, index, done, progress=course.progress)
         staging.drop_replaced(index)
         _count(index, done)
         _write_manifest(staging, index, done.started)
-        # The number tells a restore which snapshots are of a store that had just been emptied.
-        tags = ["partial" if _is_partial(done) else "complete", f"objects={done.objects}"]
+        # The number tells a restore which snapshots are of a store that had just been emptied: a new database
+        # begins its archive at once.
+        own = sum(found["objects"] for name, found in done.buckets.items() if name != archive.BUCKET)
+        tags = ["partial" if _is_partial(done) else "complete", f"objects={own}"]
+        step("writing the snapshot")
         done.snapshot = vault.back_up(staging.snapshot, tags)
+        step("comparing")
         _compare(staging, index, done, dumped)
         if thorough:
+            step("reading back from the vault")
             _read_back(staging, index, done, dumped)
             dumps.keep(staging, done)
             say(f"snapshot of {done.objects - done.unreadable} objects read back")
@@ -81,6 +109,7 @@ def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run, *, 
         done.warnings += status.usage_warnings(done.usage, settings.limits)
         done.usage["disk_free"] = staging.free()
     finally:
+        course.progress.end()
         index.close()
 
 
@@ -121,15 +150,19 @@ def _check_vault(settings: Settings, done: Run) -> None:
         )
 
 
-def _collect(settings: Settings, staging: Staging, s3: Any, index: Index, done: Run) -> None:
+def _collect(
+    settings: Settings, staging: Staging, s3: Any, index: Index, done: Run, *, progress: Progress
+) -> None:
     """List and fetch; again where a base backup ended meanwhile: it has files that were not listed."""
     archived = archive.BUCKET in settings.buckets
     for _ in range(COLLECT_TRIES):
         before = archive.catalogues(s3) if archived else set()
+        progress.step("listing the store")
         _list(settings, s3, index)
         staging.drop_deleted(index)
         staging.check_room(index.missing_bytes(), settings.limits["staging"])
-        _fetch(staging, s3, index, done)
+        progress.step("fetching", *index.missing_totals())
+        _fetch(staging, s3, index, done, progress)
         if not archived or archive.catalogues(s3) == before:
             return
     done.warnings.append("base backups ended all the time: the newest one may be incomplete in this snapshot")
@@ -142,8 +175,9 @@ def _list(settings: Settings, s3: Any, index: Index) -> None:
             index.add(page)
 
 
-def _fetch(staging: Staging, s3: Any, index: Index, done: Run) -> None:
+def _fetch(staging: Staging, s3: Any, index: Index, done: Run, progress: Progress) -> None:
     for fetched in store.fetch(s3, index.missing(), staging.temporary):
+        progress.add(1, fetched.wanted.size)
         if fetched.path:
             index.record(fetched.got, fetched.sha256, fetched.headers)
             staging.keep(fetched.path, fetched.got.file)
@@ -176,7 +210,8 @@ def _compare(staging: Staging, index: Index, done: Run, saved: list[Dumped]) -> 
     dumped = {dump.file: dump.size for dump in saved}
     facts = {Path(dump.file).with_suffix(".json").as_posix() for dump in saved}
     for file, size in vault.files(done.snapshot, staging.snapshot):
-        if file in (staging.manifest.name, archive.path_of(staging).name) or file in facts:
+        own = (staging.manifest.name, archive.path_of(staging).name)
+        if file in own or file in facts or file in done.configuration:
             continue
         if file in dumped:
             if dumped.pop(file) != size:
@@ -199,6 +234,8 @@ def _read_back(staging: Staging, index: Index, done: Run, saved: list[Dumped]) -
     """The manifest, the dumps and one object as the vault gives them, then a part of all packs."""
     subset = "10%" if done.usage["vault"] < 10 * READ_BACK else f"{READ_BACK >> 20}M"
     vault.compare(done.snapshot, staging.manifest, vault.digest_of(staging.manifest))
+    for file, digest in done.configuration.items():
+        vault.compare(done.snapshot, staging.snapshot / file, digest)
     for dump in saved:
         vault.compare(done.snapshot, staging.snapshot / dump.file, dump.sha256)
     candidates = [file for file, size in index.sample(100) if size <= SAMPLE]

@@ -39,6 +39,7 @@ class Run:
     buckets: dict[str, dict[str, int]] = field(default_factory=dict)
     databases: dict[str, dict[str, Any]] = field(default_factory=dict)
     log_until: str = ""  # the database's log is archived up to then
+    configuration: dict[str, str] = field(default_factory=dict)  # file to its SHA-256
     unreadable_databases: list[dict[str, str]] = field(default_factory=list)
     unreadable: int = 0
     unreadable_objects: list[dict[str, str]] = field(default_factory=list)

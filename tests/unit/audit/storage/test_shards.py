@@ -66,6 +66,12 @@ def test_an_object_of_which_the_store_tells_twice_is_one() -> None:
     assert len(shards.read(f"{line}\n{line}\n{END}").damage) == 1
 
 
+def test_an_object_that_was_deleted_meanwhile_is_no_damage() -> None:
+    line = item(*["missing"] * 4, detail="Version not found: models/a/b(v7)")
+    assert shards.read(f"{line}\n{END}").damage == ()
+    assert shards.read(f"{item(*['missing'] * 4)}\n{END}").damage[0].lost
+
+
 def test_progress_is_no_end() -> None:
     assert shards.read(f"scanned 5 running\n{END}").scanned == 12
     with pytest.raises(ValueError, match="did not end"):
