@@ -171,6 +171,11 @@ bench-backup: ## measure the backup against rclone and restic by hand, on throw-
 	@$(RUN) python -m operations bench-backup --stack $(STACK) --out $(OUT) $(if $(ROUNDS),--rounds "$(ROUNDS)") \
 		$(if $(SIZE),--size "$(SIZE)")
 
+.PHONY: bench-database
+bench-database: ## measure PostgreSQL through TLS and over a local socket; writes database-figures.json
+	@$(RUN) python -m operations bench-database --stack $(STACK) --out $(OUT) \
+		$(if $(ROUNDS),--rounds "$(ROUNDS)")
+
 ##@ Develop
 .PHONY: lint
 lint: ## ruff, mypy strict, the import contracts, shellcheck
@@ -222,7 +227,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= MODEL      promote, demote: a model as `make models` lists it
 ##= VERSION    promote: number or alias of one of its versions (default: candidate)
 ##= CASE       faults: worker, node, driver, head or all (default: all)
-##= ROUNDS     bench-storage, bench-backup: measurements of each kind, in turns (default: 8)
+##= ROUNDS     bench-storage, bench-backup, bench-database: measurements of each kind, in turns (default: 8)
 ##= SIZE       bench-backup: bytes of the objects (default: 512MiB)
 ##= BASE       bench-abba: commit to compare the working tree with
 

@@ -112,6 +112,9 @@ COMMANDS: Mapping[str, Command] = {
     "bench-backup": Command(
         _MEASURE, "measure the backup against restic by hand", "aidc bench-backup", "bench_backup"
     ),
+    "bench-database": Command(
+        _MEASURE, "measure the database through TLS and locally", "aidc bench-database", "bench_database"
+    ),
     "bench-lifecycle": Command(
         _MEASURE, "time up, a second up and destroy on a separate stack", "aidc bench-lifecycle", "lifecycle"
     ),
@@ -202,17 +205,18 @@ RECORDS = {
     "usage": "usage.json",
     "bench-storage": "storage.json",
     "bench-backup": "backup-figures.json",
+    "bench-database": "database-figures.json",
 }
 
 
 def _measuring(made: Mapping[str, argparse.ArgumentParser]) -> None:
     for name, record in RECORDS.items():
         made[name].add_argument("--out", type=Path, help=f"folder for {record} (default: out/<stack>)")
-    for name in ("bench-storage", "bench-backup"):
+    for name in ("bench-storage", "bench-backup", "bench-database"):
         made[name].add_argument(
             "--rounds", type=_some, default=8, help="measurements of each kind, in turns (default: 8)"
         )
-    for name, seconds in (("usage", 60.0), ("bench-storage", 2.0)):
+    for name, seconds in (("usage", 60.0), ("bench-storage", 2.0), ("bench-database", 5.0)):
         made[name].add_argument("--seconds", type=_seconds, default=seconds, help=f"default: {seconds:g}")
     made["bench-backup"].add_argument(
         "--size", type=_size, default="512MiB", help="bytes of the objects (default: 512MiB)"

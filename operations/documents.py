@@ -238,3 +238,39 @@ class BackupFigures(_Entry):
     ratio: Ratio
     bound: float
     verdict: Outcome
+
+
+class DatabaseRow(_Entry):
+    """pgbench in one mode by one way: `tls`, `socket`, or `plain`."""
+
+    mode: str
+    way: str
+    tps: list[float] = Field(description="Transactions per second of each run.")
+    median_tps: float
+    latency_ms: float = Field(description="Median over the runs of the mean of each.")
+    connect_ms: float | None = Field(description="The same of connecting; null where connections are kept.")
+
+
+class DatabaseRatio(_Entry):
+    """Transactions per second of `way` divided by those of `to`, with a 95 % interval over pairs."""
+
+    mode: str
+    way: str
+    to: str
+    ratio: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+class DatabaseFigures(_Entry):
+    """What `make bench-database` writes to database-figures.json."""
+
+    schema_: Literal["aidc.database-figures/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    load: Load
+    run_s: int
+    rows: list[DatabaseRow]
+    ratios: list[DatabaseRatio]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
@@ -21,7 +19,7 @@ from operations.engine.client import Engine
 from operations.errors import OperationError
 from operations.measuring.client import LoadClient
 from operations.measuring.plain_store import NODE, PlainStore
-from operations.measuring.throwaway import Throwaway, certificate, service
+from operations.measuring.throwaway import Throwaway, certificate, service, settings_file
 
 PART = "bench-backup"
 STAGING = "/staging"
@@ -68,8 +66,8 @@ class Rig:
                 f"{FILES_DIR}/tls.key": tls.key,
             },
         )  # fmt: skip
-        self.bucket = _text(engine, f"aidc-{stack}-backup", "buckets").split()[0]
-        settings = json.loads(_text(engine, f"aidc-{stack}-backup", "backup.json"))
+        self.bucket = settings_file(engine, stack, "backup", "buckets").split()[0]
+        settings = json.loads(settings_file(engine, stack, "backup", "backup.json"))
         keys, password = self.plain.keys, secrets.password(self.seed, "vault/repository")
         self.repository = f"rest:https://{WRITER}:{writer}@vault:{VAULT}/{WRITER}"
         self.job = throwaway.start(
@@ -139,12 +137,3 @@ def measure(
 def ratio(pairs: Sequence[BackupPair]) -> Mapping[str, Any]:
     """Throughput of ours to that by hand, with its interval."""
     return stats.ratio_interval([1 / p.by_hand_s for p in pairs], [1 / p.ours_s for p in pairs])
-
-
-def _text(engine: Engine, container: str, file: str) -> str:
-    """One file of a service's settings, which are no secrets."""
-    chunks, _ = engine.client.api.get_archive(container, f"{FILES_DIR}/{file}")
-    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-        found = archive.extractfile(file)
-        assert found
-        return found.read().decode()

@@ -14,6 +14,7 @@ from docker.errors import APIError, NotFound
 from components.planning import pki
 from components.planning.rotation import Generations
 from components.planning.units import MIB
+from components.runtime.files import FILES_DIR
 from components.runtime.labels import labels
 from operations.engine.client import Engine, EngineResource
 from operations.errors import OperationError, RefusedError
@@ -134,6 +135,15 @@ def service(engine: Engine, stack: str, name: str) -> Mapping[str, Any]:
     if not found["State"]["Running"]:
         raise RefusedError(f"stack {stack}: the service {name} does not run; fix: `make up STACK={stack}`")
     return found
+
+
+def settings_file(engine: Engine, stack: str, name: str, file: str) -> str:
+    """One of the files of a service: for its settings, never for its secrets."""
+    chunks, _ = engine.client.api.get_archive(f"aidc-{stack}-{name}", f"{FILES_DIR}/{file}")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+        found = archive.extractfile(file)
+        assert found
+        return found.read().decode()
 
 
 def certificate(seed: str, name: str) -> pki.Certificate:
