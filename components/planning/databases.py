@@ -39,7 +39,11 @@ class Database:
 
 
 # Runs and models, and apart from them who may see and change which.
-TRACKING, TRACKING_AUTH = Database("tracking"), Database("tracking_auth")
+TRACKING = Database(
+    "tracking",
+    {"tracking.alembic_version": 1, "tracking.experiments": 1, "tracking.workspaces": 1},
+)
+TRACKING_AUTH = Database("tracking_auth", {"tracking_auth.alembic_version_auth": 1, "tracking_auth.users": 2})
 DATABASES = (TRACKING, TRACKING_AUTH)
 
 

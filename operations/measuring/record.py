@@ -21,7 +21,7 @@ def machine() -> Machine:
 
 def load_of(record: Mapping[str, Any]) -> Load:
     """From `benchmark.cluster.hostload`."""
-    return Load(**{name: record.get(name) for name in Load.model_fields})
+    return Load.model_validate({name: record.get(name) for name in Load.model_fields})
 
 
 def write(document: BaseModel, stack: str, out: Path | None, name: str) -> Path:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import archive, configuration, dumps, status, store, vault
+from . import archive, archived, configuration, dumps, status, store, vault
 from .databases import DatabaseError, Dumped
 from .index import Index
 from .objects import manifest
@@ -80,9 +80,9 @@ def _run(settings: Settings, staging: Staging, s3: Any, course: Course, done: Ru
         vault.drop_own_locks()
         _check_vault(settings, done)
         done.configuration = configuration.take_over(staging)
-        archived = archive.BUCKET in settings.buckets and bool(settings.databases)
+        has_log = archived.BUCKET in settings.buckets and bool(settings.databases)
         # Before a moment of the log is marked, which cannot be reached from a base backup that ends after it.
-        based = archived and _is_based(s3, done, say)
+        based = has_log and _is_based(s3, done, say)
         step("dumping the databases")
         dumped = dumps.make(settings, staging, done, say) if thorough else dumps.kept(staging, done)
         if based:
@@ -94,8 +94,8 @@ def _run(settings: Settings, staging: Staging, s3: Any, course: Course, done: Ru
         _write_manifest(staging, index, done.started)
         # The number tells a restore which snapshots are of a store that had just been emptied: a new database
         # begins its archive at once.
-        own = sum(found["objects"] for name, found in done.buckets.items() if name != archive.BUCKET)
-        tags = ["partial" if _is_partial(done) else "complete", f"objects={own}"]
+        filled = sum(found["objects"] for name, found in done.buckets.items() if name != archived.BUCKET)
+        tags = ["partial" if _is_partial(done) else "complete", f"objects={filled}"]
         step("writing the snapshot")
         done.snapshot = vault.back_up(staging.snapshot, tags)
         step("comparing")
@@ -154,16 +154,16 @@ def _collect(
     settings: Settings, staging: Staging, s3: Any, index: Index, done: Run, *, progress: Progress
 ) -> None:
     """List and fetch; again where a base backup ended meanwhile: it has files that were not listed."""
-    archived = archive.BUCKET in settings.buckets
+    has_archive = archived.BUCKET in settings.buckets
     for _ in range(COLLECT_TRIES):
-        before = archive.catalogues(s3) if archived else set()
+        before = archive.catalogues(s3) if has_archive else set()
         progress.step("listing the store")
         _list(settings, s3, index)
         staging.drop_deleted(index)
         staging.check_room(index.missing_bytes(), settings.limits["staging"])
         progress.step("fetching", *index.missing_totals())
         _fetch(staging, s3, index, done, progress)
-        if not archived or archive.catalogues(s3) == before:
+        if not has_archive or archive.catalogues(s3) == before:
             return
     done.warnings.append("base backups ended all the time: the newest one may be incomplete in this snapshot")
 

@@ -30,7 +30,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def make(staging: Staging) -> tuple[status.Run, dict[str, Any]]:
     done = status.Run(started=status.now())
     dumps.make(settings("tracking"), staging, done, lambda _text: None)
-    return done, json.loads((staging.snapshot / archive.MOMENT).read_text())
+    return done, json.loads((staging.snapshot / archived.MOMENT).read_text())
 
 
 def test_a_moment_without_writers_is_compared_whole(staging: Staging) -> None:
@@ -70,7 +70,7 @@ def test_a_log_that_is_archived_is_waited_for_no_longer(monkeypatch: pytest.Monk
     assert archive.switch()
 
 
-def copied(folder: Path, key: str, bucket: str = archive.BUCKET) -> Saved:
+def copied(folder: Path, key: str, bucket: str = archived.BUCKET) -> Saved:
     listed = Listed(bucket, key, 3, "e", "2026-01-31T00:00:00+00:00")
     path = folder / listed.file
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,7 +157,7 @@ def test_the_store_is_listed_again_where_a_base_backup_ended_meanwhile(
         yield [Listed(bucket, prefix, 0, f"e{min(counted, changes)}", "x")] if prefix else []
 
     monkeypatch.setattr(store, "listing", listing)
-    known = Settings("https://store", "* * * * *", {"staging": 2**40}, (archive.BUCKET,), ("tracking",))
+    known = Settings("https://store", "* * * * *", {"staging": 2**40}, (archived.BUCKET,), ("tracking",))
     done = status.Run(started=status.now())
     index = staging.prepare()
     run._collect(known, staging, None, index, done, progress=Progress())
