@@ -52,7 +52,8 @@ def wait(options: argparse.Namespace) -> dict[str, Any]:
     """Wait until the planned start; the result's record of it. Mistakes are reported before the wait."""
     start = plan(options)
     load_all(options.workload_files, options.tier)
-    if options.gate and options.gate.exists():
+    # A name alone may be a run that only MLflow has.
+    if options.gate and (options.gate.exists() or options.gate.suffix or len(options.gate.parts) > 1):
         from benchmark.commands.compare import load_earlier
 
         load_earlier(options.gate)
