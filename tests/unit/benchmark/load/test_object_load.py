@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from benchmark.load.object_load import Load, Place, answers
-from benchmark.load.signature import Keys
+from benchmark.load.object_load import IDLE_S, Client, Load, Place, answers
+from benchmark.load.signature import EMPTY, Keys
 
 OBJECTS: dict[str, bytes] = {}
 
@@ -93,3 +93,15 @@ def test_every_object_of_a_fill_is_another_one(place: Place) -> None:
     load.fill(64, 6, 4)
     assert len(OBJECTS) == len(set(OBJECTS.values())) == 6
     load.close()
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again(place: Place) -> None:
+    client = Client(place, 0, None)
+    client.connect()
+    (url,) = client.connections
+    first = client.connections[url]
+    client.used[url] -= IDLE_S + 1
+    client.put("load/x", memoryview(b"x"), EMPTY)
+    assert client.connections[url] is not first
+    assert first.sock is None
+    client.close()
