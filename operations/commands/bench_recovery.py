@@ -14,13 +14,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmark.cluster.hostload import HostLoad
 from components.planning.inventory import load
 from components.planning.units import GIB, size_text
 from operations.documents import RecoveryFigures
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, RefusedError
-from operations.measuring.record import load_of, machine, write
+from operations.measuring.record import host_load, load_of, machine, write
 from operations.measuring.recovery import measure
 from operations.output import size as sized
 from operations.process import say
@@ -34,14 +33,14 @@ def main(stack: str, out: Path | None = None, size: int = 2 * GIB) -> int:
     if raw is None or access is None:
         raise RefusedError(f"stack {stack} is not up; fix: `make up STACK={stack}`")
     inventory = load(raw)
-    with HostLoad([service.container for service in inventory.services]) as host:
+    with host_load(engine, stack) as host:
         steps, drill, services = measure(engine, inventory, access, size, say)
     document = RecoveryFigures(
         schema="aidc.recovery-figures/1",
         stack=stack,
         measured=begun.isoformat(timespec="seconds"),
         environment=machine(),
-        load=load_of(host.record),
+        load=load_of(host),
         bytes=size,
         steps=steps,
         services=services,

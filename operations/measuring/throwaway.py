@@ -148,7 +148,8 @@ def settings_file(engine: Engine, stack: str, name: str, file: str) -> str:
 
 def certificate(seed: str, name: str) -> pki.Certificate:
     """A certificate for a throw-away server, of an authority that nobody else knows."""
-    return pki.leaf(seed, "bench", Generations(*[datetime.now(UTC).date()] * 2), name, (name,))
+    today = datetime.now(UTC).date()
+    return pki.leaf(seed, "bench", Generations(today, today), name, (name,))
 
 
 def _archive(name: str, text: str, owner: int) -> bytes:
