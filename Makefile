@@ -176,6 +176,10 @@ bench-database: ## measure PostgreSQL through TLS and over a local socket; write
 	@$(RUN) python -m operations bench-database --stack $(STACK) --out $(OUT) \
 		$(if $(ROUNDS),--rounds "$(ROUNDS)")
 
+.PHONY: bench-recovery
+bench-recovery: ## fill the store, back up, restore for trial: rates, RPO, RTO, memory; writes recovery-figures.json
+	@$(RUN) python -m operations bench-recovery --stack $(STACK) --out $(OUT) $(if $(SIZE),--size "$(SIZE)")
+
 ##@ Develop
 .PHONY: lint
 lint: ## ruff, mypy strict, the import contracts, shellcheck
@@ -228,7 +232,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= VERSION    promote: number or alias of one of its versions (default: candidate)
 ##= CASE       faults: worker, node, driver, head or all (default: all)
 ##= ROUNDS     bench-storage, bench-backup, bench-database: measurements of each kind, in turns (default: 8)
-##= SIZE       bench-backup: bytes of the objects (default: 512MiB)
+##= SIZE       bench-backup, bench-recovery: bytes of the objects (default: 512MiB, 2GiB)
 ##= BASE       bench-abba: commit to compare the working tree with
 
 # A target that does not exist: suggest the nearest one.

@@ -115,6 +115,9 @@ COMMANDS: Mapping[str, Command] = {
     "bench-database": Command(
         _MEASURE, "measure the database through TLS and locally", "aidc bench-database", "bench_database"
     ),
+    "bench-recovery": Command(
+        _MEASURE, "time backup and restore of much data", "aidc bench-recovery --size 2GiB", "bench_recovery"
+    ),
     "bench-lifecycle": Command(
         _MEASURE, "time up, a second up and destroy on a separate stack", "aidc bench-lifecycle", "lifecycle"
     ),
@@ -206,6 +209,7 @@ RECORDS = {
     "bench-storage": "storage.json",
     "bench-backup": "backup-figures.json",
     "bench-database": "database-figures.json",
+    "bench-recovery": "recovery-figures.json",
 }
 
 
@@ -218,9 +222,10 @@ def _measuring(made: Mapping[str, argparse.ArgumentParser]) -> None:
         )
     for name, seconds in (("usage", 60.0), ("bench-storage", 2.0), ("bench-database", 5.0)):
         made[name].add_argument("--seconds", type=_seconds, default=seconds, help=f"default: {seconds:g}")
-    made["bench-backup"].add_argument(
-        "--size", type=_size, default="512MiB", help="bytes of the objects (default: 512MiB)"
-    )
+    for name, size in (("bench-backup", "512MiB"), ("bench-recovery", "2GiB")):
+        made[name].add_argument(
+            "--size", type=_size, default=size, help=f"bytes of the objects (default: {size})"
+        )
 
 
 def _some(text: str) -> int:

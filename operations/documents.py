@@ -274,3 +274,29 @@ class DatabaseFigures(_Entry):
     run_s: int
     rows: list[DatabaseRow]
     ratios: list[DatabaseRatio]
+
+
+class RecoveryStep(_Entry):
+    """One step over all of the data; `mb_s` in 10^6 bytes per second."""
+
+    name: str
+    seconds: float
+    mb_s: float
+
+
+class RecoveryFigures(_Entry):
+    """What `make bench-recovery` writes to recovery-figures.json."""
+
+    schema_: Literal["aidc.recovery-figures/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    load: Load
+    bytes: int
+    steps: list[RecoveryStep]
+    passed: bool = Field(description="The drill passed.")
+    rpo_s: float | None
+    rto_s: float
+    compared: int = Field(description="Objects and rows.")
+    different: int
+    services: list[ServiceUsage]

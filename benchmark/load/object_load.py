@@ -67,16 +67,14 @@ class Client:
         self.place, self.number, self.context = place, number, context
         self.connections: dict[str, http.client.HTTPConnection] = {}
         self.buffer = memoryview(bytearray(CHUNK))
-        self.turn, self.used = number, time.monotonic()
+        self.turn = number
+        self.used: dict[str, float] = {}  # door → when its connection was used last
 
     def connect(self) -> None:
         """Have a connection to each door that the other side still keeps."""
-        if time.monotonic() - self.used > IDLE_S:
-            self.close()
         for url in self.place.urls:
-            if url not in self.connections:
+            if self._kept(url) is None:
                 self._connect(url).connect()
-        self.used = time.monotonic()
 
     def put(self, key: str, body: memoryview, digest: str) -> None:
         self._ask("PUT", f"/{self.place.bucket}/{key}", body, digest, 200)
@@ -101,7 +99,7 @@ class Client:
         """The length of the answer's body."""
         url = self.place.urls[self.turn % len(self.place.urls)]
         self.turn += 1
-        connection = self.connections.get(url) or self._connect(url)
+        connection = self._kept(url) or self._connect(url)
         headers = signed(
             self.place.keys,
             method,
@@ -116,7 +114,7 @@ class Client:
             if answer.status != wanted:
                 said = answer.read(400).decode(errors="replace")
                 raise RefusedError(f"{method} {path}: status {answer.status}: {said}")
-            length, self.used = 0, time.monotonic()
+            length, self.used[url] = 0, time.monotonic()
             while count := answer.readinto(self.buffer):
                 length += count
             return length
@@ -126,12 +124,18 @@ class Client:
             self.connections.pop(url, None)
             raise
 
+    def _kept(self, url: str) -> http.client.HTTPConnection | None:
+        """The connection to a door, unless the other side may have closed it by now."""
+        if url in self.connections and time.monotonic() - self.used[url] > IDLE_S:
+            self.connections.pop(url).close()
+        return self.connections.get(url)
+
     def _connect(self, url: str) -> http.client.HTTPConnection:
         parts = urlsplit(url)
         assert parts.hostname
         assert parts.port
         connection = _connection(parts.hostname, parts.port, self.context, self.place.server_name)
-        self.connections[url] = connection
+        self.connections[url], self.used[url] = connection, time.monotonic()
         return connection
 
 

@@ -44,7 +44,7 @@ def row(run: dict[str, Any]) -> dict[str, str]:
 
 
 def merged(here: Iterable[dict[str, str]], there: Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    """Newest first, those without a time at the end. A run of this machine is shown with its own path."""
+    """Newest first, those without a time last. A run of this machine is shown with its own path."""
     found = {r["run"]: r for r in there}
     found.update({r["run"]: r for r in here})
     return sorted(found.values(), key=lambda r: (r["started"][:1].isdigit(), r["started"], r["run"]), reverse=True)

@@ -15,14 +15,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmark.cluster.hostload import HostLoad
 from benchmark.core import stats
 from components.planning.units import MIB, size_text
 from operations.documents import BackupFigures, BackupPair, Outcome, Ratio
 from operations.engine.client import connect
 from operations.errors import FAILED, OK
 from operations.measuring.backup import measure, ratio
-from operations.measuring.record import load_of, machine, write
+from operations.measuring.record import machine, write
 from operations.process import say
 
 BOUND = 0.9
@@ -32,9 +31,9 @@ WORDS: dict[bool | None, Outcome] = {True: "passed", False: "missed", None: "inc
 def main(stack: str, out: Path | None = None, rounds: int = 8, size: int = 512 * MIB) -> int:
     """Measure, print each pair and the ratio, write the record. Raises OperationError."""
     engine, begun = connect(), datetime.now(UTC)
-    names = [container.name for container in engine.containers(stack) if container.running]
-    with HostLoad(names) as host:
-        pairs = measure(engine, stack, rounds=rounds, size=size, on_pair=lambda pair: say(line(pair, size)))
+    pairs, meanwhile = measure(
+        engine, stack, rounds=rounds, size=size, on_pair=lambda pair: say(line(pair, size))
+    )
     interval = ratio(pairs)
     verdict = WORDS[stats.judged(dict(interval), BOUND)]
     document = BackupFigures(
@@ -42,7 +41,7 @@ def main(stack: str, out: Path | None = None, rounds: int = 8, size: int = 512 *
         stack=stack,
         measured=begun.isoformat(timespec="seconds"),
         environment=machine(),
-        load=load_of(host.record),
+        load=meanwhile,
         bytes=size,
         pairs=pairs,
         ratio=Ratio(**{name: interval[name] for name in Ratio.model_fields}),

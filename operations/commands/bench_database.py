@@ -16,12 +16,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmark.cluster.hostload import HostLoad
 from operations.documents import DatabaseFigures, DatabaseRatio, DatabaseRow
 from operations.engine.client import connect
 from operations.errors import OK
 from operations.measuring.database import measure
-from operations.measuring.record import load_of, machine, write
+from operations.measuring.record import machine, write
 from operations.output import console
 from operations.process import say
 
@@ -29,15 +28,15 @@ from operations.process import say
 def main(stack: str, out: Path | None = None, rounds: int = 8, seconds: float = 5.0) -> int:
     """Measure, print rows and ratios, write the record. Raises OperationError."""
     engine, begun, whole = connect(), datetime.now(UTC), max(1, round(seconds))
-    names = [container.name for container in engine.containers(stack) if container.running]
-    with HostLoad(names) as host:
-        rows, ratios = measure(engine, stack, rounds=rounds, seconds=whole, on_row=lambda row: say(line(row)))
+    rows, ratios, meanwhile = measure(
+        engine, stack, rounds=rounds, seconds=whole, on_row=lambda row: say(line(row))
+    )
     document = DatabaseFigures(
         schema="aidc.database-figures/1",
         stack=stack,
         measured=begun.isoformat(timespec="seconds"),
         environment=machine(),
-        load=load_of(host.record),
+        load=meanwhile,
         run_s=whole,
         rows=rows,
         ratios=ratios,

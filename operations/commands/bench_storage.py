@@ -16,13 +16,12 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmark.cluster.hostload import HostLoad
 from components.planning.inventory import load
 from components.planning.units import size_text
 from operations.documents import Storage, StorageRatio, StorageRow
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, RefusedError
-from operations.measuring.record import load_of, machine, write
+from operations.measuring.record import machine, write
 from operations.measuring.storage import measure
 from operations.output import console
 from operations.process import say
@@ -36,16 +35,15 @@ def main(stack: str, out: Path | None = None, rounds: int = 8, seconds: float = 
     if raw is None or access is None:
         raise RefusedError(f"stack {stack} is not up; fix: `make up STACK={stack}`")
     inventory = load(raw)
-    with HostLoad([service.container for service in inventory.services]) as host:
-        rows, ratios = measure(
-            engine, inventory, access, rounds=rounds, seconds=seconds, on_row=lambda row: say(line(row))
-        )
+    rows, ratios, meanwhile = measure(
+        engine, inventory, access, rounds=rounds, seconds=seconds, on_row=lambda row: say(line(row))
+    )
     document = Storage(
         schema="aidc.storage/1",
         stack=stack,
         measured=begun.isoformat(timespec="seconds"),
         environment=machine(),
-        load=load_of(host.record),
+        load=meanwhile,
         segment_s=seconds,
         rows=rows,
         ratios=ratios,

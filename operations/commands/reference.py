@@ -23,7 +23,16 @@ from components.planning.flows import CLIENTS, FLOWS, LISTENS, memberships
 from components.planning.inventory import Inventory
 from components.planning.paths import ROOT
 from components.planning.units import size_text
-from operations.documents import Drill, Lifecycle, Status
+from operations.documents import (
+    BackupFigures,
+    DatabaseFigures,
+    Drill,
+    Lifecycle,
+    RecoveryFigures,
+    StackUsage,
+    Status,
+    Storage,
+)
 from policies.catalogue import NAMES
 from policies.mutations import figures
 from policies.reports.page import page
@@ -201,10 +210,15 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "flows.md": flows,
     "policies.md": policies,
     "schemas/audit.json": document.schema_text,
+    "schemas/backup-figures.json": partial(schema, BackupFigures),
+    "schemas/database-figures.json": partial(schema, DatabaseFigures),
     "schemas/drill.json": partial(schema, Drill),
     "schemas/inventory.json": partial(schema, Inventory),
     "schemas/lifecycle.json": partial(schema, Lifecycle),
+    "schemas/recovery-figures.json": partial(schema, RecoveryFigures),
     "schemas/status.json": partial(schema, Status),
+    "schemas/storage.json": partial(schema, Storage),
+    "schemas/usage.json": partial(schema, StackUsage),
     **{f"schemas/{name}.json": partial(of_benchmark, name) for name in schemas.DOCUMENTS},
 }
 

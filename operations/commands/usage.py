@@ -54,7 +54,7 @@ def table(rows: Sequence[ServiceUsage], title: str) -> Table:
         cpus = f"{row.cpus:.3f}" if row.cpus is not None else "-"
         sizes = [size(amount) for amount in (row.memory_bytes, row.peak_bytes, row.limit_bytes)]
         made.add_row(row.name, row.role, cpus, *sizes)
-    all_cpus, memory = total(rows)
+    used, memory = total(rows)
     made.add_section()
-    made.add_row("all", "", f"{all_cpus:.3f}", size(memory), "", "")
+    made.add_row("all", "", f"{used:.3f}", size(memory), "", "")
     return made

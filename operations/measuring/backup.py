@@ -14,11 +14,12 @@ from components.planning import secrets
 from components.planning.flows import MINIO, VAULT
 from components.planning.units import MIB
 from components.runtime.files import FILES_DIR
-from operations.documents import BackupPair
+from operations.documents import BackupPair, Load
 from operations.engine.client import Engine
 from operations.errors import OperationError
 from operations.measuring.client import LoadClient
 from operations.measuring.plain_store import NODE, PlainStore
+from operations.measuring.record import host_load, load_of
 from operations.measuring.throwaway import Throwaway, certificate, service, settings_file
 
 PART = "bench-backup"
@@ -116,12 +117,15 @@ class Rig:
 
 def measure(
     engine: Engine, stack: str, *, rounds: int, size: int, on_pair: Callable[[BackupPair], None]
-) -> list[BackupPair]:
+) -> tuple[list[BackupPair], Load]:
     """Pairs of backups of `size` random bytes, in turns (ABBA)."""
     with Throwaway(engine, stack, PART) as throwaway:
         rig = Rig(engine, stack, throwaway)
         place = {"keys": rig.plain.keys, "urls": rig.plain.urls, "bucket": rig.bucket, "prefix": PART}
-        with LoadClient("client", rig.plain.client, place, make_bucket=True) as client:
+        with (
+            LoadClient("client", rig.plain.client, place, make_bucket=True) as client,
+            host_load(engine, stack) as host,
+        ):
             for each in SIZES:
                 client.fill(each, max(1, size // len(SIZES) // each), CLIENTS)
             taken: dict[str, list[float]] = {OURS: [], BY_HAND: []}
@@ -131,7 +135,7 @@ def measure(
                 if len(taken[OURS]) == len(taken[BY_HAND]):
                     pairs.append(BackupPair(ours_s=taken[OURS][-1], by_hand_s=taken[BY_HAND][-1]))
                     on_pair(pairs[-1])
-    return pairs
+    return pairs, load_of(host)
 
 
 def ratio(pairs: Sequence[BackupPair]) -> Mapping[str, Any]:

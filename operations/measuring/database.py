@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from secrets import token_hex, token_urlsafe
 from typing import Any
 
 from benchmark.core import stats
 from components.planning.flows import DATABASE
 from components.runtime.files import FILES_DIR
-from operations.documents import DatabaseRatio, DatabaseRow
+from operations.documents import DatabaseRatio, DatabaseRow, Load
 from operations.engine.client import Engine
 from operations.errors import OperationError
+from operations.measuring.record import host_load, load_of
 from operations.measuring.throwaway import Throwaway, certificate, service, settings_file
 
 PART = "bench-database"
@@ -151,12 +153,13 @@ def parsed(text: str) -> dict[str, float]:
 
 def measure(
     engine: Engine, stack: str, *, rounds: int, seconds: int, on_row: Callable[[DatabaseRow], None]
-) -> tuple[list[DatabaseRow], list[DatabaseRatio]]:
+) -> tuple[list[DatabaseRow], list[DatabaseRatio], Load]:
     """Every mode by every way, in turns (ABBA)."""
     rows: list[DatabaseRow] = []
     ratios: list[DatabaseRatio] = []
-    with Throwaway(engine, stack, PART) as throwaway:
+    with Throwaway(engine, stack, PART) as throwaway, ExitStack() as opened:
         rig = Rig(engine, stack, throwaway)
+        host = opened.enter_context(host_load(engine, stack))
         for mode in MODES:
             taken: dict[str, list[dict[str, float]]] = {way: [] for way in rig.hosts}
             for way in taken:
@@ -167,7 +170,7 @@ def measure(
                 rows.append(row(mode, way, segments))
                 on_row(rows[-1])
             ratios += [ratio(mode, way, to, taken) for way, to in RATIOS]
-    return rows, ratios
+    return rows, ratios, load_of(host)
 
 
 def row(mode: str, way: str, segments: list[dict[str, float]]) -> DatabaseRow:

@@ -14,10 +14,11 @@ from components.object_store import ALIAS
 from components.planning.flows import MINIO, S3
 from components.planning.inventory import Inventory
 from components.planning.units import MIB, UNITS
-from operations.documents import StorageRatio, StorageRow
+from operations.documents import Load, StorageRatio, StorageRow
 from operations.engine.client import Engine
 from operations.measuring.client import LoadClient
 from operations.measuring.plain_store import PlainStore
+from operations.measuring.record import host_load, load_of
 from operations.measuring.throwaway import Throwaway, service
 
 # Of the stack's own client, and not versioned: what is deleted is gone.
@@ -77,7 +78,7 @@ def measure(
     rounds: int,
     seconds: float,
     on_row: Callable[[StorageRow], None],
-) -> tuple[list[StorageRow], list[StorageRatio]]:
+) -> tuple[list[StorageRow], list[StorageRatio], Load]:
     """Every cell by every way. The clients run in the load balancer's network, which may do both."""
     stack = inventory.stack
     nodes = inventory.by_role("object-store")
@@ -96,6 +97,7 @@ def measure(
         loads[PLAIN] = opened.enter_context(
             LoadClient(f"client {PLAIN}", plain.client, own, make_bucket=True)
         )
+        host = opened.enter_context(host_load(engine, stack))
         for cell in cells():
             found = compare(loads, cell, rounds, seconds)
             for way, row in found.items():
@@ -105,7 +107,7 @@ def measure(
                 rows.append(made)
                 on_row(made)
             ratios += ratios_of(cell, found)
-    return rows, ratios
+    return rows, ratios, load_of(host)
 
 
 def compare(

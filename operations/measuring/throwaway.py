@@ -149,7 +149,7 @@ def settings_file(engine: Engine, stack: str, name: str, file: str) -> str:
 def certificate(seed: str, name: str) -> pki.Certificate:
     """A certificate for a throw-away server, of an authority that nobody else knows."""
     today = datetime.now(UTC).date()
-    return pki.leaf(seed, "bench", Generations(issued=today, renewed=today), name, (name,))
+    return pki.leaf(seed, "bench", Generations(today, today), name, (name,))
 
 
 def _archive(name: str, text: str, owner: int) -> bytes:

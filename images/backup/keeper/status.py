@@ -78,8 +78,9 @@ def state(found: Mapping[str, Any] | None, schedule: str, moment: datetime) -> S
     newest = begun or (run and run["started"])
     if newest is None:
         return "none"
-    expected = due(schedule, moment - GRACE)
-    if expected and datetime.fromisoformat(newest) < expected - timedelta(minutes=1):
+    expected, began = due(schedule, moment - GRACE), datetime.fromisoformat(newest)
+    # One of the future: the clock was set back, and until it has caught up nothing would ever be late.
+    if (expected and began < expected - timedelta(minutes=1)) or began > moment + GRACE:
         return "late"
     if run is None:
         return "running"
