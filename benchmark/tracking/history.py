@@ -47,7 +47,11 @@ def merged(here: Iterable[dict[str, str]], there: Iterable[dict[str, str]]) -> l
     """Newest first, those without a time last. A run of this machine is shown with its own path."""
     found = {r["run"]: r for r in there}
     found.update({r["run"]: r for r in here})
-    return sorted(found.values(), key=lambda r: (r["started"][:1].isdigit(), r["started"], r["run"]), reverse=True)
+    return sorted(found.values(), key=_age, reverse=True)
+
+
+def _age(row: dict[str, str]) -> tuple[bool, str, str]:
+    return row["started"][:1].isdigit(), row["started"], row["run"]
 
 
 def result_of(client: MlflowClient | None, stack: str, out: Path, run_id: str) -> Path:
