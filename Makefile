@@ -55,6 +55,10 @@ up: ## bring the stack up and wait until it is healthy
 status: ## show the health and endpoints of every service
 	@$(RUN) python -m operations status --stack $(STACK)
 
+.PHONY: usage
+usage: ## show the CPUs and the memory that each service uses over a minute; writes usage.json
+	@$(RUN) python -m operations usage --stack $(STACK) --out $(OUT)
+
 .PHONY: logs
 logs: ## show the last 200 log lines of one service: SERVICE=load-balancer
 	@[ -n "$(SERVICE)" ] || { echo "error: no service given; fix: make logs SERVICE=load-balancer" >&2; exit 2; }
@@ -64,6 +68,18 @@ logs: ## show the last 200 log lines of one service: SERVICE=load-balancer
 .PHONY: backup
 backup: ## back up now and wait for the end; exit code 3: partial
 	@$(RUN) python -m operations backup --stack $(STACK)
+
+.PHONY: restore
+restore: ## put the newest backup, or that of AT, back into an emptied stack: all of it or SOURCES; YES=1 does not ask
+	@$(RUN) python -m operations restore --stack $(STACK) $(if $(SOURCES),--sources "$(SOURCES)") \
+		$(if $(AT),--at "$(AT)") $(if $(YES),--yes)
+
+.PHONY: rebuild
+rebuild: ## set up and bring a stack back from a copy of its vault: FROM=/mnt/copy; YES=1 does not ask
+	@[ -n "$(FROM)" ] || { echo "error: no copy given; fix: make rebuild FROM=/mnt/copy-of-the-vault" >&2; exit 2; }
+	@$(MAKE) setup
+	@$(RUN) python -m operations rebuild --stack $(STACK) --from "$(FROM)" $(if $(AT),--at "$(AT)") \
+		$(if $(DAMAGED),--damaged) $(if $(YES),--yes)
 
 .PHONY: rotate
 rotate: ## replace certificates, or the secrets named by WHAT (docs/rotation.md); YES=1 does not ask
@@ -81,6 +97,10 @@ policy: ## check the plan against the policies; writes out/policy.sarif and out/
 .PHONY: audit
 audit: ## test the running stack against its declaration; writes audit.json and audit.html
 	@$(RUN) python -m operations audit --stack $(STACK) --out $(OUT)
+
+.PHONY: scrub
+scrub: ## read every stored shard of the object store and restore damaged ones; LIMIT=seconds
+	@$(RUN) python -m operations scrub --stack $(STACK) $(if $(LIMIT),--limit "$(LIMIT)")
 
 .PHONY: drill
 drill: ## restore the newest backup, or that of AT, into throw-away containers and compare it; writes drill.json
@@ -106,9 +126,29 @@ bench: ## train and serve the workloads on the stack; writes result.json and rep
 runs: ## list the stack's benchmark runs, newest first
 	@$(RUN) python -m benchmark runs --stack $(STACK)
 
+.PHONY: record
+record: ## write this machine's runs into MLflow as far as it lacks them; RUN=<id>: only this one
+	@$(RUN) python -m benchmark record $(if $(ONE),"$(ONE)") --stack $(STACK)
+
 .PHONY: report
 report: ## rebuild report.html of the newest complete run, or of RUN=<id>
 	@$(RUN) python -m benchmark report --stack $(STACK) $(if $(ONE),--run "$(ONE)")
+
+.PHONY: models
+models: ## list the registered models: versions, aliases, quality, what is served
+	@$(RUN) python -m benchmark models --stack $(STACK)
+
+.PHONY: promote
+promote: ## serve a version of MODEL without a failed request: VERSION=7 (default: the candidate)
+	@$(RUN) python -m benchmark promote --stack $(STACK) --model "$(MODEL)" $(if $(VERSION),--version "$(VERSION)")
+
+.PHONY: demote
+demote: ## serve the version of MODEL again that was served before
+	@$(RUN) python -m benchmark demote --stack $(STACK) --model "$(MODEL)"
+
+.PHONY: serve
+serve: ## serve the champion of every registered model, as after a restore
+	@$(RUN) python -m benchmark serve --stack $(STACK)
 
 .PHONY: faults
 faults: ## kill a worker, a node, the driver and the head during training, and judge the recovery
@@ -121,6 +161,24 @@ bench-abba: ## train commit BASE and the working tree in turns: is the working t
 .PHONY: bench-lifecycle
 bench-lifecycle: ## time up, second up, drift check and destroy, and training against the host baseline, on a separate stack
 	@$(RUN) python -m operations bench-lifecycle
+
+.PHONY: bench-storage
+bench-storage: ## measure S3 through the load balancer, direct, and without TLS and encryption; writes storage.json
+	@$(RUN) python -m operations bench-storage --stack $(STACK) --out $(OUT) $(if $(ROUNDS),--rounds "$(ROUNDS)")
+
+.PHONY: bench-backup
+bench-backup: ## measure the backup against rclone and restic by hand, on throw-away data; writes backup-figures.json
+	@$(RUN) python -m operations bench-backup --stack $(STACK) --out $(OUT) $(if $(ROUNDS),--rounds "$(ROUNDS)") \
+		$(if $(SIZE),--size "$(SIZE)")
+
+.PHONY: bench-database
+bench-database: ## measure PostgreSQL through TLS and over a local socket; writes database-figures.json
+	@$(RUN) python -m operations bench-database --stack $(STACK) --out $(OUT) \
+		$(if $(ROUNDS),--rounds "$(ROUNDS)")
+
+.PHONY: bench-recovery
+bench-recovery: ## fill the store, back up, restore for trial: rates, RPO, RTO, memory; writes recovery-figures.json
+	@$(RUN) python -m operations bench-recovery --stack $(STACK) --out $(OUT) $(if $(SIZE),--size "$(SIZE)")
 
 ##@ Develop
 .PHONY: lint
@@ -154,19 +212,27 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= STACK      stack to work on: the name in Pulumi.<stack>.yaml (default: dev)
 ##= SERVICE    logs: a service as `make status` lists it
 ##= WHAT       rotate: secrets separated by commas, or all (default: certificates)
-##= YES        rotate, destroy: 1 answers every question with yes
+##= SOURCES    restore: bucket/NAME, database/NAME, buckets, databases, separated by commas (default: everything)
+##= FROM       rebuild: a folder with a copy of the vault's data
+##= DAMAGED    rebuild: 1 goes on although files of the copy are damaged
+##= YES        rotate, destroy, restore, rebuild: 1 answers every question with yes
 ##= PURGE      destroy: 1 deletes the data volumes, too
-##= AT         drill: a time with its zone, 2026-01-31T02:15Z: the newest snapshot until then
+##= AT         drill, restore, rebuild: a time with its zone, 2026-01-31T02:15Z: the newest snapshot until then
+##= LIMIT      scrub: seconds after which it stops (default: 21600)
 ##= SERVERS    test-s3: stack, versitygw, minio, separated by commas (default: versitygw,minio)
 ##= KEEP       test: 1 leaves the stack running
 ##= TIER       bench, faults, bench-abba: smoke, ci, release or gpu: how long and how strict (default: ci; bench-abba: smoke)
 ##= WORKLOADS  bench: names or files separated by commas (default: mlp,digits,bytelm)
-##= GATE       bench: an earlier result.json to compare with; exit code 1 if the new one is worse
+##= GATE       bench: an earlier result.json, or a run as `make runs` lists it, to compare with; exit code 1 if worse
 ##= WINDOW     bench: start and end within these hours, UTC, for example 22:00-06:00
 ##= SERIES     bench: CSV or JSON file of energy prices or carbon intensity; start when it is lowest
 ##= DURATION   bench: expected seconds of the run, for WINDOW and SERIES (default: 600)
-##= RUN        report: a run as `make runs` lists it
+##= RUN        record, report: a run as `make runs` lists it
+##= MODEL      promote, demote: a model as `make models` lists it
+##= VERSION    promote: number or alias of one of its versions (default: candidate)
 ##= CASE       faults: worker, node, driver, head or all (default: all)
+##= ROUNDS     bench-storage, bench-backup, bench-database: measurements of each kind, in turns (default: 8)
+##= SIZE       bench-backup, bench-recovery: bytes of the objects (default: 512MiB, 2GiB)
 ##= BASE       bench-abba: commit to compare the working tree with
 
 # A target that does not exist: suggest the nearest one.

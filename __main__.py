@@ -8,6 +8,7 @@ import pulumi
 from components.backup import BackupJob, Vault
 from components.compute import ComputePool
 from components.database import Database
+from components.drill import Drill
 from components.export import inventory
 from components.firewall import Firewall
 from components.load_balancer import LoadBalancer
@@ -56,10 +57,11 @@ def main() -> None:
 
     store = ObjectStore("object-store", inside)
     compute = ComputePool("compute", inside, store.clients["compute"])
-    database = Database("database", inside)
+    database = Database("database", inside, store.clients["database"])
     vault = Vault("vault", inside)
     pruner = Pruner("vault-pruner", inside, vault.data, [vault.container])
     tracking = Tracking("tracking", inside, store.clients["tracking"], [store.setup, database.container])
+    drill = Drill("drill", inside, vault.data, [vault.container])
     sources = [store.setup, database.container, vault.container]
     backup = BackupJob("backup", inside, store.clients["backup"], sources)
     balancer = LoadBalancer("load-balancer", inside)
@@ -73,6 +75,7 @@ def main() -> None:
         tracking.container,
         vault.container,
         pruner.container,
+        drill.container,
         backup.container,
     ]
     Ready("stack-ready", [*services, balancer.container], timeout=600)

@@ -23,7 +23,9 @@ from audit.records import (
     Python,
     Reachability,
     Record,
+    Restorable,
     Sbom,
+    Storage,
     Verdict,
     Waivers,
 )
@@ -76,6 +78,8 @@ class Document(Record):
     policies: Policies | NoData = NoData()
     attacks: Attacks | NoData = NoData()
     certificates: Certificates | NoData = NoData()
+    storage: Storage | NoData = NoData()
+    restorable: Restorable | NoData = NoData()
     waivers: Waivers | NoData = NoData()
     packages: Packages | NoData = NoData()
     advisories: Advisories | NoData = NoData()

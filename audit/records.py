@@ -147,6 +147,34 @@ class Certificates(Record):
     certificates: list[CertificateRecord]
 
 
+class BucketDifference(Record):
+    """One setting of a bucket, or of the policy of an identity, that is not as declared."""
+
+    where: str
+    setting: str
+    declared: str
+    live: str
+
+
+class DamagedObject(Record):
+    """An object or version with shards that are not well. `states`: node → state of its shard."""
+
+    place: str = Field(description="bucket/key, with the version where there is one")
+    states: dict[str, str]
+    lost: bool = Field(description="too few shards are left to restore the others")
+
+
+class Storage(Record):
+    """The object store. `scanned`: objects and versions whose shards were read and compared."""
+
+    buckets: list[str]
+    undeclared: list[str]
+    differences: list[BucketDifference]
+    scanned: int
+    complete: bool = Field(description="every object was scanned in the time that an audit takes for it")
+    damaged: list[DamagedObject]
+
+
 class WaiverRecord(Record):
     """An exception from a rule. `age_days` is null if git does not know the line."""
 
@@ -217,3 +245,14 @@ class Python(Record):
 
     findings: list[PythonFinding]
     packages: int
+
+
+class Restorable(Record):
+    """The newest drill of the stack's own service; without one the other fields are null."""
+
+    state: Literal["passed", "failed", "stale", "waiting"] = Field(
+        description="`waiting`: the first one is not due yet; `stale`: two in a row did not come"
+    )
+    finished: str | None = Field(description="RFC 3339")
+    snapshot: str | None
+    seconds: float | None = Field(description="from the restore's begin until everything was compared")

@@ -18,6 +18,8 @@ from audit.drift.check import check as drift
 from audit.policies.check import check as policies
 from audit.reachability.check import check as reachability
 from audit.records import Record
+from audit.restorable import check as restorable
+from audit.storage.check import check as storage
 from audit.supply_chain import check as supply_chain
 from audit.verdicts import Part, Row, counts
 from audit.waivers.check import check as waivers
@@ -31,6 +33,8 @@ PARTS: Mapping[str, Callable[[Context], Part]] = {
     "policies": policies,
     "attacks": attacks,
     "certificates": certificates,
+    "storage": storage,
+    "restorable": restorable,
     "waivers": waivers,
     "packages": supply_chain.packages,
     "advisories": supply_chain.reviews,

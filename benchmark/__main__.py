@@ -9,6 +9,10 @@ python -m benchmark schedule --series prices.csv     print when that would be
 python -m benchmark compare A.json B.json            is B worse than A? pass, fail or inconclusive
 python -m benchmark abba COMMIT [COMMIT]             the same for two commits, trained on this host in turns
 python -m benchmark runs --stack dev                 list the runs, newest first
+python -m benchmark record --stack dev               write runs into MLflow that it does not have yet
+python -m benchmark models --stack dev               list versions of models, and which is served
+python -m benchmark promote --model bytelm --version 7   serve this version; `demote` takes it back
+python -m benchmark serve --stack dev                serve the champions of all models again
 python -m benchmark report --stack dev               make report.html from the newest result
 python -m benchmark report --run 20261128-043000     …of one run
 python -m benchmark report A.json B.json             make comparison.html beside B

@@ -59,10 +59,16 @@ COMMANDS: Mapping[str, Command] = {
         "experiments.efficiency",
         "measure our loop against a plain one, and two ranks against one; exit 1 if a verdict fails",
     ),
+    # What is served, by the registry of models.
+    "models": Command("commands.models", "list the registered models, their versions, and which is served"),
+    "promote": Command("commands.promote", "serve another version of a model, without a failed request"),
+    "demote": Command("commands.demote", "serve the version again that was served before"),
+    "serve": Command("commands.serve", "serve the champions of all registered models"),
     # Work on results and data alone.
     "compare": Command("commands.compare", "judge a result against an earlier one; exit 1 if it is worse"),
     "report": Command("commands.report", "make report.html from result.json, or compare two results"),
     "runs": Command("commands.runs", "list the runs of a stack, newest first"),
+    "record": Command("commands.record", "write runs into MLflow that it does not have yet"),
     "prepare": Command("commands.prepare", "only prepare the data, in a directory"),
     "freeze": Command("commands.freeze", "print the frozen list of files for bytelm"),
 }

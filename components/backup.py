@@ -13,7 +13,6 @@ from components.planning import databases
 from components.planning.config import Backup
 from components.planning.databases import DATABASES
 from components.planning.flows import DATABASE, MINIO, VAULT
-from components.planning.grants import BUCKETS
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
@@ -90,7 +89,8 @@ def job_settings(settings: Backup) -> str:
     """The settings of the job in the container, as JSON; sizes in bytes."""
     limits = {"staging": settings.staging_capacity, "vault": settings.vault_capacity}
     endpoint = f"https://{ALIAS}:{MINIO}"
-    told = {"endpoint": endpoint, "schedule": settings.schedule, "limits": limits}
+    told: dict[str, object] = {"endpoint": endpoint, "schedule": settings.schedule, "limits": limits}
+    told |= {"dump_hours": settings.dump_hours}
     return json.dumps(told | {"databases": [d.name for d in DATABASES]}, indent=1)
 
 
@@ -148,8 +148,8 @@ class BackupJob(pulumi.ComponentResource):
                     File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
                     File(path="pgpass", content=database_login(identity), on_change="read"),
                     File(path="backup.json", content=job_settings(settings)),
-                    File(path="buckets", content="\n".join(BUCKETS) + "\n"),
-                    File(path="crontab", content=f"{settings.schedule} backup run\n"),
+                    File(path="buckets", content="".join(f"{bucket.name}\n" for bucket in plan.buckets)),
+                    File(path="crontab", content=f"{settings.schedule} backup run --scheduled\n"),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
-from components.planning import databases
+from components.object_store import ALIAS, Client
+from components.planning import archive, databases
+from components.planning.config import Archive
 from components.planning.flows import FLOWS
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
-from components.runtime.files import File, FileVolume, FileVolumeArgs, key_pair
+from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
+from components.runtime.identity import Identity
 from components.runtime.volume import volume
 
 USER = "10050"
@@ -18,12 +21,32 @@ USER = "10050"
 SHM = 256 * MIB
 
 
+def archive_files(identity: Identity, settings: Archive, client: Client) -> list[File]:
+    """What pgBackRest reads: each command anew, so that a rotated key needs no signal."""
+    text = archive.settings(settings, host=ALIAS, authority=f"{FILES_DIR}/ca.crt")
+    passphrase = identity.password(archive.SECRET)
+    complete = pulumi.Output.all(client.access_key, client.secret_key, passphrase)
+    return [
+        File(
+            path="pgbackrest.conf",
+            content=complete.apply(lambda values: archive.with_secrets(text, *values)),
+            on_change="read",
+        ),
+        # For a restore from a copy of the archive, which needs no store.
+        File(path="repository-passphrase", content=passphrase),
+        File(path="archive-schedule", content=archive.schedule(settings), on_change="read"),
+    ]
+
+
 class Database(pulumi.ComponentResource):
     """One server. Its data volume survives a destroy; only the container's own user is a superuser."""
 
     container: docker.Container
 
-    def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, context: Context, s3_client: Client, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """`s3_client` writes the archive; the server also starts while no store answers."""
         super().__init__("aidc:database:Database", name, None, opts)
         plan, identity, settings = context.plan, context.identity, context.plan.config.database
         service = plan.service(name)
@@ -48,6 +71,7 @@ class Database(pulumi.ComponentResource):
                     # For the server's own clients in the container: it asks no client for a certificate.
                     File(path="ca.crt", content=identity.authority(), on_change="read"),
                     *passwords,
+                    *archive_files(identity, settings.archive, s3_client),
                     File(path="roles", content=databases.declared()),
                     File(path="postgresql.conf", content=databases.server_settings(settings)),
                     File(path="pg_hba.conf", content=databases.access_rules(subnets)),

@@ -48,5 +48,6 @@ def inventory(plan: Plan, images: dict[str, str]) -> dict[str, Any]:
         ],
         flows=[FlowEntry(**asdict(flow)) for flow in plan.flows],
         endpoints=endpoints(plan),
+        buckets=list(plan.buckets),
     )
-    return result.model_dump(by_alias=True)
+    return result.model_dump(mode="json", by_alias=True)

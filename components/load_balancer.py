@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -101,10 +102,10 @@ def endpoints(plan: Plan) -> dict[str, str | None]:
 
 def tracking_logins(identity: Identity) -> pulumi.Output[str]:
     """What the header Authorization may say on the way to tracking, a line for each user."""
-    passwords = pulumi.Output.all(*(identity.password(secret_of(user)) for user in USERS))
-    return passwords.apply(
-        lambda found: "".join(f"{authorization(*pair)}\n" for pair in zip(USERS, found, strict=True))
-    )
+    lines: list[pulumi.Input[str]] = []
+    for user in USERS:
+        lines += [identity.password(secret_of(user)).apply(partial(authorization, user)), "\n"]
+    return pulumi.Output.concat(*lines)
 
 
 class LoadBalancer(pulumi.ComponentResource):

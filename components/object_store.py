@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
+from components.planning.bucket_documents import documents
+from components.planning.buckets import IDENTITIES
 from components.planning.flows import MINIO
-from components.planning.grants import BUCKETS, GRANTS, policy
+from components.planning.grants import policy
 from components.planning.plan import Service
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
@@ -57,7 +59,7 @@ class ObjectStore(pulumi.ComponentResource):
         super().__init__("aidc:object_store:ObjectStore", name, None, opts)
         self.clients = {
             user: Client(context.identity.access_key(f"s3/{user}"), context.identity.password(f"s3/{user}"))
-            for user in GRANTS
+            for user in IDENTITIES
         }
         self.nodes = self._nodes(name, context)
         self.setup = self._setup(context)
@@ -133,7 +135,6 @@ class ObjectStore(pulumi.ComponentResource):
             for user, client in self.clients.items()
             for part, content in (("id", client.access_key), ("key", client.secret_key))
         ]
-        quotas = plan.config.object_store.buckets.quotas()
         files = FileVolume(
             service.name,
             FileVolumeArgs(
@@ -143,10 +144,17 @@ class ObjectStore(pulumi.ComponentResource):
                 files=[
                     File(path="certs/CAs/ca.crt", content=identity.authority()),
                     *root(identity, on_change="replace"),
-                    File(path="buckets", content="\n".join(BUCKETS) + "\n"),
-                    File(path="quotas", content="".join(f"{name} {size}\n" for name, size in quotas.items())),
+                    File(path="buckets", content="".join(f"{bucket.name}\n" for bucket in plan.buckets)),
+                    *(
+                        File(path=f"bucket/{bucket.name}/{file}", content=content)
+                        for bucket in plan.buckets
+                        for file, content in documents(bucket).items()
+                    ),
                     *users,
-                    *(File(path=f"policies/{user}.json", content=policy(user)) for user in GRANTS),
+                    *(
+                        File(path=f"policies/{user}.json", content=policy(user, plan.buckets))
+                        for user in IDENTITIES
+                    ),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
-from docker.errors import NotFound
+from docker.errors import DockerException, NotFound
 
+from components.backup import BACKUP_USER
 from components.load_balancer import endpoints
 from components.planning.plan import Plan, make_plan
 from components.planning.tracking import BENCHMARK, authorization
@@ -57,6 +60,7 @@ def bring_up(stack: str, derived: Mapping[str, Session] | None = None) -> None:
     file = read(stack)
     if file.rotating:
         steps.finish(pulumi, report.engine, plan, file, derived or {})
+    hand_over(pulumi, report.engine, plan, file.path)
     summary(plan, time.monotonic() - started)
 
 
@@ -121,6 +125,16 @@ def verify_endpoints(pulumi: Pulumi, plan: Plan) -> None:
         look = f"look at: docker logs --tail 50 aidc-{plan.stack}-load-balancer"
         lines = [f"  {name}: {fault}; {look}" for name, fault in faults.items()]
         raise OperationError("\n".join(["all services are healthy, but not all endpoints answer", *lines]))
+
+
+def hand_over(pulumi: Pulumi, engine: Engine, plan: Plan, file: Path) -> None:
+    """Give the stack's file and the state to the backup, as they lie: their secrets stay encrypted."""
+    state = json.dumps(pulumi.export(), indent=1).encode()
+    contents = {"stack.yaml": file.read_bytes(), "state.json": state}
+    try:
+        engine.put(plan.service("backup").container, "/staging", "configuration", contents, int(BACKUP_USER))
+    except DockerException as error:
+        say(f"warning: the backup did not get the configuration: {error}")
 
 
 def summary(plan: Plan, seconds: float) -> None:

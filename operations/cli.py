@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from components.planning.issues import suggest
+from components.planning.units import GIB, MIB, parse_size
 from operations.errors import RefusedError
 
 GROUPS = ("Run a stack", "Prove that it is safe", "Train, serve, measure")
@@ -43,6 +44,9 @@ COMMANDS: Mapping[str, Command] = {
     "status": Command(
         _RUN, "show the health of every service and the endpoints", "aidc status --json", "status"
     ),
+    "usage": Command(
+        _RUN, "show what each service uses over a minute", "aidc usage --seconds 10", "usage"
+    ),
     "access": Command(_RUN, "write the CA certificate, show how to call the stack", "aidc access", "access"),
     "rotate": Command(
         _RUN,
@@ -55,6 +59,20 @@ COMMANDS: Mapping[str, Command] = {
         _RUN, "remove the stack; data is kept unless purged", "aidc destroy --purge", "destroy", changes=True
     ),
     "backup": Command(_RUN, "back up now, and wait for the end", "aidc backup --stack dev", "backup"),
+    "restore": Command(
+        _RUN,
+        "put a backup back into an emptied stack",
+        "aidc restore --sources buckets",
+        "restore",
+        changes=True,
+    ),
+    "rebuild": Command(
+        _RUN,
+        "bring a stack back from a copy of its vault",
+        "aidc rebuild --from /mnt/copy",
+        "rebuild",
+        changes=True,
+    ),
     "images": Command(_RUN, "build the images that are missing", "aidc images", "images"),
     "policy": Command(
         _PROVE, "check every policy on the planned stack", "aidc policy --live", "policy", own_arguments=True
@@ -64,6 +82,9 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "drill": Command(
         _PROVE, "restore the newest backup for trial and compare it", "aidc drill --stack dev", "drill"
+    ),
+    "scrub": Command(
+        _PROVE, "read every stored shard, restore damaged ones", "aidc scrub --stack dev", "scrub"
     ),
     "sbom": Command(_PROVE, "write the bill of materials of each image, as CycloneDX", "aidc sbom", "sbom"),
     "bench": Command(
@@ -81,6 +102,21 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "faults": Command(
         _MEASURE, "kill parts of the stack during training", "aidc faults --case node", benchmark="faults"
+    ),
+    "bench-storage": Command(
+        _MEASURE,
+        "measure the object store, with and without its protection",
+        "aidc bench-storage --rounds 3",
+        "bench_storage",
+    ),
+    "bench-backup": Command(
+        _MEASURE, "measure the backup against restic by hand", "aidc bench-backup", "bench_backup"
+    ),
+    "bench-database": Command(
+        _MEASURE, "measure the database through TLS and locally", "aidc bench-database", "bench_database"
+    ),
+    "bench-recovery": Command(
+        _MEASURE, "time backup and restore of much data", "aidc bench-recovery --size 2GiB", "bench_recovery"
     ),
     "bench-lifecycle": Command(
         _MEASURE, "time up, a second up and destroy on a separate stack", "aidc bench-lifecycle", "lifecycle"
@@ -130,7 +166,20 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     )
     what = "names, separated by commas, or all (default: certificates)"
     made["rotate"].add_argument("--what", default="certificates", metavar="NAMES", help=what)
-    for name in ("rotate", "destroy"):
+    made["restore"].add_argument(
+        "--sources", metavar="NAMES", help="bucket/NAME, database/NAME, buckets, databases (default: all)"
+    )
+    made["rebuild"].add_argument(
+        "--from", dest="source", type=Path, metavar="FOLDER", help="copy of the vault's data"
+    )
+    made["rebuild"].add_argument(
+        "--damaged", action="store_true", help="go on although files of the copy are damaged"
+    )
+    for name in ("restore", "rebuild"):
+        made[name].add_argument(
+            "--at", metavar="TIME", help="the newest snapshot until then, 2026-01-31T02:15Z"
+        )
+    for name in ("rotate", "destroy", "restore", "rebuild"):
         made[name].add_argument("--yes", action="store_true", help="do not ask for confirmation")
     made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
     made["audit"].add_argument(
@@ -140,6 +189,9 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     made["drill"].add_argument(
         "--at", metavar="TIME", help="the newest snapshot until then, 2026-01-31T02:15Z"
     )
+    made["scrub"].add_argument(
+        "--limit", type=int, default=6 * 3600, metavar="SECONDS", help="stop after so long (default: 21600)"
+    )
     made["sbom"].add_argument("--out", type=Path, help="parent folder of sbom/ (default: out/<stack>)")
     made["bench-lifecycle"].add_argument(
         "--out",
@@ -148,6 +200,61 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
         help="file of the figures (default: out/lifecycle.json)",
     )
     made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="skip the training")
+    _measuring(made)
+
+
+# Command → its record below the folder of --out.
+RECORDS = {
+    "usage": "usage.json",
+    "bench-storage": "storage.json",
+    "bench-backup": "backup-figures.json",
+    "bench-database": "database-figures.json",
+    "bench-recovery": "recovery-figures.json",
+}
+
+
+def _measuring(made: Mapping[str, argparse.ArgumentParser]) -> None:
+    for name, record in RECORDS.items():
+        made[name].add_argument("--out", type=Path, help=f"folder for {record} (default: out/<stack>)")
+    for name in ("bench-storage", "bench-backup", "bench-database"):
+        made[name].add_argument(
+            "--rounds", type=_some, default=8, help="measurements of each kind, in turns (default: 8)"
+        )
+    for name, seconds in (("usage", 60.0), ("bench-storage", 2.0), ("bench-database", 5.0)):
+        made[name].add_argument("--seconds", type=_seconds, default=seconds, help=f"default: {seconds:g}")
+    for name, size in (("bench-backup", "512MiB"), ("bench-recovery", "2GiB")):
+        made[name].add_argument(
+            "--size", type=_size, default=size, help=f"bytes of the objects (default: {size})"
+        )
+
+
+def _some(text: str) -> int:
+    """A number from 1 to 100."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    """Bytes, from 64MiB to 64GiB."""
+    try:
+        found = parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; write it as 512MiB or 2GiB") from None
+    if not 64 * MIB <= found <= 64 * GIB:
+        raise argparse.ArgumentTypeError(f"{text} is not between 64MiB and 64GiB")
+    return found
+
+
+def _seconds(text: str) -> float:
+    """Seconds from 0.5 to 3600."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0.5 <= found <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.5 to 3600")
+    return found
 
 
 def overview() -> str:

@@ -36,6 +36,14 @@ class Backup(_Entry):
     text: str
 
 
+class LastDrill(_Entry):
+    """The newest drill of the stack's own service."""
+
+    result: str = Field(description="`passed`, `failed`, `stale` or `waiting`: the first one is not due yet.")
+    at: str | None = Field(description="Its end, RFC 3339; null when there was none yet.")
+    text: str
+
+
 class Status(_Entry):
     """What `aidc status --json` prints."""
 
@@ -45,6 +53,10 @@ class Status(_Entry):
     services: list[Service]
     endpoints: dict[str, str | None] = Field(description="Name to URL; null for one that is off.")
     last_backup: Backup | None = Field(description="Null when no backup has run yet.")
+    undeclared_buckets: list[str] = Field(
+        default=[], description="Buckets of the store that nobody declares: not usable, not backed up."
+    )
+    last_drill: LastDrill | None = Field(default=None, description="Null when no drill service runs.")
     remark: str | None = Field(description="What is happening to the stack, if anything.")
 
 
@@ -90,6 +102,18 @@ class DrillLevel(_Entry):
     detail: str
 
 
+class DrillLog(_Entry):
+    """The database out of its base backup and its log."""
+
+    backup: str = Field(description="The base backup that the replay began with.")
+    until: str = Field(description="Time of the last transaction that came back, RFC 3339.")
+    rpo_s: float = Field(description="Its age when the drill began, in seconds.")
+    moment: str | None = Field(description="The moment whose rows were compared, RFC 3339.")
+    tables: int = Field(description="Tables that were compared at that moment.")
+    changed: list[str] = Field(description="Tables that changed at that moment: not compared.")
+    seconds: dict[str, float] = Field(description="Of the parts: fetch, replay, check.")
+
+
 class Drill(_Entry):
     """What `make drill` writes to drill.json."""
 
@@ -101,9 +125,178 @@ class Drill(_Entry):
     taken: str | None = Field(description="When the snapshot was taken, RFC 3339.")
     rpo_s: float | None = Field(description="Age of the restored data when the drill began, in seconds.")
     rto_s: float = Field(description="From the start until objects and databases were compared, in seconds.")
+    log: DrillLog | None = Field(default=None, description="None where the snapshot holds no archive.")
     levels: list[DrillLevel]
     sources: list[str]
     compared: int = Field(description="Objects and rows.")
     different: int = Field(description="Objects and tables that are missing or differ.")
     unreadable_then: int = Field(description="Objects that the store had not given to the backup either.")
     faults: list[str] = Field(description="The first of what failed or differs.")
+
+
+class Load(_Entry):
+    """What other programs took of the machine meanwhile."""
+
+    seconds: float
+    cores: int
+    others_share: float | None = Field(description="Share of all cores, 0 to 1; null when unknown.")
+
+
+class StorageRow(_Entry):
+    """One operation, size, number of clients, and way: `balancer`, `direct`, or `plain`."""
+
+    way: str
+    operation: str
+    bytes: int
+    clients: int
+    mb_s: list[float] = Field(description="Throughput of each segment in 10^6 bytes per second.")
+    median_mb_s: float
+    operations: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None = Field(description="Null below 662 operations.")
+    faults: int
+    first_fault: str | None
+    client_cpus: float = Field(description="Cores that the load's own client used; it shares the machine.")
+
+
+class StorageRatio(_Entry):
+    """Throughput of `way` divided by that of `to`, with a 95 % interval over pairs of segments."""
+
+    way: str
+    to: str
+    operation: str
+    bytes: int
+    clients: int
+    ratio: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+class Storage(_Entry):
+    """What `make bench-storage` writes to storage.json."""
+
+    schema_: Literal["aidc.storage/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    load: Load
+    segment_s: float
+    rows: list[StorageRow]
+    ratios: list[StorageRatio]
+
+
+class ServiceUsage(_Entry):
+    """What one container used. Memory is anonymous and shared memory: file cache does not count."""
+
+    name: str
+    role: str
+    cpus: float | None = Field(description="Mean number of cores; null where it was seen only once.")
+    memory_bytes: int = Field(description="At the end.")
+    peak_bytes: int = Field(description="The highest of one reading a second.")
+    limit_bytes: int
+
+
+class StackUsage(_Entry):
+    """What `make usage` writes to usage.json."""
+
+    schema_: Literal["aidc.usage/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    seconds: float
+    services: list[ServiceUsage]
+
+
+class Ratio(_Entry):
+    """Throughput of ours divided by that of what it is compared with, with a 95 % interval over pairs."""
+
+    ratio: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+class BackupPair(_Entry):
+    """Seconds of one backup each way, one directly after the other."""
+
+    ours_s: float
+    by_hand_s: float
+
+
+class BackupFigures(_Entry):
+    """What `make bench-backup` writes to backup-figures.json."""
+
+    schema_: Literal["aidc.backup-figures/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    load: Load
+    bytes: int = Field(description="Of the objects that each backup saves.")
+    pairs: list[BackupPair]
+    ratio: Ratio
+    bound: float
+    verdict: Outcome
+
+
+class DatabaseRow(_Entry):
+    """pgbench in one mode by one way: `tls`, `socket`, or `plain`."""
+
+    mode: str
+    way: str
+    tps: list[float] = Field(description="Transactions per second of each run.")
+    median_tps: float
+    latency_ms: float = Field(description="Median over the runs of the mean of each.")
+    connect_ms: float | None = Field(description="The same of connecting; null where connections are kept.")
+
+
+class DatabaseRatio(_Entry):
+    """Transactions per second of `way` divided by those of `to`, with a 95 % interval over pairs."""
+
+    mode: str
+    way: str
+    to: str
+    ratio: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+class DatabaseFigures(_Entry):
+    """What `make bench-database` writes to database-figures.json."""
+
+    schema_: Literal["aidc.database-figures/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    load: Load
+    run_s: int
+    rows: list[DatabaseRow]
+    ratios: list[DatabaseRatio]
+
+
+class RecoveryStep(_Entry):
+    """One step over all of the data; `mb_s` in 10^6 bytes per second."""
+
+    name: str
+    seconds: float
+    mb_s: float
+
+
+class RecoveryFigures(_Entry):
+    """What `make bench-recovery` writes to recovery-figures.json."""
+
+    schema_: Literal["aidc.recovery-figures/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    load: Load
+    bytes: int
+    steps: list[RecoveryStep]
+    passed: bool = Field(description="The drill passed.")
+    rpo_s: float | None
+    rto_s: float
+    compared: int = Field(description="Objects and rows.")
+    different: int
+    services: list[ServiceUsage]

@@ -15,6 +15,7 @@ from policies.rules import (
     privilege,
     services,
     stack,
+    storage,
 )
 
 MODULES = (
@@ -27,6 +28,7 @@ MODULES = (
     network,
     services,
     stack,
+    storage,
     engine,
     advisories,
 )

@@ -144,6 +144,13 @@ MORE: dict[str, tuple[Any, ...]] = {
     "networksAdvanced": ({"name": "bridge"}, {"name": "host"}),
     "ulimits": ({"name": "nproc", "soft": 512, "hard": 512},),
 }  # fmt: skip
+# What the object store is told, changed so that history can be lost.
+CONTENTS = (
+    ("<VersioningConfiguration><Status>Enabled", "<VersioningConfiguration><Status>Suspended"),
+    ("<Mode>COMPLIANCE</Mode>", "<Mode>GOVERNANCE</Mode>"),
+    ('"s3:DeleteObjectVersion",', ""),
+    ('"s3:PutLifecycleConfiguration",', ""),
+)
 # Maps in which one additional entry is a hole.
 ENTRIES: dict[str, tuple[tuple[str, str], ...]] = {
     "sysctls": (

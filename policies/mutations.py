@@ -20,6 +20,7 @@ from policies.evaluate import evaluate
 from policies.holes import (
     BUILD_FLAGS,
     BUILD_MORE,
+    CONTENTS,
     DEFAULTS,
     ENTRIES,
     ENVIRONMENT,
@@ -80,7 +81,8 @@ def mutants(resources: tuple[Resource, ...]) -> Iterator[Mutant]:
                 for values in HOLES["other"]:
                     yield Mutant(index, f"type {values['type']}", replace(resource, **values))
             continue
-        for what, change in (*_options(resource), *_parts(resource), *_settings(resource), *_holes(resource)):
+        ways = (_options, _parts, _contents, _settings, _holes)
+        for what, change in (found for way in ways for found in way(resource)):
             props = deepcopy(dict(resource.props))
             change(props)
             yield Mutant(index, what, replace(resource, props=props))
@@ -113,6 +115,20 @@ def _parts(resource: Resource) -> Iterator[tuple[str, Change]]:
         for flag in ("noexec", "nosuid", "size="):
             less = ",".join(option for option in value.split(",") if not option.startswith(flag))
             yield f"no {flag} on {path}", partial(_set, {"tmpfs": {**resource.mapping("tmpfs"), path: less}})
+
+
+def _contents(resource: Resource) -> Iterator[tuple[str, Change]]:
+    """Files for the object store, in which one word is another."""
+    for index, upload in enumerate(resource.each("uploads")):
+        for before, after in CONTENTS:
+            content = str(upload.get("content") or "")
+            if before in content:
+                change = partial(_rewrite, index, content.replace(before, after))
+                yield f"{upload.get('file')}: no {before}", change
+
+
+def _rewrite(index: int, content: str, props: Props) -> None:
+    props["uploads"][index]["content"] = content
 
 
 def _without_part(name: str, index: int, key: str, props: Props) -> None:

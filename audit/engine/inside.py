@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from docker.errors import DockerException
+
+# The engine may record an exit code a moment after the output has ended.
+LATE_S = 2.0
 
 
 def output(client: Any, container: str, command: Sequence[str]) -> str | None:
@@ -19,10 +23,20 @@ def run(client: Any, container: str, command: Sequence[str]) -> tuple[int | None
     try:
         created = client.api.exec_create(container, list(command), stderr=False)
         text: bytes = client.api.exec_start(created["Id"])
-        code = client.api.exec_inspect(created["Id"])["ExitCode"]
+        code = _exit_code(client, created["Id"])
     except DockerException:
         return None, ""
     return code, text.decode(errors="replace")
+
+
+def _exit_code(client: Any, command: str) -> int | None:
+    """None when the engine has recorded none after LATE_S."""
+    end = time.monotonic() + LATE_S
+    while True:
+        code: int | None = client.api.exec_inspect(command)["ExitCode"]
+        if code is not None or time.monotonic() > end:
+            return code
+        time.sleep(0.05)
 
 
 def start(client: Any, container: str, command: Sequence[str], user: str) -> bool:

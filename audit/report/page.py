@@ -26,6 +26,8 @@ TITLES = {
     "policies": "Policies, three ways",
     "attacks": "Attacks from inside",
     "certificates": "Certificates",
+    "storage": "Object store",
+    "restorable": "Restore drill",
     "waivers": "Waivers",
     "packages": "Packages of the images",
     "advisories": "Known advisories",

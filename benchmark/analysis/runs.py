@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,7 +144,11 @@ def row(folder: Path, result: dict[str, Any]) -> dict[str, str]:
 
 
 def table(found: Iterable[dict[str, str]]) -> list[str]:
+    return aligned(COLUMNS, found)
+
+
+def aligned(columns: Sequence[str], found: Iterable[dict[str, str]]) -> list[str]:
     """Lines with a head, each column as wide as it must be."""
-    lines = [dict(zip(COLUMNS, COLUMNS, strict=True)), *found]
-    widths = {c: max(len(line[c]) for line in lines) for c in COLUMNS}
-    return ["  ".join(line[c].ljust(widths[c]) for c in COLUMNS).rstrip() for line in lines]
+    lines = [dict(zip(columns, columns, strict=True)), *found]
+    widths = {c: max(len(line[c]) for line in lines) for c in columns}
+    return ["  ".join(line[c].ljust(widths[c]) for c in columns).rstrip() for line in lines]

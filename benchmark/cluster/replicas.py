@@ -5,12 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmark.checkpoints.artefact import card_key
-from benchmark.cluster.connection import Connection
+from benchmark.cluster.connection import Connection, Endpoint
+from benchmark.cluster.ray_api import RayClient
 from benchmark.core.errors import BenchmarkError
 from benchmark.serving.settings import MAX_REPLICAS
+
+UPDATE_S = 240.0
+Models = dict[str, dict[str, str]]  # workload -> `card`, the key of its card, and `sha256` of its weights
 
 
 def limits_for(nodes: int, minimum: int | None = None, maximum: int | None = None) -> dict[str, int]:
@@ -34,10 +39,17 @@ def limit_problems(minimum: int | None, maximum: int | None) -> list[str]:
     return problems
 
 
-def deployment(cards: dict[str, dict[str, Any]], limits: dict[str, int]) -> dict[str, Any]:
-    """Arguments of `benchmark.serving.app` for these models."""
-    models = {n: {"card": card_key(c), "sha256": c["sha256"]} for n, c in cards.items()}
-    return {"models": models, **limits}
+def models_of(cards: Mapping[str, Mapping[str, Any]]) -> Models:
+    """The models of these cards, as a replica is told of them."""
+    return {name: {"card": card_key(card), "sha256": str(card["sha256"])} for name, card in cards.items()}
+
+
+def deployed(ray: RayClient) -> tuple[Models, dict[str, int]]:
+    """What Ray was told to serve, and the limits; both empty where nothing was deployed."""
+    settings = ray.application().get("deployments", {}).get("models", {}).get("deployment_config", {})
+    scaling = settings.get("autoscaling_config") or {}
+    limits = {key: int(scaling[key]) for key in ("min_replicas", "max_replicas") if scaling.get(key)}
+    return dict(settings.get("user_config") or {}), limits
 
 
 def await_models(connection: Connection, hashes: dict[str, str], timeout_s: float = 90) -> None:
@@ -58,3 +70,18 @@ def await_models(connection: Connection, hashes: dict[str, str], timeout_s: floa
                 f"GET /v1/models: {timeout_s:.0f} s after the deployment still not the new models: {last}"
             )
         time.sleep(0.25)
+
+
+def roll_out(
+    ray: RayClient,
+    endpoint: Endpoint,
+    models: Models,
+    limits: Mapping[str, int],
+    mark: Callable[[str], None] = lambda name: None,
+) -> None:
+    """Deploy these models and wait until only they answer. `mark` hears of begin and end."""
+    mark("update")
+    ray.deploy({"models": models, **limits}, timeout_s=UPDATE_S)
+    with Connection(endpoint) as connection:
+        await_models(connection, {name: model["sha256"] for name, model in models.items()})
+    mark("updated")

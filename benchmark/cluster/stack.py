@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.cluster.connection import Endpoint
+from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.ray_api import RayClient
 from benchmark.core.errors import StackError
 from benchmark.core.store import S3Store
 from benchmark.core.suggest import near
+
+TRACKING_USER = "benchmark"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,12 @@ class Stack:
 
     def inference(self) -> Endpoint:
         return Endpoint(self.endpoint("inference"), self.ca_path, self.access.get("inference_token"))
+
+    def tracking(self) -> MlflowClient | None:
+        """None for a stack that publishes no tracking server, or none to this user."""
+        url = self.inventory.get("endpoints", {}).get("tracking")
+        password = self.access.get("tracking", {}).get(TRACKING_USER)
+        return MlflowClient(url, TRACKING_USER, password, self.ca_path) if url and password else None
 
     def store(self) -> S3Store:
         keys = self.access.get("s3", {})

@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-replicas", type=int, help="maximum number of replicas (default: twice the minimum)"
     )
-    parser.add_argument("--gate", type=Path, help="an earlier result.json to compare with; exit 1 if worse")
+    parser.add_argument(
+        "--gate", type=Path, help="an earlier result.json or run (`runs` lists them); exit 1 if worse"
+    )
     parser.add_argument(
         "--find-rate",
         action="store_true",
@@ -50,7 +52,8 @@ def wait(options: argparse.Namespace) -> dict[str, Any]:
     """Wait until the planned start; the result's record of it. Mistakes are reported before the wait."""
     start = plan(options)
     load_all(options.workload_files, options.tier)
-    if options.gate:
+    # A name alone may be a run that only MLflow has.
+    if options.gate and (options.gate.exists() or options.gate.suffix or len(options.gate.parts) > 1):
         from benchmark.commands.compare import load_earlier
 
         load_earlier(options.gate)

@@ -10,7 +10,8 @@ BenchmarkError
 ├── TrainingError    the loss is not finite, the world size does not fit
 ├── DeviceError      a GPU was asked for and there is none
 └── StackError       the stack, a Ray job or the serving application did not do its part
-    └── UnknownJobError  Ray does not know the job (any more)
+    ├── UnknownJobError  Ray does not know the job (any more)
+    └── MlflowError      the tracking server cannot be reached, or refuses
 """
 
 from __future__ import annotations
@@ -66,3 +67,11 @@ class StackError(BenchmarkError):
 
 class UnknownJobError(StackError):
     pass
+
+
+class MlflowError(StackError):
+    """`code`: MLflow's own word for a refusal, as RESOURCE_DOES_NOT_EXIST; empty where it gave none."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        self.code = code
+        super().__init__(message)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 from benchmark.core.errors import StoreError
 
 TEMPORARY = ".put-"
+TAKEN = object()  # the answer where a condition of the caller's is not met
 BUCKETS = ("datasets", "checkpoints", "models", "results")
 
 
@@ -27,6 +29,10 @@ class Body(Protocol):
 
 class Store(Protocol):
     def put(self, key: str, data: bytes) -> None: ...
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Put it only where there is no such object: False where there is one. Atomic."""
+        ...
 
     def get(self, key: str) -> bytes:
         """Raises StoreError that names the key when the object is missing."""
@@ -69,6 +75,20 @@ class DirectoryStore:
         except OSError as error:
             Path(temporary).unlink(missing_ok=True)
             raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def create(self, key: str, data: bytes) -> bool:
+        path = self.root / key
+        temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+        self.put(temporary.relative_to(self.root).as_posix(), data)
+        try:
+            os.link(temporary, path)  # unlike a rename it refuses a name that is taken
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return True
 
     def get(self, key: str) -> bytes:
         with self.open(key) as body:
@@ -148,6 +168,9 @@ class S3Store:
     def put(self, key: str, data: bytes) -> None:
         self._call("put_object", key, Body=data)
 
+    def create(self, key: str, data: bytes) -> bool:
+        return self._call("put_object", key, Body=data, IfNoneMatch="*") is not TAKEN
+
     def get(self, key: str) -> bytes:
         with self.open(key) as body:
             return body.read()
@@ -201,6 +224,8 @@ class S3Store:
             return getattr(self.client, operation)(Bucket=bucket, **arguments)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
+            if code == "PreconditionFailed":
+                return TAKEN
             if code in {"NoSuchKey", "404", "NotFound"}:
                 raise StoreError(f"{key}: no such object in {self.describe()}") from None
             if code == "NoSuchBucket":

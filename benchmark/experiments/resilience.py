@@ -13,6 +13,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,7 @@ from benchmark.cluster.connection import Connection, Endpoint, predict_path
 from benchmark.cluster.hostload import HostLoad
 from benchmark.cluster.inventory import container_at, container_names
 from benchmark.cluster.ray_api import RayClient
-from benchmark.cluster.replicas import await_models, deployment, limits_for
+from benchmark.cluster.replicas import limits_for, models_of, roll_out
 from benchmark.cluster.stack import Stack
 from benchmark.console import say
 from benchmark.core import stats
@@ -110,25 +111,23 @@ class Load:
     def during(self, event: Callable[[Mark], None]) -> dict[str, Any]:
         """Load before, during and after `event`; the record. The event's error is raised at the end."""
         schedule = stats.poisson_schedule(self.rate, LONGEST_S, LOAD_SEED)
-        answers: list[Answer] = []
-        thread = threading.Thread(
-            target=lambda: answers.extend(
-                run_schedule(schedule, self.connect, stop=self.stop, started=self.started)
-            ),
-            daemon=True,
-        )
-        thread.start()
-        try:
-            if not self.ready.wait(30):
-                raise StackError("the load did not start within 30 s")
-            time.sleep(QUIET_S)
-            event(self.mark)
-            time.sleep(self.rest_s(time.perf_counter() - self.origin))
-        finally:
-            self.stop.set()
-            thread.join()
-            self.connections.close()
-        return record(self, schedule, answers)
+        with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
+            load = pool.submit(run_schedule, schedule, self.connect, stop=self.stop, started=self.started)
+            # A load that fails at once would never be ready.
+            load.add_done_callback(lambda _: self.ready.set())
+            try:
+                if not self.ready.wait(30):
+                    raise StackError("the load did not start within 30 s")
+                if not load.done():
+                    time.sleep(QUIET_S)
+                    event(self.mark)
+                    time.sleep(self.rest_s(time.perf_counter() - self.origin))
+            finally:
+                self.stop.set()
+                wait([load])
+                self.connections.close()
+        # Raises what ended the load, if anything did.
+        return record(self, schedule, load.result())
 
 
 def record(load: Load, schedule: Sequence[float], answers: Sequence[Answer]) -> dict[str, Any]:
@@ -221,15 +220,6 @@ def kill_one(stack: Stack, ray: RayClient, mark: Mark) -> dict[str, Any]:
             "replaced_s": round(time.perf_counter() - begin, 1)}  # fmt: skip
 
 
-def roll_out(ray: RayClient, endpoint: Endpoint, cards: Cards, limits: dict[str, int], mark: Mark) -> None:
-    """Deploy the models of the cards and wait until only these answer."""
-    mark("update")
-    ray.deploy(deployment(cards, limits), timeout_s=EVENT_S)
-    with Connection(endpoint) as connection:
-        await_models(connection, {n: c["sha256"] for n, c in cards.items()})
-    mark("updated")
-
-
 def examine(stack: Stack, result: dict[str, Any], workload: str | None, rate: float | None) -> dict[str, Any]:
     """Both faults, each under its own load. Afterwards the models of the result are served again."""
     name, served, updated = candidates(result, workload)
@@ -240,7 +230,7 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None, rate: fl
     requests = served_models.request_bodies(settings["model"])
     outcome: dict[str, Any] = {"workload": name, "rate_rps": rate, "client_retries": 0, "errors": []}
     outcome["from_sha256"], outcome["to_sha256"] = served[name]["sha256"], updated[name]["sha256"]
-    roll_out(ray, endpoint, served, limits, lambda _: None)
+    roll_out(ray, endpoint, models_of(served), limits)
 
     def attempt(key: str, event: Callable[[Mark], Any]) -> None:
         facts: dict[str, Any] = {}
@@ -257,7 +247,7 @@ def examine(stack: Stack, result: dict[str, Any], workload: str | None, rate: fl
         say(f"{name}: one replica killed under {rate:g} requests/s")
         attempt("kill", lambda mark: kill_one(stack, ray, mark))
         say(f"{name}: rolling update under {rate:g} requests/s")
-        attempt("update", lambda mark: roll_out(ray, endpoint, updated, limits, mark))
+        attempt("update", lambda mark: roll_out(ray, endpoint, models_of(updated), limits, mark))
     finally:
-        roll_out(ray, endpoint, served, limits, lambda _: None)
+        roll_out(ray, endpoint, models_of(served), limits)
     return outcome

@@ -6,7 +6,7 @@ A failure is recorded in the result, and the run continues with what does not de
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,13 @@ from benchmark.experiments import serving_check
 from benchmark.experiments.jobs import attach_host_load, describe_stack, execute, merge_training
 from benchmark.experiments.options import TrainingOptions
 from benchmark.experiments.progress import Progress
+from benchmark.experiments.recorded import Recording
 from benchmark.report import comparison
 from benchmark.report import pages as report
+from benchmark.tracking import history, lock, promotion
 from benchmark.training.spec import Spec
+
+LOCK_PATIENCE_S = 300.0  # for another change of what is served
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,13 @@ def main(options: Options) -> int:
     All mistakes in the options are reported first, before anything is written or an earlier result touched.
     """
     try:
+        stack: Stack | None = None
+        if options.gate and is_run(options.gate):
+            stack = stacks.read(options.stack, options.inventory, options.access)
+            gate_file = history.result_of(stack.tracking(), options.stack, options.out, str(options.gate))
+            options = replace(options, gate=gate_file)
         workloads, baseline = checked(options)
-        stack = stacks.read(options.stack, options.inventory, options.access)
+        stack = stack or stacks.read(options.stack, options.inventory, options.access)
         run = runs.begin(options.out, results.new_run_id())
     except BenchmarkError as error:
         return report_refusal(error)
@@ -57,13 +66,28 @@ def main(options: Options) -> int:
     result["schedule"] = options.schedule
     result["configuration"]["workloads"] = _described(workloads)
     code, path = 1, run.path
+    recording = Recording(stack, run.run_id)
     try:
         describe_stack(result, stack)
         results.save(result, path)
         cards = train_all(
-            result=result, stack=stack, workloads=workloads, options=options, run_id=run.run_id, path=path
+            result=result,
+            stack=stack,
+            workloads=workloads,
+            options=options,
+            run_id=run.run_id,
+            path=path,
+            recording=recording,
         )
-        serve_all(result=result, stack=stack, workloads=workloads, cards=cards, options=options, path=path)
+        serve_all(
+            result=result,
+            stack=stack,
+            workloads=workloads,
+            cards=cards,
+            options=options,
+            path=path,
+            recording=recording,
+        )
         result["complete"] = not result["errors"]
     except (BenchmarkError, KeyboardInterrupt) as error:
         code = record_stop(result, "run", error)
@@ -76,8 +100,14 @@ def main(options: Options) -> int:
         code = max(code, judge(result, baseline, path))
     elif baseline:
         say("gate: not compared, because the run is incomplete")
+    recording.finish(result, path, lambda: report.write(path))
     conclude(result, run, *pages)
     return code
+
+
+def is_run(name: Path) -> bool:
+    """Whether the gate names an earlier run instead of a file."""
+    return not name.suffix and len(name.parts) == 1 and not name.exists()
 
 
 def checked(options: Options) -> tuple[list[Workload], dict[str, Any] | None]:
@@ -149,6 +179,7 @@ def train_all(
     options: Options,
     run_id: str,
     path: Path,
+    recording: Recording,
 ) -> dict[str, dict[str, Any]]:
     """One Ray job per workload; the model card of its first seed by workload."""
     ray, store = stack.ray(), stack.store()
@@ -179,6 +210,7 @@ def train_all(
         if first:
             cards[workload.name] = first["model"]
         results.save(result, path)
+        recording.update(result)
     return cards
 
 
@@ -190,6 +222,7 @@ def serve_all(
     cards: dict[str, dict[str, Any]],
     options: Options,
     path: Path,
+    recording: Recording,
 ) -> None:
     """Deploy the trained models as one application; check and load it through the load balancer."""
     if not cards:
@@ -201,15 +234,16 @@ def serve_all(
     try:
         say(f"serving {', '.join(cards)}")
         limits = replicas.limits_for(stack.compute_nodes, options.min_replicas, options.max_replicas)
-        start = time.perf_counter()
-        stack.ray().deploy(replicas.deployment(cards, limits))
-        serving.update(
-            replicas=limits["min_replicas"],
-            autoscaling=limits,
-            deploy_s=round(time.perf_counter() - start, 1),
-        )
-        with Connection(endpoint) as connection:
-            replicas.await_models(connection, {n: c["sha256"] for n, c in cards.items()})
+        with lock.hold(store, f"benchmark run {result['run_id']}", patience_s=LOCK_PATIENCE_S):
+            start = time.perf_counter()
+            others = recording.champion_models()
+            promotion.put_in_service(stack, replicas.models_of(cards), others, say, limits)
+            serving.update(
+                replicas=limits["min_replicas"],
+                autoscaling=limits,
+                deploy_s=round(time.perf_counter() - start, 1),
+            )
+            recording.serves(result, cards)
     except BenchmarkError as error:
         record_error(result, "serving", error)
         return

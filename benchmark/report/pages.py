@@ -76,6 +76,7 @@ def context(result: Result, file: str = "result.json") -> dict[str, Any]:
         "run_id": result["run_id"],
         "headline": headline.headline(result),
         "errors": result["errors"],
+        "tracking": result.get("tracking"),
         "tiles": headline.tiles(result),
         "failed": [v for v in result["verdicts"] if v["verdict"] == "fail"],
         "verdicts": sorted(result["verdicts"], key=lambda v: ORDER.index(v["verdict"])),

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from components.planning import cron
 from components.planning.addressing import PRIVATE
+from components.planning.buckets import Buckets, Declared, SystemBuckets, declared
+from components.planning.fields import ByteSize, Model
 from components.planning.flows import INFERENCE, RAY_API, S3, TRACKING
-from components.planning.units import GIB, MIB, TIB, cpus_text, parse_size
+from components.planning.units import GIB, MIB, cpus_text
 
 DATACENTER = "aidc:datacenter"
 STACK_NAME = re.compile(r"^[a-z][a-z0-9]{0,15}\Z")
@@ -34,14 +36,6 @@ class HostFacts:
     memory: int
     gpus: int | None
     asleep: int = 0
-
-
-def _whole_mebibytes(value: object) -> int:
-    size = parse_size(value)
-    # The provider counts in mebibytes: the remainder would be lost, and 1023KiB would mean no limit at all.
-    if size % MIB:
-        raise ValueError(f"{value!r} is not a whole number of MiB")
-    return size
 
 
 def _cpus(value: object) -> float:
@@ -85,7 +79,6 @@ def _name(value: str) -> str:
     return value
 
 
-ByteSize = Annotated[int, BeforeValidator(_whole_mebibytes), Field(le=64 * TIB)]
 Cron = Annotated[str, Field(strict=True), AfterValidator(cron.check)]
 Kept = Annotated[int, Field(ge=0, le=1000, strict=True)]
 Rate = Annotated[int, Field(ge=1, le=100_000, strict=True)]
@@ -104,18 +97,12 @@ RAY_MEMORY = 2048 * MIB
 RAY_SHM = 320 * MIB
 
 
-class Model(BaseModel):
-    """Frozen; an unknown key is a mistake, never ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
 class Network(Model):
     """Address space. `cidr` is divided into equal subnets; `segments` overrides single ones."""
 
     cidr: PrivateNetwork = IPv4Network("10.77.0.0/20")
     """A private network of /21 or larger, for example `10.77.0.0/20`, that nothing else on the host uses."""
-    segments: dict[SegmentName, PrivateNetwork] = {}
+    segments: dict[SegmentName, PrivateNetwork] = Field(default={})
     """Subnets of /24 or larger for single segments, for example `{storage: 192.168.7.0/24}`."""
 
 
@@ -194,31 +181,6 @@ class Compute(Model):
     )
 
 
-class Bucket(Model):
-    """`quota`: how much the bucket may hold, earlier versions included; it takes twice that on the drives."""
-
-    quota: ByteSize
-    """The most that it holds; more is refused."""
-
-
-def _holding(quota: str) -> Bucket:
-    return Bucket.model_validate({"quota": quota})
-
-
-class Buckets(Model):
-    """The buckets of the object store."""
-
-    datasets: Bucket = _holding("32GiB")
-    checkpoints: Bucket = _holding("16GiB")
-    models: Bucket = _holding("8GiB")
-    results: Bucket = _holding("8GiB")
-    tracking: Bucket = _holding("8GiB")
-
-    def quotas(self) -> dict[str, int]:
-        """Bucket → bytes."""
-        return {name: bucket.quota for name, bucket in self}
-
-
 class ObjectStore(Model):
     """MinIO, one drive per node, one erasure set over all nodes."""
 
@@ -228,7 +190,12 @@ class ObjectStore(Model):
     """CPUs of each node, in hundredths."""
     memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * GIB
     """The most that each node may use."""
-    buckets: Buckets = Buckets()
+    buckets: Buckets = Field(default={})
+    system_buckets: SystemBuckets = SystemBuckets()
+
+    def declared(self) -> tuple[Declared, ...]:
+        """Every bucket that the store has to have."""
+        return declared(self.buckets, self.system_buckets)
 
 
 class Retention(Model):
@@ -250,8 +217,10 @@ class Retention(Model):
 class Backup(Model):
     """The vault and the job that fills it."""
 
-    schedule: Cron = "*/30 * * * *"
+    schedule: Cron = "*/5 * * * *"
     """Five cron fields, UTC, for example `"15 2 * * mon-fri"`; one run also starts with the service."""
+    dump_hours: Annotated[int, Field(ge=1, le=168, strict=True)] = 1
+    """Hours after which a run also dumps the databases, counts their rows and reads back what it saved."""
     cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
     """CPUs, in hundredths."""
     memory: Annotated[ByteSize, Field(ge=256 * MIB)] = 512 * MIB
@@ -265,6 +234,28 @@ class Backup(Model):
     retention: Retention = Retention()
 
 
+class Archive(Model):
+    """Write-ahead log and base backups of the database, in the bucket `database`."""
+
+    full_days: Annotated[int, Field(ge=1, le=31, strict=True)] = 7
+    """Days between two full base backups; the first one is made at the first start."""
+    incremental_hours: Annotated[int, Field(ge=1, le=168, strict=True)] = 24
+    """Hours between two base backups; those between full ones hold only what has changed since the last."""
+    keep_full: Annotated[int, Field(ge=1, le=52, strict=True)] = 2
+    """How many full ones are listed, with the log from the oldest of them on; the vault keeps older ones."""
+
+
+class Drill(Model):
+    """A service without a network that restores the newest snapshot for trial, from the vault's own disk."""
+
+    schedule: Cron = "43 4 * * *"
+    """Five cron fields, UTC. When two drills in a row did not happen, `make audit` fails."""
+    cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
+    """CPUs, in hundredths."""
+    memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * GIB
+    """The most that it may use."""
+
+
 class Database(Model):
     """PostgreSQL."""
 
@@ -274,6 +265,7 @@ class Database(Model):
     """The most that the server may use; its caches are sized to it."""
     storage: Annotated[ByteSize, Field(ge=1024 * MIB)] = 16 * GIB
     """The most that its data may take on the engine's disk; above it the database is read-only."""
+    archive: Archive = Archive()
 
 
 class Tracking(Model):
@@ -295,3 +287,4 @@ class StackConfig(Model):
     database: Database = Database()
     tracking: Tracking = Tracking()
     backup: Backup = Backup()
+    drill: Drill = Drill()

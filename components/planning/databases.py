@@ -6,21 +6,28 @@ reads and writes rows and no more. Two roles serve all databases: `monitor` read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from components.planning.config import Database as Settings
 from components.planning.units import MIB
 
 MONITOR, READER = "monitor", "backup"
 CONNECTIONS = 60
+# Seconds after which a segment of the log is archived though it is not full: what a lost disk can cost.
+ARCHIVE_TIMEOUT = 60
 
 
 @dataclass(frozen=True)
 class Database:
-    """`application` is the role of the client itself, `owner` that of its migrations."""
+    """`application` is the role of the client itself, `owner` that of its migrations.
+
+    `initial` maps the tables that the client fills by itself to how many rows it gives them at most: with no
+    others the database counts as empty.
+    """
 
     name: str
+    initial: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:
@@ -32,7 +39,11 @@ class Database:
 
 
 # Runs and models, and apart from them who may see and change which.
-TRACKING, TRACKING_AUTH = Database("tracking"), Database("tracking_auth")
+TRACKING = Database(
+    "tracking",
+    {"tracking.alembic_version": 1, "tracking.experiments": 1, "tracking.workspaces": 1},
+)
+TRACKING_AUTH = Database("tracking_auth", {"tracking_auth.alembic_version_auth": 1, "tracking_auth.users": 2})
 DATABASES = (TRACKING, TRACKING_AUTH)
 
 
@@ -86,6 +97,10 @@ def server_settings(settings: Settings) -> str:
         "maintenance_work_mem": f"{max(64, mebibytes // 16)}MB",
         "wal_compression": "zstd",
         "max_wal_size": "1GB",
+        "archive_mode": "on",
+        # pgBackRest looks for its own name in it.
+        "archive_command": "database-archive push %p # by pgbackrest",
+        "archive_timeout": ARCHIVE_TIMEOUT,
         "checkpoint_completion_target": 0.9,
         "timezone": "UTC",
         "log_timezone": "UTC",

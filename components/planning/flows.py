@@ -117,6 +117,7 @@ FLOWS: tuple[Flow, ...] = (
     Flow("tracking", "database", DATABASE, DATABASE, "tcp", "storage", "runs, models and their users"),
     Flow("tracking", "object-store", MINIO, MINIO, "tcp", "storage", "artefacts"),
     Flow("tracking-setup", "database", DATABASE, DATABASE, "tcp", "storage", "tables and users"),
+    Flow("database", "object-store", MINIO, MINIO, "tcp", "storage", "archive the write-ahead log"),
     Flow("backup", "object-store", MINIO, MINIO, "tcp", "storage", "read what is to be backed up"),
     Flow("backup", "database", DATABASE, DATABASE, "tcp", "storage", "read what is to be backed up"),
     Flow("backup", "vault", VAULT, VAULT, "tcp", "backup", "append encrypted snapshots"),

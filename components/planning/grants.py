@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from components.planning.config import Buckets
+from components.planning.buckets import Declared
 
-BUCKETS = tuple(Buckets.model_fields)
-# What clients and training use; the others belong to one service each.
-SHARED = tuple(name for name in BUCKETS if name != "tracking")
 ANYWHERE = ["arn:aws:s3:::*"]
 # Permission to read, write or delete is one of these lists; MinIO needs the first on the bucket itself.
 READ = ("s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject")
@@ -53,30 +49,22 @@ NEVER = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Grant:
-    """The buckets that an identity may read, write to, and delete from."""
-
-    read: tuple[str, ...] = SHARED
-    write: tuple[str, ...] = ()
-    delete: tuple[str, ...] = ()
-
-
-GRANTS: dict[str, Grant] = {
-    # Training and serving: data sets are prepared once, models are added; neither is ever deleted.
-    "compute": Grant(write=SHARED, delete=("checkpoints", "results")),
-    # Clients outside the stack upload data and download results.
-    "client": Grant(write=("datasets", "results"), delete=("datasets", "results")),
-    "backup": Grant(read=BUCKETS),
-    "tracking": Grant(read=("tracking",), write=("tracking",), delete=("tracking",)),
-}
-
-
-def policy(user: str) -> str:
+def policy(user: str, buckets: Sequence[Declared]) -> str:
     """The S3 policy of `user` as JSON: the actions that it needs, by bucket, and those it may never take."""
-    grant = GRANTS[user]
-    allowed = ((READ, grant.read), (WRITE, grant.write), (DELETE, grant.delete))
-    statements = [_allow(actions, buckets) for actions, buckets in allowed if buckets]
+    return _policy(
+        (READ, [bucket.name for bucket in buckets if user in bucket.read]),
+        (WRITE, [bucket.name for bucket in buckets if user in bucket.write]),
+        (DELETE, [bucket.name for bucket in buckets if user in bucket.delete]),
+    )
+
+
+def restoring(names: Sequence[str]) -> str:
+    """The policy of who puts a backup back into these buckets; such an identity exists only meanwhile."""
+    return _policy((READ, names), (WRITE, names))
+
+
+def _policy(*allowed: tuple[Sequence[str], Sequence[str]]) -> str:
+    statements = [_allow(actions, names) for actions, names in allowed if names]
     statements += [
         _deny(NEVER),
         {"Effect": "Deny", "Action": ["admin:*"]},
@@ -93,8 +81,8 @@ def policy(user: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=1)
 
 
-def _allow(actions: tuple[str, ...], buckets: tuple[str, ...]) -> dict[str, object]:
-    resources = [f"arn:aws:s3:::{bucket}{suffix}" for bucket in buckets for suffix in ("", "/*")]
+def _allow(actions: Sequence[str], names: Sequence[str]) -> dict[str, object]:
+    resources = [f"arn:aws:s3:::{name}{suffix}" for name in names for suffix in ("", "/*")]
     return {"Effect": "Allow", "Action": list(actions), "Resource": resources}
 
 

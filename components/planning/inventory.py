@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from components.planning.buckets import Declared
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,7 +58,7 @@ class FlowEntry(_Entry):
 
 
 class Inventory(_Entry):
-    """A whole stack."""
+    """A whole stack. `buckets`: those that the object store has to have."""
 
     schema_: Literal["aidc.inventory/1"] = Field(alias="schema")
     stack: str
@@ -64,6 +66,8 @@ class Inventory(_Entry):
     services: list[ServiceEntry]
     flows: list[FlowEntry]
     endpoints: dict[str, str | None]
+    # A stack that was brought up by an older program exported none.
+    buckets: list[Declared] = []
 
     def by_role(self, role: str) -> list[ServiceEntry]:
         return [s for s in self.services if s.role == role]

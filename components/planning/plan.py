@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components.planning.addressing import Segment, address, segments
+from components.planning.buckets import Declared
 from components.planning.config import StackConfig
 from components.planning.flows import FLOWS, LISTENS, Flow, Listen, memberships
 
@@ -32,6 +33,11 @@ class Plan:
     segments: tuple[Segment, ...]
     services: tuple[Service, ...]
     flows: tuple[Flow, ...] = FLOWS
+
+    @property
+    def buckets(self) -> tuple[Declared, ...]:
+        """Every bucket that the object store has to have."""
+        return self.config.object_store.declared()
 
     def segment(self, name: str) -> Segment:
         return next(s for s in self.segments if s.name == name)
@@ -64,6 +70,7 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         service("tracking", "tracking"),
         service("vault", "vault"),
         service("vault-pruner", "vault-pruner"),
+        service("drill", "drill"),
         service("backup", "backup"),
     )
     return Plan(stack, config, planned, services)

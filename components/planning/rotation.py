@@ -38,6 +38,7 @@ ROTATABLE: Mapping[str, Rotatable] = {
     "s3/root": Rotatable("object store nodes restart together: S3 answers 503 for up to half a minute"),
     "s3/client": Rotatable("external clients need the new id and key at once"),
     "s3/backup": Rotatable("nothing; a backup that is running fails and is repeated"),
+    "s3/database": Rotatable("the database's log waits until it has the new key"),
     "database/backup": Rotatable("nothing; a backup that is running fails and is repeated"),
     "database/monitor": Rotatable("nothing; open sessions stay, new ones need the new password"),
     "database/tracking_app": Rotatable("nothing; open sessions stay, new ones need the new password"),
@@ -57,6 +58,10 @@ FIXED: Mapping[str, tuple[str, str]] = {
     "s3/encryption": (
         "it encrypts the key of every object: with a new one no stored object could be read",
         "bring up a stack of another name, copy the buckets over, and destroy this one with its data",
+    ),
+    "database/repository": (
+        "it encrypts the archive of the database: with a new one no base backup could be restored",
+        "bring up a stack of another name, restore the database there, and destroy this one with its data",
     ),
 }
 

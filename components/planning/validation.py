@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import combinations
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from components.planning import buckets
 from components.planning.addressing import MINIMUM_PREFIX, subnets
 from components.planning.config import DATACENTER, STACK_NAME, Head, HostFacts, Node, StackConfig
 from components.planning.issues import ConfigError, Issue, suggest
@@ -32,6 +34,7 @@ FIXES = {
     "too_short": "add entries",
     "too_long": "remove entries",
     "string_unicode": "write a string in quotes",
+    "bool_type": "write true or false",
     "ip_v4_address": "write an IPv4 address of this host, for example 127.0.0.1",
     "ip_v4_network": "write an IPv4 network whose host bits are zero, for example 10.77.0.0/20",
 }
@@ -50,6 +53,17 @@ FIXES_BY_KEY = {
     "name": "use 1 to 20 lower-case letters, digits and inner hyphens, beginning with a letter",
     "ports": "choose a free port between 1024 and 65535",
     "requests_per_second": "write a whole number between 1 and 100000",
+    "expire_after_days": "write a whole number of days, 1 or more",
+    "noncurrent_days": "write a whole number of days, 1 or more",
+    "days": "write a whole number of days, 1 or more",
+    "lock_days": "write a whole number of days, 1 or more",
+    "read": "list each identity once: [compute, client]",
+    "write": "list each identity once: [compute, client]",
+    "delete": "list each identity once: [compute, client]",
+}
+# What other S3 servers call a setting, or offer and this one does not.
+KEYS_OF_OTHERS = {
+    "abort_uploads_days": "remove it: the store itself removes uploads that are not completed within a day",
 }
 # Replaces an invalid name, so that the rest of its entry is checked too.
 STAND_IN = "unnamed"
@@ -79,7 +93,8 @@ def load(raw: object, stack: str, host: HostFacts | None = None) -> StackConfig:
         except ValidationError as error:
             # A list with invalid entries is also reported as too short: an echo, not a mistake.
             details = [e for e in error.errors(include_url=False) if not _is_echo(e)]
-            issues += [_explain(e) for e in details]
+            # A required key that was pruned is reported as missing: an echo, too.
+            issues += [_explain(e) for e in details if _path(e["loc"]) not in pruned]
             pruned |= {_path(e["loc"]) for e in details}
             # Without the invalid parts the rest can still be cross-checked, so that one run shows everything.
             if not all(_prune(remaining, e["loc"]) for e in details):
@@ -93,6 +108,7 @@ def load(raw: object, stack: str, host: HostFacts | None = None) -> StackConfig:
 def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
     """Checks that need more than one field."""
     yield from _check_network(config)
+    yield from buckets.issues(config.object_store.buckets, f"{DATACENTER}.object_store.buckets")
     ports = config.load_balancer.ports.model_dump()
     for name, port in ports.items():
         others = [n for n, p in ports.items() if p == port and n != name]
@@ -214,8 +230,14 @@ def _explain(error: ErrorDetails) -> Issue:
     key = str(location[-1]) if location else ""
     if error["type"] == "extra_forbidden":
         known = sorted(_keys_at(StackConfig, location[:-1]))
-        fix = suggest(key, known, f"known keys: {', '.join(known)}")
+        fix = KEYS_OF_OTHERS.get(key) or suggest(key, known, f"known keys: {', '.join(known)}")
         return Issue(_path(location), "unknown key", fix)
+    if key == "[key]" and location[:2] == ("object_store", "buckets"):
+        return Issue(_path(location), _message(error, key), buckets.fix_of_name(str(location[2])))
+    if error["type"] == "literal_error":
+        known = re.findall("'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
+        fix = suggest(error["input"], known, f"known: {', '.join(known)}")
+        return Issue(_path(location), f"{error['input']!r:.60} is not one of {', '.join(known)}", fix)
     message = _message(error, key)
     known_keys = [str(part) for part in reversed(location) if str(part) in FIXES_BY_KEY]
     by_key = FIXES_BY_KEY[known_keys[0]] if known_keys else None
@@ -236,15 +258,16 @@ def _message(error: ErrorDetails, key: str) -> str:
 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    for part in location:
-        if isinstance(part, int):
-            continue
+    parts = iter(part for part in location if not isinstance(part, int))
+    for part in parts:
         annotation = model.model_fields[part].annotation
-        arguments = [annotation, *getattr(annotation, "__args__", ())]
-        nested = [a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)]
-        if not nested:
+        if get_origin(annotation) is dict:
+            next(parts, None)  # the key of an entry, which is no field
+        nested = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type)]
+        models = [a for a in nested if issubclass(a, BaseModel)]
+        if not models:
             return []
-        model = nested[0]
+        model = models[0]
     return list(model.model_fields)
 
 

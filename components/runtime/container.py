@@ -47,6 +47,7 @@ class Process:
     environment: Mapping[str, str] = field(default_factory=dict)
     files: FileVolume | None = None
     volumes: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    read_only_volumes: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     ports: Sequence[docker.ContainerPortArgs] = ()
     aliases: Sequence[str] = ()
@@ -151,6 +152,10 @@ def _mounts(process: Process) -> list[docker.ContainerMountArgs]:
     mounts = [
         docker.ContainerMountArgs(target=target, type="volume", source=source)
         for target, source in process.volumes.items()
+    ]
+    mounts += [
+        docker.ContainerMountArgs(target=target, type="volume", source=source, read_only=True)
+        for target, source in process.read_only_volumes.items()
     ]
     if process.files:
         source = process.files.volume

@@ -14,9 +14,17 @@ from pathlib import Path
 from components.runtime.detached import is_detached
 
 IMAGES = (
-    "files", "firewall", "load-balancer", "compute", "object-store", "database", "tracking", "vault",
+    "files",
+    "firewall",
+    "load-balancer",
+    "compute",
+    "object-store",
+    "database",
+    "tracking",
+    "vault",
     "backup",
-)  # fmt: skip
+    "drill",
+)
 # The host's CA bundle differs from machine to machine and serves only the build's downloads.
 NOT_CONTENT = frozenset({"ca-certificates.crt"})
 PLACEHOLDER = "0" * 12

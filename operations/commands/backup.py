@@ -10,7 +10,7 @@ from docker.errors import NotFound
 
 from operations.engine.client import connect
 from operations.errors import RefusedError
-from operations.process import say
+from operations.restoring.bar import Bar
 
 JOB = "backup"
 
@@ -25,4 +25,5 @@ def main(stack: str) -> int:
         running = False
     if not running:
         raise RefusedError(f"stack {stack}: the backup service does not run; fix: `make up STACK={stack}`")
-    return engine.follow(container, ["backup", "run"], say)
+    with Bar() as bar:
+        return engine.follow(container, ["backup", "run", "--progress"], bar.told)

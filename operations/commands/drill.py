@@ -1,6 +1,6 @@
 """Restore the newest backup for trial, from the vault itself, and compare it with what was backed up.
 
-Two throw-away containers without a network: one restores the snapshot from the vault's disk, which it can
+Throw-away containers without a network: one restores the snapshot from the vault's disk, which it can
 only read, and compares every object with the manifest; the other restores each database, checks its pages and
 indexes, and counts its rows. Nothing of the running stack is touched. Writes `<out>/drill.json`
 (aidc.drill/1).
@@ -14,15 +14,18 @@ import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from audit.verdicts import plural
 from components.planning.paths import ROOT
 from operations.documents import Drill, content
+from operations.drill import archived as archive
 from operations.drill.judge import judge
 from operations.drill.restore import Restore
 from operations.engine.client import connect
-from operations.errors import FAILED, OK, RefusedError
+from operations.errors import FAILED, OK
 from operations.process import say
+from operations.restoring.when import moment
 
 
 def main(stack: str, at: str | None = None, out: Path | None = None) -> int:
@@ -39,7 +42,12 @@ def main(stack: str, at: str | None = None, out: Path | None = None) -> int:
         databases = (
             restore.databases() if "fault" not in objects else {"fault": "no snapshot to restore from"}
         )
-    drill = judge(objects, databases, started, time.monotonic() - clock)
+        log: dict[str, Any] = {}
+        if (part := objects.get("archive")) and part["files"]:
+            say("restoring the database from its log …")
+            log = restore.archive(part["moment"], at)
+    archived = archive.judge(objects, log, started, at)
+    drill = judge(objects, databases, archived, started, time.monotonic() - clock)
     path = (out or ROOT / "out" / stack) / "drill.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content(drill), indent=1) + "\n", encoding="utf-8")
@@ -49,17 +57,6 @@ def main(stack: str, at: str | None = None, out: Path | None = None) -> int:
     return OK if drill.passed else FAILED
 
 
-def moment(text: str) -> str:
-    """A point in time with its zone, as RFC 3339 in UTC. Raises RefusedError."""
-    try:
-        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise RefusedError(f"AT: {text!r:.40} is not a time; fix: write one with its zone, 2026-01-31T02:15Z")
-    return found.astimezone(UTC).isoformat(timespec="seconds")
-
-
 def lines(drill: Drill) -> list[str]:
     """The outcome for a terminal."""
     found = [
@@ -67,4 +64,11 @@ def lines(drill: Drill) -> list[str]:
     ]
     if drill.rpo_s is not None:
         found.append(f"  data of {drill.rpo_s:.0f} s before the drill, usable after {drill.rto_s:.0f} s")
+    if drill.log:
+        parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in drill.log.seconds.items())
+        found.append(f"  rows until {drill.log.until}, {drill.log.rpo_s:.0f} s before the drill ({parts})")
+        if drill.log.changed:
+            found.append(
+                f"  changing at the moment that was recorded, not compared: {', '.join(drill.log.changed)}"
+            )
     return [*found, *(f"    {fault}" for fault in drill.faults)]

@@ -23,7 +23,16 @@ from components.planning.flows import CLIENTS, FLOWS, LISTENS, memberships
 from components.planning.inventory import Inventory
 from components.planning.paths import ROOT
 from components.planning.units import size_text
-from operations.documents import Drill, Lifecycle, Status
+from operations.documents import (
+    BackupFigures,
+    DatabaseFigures,
+    Drill,
+    Lifecycle,
+    RecoveryFigures,
+    StackUsage,
+    Status,
+    Storage,
+)
 from policies.catalogue import NAMES
 from policies.mutations import figures
 from policies.reports.page import page
@@ -67,7 +76,8 @@ def _sections(model: type[BaseModel], path: str, given: BaseModel | None = None)
     for key, field in model.model_fields.items():
         nested = _model(field.annotation)
         if nested is not None:
-            many = "[]" if get_origin(field.annotation) is tuple else ""
+            origin = get_origin(field.annotation)
+            many = "[]" if origin is tuple else ".<name>" if origin is dict else ""
             preset = field.default if isinstance(field.default, BaseModel) else None
             yield from _sections(nested, f"{path}.{key}{many}", preset)
 
@@ -106,7 +116,14 @@ def _name(annotation: Any) -> str:
         return " or ".join(_name(a) for a in arguments)
     if hasattr(annotation, "__metadata__"):
         return _name(arguments[0])
-    names = {"IPv4Network": "IPv4 network", "IPv4Address": "IPv4 address", "int": "integer", "str": "text"}
+    names = {
+        "IPv4Network": "IPv4 network",
+        "IPv4Address": "IPv4 address",
+        "NoneType": "null",
+        "bool": "true or false",
+        "int": "integer",
+        "str": "text",
+    }
     return str(names.get(annotation.__name__, annotation.__name__))
 
 
@@ -116,6 +133,8 @@ def _default(key: str, field: FieldInfo, given: Any = None) -> str:
     value = given if field.is_required() else field.default
     if key in SIZES:
         return f"`{size_text(value)}`"
+    if value is None or isinstance(value, bool):
+        return f"`{json.dumps(value)}`"
     return f"`{list(value) if isinstance(value, tuple) else value}`"
 
 
@@ -191,10 +210,15 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "flows.md": flows,
     "policies.md": policies,
     "schemas/audit.json": document.schema_text,
+    "schemas/backup-figures.json": partial(schema, BackupFigures),
+    "schemas/database-figures.json": partial(schema, DatabaseFigures),
     "schemas/drill.json": partial(schema, Drill),
     "schemas/inventory.json": partial(schema, Inventory),
     "schemas/lifecycle.json": partial(schema, Lifecycle),
+    "schemas/recovery-figures.json": partial(schema, RecoveryFigures),
     "schemas/status.json": partial(schema, Status),
+    "schemas/storage.json": partial(schema, Storage),
+    "schemas/usage.json": partial(schema, StackUsage),
     **{f"schemas/{name}.json": partial(of_benchmark, name) for name in schemas.DOCUMENTS},
 }
 

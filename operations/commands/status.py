@@ -15,10 +15,12 @@ from docker.errors import NotFound
 from rich.markup import escape
 from rich.table import Table
 
+from audit.storage import buckets
+from audit.storage.check import INSIDE
 from components.planning.inventory import Inventory, load
 from components.runtime.health import judge
 from components.runtime.labels import KIND, ROLE
-from operations.documents import Backup, Service, Status, content
+from operations.documents import Backup, LastDrill, Service, Status, content
 from operations.engine import usage
 from operations.engine.client import Engine, EngineError, EngineResource, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
@@ -45,6 +47,8 @@ def main(stack: str, *, as_json: bool) -> int:
     healthy = bool(rows) and all(row.healthy for row in rows) and inventory is not None
     endpoints = inventory.endpoints if inventory else {}
     backup = last_backup(engine, stack) if rows else None
+    drill = last_drill(engine, stack) if rows else None
+    foreign = undeclared_buckets(engine, inventory) if inventory and rows else []
     if as_json:
         document = Status(
             schema="aidc.status/1",
@@ -53,6 +57,8 @@ def main(stack: str, *, as_json: bool) -> int:
             services=rows,
             endpoints=endpoints,
             last_backup=backup,
+            last_drill=drill,
+            undeclared_buckets=foreign,
             remark=remark,
         )
         say(json.dumps(content(document), indent=2))
@@ -60,7 +66,10 @@ def main(stack: str, *, as_json: bool) -> int:
         say(_why_nothing(stack, remark))
     else:
         console().print(_table(stack, rows))
-        _epilogue(stack, rows, endpoints, backup, remark)
+        _epilogue(stack, rows, endpoints, {"last backup": backup, "last drill": drill}, remark)
+        if foreign:
+            say(f"buckets that are not declared, so nobody may use them and no backup saves them: "
+                f"{', '.join(foreign)}; fix: docs/object-store.md")  # fmt: skip
     return OK if healthy else FAILED
 
 
@@ -151,6 +160,24 @@ def last_backup(engine: Engine, stack: str) -> Backup | None:
         return None
 
 
+def undeclared_buckets(engine: Engine, inventory: Inventory) -> list[str]:
+    """Buckets that the running store has and the deployed stack does not declare."""
+    nodes = inventory.by_role("object-store")
+    names = engine.output(nodes[0].container, ["buckets", "names", INSIDE]) if nodes else None
+    # A stack of an older program exported no buckets.
+    return buckets.undeclared(inventory.buckets, (names or "").split()) if inventory.buckets else []
+
+
+def last_drill(engine: Engine, stack: str) -> LastDrill | None:
+    """What the drill's service says of its newest drill; None when it cannot be asked."""
+    text = engine.output(f"aidc-{stack}-drill", ["backup", "trial-status"])
+    try:
+        found = json.loads(text or "")
+        return LastDrill(result=found["state"], at=(found["run"] or {}).get("finished"), text=found["text"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def _table(stack: str, rows: list[Service]) -> Table:
     table = Table(
         "service", "role", "health", "since", "addresses", title=f"stack {stack}", title_justify="left"
@@ -175,17 +202,17 @@ def _epilogue(
     stack: str,
     rows: list[Service],
     endpoints: Mapping[str, str | None],
-    backup: Backup | None,
+    last: Mapping[str, Backup | LastDrill | None],
     remark: str | None,
 ) -> None:
     for name, url in endpoints.items():
         if url:
             say(f"{name:<12} {url}")
-    if backup:
-        when = ago(datetime.fromisoformat(backup.at))
-        say(f"{'last backup':<12} {backup.result}, {when} ago; {backup.text}")
-    else:
-        say(f"{'last backup':<12} none yet")
+    for name, found in last.items():
+        if found and found.at:
+            say(f"{name:<12} {found.result}, {ago(datetime.fromisoformat(found.at))} ago; {found.text}")
+        else:
+            say(f"{name:<12} {found.text if found else 'none yet'}")
     unhealthy = [row for row in rows if not row.healthy]
     missing = [row.name for row in unhealthy if row.state == MISSING]
     if missing:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from audit.verdicts import plural
 from operations.documents import Drill, DrillLevel
+from operations.drill.archived import Archived
+from operations.drill.compare import compare
 
 SHOWN = 20
 
 
 def judge(
-    objects: Mapping[str, Any], databases: Mapping[str, Any], started: datetime, seconds: float
+    objects: Mapping[str, Any],
+    databases: Mapping[str, Any],
+    archive: Archived,
+    started: datetime,
+    seconds: float,
 ) -> Drill:
     """`objects` is what `backup drill` prints, `databases` what `database-drill` does; `fault`: it failed."""
     recorded = objects.get("databases", {})
     table_faults = list(compare(recorded, databases)) if "fault" not in databases else []
+    table_faults += archive.differences
     faults = [str(part["fault"]) for part in (objects, databases) if "fault" in part]
+    faults += [f"database from its log: {archive.fault}"] if archive.fault else []
     different = int(objects.get("different", 0)) + len(table_faults)
     rows = sum(int(table["rows"]) for database in recorded.values() for table in database.values())
     tables = sum(map(len, recorded.values()))
     readable = "fault" not in objects
-    consistent = readable and "fault" not in databases and not objects["different"]
+    broken = "fault" in databases or archive.fault is not None
+    consistent = readable and not broken and not objects["different"]
     usable = consistent and not table_faults
     taken = objects.get("taken")
     levels = [
@@ -36,12 +45,14 @@ def judge(
             name="L2 restored and consistent",
             passed=consistent,
             detail=f"{plural(int(objects.get('objects', 0)), 'object')} by hash, "
-            f"{plural(len(recorded), 'database')} by pages and indexes",
+            f"{plural(len(recorded), 'database')} by pages and indexes"
+            + (f", {archive.remark}" if archive.remark else ""),
         ),
         DrillLevel(
             name="L3 usable",
             passed=usable,
-            detail=f"{plural(rows, 'row')} in {plural(tables, 'table')}, as counted at backup time",
+            detail=f"{plural(rows, 'row')} in {plural(tables, 'table')}, as counted at backup time"
+            + (f"; {plural(archive.log.tables, 'table')} at a moment of the log" if archive.log else ""),
         ),
     ]
     return Drill(
@@ -53,6 +64,7 @@ def judge(
         taken=taken,
         rpo_s=round((started - _moment(taken)).total_seconds(), 1) if taken else None,
         rto_s=round(seconds, 1),
+        log=archive.log,
         levels=levels,
         sources=["buckets", *(f"database {name}" for name in sorted(recorded))],
         compared=int(objects.get("objects", 0)) + rows,
@@ -60,23 +72,6 @@ def judge(
         unreadable_then=int(objects.get("unreadable_then", 0)),
         faults=[*faults, *objects.get("faults", ()), *table_faults][:SHOWN],
     )
-
-
-def compare(recorded: Mapping[str, Any], restored: Mapping[str, Any]) -> Iterator[str]:
-    """Each table that is missing, is not expected, or has other rows."""
-    for name in sorted({*recorded, *restored}):
-        before, after = recorded.get(name), restored.get(name)
-        if before is None or after is None:
-            yield f"database {name}: {'not expected' if before is None else 'missing'}"
-            continue
-        for table in sorted({*before, *after}):
-            if before.get(table) != after.get(table):
-                words = f"{_words(after.get(table))}, saved {_words(before.get(table))}"
-                yield f"database {name}, table {table}: {words}"
-
-
-def _words(facts: Mapping[str, Any] | None) -> str:
-    return "none" if facts is None else f"{facts['rows']} rows (digest {facts['digest']})"
 
 
 def _moment(text: str) -> datetime:

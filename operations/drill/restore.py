@@ -35,9 +35,9 @@ HARDENED: Mapping[str, Any] = {
 class Restore:
     """As a context: its containers and volumes are gone at the end, whatever happened."""
 
-    def __init__(self, engine: Engine, stack: str) -> None:
+    def __init__(self, engine: Engine, stack: str, purpose: str = "drill") -> None:
         self.engine, self.stack = engine, stack
-        self.prefix = f"aidc-{stack}-drill"
+        self.prefix = f"aidc-{stack}-{purpose}"
         self.volumes = {SCRATCH: f"{self.prefix}-restored", DATA: f"{self.prefix}-database"}
 
     def __enter__(self) -> Self:
@@ -52,7 +52,7 @@ class Restore:
         self._clear()
 
     def _clear(self) -> None:
-        for part in ("vault", "database"):
+        for part in ("vault", "database", "archive", "replace"):
             name = f"{self.prefix}-{part}"
             self.engine.remove(EngineResource("container", name, name))
         for name in self.volumes.values():
@@ -60,12 +60,16 @@ class Restore:
 
     def objects(self, at: str | None) -> dict[str, Any]:
         """What `backup drill` says; `fault` where it failed. Raises RefusedError without a stack."""
+        return self.with_vault(["backup", "drill", *(["--at", at] if at else [])])
+
+    def with_vault(self, command: list[str]) -> dict[str, Any]:
+        """What a command of the backup's image prints that can read the vault's disk and write to SCRATCH."""
         service = self._service(VAULT)
-        mounts = {m["Destination"]: m["Name"] for m in service["Mounts"] if m["Type"] == "volume"}
+        mounts = mounted(service)
         return self._run(
             "vault",
             service["Config"]["Image"],
-            ["backup", "drill", *(["--at", at] if at else [])],
+            command,
             VAULT_USER,
             {
                 mounts[FILES_DIR]: {"bind": FILES_DIR, "mode": "ro"},
@@ -84,6 +88,28 @@ class Restore:
             {
                 self.volumes[SCRATCH]: {"bind": SCRATCH, "mode": "ro"},
                 self.volumes[DATA]: {"bind": DATA, "mode": "rw"},
+            },
+        )
+
+    def archive(self, moment: Mapping[str, Any] | None, at: str | None) -> dict[str, Any]:
+        """The database out of its archive, with its log, or that up to `at`; `fault` where it failed."""
+        told = [f"--lsn={moment['lsn']}"] if moment else []
+        told += [f"--time={at}"] if at else []
+        return self.with_database("archive", "database-archive-drill", told, self.volumes[DATA])
+
+    def with_database(self, part: str, program: str, options: list[str], data: str) -> dict[str, Any]:
+        """What a program of the database's image prints about the archive in SCRATCH; `data` is a volume."""
+        service = self._service(DATABASE)
+        return self._run(
+            part,
+            service["Config"]["Image"],
+            [program, f"{SCRATCH}/repository", *options],
+            DATABASE_USER,
+            {
+                # The passphrase of the archive is there.
+                mounted(service)[FILES_DIR]: {"bind": FILES_DIR, "mode": "ro"},
+                self.volumes[SCRATCH]: {"bind": SCRATCH, "mode": "ro"},
+                data: {"bind": DATA, "mode": "rw"},
             },
         )
 
@@ -118,3 +144,8 @@ class Restore:
             return {"fault": " / ".join(words[-3:]) or f"exit code {error.exit_status}"}
         except (DockerException, ValueError) as error:
             return {"fault": f"{type(error).__name__}: {error}"}
+
+
+def mounted(service: Mapping[str, Any]) -> dict[str, str]:
+    """Place in the container → volume."""
+    return {m["Destination"]: m["Name"] for m in service["Mounts"] if m["Type"] == "volume"}

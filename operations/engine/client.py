@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
+from docker.utils.socket import frames_iter
 
 from components.runtime.host import is_local
 from components.runtime.labels import KIND, STACK
@@ -130,6 +131,19 @@ class Engine:
                     found[member.name.partition("/")[2]] = content.read().decode(errors="replace")
         return found
 
+    def put(self, container: str, place: str, folder: str, contents: Mapping[str, bytes], owner: int) -> None:
+        """Write small files into `place`/`folder` of a container, readable by `owner` alone."""
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w") as archive:
+            top = tarfile.TarInfo(folder)
+            top.type, top.mode, top.uid, top.gid = tarfile.DIRTYPE, 0o700, owner, owner
+            archive.addfile(top)
+            for name, content in contents.items():
+                info = tarfile.TarInfo(f"{folder}/{name}")
+                info.size, info.mode, info.uid, info.gid = len(content), 0o600, owner, owner
+                archive.addfile(info, io.BytesIO(content))
+        self.client.api.put_archive(container, place, stream.getvalue())
+
     def run(
         self, container: str, command: list[str], environment: Mapping[str, str] | None = None
     ) -> tuple[int, str]:
@@ -162,6 +176,29 @@ class Engine:
                 on_line(line.decode(errors="replace"))
         if rest:
             on_line(rest.decode(errors="replace"))
+        return self._exit_code(created["Id"], container, command)
+
+    def converse(self, container: str, command: list[str], said: str, on_line: Callable[[str], None]) -> int:
+        """Like `follow`, with `said` on standard input, which stays open until the command has ended.
+
+        The command can tell by its closing that we are gone.
+        """
+        api = self.client.api
+        created = api.exec_create(container, command, stdin=True)
+        stream = api.exec_start(created["Id"], socket=True)
+        raw = getattr(stream, "_sock", stream)
+        try:
+            raw.sendall(said.encode())
+            rest = b""
+            for _, chunk in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    on_line(line.decode(errors="replace"))
+            if rest:
+                on_line(rest.decode(errors="replace"))
+        finally:
+            stream.close()
+            raw.close()
         return self._exit_code(created["Id"], container, command)
 
     def output(self, container: str, command: list[str]) -> str | None:

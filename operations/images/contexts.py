@@ -24,13 +24,21 @@ from operations.errors import OperationError
 BUILD = ROOT / ".build"
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # Image → programs from the cache's bin folder that it needs in addition to its own folder.
-BINARIES: Mapping[str, tuple[str, ...]] = {"object-store": ("minio",), "backup": ("supercronic",)}
+BINARIES: Mapping[str, tuple[str, ...]] = {
+    "object-store": ("minio",),
+    "backup": ("supercronic",),
+    "drill": ("supercronic",),
+}
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
 # Image → what it shares with others, from images/shared.
 SHARED: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("load-balancer", "object-store", "tracking", "vault"), ("follow",)),
     "database": ("follow", "table-facts.sql"),
-    "backup": ("table-facts.sql",),
+    **dict.fromkeys(("backup", "drill"), ("table-facts.sql",)),
+}
+# Image → what it takes over from another image's folder.
+TAKEN_OVER: Mapping[str, tuple[str, ...]] = {
+    "drill": ("backup/backup", "backup/keeper", "database/database-drill"),
 }
 # The rooms of a package that run in the image. The others run on a workstation, and an edit there must not
 # replace the containers; a contract of imports keeps them apart (pyproject.toml).
@@ -105,6 +113,12 @@ def _fill(name: str, fresh: Path) -> None:
         shutil.copy2(source.resolve(), fresh / binary)
     for script in SHARED.get(name, ()):
         shutil.copy2(ROOT / "images" / "shared" / script, fresh / script)
+    for part in TAKEN_OVER.get(name, ()):
+        source = ROOT / "images" / part
+        if source.is_dir():
+            shutil.copytree(source, fresh / source.name, ignore=COMPILED)
+        else:
+            shutil.copy2(source, fresh / source.name)
     for package in PACKAGES.get(name, ()):
         copy_package(package, fresh / package)
     if name in NEEDS_CA:

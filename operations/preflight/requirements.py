@@ -20,7 +20,7 @@ from components.runtime.image import IMAGES, ImageError, reference
 from operations.engine import drives
 from operations.engine.client import Engine, EngineError, EngineResource, connect
 from operations.output import count
-from operations.preflight import checks, machine
+from operations.preflight import buckets, checks, machine
 from operations.preflight.checks import Check
 from operations.stack import state
 from operations.stack.file import SEED, StackFile
@@ -29,7 +29,7 @@ from operations.stack.pulumi import MISSING, Pulumi, PulumiError
 GPU_HOOK = "nvidia-container-runtime-hook"
 NEED_ENGINE = (
     *("disk", "memory", "bridge-filtering", "gpu-runtime"),
-    *("ports", "subnets", "data", "object-store-size", "state"),
+    *("ports", "subnets", "data", "object-store-size", "buckets", "state"),
 )
 
 
@@ -109,6 +109,7 @@ def _with_engine(
         ),
         checks.data(file, volumes, running=running),
         checks.object_store_size(config, drives.made_for(engine, file.stack, volumes)),
+        buckets.check(config, buckets.live(engine, file.stack) if running else None),
         pulumi_state(file, owned, environment),
     ]
 

@@ -14,12 +14,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.planning import secrets
+from components.planning.buckets import IDENTITIES
 from components.planning.flows import MINIO
-from components.planning.grants import GRANTS
 from operations.errors import OperationError
 from operations.rotation.subject import Session, Subject
 
-NAMES = ("s3/root", *(f"s3/{user}" for user in GRANTS))
+NAMES = ("s3/root", *(f"s3/{user}" for user in IDENTITIES))
 REFUSED = ("SignatureDoesNotMatch", "InvalidAccessKeyId")
 # AccessDenied: known, but not allowed to list buckets; the key itself was accepted.
 KNOWN = ("", "AccessDenied")
@@ -103,13 +103,15 @@ def proof(subject: Subject, name: str) -> Iterator[str]:
         if pair != new and (answer := list_buckets(subject, *pair)) not in REFUSED:
             yield f"{what} is not refused: {answer or 'accepted'}"
     if name in subject.derived:
-        yield from revived(subject, subject.derived[name])
+        yield from revived(subject, name)
     yield from undeclared(subject)
 
 
-def revived(subject: Subject, derived: Session) -> Iterator[str]:
-    """Faults of nodes that still accept the session for anything at all."""
-    pair = {"ID": derived.access_key, "KEY": derived.secret_key, "TOKEN": derived.token}
+def revived(subject: Subject, name: str) -> Iterator[str]:
+    """Faults of nodes on which the session of `name` can still list a bucket that `name` may list."""
+    derived, user = subject.derived[name], name.removeprefix("s3/")
+    bucket = next(b.name for b in subject.plan.buckets if user in (*b.read, "root"))
+    pair = {"ID": derived.access_key, "KEY": derived.secret_key, "TOKEN": derived.token, "BUCKET": bucket}
     for node in subject.plan.by_role("object-store"):
         _, text = _run_identities(subject, "try", pair, node.container)
         if (status := text.strip()) != DENIED:

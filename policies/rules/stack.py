@@ -9,9 +9,9 @@ from itertools import combinations
 from policies.model import Resource, Stack, connection, segment_of
 from policies.rule import Fault, stack_rule
 
-VAULT, BACKUP, PRUNER = "vault", "backup", "vault-pruner"
+VAULT, BACKUP, PRUNER, DRILL = "vault", "backup", "vault-pruner", "drill"
 # Roles without a flow.
-APART = frozenset({"firewall", PRUNER})
+APART = frozenset({"firewall", PRUNER, DRILL})
 
 
 def _services(stack: Stack) -> Iterator[Resource]:
@@ -58,10 +58,11 @@ def disjoint_subnets(stack: Stack) -> Iterator[Fault]:
     severity="critical",
     level="mandatory",
     fix="keep the vault in a segment with the backup role alone, mount its volume nowhere else but in a "
-    'pruner without a network (networkMode "none"), and declare no other flow to it',
+    'pruner without a network (networkMode "none") or, read-only, in a drill without one, and declare no '
+    "other flow to it",
 )
 def vault_isolated(stack: Stack) -> Iterator[Fault]:
-    """Checks whether only the backup role reaches the vault, and only a pruner without network its volume."""
+    """Checks whether only the backup role reaches the vault, and only services without network its volume."""
     for flow in stack.flows:
         if (flow.destination == VAULT and flow.source != BACKUP) or flow.source == VAULT:
             yield Fault(VAULT, f"a flow {flow.source} to {flow.destination} is declared")
@@ -75,9 +76,12 @@ def vault_isolated(stack: Stack) -> Iterator[Fault]:
         shared = networks & set(container.networks)
         if shared and container.role != BACKUP:
             yield Fault.at(container, f"it shares {', '.join(sorted(shared))} with the vault")
-        if container.role == PRUNER and container.get("networkMode") == "none" and not container.networks:
+        alone = container.get("networkMode") == "none" and not container.networks
+        if container.role == PRUNER and alone:
             continue
-        for volume in sorted(volumes & _mounted(container)):
+        reads = container.role == DRILL and alone
+        mounted = set(container.writable_volumes) if reads else _mounted(container)
+        for volume in sorted(volumes & mounted):
             yield Fault.at(container, f"it mounts the vault's volume {volume}")
 
 

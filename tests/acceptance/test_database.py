@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import testinfra
 
+from components.planning.databases import DATABASES
 from components.planning.inventory import Inventory
 from tests.acceptance.conftest import ROOT, STACK
 
@@ -176,20 +177,31 @@ def test_a_lost_table_comes_back_from_the_vault(
     assert client.rows() == ["one", "two"]
 
 
+@pytest.mark.usefixtures("table")
 def test_a_drill_restores_from_the_vault_and_compares_everything(
-    client: Client, table: None, s3: Any, local: Any, tmp_path: Path
+    inventory: Inventory, s3: Any, local: Any, tmp_path: Path
 ) -> None:
     """Nothing of the drill stays behind."""
+    job = testinfra.get_host(f"docker://{inventory.by_role('backup')[0].container}")
     s3.put_object(Bucket="datasets", Key="acceptance/drill", Body=b"drill")
     assert operations("backup") in (0, 3)
     assert operations("drill", "--out", str(tmp_path)) == 0
     drill = json.loads((tmp_path / "drill.json").read_text())
     assert (drill["passed"], drill["different"], drill["faults"]) == (True, 0, [])
     assert [level["passed"] for level in drill["levels"]] == [True, True, True]
-    assert "2 rows in 1 table," in drill["levels"][2]["detail"]
-    assert drill["compared"] >= 3
-    assert local.check_output("docker ps --all --quiet --filter name=aidc-%s-drill", STACK) == ""
-    assert local.check_output("docker volume ls --quiet --filter name=aidc-%s-drill", STACK) == ""
+    saved = [
+        json.loads(job.check_output(f"cat /staging/snapshot/databases/{database.name}.json"))
+        for database in DATABASES
+    ]
+    assert saved[0]["tracking.acceptance"]["rows"] == 2
+    rows = sum(facts["rows"] for tables in saved for facts in tables.values())
+    assert f"{rows:,} rows in {sum(map(len, saved))} tables," in drill["levels"][2]["detail"]
+    for part in ("vault", "database"):
+        found = local.check_output(f"docker ps --all --quiet --filter name=aidc-%s-drill-{part}", STACK)
+        assert found == ""
+    for part in ("restored", "database"):
+        found = local.check_output(f"docker volume ls --quiet --filter name=aidc-%s-drill-{part}", STACK)
+        assert found == ""
 
 
 def test_a_drill_finds_a_row_that_changed_on_its_way(
@@ -199,9 +211,9 @@ def test_a_drill_finds_a_row_that_changed_on_its_way(
     job = testinfra.get_host(f"docker://{inventory.by_role('backup')[0].container}")
     facts = "/staging/snapshot/databases/tracking.json"
     record = job.check_output("cat %s", facts)
-    assert '"rows" : 2' in record
+    assert json.loads(record)["tracking.acceptance"]["rows"] == 2
     try:
-        job.run_test('sed -i \'s/"rows" : 2/"rows" : 3/\' %s', facts)
+        job.run_test(r"""sed -i 's/\("tracking.acceptance" *: *{"rows" *: *\)2/\13/' %s""", facts)
         job.run_test("restic backup --quiet --host object-store --tag complete /staging/snapshot")
         assert operations("drill", "--out", str(tmp_path)) == 1
     finally:

@@ -7,10 +7,11 @@ import tarfile
 
 import pytest
 
+from components.planning.buckets import IDENTITIES
 from tests.acceptance.s3_requests import BUCKET, KEY, Store, forged_header, forged_query, unsigned_stream
 
 OBJECT = f"/{BUCKET}/{KEY}"
-USERS = ("root", "compute", "client", "backup")
+USERS = ("root", *IDENTITIES)
 SEALED = "x-minio-replication-server-side-encryption-sealed-key"
 
 

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import os
-import re
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -19,12 +18,16 @@ import testinfra
 import urllib3
 from botocore.exceptions import ClientError
 
+from audit.storage import buckets
 from components.object_store import ALIAS
+from components.planning.buckets import IDENTITIES
+from components.planning.config import StackConfig
 from components.planning.flows import MINIO
-from components.planning.grants import BUCKETS
 from components.planning.inventory import Inventory
+from components.planning.units import size_text
 from tests.acceptance.conftest import s3_client
 
+BUCKETS = [bucket.name for bucket in StackConfig().object_store.declared()]
 FORGED_CRC32 = base64.b64encode(zlib.crc32(b"forged").to_bytes(4))
 CANARY = b"canary-" + uuid.uuid4().hex.encode() * 8
 
@@ -66,7 +69,7 @@ def test_wrong_key_is_refused(inventory: Inventory, access: dict[str, Any], ca_f
     assert code(caught) == "SignatureDoesNotMatch"
 
 
-@pytest.mark.parametrize("name", ["root", "minioadmin", "compute", "client", "backup"])
+@pytest.mark.parametrize("name", ["root", "minioadmin", *IDENTITIES])
 def test_no_constant_name_is_known(
     name: str, inventory: Inventory, access: dict[str, Any], ca_file: str
 ) -> None:
@@ -75,7 +78,7 @@ def test_no_constant_name_is_known(
     assert code(caught) == "InvalidAccessKeyId"
 
 
-@pytest.mark.parametrize("name", ["root", "compute", "client", "backup"])
+@pytest.mark.parametrize("name", ["root", *IDENTITIES])
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_nobody_writes_with_a_made_up_signature(
     name: str, bucket: str, inventory: Inventory, ca_file: str
@@ -190,10 +193,10 @@ def test_an_object_that_others_could_not_read_is_refused(extra: dict[str, Any], 
 
 
 def test_every_bucket_was_given_its_quota(inventory: Inventory) -> None:
-    setup = inventory.by_role("object-store-setup")[0].container
-    said = testinfra.get_host("local://").check_output(f"docker logs {setup}")
-    for bucket in BUCKETS:
-        assert re.search(rf"Successfully set bucket quota of .+ on `{bucket}`", said), bucket
+    store = testinfra.get_host(f"docker://{inventory.by_role('object-store')[0].container}")
+    live = buckets.read(store.check_output(f"buckets show https://127.0.0.1:{MINIO}"))
+    declared = {bucket.name: size_text(bucket.quota) for bucket in inventory.buckets}
+    assert {name: live[name]["quota"] for name in declared} == declared
 
 
 def test_the_store_knows_the_declared_users_and_no_service_account(inventory: Inventory) -> None:
@@ -204,6 +207,8 @@ def test_the_store_knows_the_declared_users_and_no_service_account(inventory: In
         ("user", "backup"),
         ("user", "client"),
         ("user", "compute"),
+        ("user", "database"),
+        ("user", "tracking"),
     ]
 
 

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from components.planning.bucket_documents import documents
+from components.planning.buckets import IDENTITIES
+from components.planning.config import StackConfig
 from components.planning.flows import FLOWS, LISTENS, Flow, Listen, memberships
+from components.planning.grants import policy
 from policies import buildfile
 from policies.catalogue import RULES
 from policies.evaluate import Report, evaluate
@@ -89,6 +93,21 @@ def seed(name: str, role: str) -> Props:
         ],
         "labels": labels(stack="test", role=role, kind="seed"),
     }
+
+
+def _told() -> list[Props]:
+    """What the job that sets the object store up is told of the buckets and the identities."""
+    declared = StackConfig().object_store.declared()
+    files = {
+        f"bucket/{bucket.name}/{name}": content
+        for bucket in declared
+        for name, content in documents(bucket).items()
+    }
+    files |= {f"policies/{user}.json": policy(user, declared) for user in IDENTITIES}
+    return [
+        {"file": f"/files/{path}", "content": content, "permissions": "0400", "owner": "10001"}
+        for path, content in files.items()
+    ]
 
 
 def _data(name: str) -> list[Props]:
@@ -174,10 +193,17 @@ def make_plant() -> Plant:
         "pruner": service(
             "vault-pruner", "vault-pruner", networkMode="none", mounts=_data("aidc-test-vault-data")
         ),
+        "drill": service(
+            "drill",
+            "drill",
+            networkMode="none",
+            mounts=[{**mount, "readOnly": True} for mount in _data("aidc-test-vault-data")],
+        ),
         "backup": service("backup", "backup"),
         "setup-seed": seed("object-store-setup", "object-store-setup"),
         "backup-seed": seed("backup", "backup"),
     }
+    containers["setup-seed"]["uploads"] += _told()
     volumes = {
         "store-data": {"name": "aidc-test-object-store-1-data", "labels": labels(stack="test", kind="data")},
         "vault-data": {"name": "aidc-test-vault-data", "labels": labels(stack="test", kind="data")},

@@ -27,6 +27,7 @@ REPLACED = {
     "s3/backup": {"object-store-setup"},
     "s3/compute": {"object-store-setup"},
     "s3/tracking": {"object-store-setup"},
+    "s3/database": {"object-store-setup"},
     "tracking/admin": {"tracking-setup"},
     "tracking/benchmark": {"tracking-setup"},
     "ray/token": {"ray-head", "compute-node1", "compute-node2"},
@@ -56,11 +57,12 @@ TOLD = {
     "s3/client": {"object-store-setup"},
     "s3/backup": {"object-store-setup", "backup"},
     "s3/compute": {"object-store-setup", "compute"},
+    "s3/database": {"object-store-setup", "database"},
     "s3/tracking": {"object-store-setup", "tracking"},
     "tracking/admin": {"tracking-setup", "load-balancer"},
     "tracking/benchmark": {"tracking-setup", "tracking", "load-balancer"},
     "vault/writer": {"vault", "backup"},
-    "vault/repository": {"backup", "vault-pruner"},
+    "vault/repository": {"backup", "drill", "vault-pruner"},
     "ray/token": {"compute", "ray-head"},
 }
 

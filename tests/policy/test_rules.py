@@ -141,6 +141,14 @@ def _unlisted_bucket(plant: Any) -> None:
     plant["setup-seed"]["uploads"][0]["content"] += "results\n"
 
 
+def _retold(before: str, after: str, plant: Any) -> None:
+    """Another text in what the object store is told."""
+    uploads = plant["setup-seed"]["uploads"]
+    assert any(before in upload["content"] for upload in uploads)
+    for told in uploads:
+        told["content"] = told["content"].replace(before, after)
+
+
 def _limited(number: float, plant: Any) -> None:
     plant["vault-limit"]["processes"] = number
 
@@ -703,6 +711,9 @@ VIOLATIONS = (
     adds("vault-isolated", "mounts", VAULT_DATA, "backup", "its-volume"),
     sets("vault-isolated", "pruner", "default-network", networkMode="bridge"),
     joins("vault-isolated", "pruner", "aidc-test-storage"),
+    sets("vault-isolated", "drill", "default-network", networkMode="bridge"),
+    sets("vault-isolated", "drill", "may-write", mounts=[VAULT_DATA | {"readOnly": False}]),
+    joins("vault-isolated", "drill", "aidc-test-storage"),
     flow("vault-isolated", "", "compute", "vault"),
     flow("vault-isolated", "", "vault", "object-store"),
     sets("named-and-labelled", what="foreign-name", name="vault"),
@@ -712,6 +723,14 @@ VIOLATIONS = (
     Violation("tls-in-transit", "plain-vault", "", _no_tls),
     Violation("backup-coverage", "no-flow", "store", _no_backup_flow),
     Violation("backup-coverage", "bucket", "", _unlisted_bucket),
+    Violation("history-versioned", "suspended", "", partial(_retold, "<Status>Enabled", "<Status>Suspended")),
+    Violation("history-locked", "governance", "", partial(_retold, "COMPLIANCE", "GOVERNANCE")),
+    Violation("history-locked", "no-lock", "", partial(_retold, "<Mode>", "<Kind>")),
+    *(
+        Violation("versions-kept", action, "", partial(_retold, f'"s3:{action}",', ""))
+        for action in ("DeleteObjectVersion", "BypassGovernanceRetention", "PutLifecycleConfiguration")
+    ),
+    Violation("versions-kept", "elsewhere", "", partial(_retold, '"arn:aws:s3:::*"', '"arn:aws:s3:::x"')),
     sets("pin-reviewed", key="pin", version="v3"),
     sets("pin-reviewed", key="pin", what="no-pin", pinned=False),
     sets("pin-reviewed", key="pin", what="of-tomorrow", ageDays=-1),
@@ -789,3 +808,11 @@ def test_the_rule_describes_itself(rule: Rule) -> None:
 def test_every_rule_of_a_module_is_in_the_catalogue() -> None:
     defined = {id(value) for module in MODULES for value in vars(module).values() if isinstance(value, Rule)}
     assert defined == {id(rule) for rule in RULES}
+
+
+@pytest.mark.parametrize("rule", ["history-versioned", "history-locked", "versions-kept"])
+def test_files_whose_content_is_hidden_say_nothing(rule: str, plant: Any) -> None:
+    """A stack's state has a placeholder for what is encrypted in it."""
+    for upload in plant["setup-seed"]["uploads"]:
+        upload["content"] = "(secret)"
+    assert [fault for fault, clean in faults(BY_NAME[rule], plant.stack()) if not clean] == []

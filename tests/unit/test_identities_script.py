@@ -166,7 +166,7 @@ def test_no_id_and_no_key_is_an_argument(
     with (work / "users").open("a") as file:
         file.write(line(accessKey="IDforeign"))
     folder = [str(work / "etc" / part) for part in more]
-    run(action, *folder, ID="IDown", KEY="KEYown", TOKEN="TOKENown")
+    run(action, *folder, ID="IDown", KEY="KEYown", BUCKET="datasets", TOKEN="TOKENown")
     arguments = (work / "arguments").read_text()
     assert arguments
     # Folders that mktemp makes have any letters in their names.

@@ -216,6 +216,15 @@ class Gate(Part):
     candidate: Identity | None = None
 
 
+class Tracking(Part):
+    """Where MLflow has the run; `problem`: why not all of it is there."""
+
+    experiment: str | None
+    run: str | None
+    url: str | None
+    problem: str | None
+
+
 class Turns(Part):
     """Runs that were measured alternately: how many rounds."""
 
@@ -246,4 +255,5 @@ class Result(Document):
     efficiency: Efficiency | None = None
     turns: Turns | None = None
     gate: Gate | None = None
+    tracking: Tracking | None = None
     verdicts: list[Verdict]

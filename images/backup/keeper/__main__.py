@@ -1,14 +1,21 @@
 """Backs the object store up into the vault, and gives it back.
 
   backup schedule                     one run now, then by the crontab
-  backup run                          one run; exit code 0 complete, 3 partial, 1 failed
+  backup run [--scheduled] [--progress] one run; scheduled: dumps and reading back only when due; exit code 0
+                                      complete, 3 partial, 1 failed
   backup check [--health]             exit code 0 when the newest run is complete, 3 partial, 1 failed or late
   backup status                       the state as JSON (aidc.backup/1)
+  backup metrics                      the state as Prometheus reads it
+  backup configuration FILE           stack.yaml or state.json as they were handed over, secrets encrypted
   backup keys [BUCKET]                what a snapshot holds, one line of JSON an object
   backup cat BUCKET KEY               one object's content
   backup dump DATABASE                a database as pg_dump wrote it, for pg_restore
   backup drill [--at TIME]            restore a snapshot for trial, on the vault's disk, and compare it: JSON
+  backup archive --snapshot ID [--at TIME]  its archive of the database, laid out on the vault's disk: JSON
   backup restore BUCKET               put a bucket's objects back; credentials on standard input
+  backup inspect [--at TIME]          the snapshot that a rebuild restores, on the vault's disk: JSON
+  backup recover [--plan]             `make restore`: the order as JSON on standard input, its course as JSON
+  backup trial-schedule|trial|trial-check|trial-status|trial-metrics      the same of the drill
   backup prune-schedule|prune|prune-check|prune-status      the same of the pruner, on the vault's disk
 `keys`, `cat`, `dump` and `restore` take --snapshot ID, `keys` and `restore` also --prefix.
 """
@@ -19,8 +26,11 @@ import argparse
 import fcntl
 import json
 import os
+import signal
 import sys
+import threading
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,6 +40,7 @@ from .settings import CA, LOCK, STAGING, STATUS, load
 
 STORE_WITHIN = 120
 FIRST_TRIES = 20
+END_WITHIN = 30  # seconds from an interrupt to the end at the latest
 CRONTAB = "/etc/aidc/crontab"
 
 
@@ -41,17 +52,23 @@ def main(arguments: list[str]) -> int:
     """Exit code of the command; 2 for one that does not exist."""
     options = _parser().parse_args(arguments)
     command = str(options.command)
-    if command in ("keys", "cat", "dump", "restore"):
+    if command.startswith(("prune", "trial")):
+        return _prune(command) if command.startswith("prune") else _trial(command, health=options.health)
+    if command in ("keys", "cat", "dump", "restore", "configuration"):
         return _give_back(options)
-    if command == "drill":
-        return _drill(options.at)
-    if command.startswith("prune"):
-        return _prune(command)
-    if command == "schedule":
-        return _schedule()
-    if command == "run":
-        return _one_run()
-    return _check(health=command == "check" and options.health) if command == "check" else _status()
+    health = command == "check" and options.health
+    own: Mapping[str, Callable[[], int]] = {
+        "schedule": _schedule,
+        "run": lambda: _one_run(thorough=not options.scheduled, progress=options.progress),
+        "metrics": _metrics,
+        "check": lambda: _check(health=health),
+        "status": _status,
+        "drill": lambda: _drill(options.at),
+        "archive": lambda: _archive(options.snapshot, options.at),
+        "inspect": lambda: _inspect(options.at),
+        "recover": lambda: _recover(plan=options.plan),
+    }
+    return own[command]()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,15 +76,30 @@ def _parser() -> argparse.ArgumentParser:
         "backup", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("schedule", "run", "status", "prune-schedule", "prune", "prune-check", "prune-status"):
-        commands.add_parser(name)
+    for name in ("schedule", "status", "metrics", "trial-metrics"):
+        commands.add_parser(name).set_defaults(health=False)
+    one = commands.add_parser("run")
+    one.add_argument("--scheduled", action="store_true")
+    one.add_argument("--progress", action="store_true")
+    for group in ("prune", "trial"):
+        for name in (group, f"{group}-schedule", f"{group}-check", f"{group}-status"):
+            commands.add_parser(name).set_defaults(health=False)
+    commands.choices["trial-check"].add_argument("--health", action="store_true")
     commands.add_parser("check").add_argument("--health", action="store_true")
-    commands.add_parser("drill").add_argument("--at")
-    for name in ("keys", "cat", "restore", "dump"):
+    for name in ("drill", "inspect"):
+        commands.add_parser(name).add_argument("--at")
+    archive = commands.add_parser("archive")
+    archive.add_argument("--snapshot", required=True)
+    archive.add_argument("--at")
+    commands.add_parser("recover").add_argument("--plan", action="store_true")
+    for name in ("keys", "cat", "restore", "dump", "configuration"):
         own = commands.add_parser(name)
         own.add_argument("--snapshot", default="latest")
         if name == "dump":
             own.add_argument("database")
+            continue
+        if name == "configuration":
+            own.add_argument("file", choices=("stack.yaml", "state.json"))
             continue
         own.add_argument("bucket", nargs="?" if name == "keys" else None)
         if name == "cat":
@@ -86,8 +118,9 @@ def _lock() -> Any:
     return file
 
 
-def _one_run() -> int:
+def _one_run(*, thorough: bool = False, progress: bool = False) -> int:
     from . import run, store  # noqa: PLC0415  (the check, each five seconds, has no use for S3)
+    from .progress import Progress  # noqa: PLC0415
     from .staging import Staging  # noqa: PLC0415
 
     with _lock():
@@ -97,7 +130,8 @@ def _one_run() -> int:
         document = before or {"schema": status.SCHEMA, "run": None}
         status.write(STATUS, {**document, "running_since": status.now()})
         s3 = store.client(settings.endpoint, CA)
-        done = run.run(settings, Staging(STAGING), s3, say)
+        course = Progress((lambda line: print(line, flush=True)) if progress else None)
+        done = run.run(settings, Staging(STAGING), s3, say, course, thorough=thorough)
         status.write(STATUS, status.document(done, None))
         for entry in done.unreadable_objects:
             say(f"not read: {entry['bucket']}/{shown(entry['key'])}: {entry['reason']}")
@@ -159,6 +193,14 @@ def _status() -> int:
     return 0
 
 
+def _metrics() -> int:
+    from . import metrics  # noqa: PLC0415
+
+    found = status.read(STATUS)
+    print("\n".join(metrics.of_backup(found, status.state(found, load().schedule, datetime.now(UTC)))))
+    return 0
+
+
 def _give_back(options: argparse.Namespace) -> int:
     from . import objects, restore, vault  # noqa: PLC0415
 
@@ -168,6 +210,8 @@ def _give_back(options: argparse.Namespace) -> int:
             restore.keys(snapshot, options.bucket, options.prefix)
         elif options.command == "dump":
             restore.dump(snapshot, options.database)
+        elif options.command == "configuration":
+            restore.configuration(snapshot, options.file)
         elif options.command == "cat":
             restore.cat(snapshot, options.bucket, options.key)
         else:
@@ -191,6 +235,79 @@ def _drill(at: str | None) -> int:
     return 0
 
 
+def _archive(snapshot: str, at: str | None) -> int:
+    from . import drill, objects, vault  # noqa: PLC0415
+
+    try:
+        print(json.dumps(drill.archive_of(snapshot, at)))
+    except (vault.VaultError, objects.ManifestError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _inspect(at: str | None) -> int:
+    from . import prune, recover, restore, vault  # noqa: PLC0415
+
+    try:
+        snapshots = prune.listed()
+        chosen, _ = recover.choose(snapshots, at, None)
+    except (vault.VaultError, restore.RestoreError) as error:
+        print(json.dumps({"error": str(error)}))
+        return 1
+    print(json.dumps({"snapshot": chosen["id"], "taken": chosen["time"], "snapshots": len(snapshots)}))
+    return 0
+
+
+def _recover(*, plan: bool) -> int:
+    from . import objects, recover, store  # noqa: PLC0415
+    from .progress import Progress  # noqa: PLC0415
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+
+    try:
+        order = recover.read(_first_line())
+        _end_with_input()
+        with _lock():  # No backup of what is half restored.
+            if plan:
+                s3 = store.client(load().endpoint, CA)
+                with recover.planned(order, s3, Progress()) as (found, _):
+                    tell(json.dumps({"plan": found.document()}))
+                return 0
+            done = recover.recover(order, load().endpoint, Progress(tell))
+        tell(json.dumps({"done": done}))
+        return {"ok": 0, "partial": 3}.get(done["result"], 1)
+    except (*recover.ERRORS, objects.ManifestError) as error:
+        tell(json.dumps({"error": str(error)}))
+        return 1
+
+
+def _first_line() -> str:
+    """Of standard input, past Python's own buffer, which a thread that still reads would hold at the end."""
+    line = b""
+    while not line.endswith(b"\n") and (piece := os.read(0, 65536)):
+        line += piece
+    return line.decode()
+
+
+def _end_with_input() -> None:
+    """Whoever asked holds standard input open: when that closes, nobody waits for the end any more."""
+
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        # To restic too, which then takes back its lock: the next backup would wait for that.
+        os.killpg(0, signal.SIGINT)
+        time.sleep(END_WITHIN)
+        os._exit(130)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _prune(command: str) -> int:
     from . import prune  # noqa: PLC0415
 
@@ -209,6 +326,34 @@ def _prune(command: str) -> int:
         return 1
     print(json.dumps(found, indent=1) if command == "prune-status" else prune.describe(found))
     return 0 if command == "prune-status" or found["result"] == "ok" else 1
+
+
+def _trial(command: str, *, health: bool) -> int:
+    """A failed drill is no fault of the service's: its health check passes, and says so."""
+    from . import trial  # noqa: PLC0415
+
+    if command == "trial-schedule":
+        trial.begin()
+        _supercronic()
+    if command == "trial":
+        with _lock():
+            found = trial.run()
+        what = trial.state(found, trial.schedule(), trial.now())
+        say(f"drill {trial.describe(found, what)}")
+        return 0 if found["run"]["passed"] else 1
+    found_, schedule = trial.read(), trial.schedule()
+    what = trial.state(found_, schedule, trial.now())
+    if command == "trial-metrics":
+        from . import metrics  # noqa: PLC0415
+
+        print("\n".join(metrics.of_drill(found_, what)))
+        return 0
+    text = trial.describe(found_, what)
+    if command == "trial-status":
+        print(json.dumps({**(found_ or {"schema": trial.SCHEMA, "run": None}), "state": what, "text": text}))
+        return 0
+    print(text)
+    return 0 if health or what in ("passed", "waiting") else 1
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ How to reach the server is in libpq's own environment variables.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .staging import Staging
 from .vault import digest_of, last_words
@@ -39,14 +41,20 @@ class Dumped:
 
 def size(name: str) -> int:
     """Bytes that the database takes on the server, which is more than its dump does. Raises DatabaseError."""
-    query = f"SELECT pg_database_size('{name}')"
-    return int(_run([*PSQL, "--dbname=postgres", f"--command={query}"], 60))
+    return int(ask(f"SELECT pg_database_size('{name}')"))
 
 
-def dump(name: str, staging: Staging) -> Dumped:
+def ask(*queries: str) -> str:
+    """What the server answers, a line each. Raises DatabaseError."""
+    commands = [f"--command={query}" for query in queries]
+    return _run([*PSQL, "--set=ON_ERROR_STOP=1", "--dbname=postgres", *commands], 60)
+
+
+def dump(name: str, staging: Staging, given: View | None = None) -> Dumped:
     """Dump one database in the place of the dump before. Raises DatabaseError, and then leaves none.
 
-    Beside it, in the same view of the rows, how many each table has: a restore is compared with that.
+    Beside it, in the same view of the rows, how many each table has: a restore is compared with that. `given`
+    is the view to use; without one, one of now.
     """
     place = path_of(name, staging)
     part = staging.temporary / place.name
@@ -54,9 +62,9 @@ def dump(name: str, staging: Staging) -> Dumped:
     # Not compressed: restic compresses, and finds again what has not changed since the last snapshot.
     options = ["--format=custom", "--compress=none", "--no-password", "--lock-wait-timeout=60s"]
     try:
-        with _view(name) as view:
-            _run(["pg_dump", *options, f"--snapshot={view.identifier}", f"--file={part}", name], WITHIN)
-            facts = view.facts()
+        with nullcontext(given) if given else view(name) as seen:
+            _run(["pg_dump", *options, f"--snapshot={seen.identifier}", f"--file={part}", name], WITHIN)
+            facts = seen.facts()
         listed = _run(["pg_restore", "--list", str(part)], WITHIN)
     except DatabaseError:
         part.unlink(missing_ok=True)
@@ -67,6 +75,12 @@ def dump(name: str, staging: Staging) -> Dumped:
     tables = sum(" TABLE DATA " in line for line in listed.splitlines())
     file = place.relative_to(staging.snapshot).as_posix()
     return Dumped(name, file, place.stat().st_size, digest_of(place), tables)
+
+
+def facts_of(name: str, staging: Staging) -> dict[str, Any]:
+    """The rows of each table, as the newest dump recorded them."""
+    found: dict[str, Any] = json.loads(path_of(name, staging).with_suffix(".json").read_text())
+    return found
 
 
 def drop_others(names: Sequence[str], staging: Staging) -> None:
@@ -92,6 +106,8 @@ class View:
             "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
         )
         self.identifier = self._ask(f"{begin} SELECT pg_export_snapshot();\n")
+        # Which transactions it sees, as `xmin:xmax:running`.
+        self.seen = self._ask("SELECT pg_current_snapshot();\n")
 
     def facts(self) -> str:
         """One line of JSON: table to its rows and their digest."""
@@ -113,7 +129,7 @@ class View:
 
 
 @contextmanager
-def _view(name: str) -> Iterator[View]:
+def view(name: str) -> Iterator[View]:
     command = [*PSQL, "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={name}"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -81,6 +81,11 @@ class Index:
         )
         return int(self.db.execute(query).fetchone()[0])
 
+    def missing_totals(self) -> tuple[int, int]:
+        """How many objects are to be fetched, and their bytes."""
+        query = "select count(*) from listed l left join copies c on c.file = l.file where c.file is null"
+        return int(self.db.execute(query).fetchone()[0]), self.missing_bytes()
+
     def copies(self) -> Iterator[tuple[str, int]]:
         """Each copy's file and its size, page by page."""
         last = ""

@@ -92,6 +92,14 @@ def _password() -> str:
     return PASSWORD
 
 
+def listed() -> list[dict[str, Any]]:
+    """Every snapshot with a manifest, as restic lists them on the vault's disk. Raises VaultError."""
+    if not (REPOSITORY / "config").is_file():
+        raise VaultError(f"there is no repository at {REPOSITORY}")
+    found = json.loads(_restic(_password(), "--no-lock", "snapshots", "--json") or "[]")
+    return [s for s in found if Path(s["paths"][0]).name == "snapshot"]
+
+
 def _snapshots(password: str) -> list[Snapshot]:
     listed = json.loads(_restic(password, "--no-lock", "snapshots", "--json") or "[]")
     found = []

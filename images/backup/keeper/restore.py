@@ -21,6 +21,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import databases, objects, store, vault
+from .configuration import path_of
 from .objects import Saved, shown
 from .settings import CA, STAGING
 from .staging import Staging
@@ -31,9 +32,12 @@ class RestoreError(Exception):
     """It cannot be restored; the text says what and why."""
 
 
-def entries(snapshot: str, bucket: str | None = None, prefix: str = "") -> Iterator[Saved]:
-    """The manifest's objects. Raises VaultError and objects.ManifestError."""
-    lines = _lines(vault.dump(snapshot, Staging(STAGING).manifest))
+def entries(
+    snapshot: str, bucket: str | None = None, prefix: str = "", *, folder: Path | None = None
+) -> Iterator[Saved]:
+    """The manifest's objects; `folder` is the snapshot's. Raises VaultError and objects.ManifestError."""
+    manifest = Staging(STAGING).manifest
+    lines = _lines(vault.dump(snapshot, folder / manifest.name if folder else manifest))
     for saved in objects.read(lines):
         if bucket in (None, saved.listed.bucket) and saved.listed.key.startswith(prefix):
             yield saved
@@ -79,6 +83,13 @@ def cat(snapshot: str, bucket: str, key: str) -> None:
 def dump(snapshot: str, database: str) -> None:
     """Print the dump of one database. Raises VaultError when the snapshot has none of it."""
     for chunk in vault.dump(snapshot, databases.path_of(database, Staging(STAGING))):
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+
+
+def configuration(snapshot: str, name: str) -> None:
+    """Print a file of the stack's configuration. Raises VaultError when the snapshot has none of it."""
+    for chunk in vault.dump(snapshot, path_of(Staging(STAGING).snapshot, name)):
         sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
 

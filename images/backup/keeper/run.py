@@ -9,13 +9,15 @@ import os
 import random
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import databases, status, store, vault
+from . import archive, archived, configuration, dumps, status, store, vault
 from .databases import DatabaseError, Dumped
 from .index import Index
 from .objects import manifest
+from .progress import Progress
 from .settings import CA, PASSWORD, PASSWORD_BEFORE, Settings, repository
 from .staging import RoomError, Staging
 from .status import Run
@@ -25,6 +27,7 @@ from .vault import VaultError
 # So much of the packs is read back each time, at random; a tenth, where that is less.
 READ_BACK = 2**30
 SAMPLE = 256 * 2**20
+COLLECT_TRIES = 3
 Say = Callable[[str], None]
 
 
@@ -32,11 +35,23 @@ class IncompleteError(Exception):
     """The snapshot does not hold what was listed; the text says what is missing."""
 
 
-def run(settings: Settings, staging: Staging, s3: Any, say: Say) -> Run:
-    """Do all of it, and never raise: what went wrong is in the result."""
+def run(
+    settings: Settings,
+    staging: Staging,
+    s3: Any,
+    say: Say,
+    progress: Progress | None = None,
+    *,
+    thorough: bool = True,
+) -> Run:
+    """Do all of it, and never raise: what went wrong is in the result.
+
+    A run that is not `thorough` keeps the dumps that are there and reads nothing back, unless that is due.
+    """
     done = Run(started=status.now())
     try:
-        _run(settings, staging, s3, say, done)
+        course = Course(say, progress or Progress())
+        _run(settings, staging, s3, course, done, thorough=thorough or dumps.due(settings, staging))
         done.result = "partial" if _is_partial(done) else "ok"
     except (StoreError, RoomError, VaultError, IncompleteError) as error:
         done.reason = str(error)
@@ -48,29 +63,53 @@ def run(settings: Settings, staging: Staging, s3: Any, say: Say) -> Run:
     return done
 
 
-def _run(settings: Settings, staging: Staging, s3: Any, say: Say, done: Run) -> None:
+@dataclass(frozen=True)
+class Course:
+    """How a run tells what it does: in words, and how far it is."""
+
+    say: Say
+    progress: Progress
+
+
+def _run(settings: Settings, staging: Staging, s3: Any, course: Course, done: Run, *, thorough: bool) -> None:
     index = staging.prepare()
+    say, step = course.say, course.progress.step
     try:
         if new := vault.open_repository(PASSWORD, PASSWORD_BEFORE):
             say(new)
+        vault.drop_own_locks()
         _check_vault(settings, done)
-        dumps = _dump(settings, staging, done, say)
-        _list(settings, s3, index)
-        staging.drop_deleted(index)
-        staging.check_room(index.missing_bytes(), settings.limits["staging"])
-        _fetch(staging, s3, index, done)
+        done.configuration = configuration.take_over(staging)
+        has_log = archived.BUCKET in settings.buckets and bool(settings.databases)
+        # Before a moment of the log is marked, which cannot be reached from a base backup that ends after it.
+        based = has_log and _is_based(s3, done, say)
+        step("dumping the databases")
+        dumped = dumps.make(settings, staging, done, say) if thorough else dumps.kept(staging, done)
+        if based:
+            step("archiving the database's log")
+            _archive(done, say)
+        _collect(settings, staging, s3, index, done, progress=course.progress)
         staging.drop_replaced(index)
         _count(index, done)
         _write_manifest(staging, index, done.started)
-        tag = "partial" if _is_partial(done) else "complete"
-        done.snapshot = vault.back_up(staging.snapshot, tag)
-        _compare(staging, index, done, dumps)
-        _read_back(staging, index, done, dumps)
-        say(f"snapshot of {done.objects - done.unreadable} objects read back")
+        # The number tells a restore which snapshots are of a store that had just been emptied: a new database
+        # begins its archive at once.
+        filled = sum(found["objects"] for name, found in done.buckets.items() if name != archived.BUCKET)
+        tags = ["partial" if _is_partial(done) else "complete", f"objects={filled}"]
+        step("writing the snapshot")
+        done.snapshot = vault.back_up(staging.snapshot, tags)
+        step("comparing")
+        _compare(staging, index, done, dumped)
+        if thorough:
+            step("reading back from the vault")
+            _read_back(staging, index, done, dumped)
+            dumps.keep(staging, done)
+            say(f"snapshot of {done.objects - done.unreadable} objects read back")
         done.usage = {"staging": staging.used(), "vault": vault.used(repository(), CA)}
-        done.warnings = status.usage_warnings(done.usage, settings.limits)
+        done.warnings += status.usage_warnings(done.usage, settings.limits)
         done.usage["disk_free"] = staging.free()
     finally:
+        course.progress.end()
         index.close()
 
 
@@ -78,24 +117,27 @@ def _is_partial(done: Run) -> bool:
     return bool(done.unreadable or done.unreadable_databases)
 
 
-def _dump(settings: Settings, staging: Staging, done: Run, say: Say) -> list[Dumped]:
-    """Every declared database; one that cannot be dumped is named, and the run goes on."""
-    databases.drop_others(settings.databases, staging)
-    dumps = []
-    for name in settings.databases:
-        try:
-            staging.check_room(databases.size(name), settings.limits["staging"])
-            dumped = databases.dump(name, staging)
-        except (DatabaseError, RoomError) as error:
-            databases.drop(name, staging)
-            done.unreadable_databases.append({"name": name, "reason": str(error)})
-            say(f"database {name} could not be read: {error}")
-        else:
-            dumps.append(dumped)
-            done.databases[name] = {
-                "bytes": dumped.size, "sha256": dumped.sha256, "tables": dumped.tables
-            }  # fmt: skip
-    return dumps
+def _is_based(s3: Any, done: Run, say: Say) -> bool:
+    """Whether the log has a base backup; a run that finds none names it and goes on."""
+    try:
+        archive.await_base(s3)
+    except DatabaseError as error:
+        _report_archive(error, done, say)
+        return False
+    return True
+
+
+def _archive(done: Run, say: Say) -> None:
+    """Have the database's log archived up to now. What is in the way is named, and the run goes on."""
+    try:
+        done.log_until = archive.switch()
+    except DatabaseError as error:
+        _report_archive(error, done, say)
+
+
+def _report_archive(error: DatabaseError, done: Run, say: Say) -> None:
+    done.unreadable_databases.append({"name": archive.NAME, "reason": str(error)})
+    say(f"the {archive.NAME} of the database is not complete: {error}")
 
 
 def _check_vault(settings: Settings, done: Run) -> None:
@@ -108,6 +150,24 @@ def _check_vault(settings: Settings, done: Run) -> None:
         )
 
 
+def _collect(
+    settings: Settings, staging: Staging, s3: Any, index: Index, done: Run, *, progress: Progress
+) -> None:
+    """List and fetch; again where a base backup ended meanwhile: it has files that were not listed."""
+    has_archive = archived.BUCKET in settings.buckets
+    for _ in range(COLLECT_TRIES):
+        before = archive.catalogues(s3) if has_archive else set()
+        progress.step("listing the store")
+        _list(settings, s3, index)
+        staging.drop_deleted(index)
+        staging.check_room(index.missing_bytes(), settings.limits["staging"])
+        progress.step("fetching", *index.missing_totals())
+        _fetch(staging, s3, index, done, progress)
+        if not has_archive or archive.catalogues(s3) == before:
+            return
+    done.warnings.append("base backups ended all the time: the newest one may be incomplete in this snapshot")
+
+
 def _list(settings: Settings, s3: Any, index: Index) -> None:
     index.begin()
     for bucket in settings.buckets:
@@ -115,8 +175,9 @@ def _list(settings: Settings, s3: Any, index: Index) -> None:
             index.add(page)
 
 
-def _fetch(staging: Staging, s3: Any, index: Index, done: Run) -> None:
+def _fetch(staging: Staging, s3: Any, index: Index, done: Run, progress: Progress) -> None:
     for fetched in store.fetch(s3, index.missing(), staging.temporary):
+        progress.add(1, fetched.wanted.size)
         if fetched.path:
             index.record(fetched.got, fetched.sha256, fetched.headers)
             staging.keep(fetched.path, fetched.got.file)
@@ -143,13 +204,14 @@ def _write_manifest(staging: Staging, index: Index, taken: str) -> None:
     os.replace(part, staging.manifest)
 
 
-def _compare(staging: Staging, index: Index, done: Run, dumps: list[Dumped]) -> None:
+def _compare(staging: Staging, index: Index, done: Run, saved: list[Dumped]) -> None:
     """Every object of the listing and every dump is in the snapshot with its size, or was reported."""
     held = 0
-    dumped = {dump.file: dump.size for dump in dumps}
-    facts = {Path(dump.file).with_suffix(".json").as_posix() for dump in dumps}
+    dumped = {dump.file: dump.size for dump in saved}
+    facts = {Path(dump.file).with_suffix(".json").as_posix() for dump in saved}
     for file, size in vault.files(done.snapshot, staging.snapshot):
-        if file == staging.manifest.name or file in facts:
+        own = (staging.manifest.name, archive.path_of(staging).name)
+        if file in own or file in facts or file in done.configuration:
             continue
         if file in dumped:
             if dumped.pop(file) != size:
@@ -168,11 +230,13 @@ def _compare(staging: Staging, index: Index, done: Run, dumps: list[Dumped]) -> 
         )
 
 
-def _read_back(staging: Staging, index: Index, done: Run, dumps: list[Dumped]) -> None:
+def _read_back(staging: Staging, index: Index, done: Run, saved: list[Dumped]) -> None:
     """The manifest, the dumps and one object as the vault gives them, then a part of all packs."""
     subset = "10%" if done.usage["vault"] < 10 * READ_BACK else f"{READ_BACK >> 20}M"
     vault.compare(done.snapshot, staging.manifest, vault.digest_of(staging.manifest))
-    for dump in dumps:
+    for file, digest in done.configuration.items():
+        vault.compare(done.snapshot, staging.snapshot / file, digest)
+    for dump in saved:
         vault.compare(done.snapshot, staging.snapshot / dump.file, dump.sha256)
     candidates = [file for file, size in index.sample(100) if size <= SAMPLE]
     if candidates:

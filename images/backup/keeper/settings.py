@@ -18,20 +18,23 @@ PASSWORD_BEFORE = str(FILES / "repository-password-before")
 
 @dataclass(frozen=True)
 class Settings:
-    """`limits` maps `staging` and `vault` to bytes."""
+    """`limits` maps `staging` and `vault` to bytes; `dump_hours` is the time between two dumps."""
 
     endpoint: str
     schedule: str
     limits: dict[str, int]
     buckets: tuple[str, ...]
     databases: tuple[str, ...] = ()
+    dump_hours: float = 1
 
 
 def load() -> Settings:
     found: dict[str, Any] = json.loads((FILES / "backup.json").read_text())
     buckets = tuple((FILES / "buckets").read_text().split())
     databases = tuple(found.get("databases", ()))
-    return Settings(found["endpoint"], found["schedule"], found["limits"], buckets, databases)
+    return Settings(
+        found["endpoint"], found["schedule"], found["limits"], buckets, databases, found["dump_hours"]
+    )
 
 
 def repository() -> str:

@@ -38,6 +38,8 @@ class Run:
     gone: int = 0  # deleted between the listing and the reading
     buckets: dict[str, dict[str, int]] = field(default_factory=dict)
     databases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    log_until: str = ""  # the database's log is archived up to then
+    configuration: dict[str, str] = field(default_factory=dict)  # file to its SHA-256
     unreadable_databases: list[dict[str, str]] = field(default_factory=list)
     unreadable: int = 0
     unreadable_objects: list[dict[str, str]] = field(default_factory=list)
@@ -76,8 +78,9 @@ def state(found: Mapping[str, Any] | None, schedule: str, moment: datetime) -> S
     newest = begun or (run and run["started"])
     if newest is None:
         return "none"
-    expected = due(schedule, moment - GRACE)
-    if expected and datetime.fromisoformat(newest) < expected - timedelta(minutes=1):
+    expected, began = due(schedule, moment - GRACE), datetime.fromisoformat(newest)
+    # One of the future: the clock was set back, and until it has caught up nothing would ever be late.
+    if (expected and began < expected - timedelta(minutes=1)) or began > moment + GRACE:
         return "late"
     if run is None:
         return "running"
@@ -101,7 +104,8 @@ def describe(found: Mapping[str, Any] | None, what: State) -> str:
     text = f"{counted}, {run['bytes']} bytes in snapshot {run['snapshot'][:8]}"
     if what == "partial":
         text = f"partial: {unreadable(run)}"
-    return "; ".join([text, *run["warnings"]])
+    until = [f"the database's log until {run['log_until']}"] if run.get("log_until") else []
+    return "; ".join([text, *until, *run["warnings"]])
 
 
 def unreadable(run: Mapping[str, Any]) -> str:

@@ -71,9 +71,17 @@ def open_repository(password: str, before: str) -> str:
     raise VaultError(f"the repository cannot be opened: {last_words(first.stderr)}")
 
 
-def back_up(folder: Path, tag: str) -> str:
+def drop_own_locks() -> None:
+    """Remove the locks of processes of this service that live no more, and those that nobody renews.
+
+    Else a run that was killed would hold up the next one. Raises VaultError.
+    """
+    restic("unlock", "--quiet")
+
+
+def back_up(folder: Path, tags: Sequence[str]) -> str:
     """Append a snapshot of `folder`; return its name. A file that restic cannot read fails it."""
-    done = restic("backup", "--json", "--host", "object-store", "--tag", tag, str(folder))
+    done = restic("backup", "--json", "--host", "object-store", "--tag", ",".join(tags), str(folder))
     for line in reversed(done.stdout.splitlines()):
         message = json.loads(line) if line.startswith("{") else {}
         if message.get("message_type") == "summary":

@@ -82,8 +82,8 @@ def test_background_work_hands_over_its_error() -> None:
 
 def test_every_part_of_the_audit_is_there() -> None:
     assert list(PARTS) == [
-        "reachability", "drift", "policies", "attacks", "certificates", "waivers", "packages",
-        "advisories", "sbom", "python",
+        "reachability", "drift", "policies", "attacks", "certificates", "storage", "restorable", "waivers",
+        "packages", "advisories", "sbom", "python",
     ]  # fmt: skip
     assert set(PARTS) == {name for name, field in Document.model_fields.items() if not field.is_required()}
 

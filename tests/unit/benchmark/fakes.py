@@ -79,8 +79,8 @@ class FakeStack:
 
     name, compute_nodes = "fake", 1
 
-    def __init__(self, store: DirectoryStore) -> None:
-        self.directory = store
+    def __init__(self, store: DirectoryStore, client: Any = None) -> None:
+        self.directory, self.client = store, client
         self.inventory: dict[str, Any] = {"services": [], "flows": []}
 
     def images(self) -> dict[str, str]:
@@ -88,6 +88,9 @@ class FakeStack:
 
     def ray(self) -> None:
         return None
+
+    def tracking(self) -> Any:
+        return self.client
 
     def store(self) -> DirectoryStore:
         return self.directory

@@ -7,18 +7,30 @@ from pathlib import Path
 
 import pytest
 
-from images.backup.keeper import databases, run, status
+from images.backup.keeper import databases, dumps, run, status
 from images.backup.keeper.databases import DatabaseError
 from images.backup.keeper.settings import Settings
 from images.backup.keeper.staging import Staging
 
 ROOT = Path(__file__).parents[3]
 PROGRAMS = {
-    # Answers the size of a database at once, and in a transaction one line to each query.
+    # Answers each command at once, and in a transaction one line to each query.
     "psql": """
-for a; do [[ $a == --command=* ]] && echo 4096 && exit; done
+for a; do
+  case $a in
+    *create_restore_point*) echo 0/3000090 ;;
+    *clock_timestamp*) echo "2026-11-28 11:30:00.5|${SEEN_AFTER:-740:740:}" ;;
+    --command=*) echo 4096 ;;
+    *) continue ;;
+  esac
+  answered=yes
+done
+[[ $answered ]] && exit
 read -r begin && echo 00000003-0000001B-1
-while read -r line; do [[ $line == *';' && $line != SET* ]] && echo '{"tracking.runs": {"rows": 1}}'; done
+while read -r line; do
+  [[ $line == *current_snapshot* ]] && echo "${SEEN:-740:740:}" && continue
+  [[ $line == *';' && $line != SET* ]] && echo '{"tracking.runs": {"rows": 1}}'
+done
 """,
     "pg_dump": """
 for a; do
@@ -71,15 +83,15 @@ def test_a_database_that_cannot_be_dumped_leaves_no_old_dump(staging: Staging) -
 
 def test_one_broken_database_does_not_stop_the_others(staging: Staging) -> None:
     done = status.Run(started=status.now())
-    dumps = run._dump(settings("broken", "tracking"), staging, done, lambda _text: None)
-    assert [dump.name for dump in dumps] == ["tracking"]
+    made = dumps.make(settings("broken", "tracking"), staging, done, lambda _text: None)
+    assert [dump.name for dump in made] == ["tracking"]
     assert [entry["name"] for entry in done.unreadable_databases] == ["broken"]
     assert run._is_partial(done)
 
 
 def test_a_partial_run_names_the_database(staging: Staging) -> None:
     done = status.Run(started=status.now(), finished=status.now(), result="partial")
-    run._dump(settings("broken"), staging, done, lambda _text: None)
+    dumps.make(settings("broken"), staging, done, lambda _text: None)
     assert status.describe(status.document(done, None), "partial").startswith(
         "partial: could not be read: database broken (pg_dump: gone)"
     )
@@ -101,6 +113,6 @@ def test_without_room_for_one_database_the_others_are_dumped(staging: Staging) -
     databases.dump("tracking", staging)
     done = status.Run(started=status.now())
     small = Settings("https://store", "* * * * *", {"staging": 1, "vault": 2**40}, (), ("tracking",))
-    assert run._dump(small, staging, done, lambda _text: None) == []
+    assert dumps.make(small, staging, done, lambda _text: None) == []
     assert "backup.staging_capacity" in done.unreadable_databases[0]["reason"]
     assert not databases.path_of("tracking", staging).exists()

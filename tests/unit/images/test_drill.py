@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,3 +68,24 @@ def test_one_changed_byte_and_one_missing_file_are_named(tmp_path: Path, three: 
 def test_without_a_manifest_nothing_is_compared(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="no manifest"):
         drill.compared(tmp_path)
+
+
+def test_a_damaged_pack_is_named_with_the_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for content in (b"whole", b"damaged"):
+        folder = tmp_path / "data" / "aa"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / hashlib.sha256(content).hexdigest()).write_bytes(content.replace(b"dam", b"Dam"))
+
+    def restic(command: str, *_: str, **__: object) -> SimpleNamespace:
+        if command == "restore":
+            raise VaultError("restic restore ended with 1: ciphertext verification failed")
+        told = [{"id": "ab" * 32, "time": TAKEN, "paths": ["/staging/snapshot"]}]
+        return SimpleNamespace(stdout=json.dumps(told if command == "snapshots" else {"total_size": 1}))
+
+    monkeypatch.setattr(drill, "restic", restic)
+    monkeypatch.setattr(drill, "REPOSITORY", tmp_path)
+    pack = hashlib.sha256(b"damaged").hexdigest()
+    with pytest.raises(
+        VaultError, match=f"snapshot abababab cannot be restored: .*; damaged: data/aa/{pack}$"
+    ):
+        drill.drill(None, tmp_path)

@@ -113,7 +113,7 @@ def test_a_client_from_another_host_counts_on_the_flow_behind_the_port(inventory
 
 def test_what_cannot_be_probed_says_why(inventory: Inventory, running: frozenset[str]) -> None:
     why = probes.left_out(inventory, running)
-    assert set(why) == {"firewall", "object-store-setup", "vault-pruner"}
+    assert set(why) == {"firewall", "object-store-setup", "vault-pruner", "drill"}
     assert "is not running" in why["object-store-setup"]
 
 

@@ -15,7 +15,7 @@ from benchmark.core.errors import StackError
 from benchmark.core.store import DirectoryStore
 from benchmark.data import dataset
 from benchmark.experiments import balancer_overhead, resilience, serving_check
-from benchmark.load.open_loop import poisson_load
+from benchmark.load.open_loop import Send, poisson_load
 from benchmark.report.sections import stress as stress_section
 from tests.unit.benchmark.conftest import changed
 
@@ -59,6 +59,15 @@ def test_the_load_ends_when_the_event_fails(endpoint: Endpoint) -> None:
     with pytest.raises(StackError, match="no replica"):
         load.during(fail)
     assert load.stop.is_set()
+
+
+def test_what_breaks_in_the_load_is_raised(endpoint: Endpoint) -> None:
+    class Broken(resilience.Load):
+        def connect(self) -> Send:
+            raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        Broken(endpoint, "mlp", [b"{}"], rate=100).during(lambda _: None)
 
 
 def test_a_request_that_is_sent_again_is_counted(server: Any, endpoint: Endpoint) -> None:

@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
+from components.planning.buckets import IDENTITIES, SYSTEM
 from components.planning.config import StackConfig
-from components.planning.grants import ANYWHERE, BUCKETS, GRANTS, NEVER, policy
+from components.planning.grants import ANYWHERE, NEVER, policy
+
+DECLARED = StackConfig().object_store.declared()
+BUCKETS = {bucket.name for bucket in DECLARED}
 
 DENIED_BY_NAME = (
     "s3:DeleteObjectVersion",
@@ -26,7 +30,7 @@ DENIED_BY_NAME = (
 
 
 def statements(user: str, effect: str) -> list[dict[str, Any]]:
-    return [s for s in json.loads(policy(user))["Statement"] if s["Effect"] == effect]
+    return [s for s in json.loads(policy(user, DECLARED))["Statement"] if s["Effect"] == effect]
 
 
 def allowed(user: str, action: str) -> set[str]:
@@ -39,27 +43,27 @@ def allowed(user: str, action: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("user", GRANTS)
+@pytest.mark.parametrize("user", IDENTITIES)
 @pytest.mark.parametrize("action", DENIED_BY_NAME)
 def test_nobody_may_break_what_is_kept(user: str, action: str) -> None:
     denied = [s for s in statements(user, "Deny") if "Condition" not in s and action in s["Action"]]
     assert [s["Resource"] for s in denied] == [ANYWHERE]
 
 
-@pytest.mark.parametrize("user", GRANTS)
+@pytest.mark.parametrize("user", IDENTITIES)
 @pytest.mark.parametrize("action", ["admin:*", "kms:*"])
 def test_nobody_may_make_accounts_or_change_a_key(user: str, action: str) -> None:
     assert {"Effect": "Deny", "Action": [action]} in statements(user, "Deny")
 
 
-@pytest.mark.parametrize("user", GRANTS)
+@pytest.mark.parametrize("user", IDENTITIES)
 def test_a_session_may_do_nothing(user: str) -> None:
     condition = {"StringEquals": {"aws:principaltype": "AssumedRole"}}
     (found,) = [s for s in statements(user, "Deny") if s.get("Condition") == condition]
     assert (found["Action"], found["Resource"]) == (["s3:*"], ANYWHERE)
 
 
-@pytest.mark.parametrize("user", GRANTS)
+@pytest.mark.parametrize("user", IDENTITIES)
 @pytest.mark.parametrize(
     "key", ["s3:x-amz-server-side-encryption-customer-algorithm", "s3:RequestObjectTagKeys"]
 )
@@ -68,13 +72,13 @@ def test_an_object_with_a_key_or_tags_of_its_own_is_refused(user: str, key: str)
     assert (found["Action"], found["Resource"]) == (["s3:PutObject"], ANYWHERE)
 
 
-@pytest.mark.parametrize("user", GRANTS)
+@pytest.mark.parametrize("user", IDENTITIES)
 def test_nothing_is_both_allowed_and_denied(user: str) -> None:
     given = {action for statement in statements(user, "Allow") for action in statement["Action"]}
     assert given.isdisjoint(NEVER)
 
 
-@pytest.mark.parametrize("user", GRANTS)
+@pytest.mark.parametrize("user", IDENTITIES)
 def test_no_permission_is_for_every_bucket_there_may_be(user: str) -> None:
     named = {f"arn:aws:s3:::{bucket}{suffix}" for bucket in BUCKETS for suffix in ("", "/*")}
     assert all(set(statement["Resource"]) <= named for statement in statements(user, "Allow"))
@@ -87,24 +91,13 @@ def test_no_permission_is_for_every_bucket_there_may_be(user: str) -> None:
         ("compute", "s3:DeleteObject", {"checkpoints", "results"}),
         ("client", "s3:PutObject", {"datasets", "results"}),
         ("client", "s3:DeleteObject", {"datasets", "results"}),
-        ("backup", "s3:GetObject", set(BUCKETS)),
+        ("backup", "s3:GetObject", BUCKETS),
         ("backup", "s3:PutObject", set()),
         ("backup", "s3:DeleteObject", set()),
-        *(("tracking", f"s3:{action}Object", {"tracking"}) for action in ("Get", "Put", "Delete")),
+        ("compute", "s3:GetObject", {"datasets", "checkpoints", "models", "results"}),
+        ("client", "s3:GetObject", {"datasets", "checkpoints", "models", "results"}),
+        *((user, f"s3:{verb}Object", {user}) for user in SYSTEM for verb in ("Get", "Put", "Delete")),
     ],
 )
 def test_each_may_do_what_it_needs(user: str, action: str, buckets: set[str]) -> None:
     assert allowed(user, action) == buckets
-
-
-def test_every_bucket_has_a_quota() -> None:
-    quotas = StackConfig().object_store.buckets.quotas()
-    assert set(quotas) == set(BUCKETS)
-    assert min(quotas.values()) >= 2**30
-
-
-def test_a_quota_comes_from_the_file() -> None:
-    raw = {"object_store": {"buckets": {"results": {"quota": "3GiB"}}}}
-    buckets = StackConfig.model_validate(raw).object_store.buckets
-    assert buckets.results.quota == 3 * 2**30
-    assert buckets.datasets == StackConfig().object_store.buckets.datasets

@@ -72,7 +72,7 @@ def test_only_the_backup_reaches_the_vault() -> None:
 
 def test_nothing_flows_against_the_path() -> None:
     order = [CLIENTS, "load-balancer", "ray-head", "compute", "tracking-setup", "tracking"]
-    order += ["object-store", "database", "backup", "vault"]
+    order += ["database", "object-store", "backup", "vault"]
     pulls = {
         ("backup", "object-store"),
         ("backup", "database"),

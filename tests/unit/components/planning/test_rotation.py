@@ -42,7 +42,8 @@ def test_a_misspelt_name_is_told_with_the_right_ones() -> None:
 @pytest.mark.parametrize("name", FIXED)
 def test_what_has_to_stay_is_refused_with_its_reason(name: str) -> None:
     (fault,) = faults({name: 2})
-    assert "no stored object could be read" in fault
+    assert "cannot be rotated: it encrypts" in fault
+    assert "with a new one no" in fault
 
 
 @pytest.mark.parametrize("renewed", ["2026-13-01", "", date(2026, 1, 1)])

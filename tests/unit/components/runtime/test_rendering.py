@@ -9,7 +9,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from components import firewall, load_balancer
-from components.planning import databases, grants
+from components.planning import bucket_documents, buckets, databases, grants
 from components.planning.config import StackConfig
 from components.planning.plan import make_plan
 from components.runtime.rendering import render
@@ -22,7 +22,12 @@ FILES: dict[str, Callable[[], str]] = {
     "pg_hba.conf": lambda: databases.access_rules(["10.77.6.0/23"]),
     "database-roles": databases.declared,
     "haproxy.cfg": lambda: load_balancer.configuration(PLAN),
-    **{f"s3-policy-{user}.json": partial(grants.policy, user) for user in grants.GRANTS},
+    "buckets": lambda: "".join(
+        f"{bucket.name}/{name} {text}\n"
+        for bucket in PLAN.buckets
+        for name, text in bucket_documents.documents(bucket).items()
+    ),
+    **{f"s3-policy-{user}.json": partial(grants.policy, user, PLAN.buckets) for user in buckets.IDENTITIES},
 }
 
 

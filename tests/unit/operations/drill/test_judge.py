@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from operations.documents import Drill
+from operations.drill.archived import Archived
 from operations.drill.judge import judge
 
 STARTED = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+NO_LOG = Archived()
 TABLES = {"tracking": {"tracking.runs": {"rows": 3, "digest": "17"}}}
 OBJECTS: dict[str, Any] = {
     "snapshot": "ab" * 32,
@@ -23,8 +25,10 @@ OBJECTS: dict[str, Any] = {
 }
 
 
-def judged(objects: dict[str, Any] = OBJECTS, databases: dict[str, Any] = TABLES) -> Drill:
-    return judge(objects, databases, STARTED, 12.34)
+def judged(
+    objects: dict[str, Any] = OBJECTS, databases: dict[str, Any] = TABLES, archive: Archived = NO_LOG
+) -> Drill:
+    return judge(objects, databases, archive, STARTED, 12.34)
 
 
 def levels(drill: Drill) -> list[bool]:
@@ -72,3 +76,15 @@ def test_a_vault_that_gives_nothing_back_fails_all() -> None:
     assert levels(drill) == [False, False, False]
     assert (drill.rpo_s, drill.snapshot) == (None, None)
     assert drill.faults[0] == "the vault has no snapshot"
+
+
+def test_a_log_that_does_not_replay_fails_the_second_level() -> None:
+    drill = judged(archive=Archived(fault="segment 7 is missing"))
+    assert levels(drill) == [True, False, False]
+    assert drill.faults == ["database from its log: segment 7 is missing"]
+
+
+def test_other_rows_from_the_log_fail_the_last_level() -> None:
+    drill = judged(archive=Archived(differences=("database tracking from its log, table a: none",)))
+    assert levels(drill) == [True, True, False]
+    assert drill.different == 1

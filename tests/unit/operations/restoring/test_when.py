@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from operations.commands.drill import moment
 from operations.errors import RefusedError
+from operations.restoring.when import moment
 
 
 @pytest.mark.parametrize("text", ["2026-01-31T02:15Z", "2026-01-31T03:15+01:00"])

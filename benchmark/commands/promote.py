@@ -1,0 +1,62 @@
+"""`python -m benchmark promote`: serve another version of a registered model, without a failed request.
+
+All replicas change one after the other, then the version becomes the champion. Exit codes: 0 it is served;
+1 it is not, and the old one still is; 2 no such model or version.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmark.cluster import stack as stacks
+from benchmark.cluster.mlflow_api import MlflowClient
+from benchmark.cluster.stack import Stack
+from benchmark.console import say
+from benchmark.core.errors import StackError
+from benchmark.tracking import lock, promotion, registry
+
+
+def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stack", default="dev", help="Pulumi stack (default: dev)")
+    parser.add_argument("--inventory", type=Path, help="JSON file instead of the stack's output `inventory`")
+    parser.add_argument("--access", type=Path, help="JSON file instead of the stack's secret output `access`")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, help="a registered model; `models` lists them")
+    parser.add_argument(
+        "--version",
+        dest="wanted",
+        default=registry.CANDIDATE,
+        help="its number or an alias (default: candidate, the newest that passed its verdicts)",
+    )
+    add_stack_arguments(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    stack = stacks.read(options.stack, options.inventory, options.access)
+    return change(stack, options.model, options.wanted, "promote")
+
+
+def change(stack: Stack, model: str, wanted: str, command: str) -> int:
+    """Serve the version that has this number or alias."""
+    client = registry_of(stack)
+    with lock.hold(stack.store(), f"`make {command} MODEL={model}`"):
+        version = registry.choose(registry.catalogue(client), model, wanted)
+        say(f"{model}: version {version.number}, sha256 {version.served['sha256'][:16]}…, is rolled out")
+        if promotion.promote(stack, client, version, say):
+            say(f"{model}: version {version.number} is served, and is the champion")
+        else:
+            say(f"{model}: version {version.number} was served already; nothing was changed")
+    return 0
+
+
+def registry_of(stack: Stack) -> MlflowClient:
+    client = stack.tracking()
+    if client is None:
+        raise StackError(
+            f"stack {stack.name}: it has no tracking server, and so no registry of models; "
+            f"fix: `make up STACK={stack.name}` with this version"
+        )
+    return client

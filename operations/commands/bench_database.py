@@ -1,0 +1,66 @@
+"""PostgreSQL through TLS and SCRAM against a local socket, by pgbench, on throw-away servers.
+
+A server with the stack's settings is asked over TLS with SCRAM, as the stack's clients do (`tls`), and over
+its socket (`socket`); a second one with PostgreSQL's defaults is asked over its socket (`plain`). Modes: read
+and write (as TPC-B), read, and connect for each read. The runs take turns. The stack's own database is not
+touched; image, settings and limits are its own, but for archiving, which is off. Takes about eight minutes.
+Writes `<out>/database-figures.json` (aidc.database-figures/1).
+
+Exit codes: 0 measured; 1 a run failed; 2 the stack is not up, or no engine answers.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.table import Table
+
+from operations.documents import DatabaseFigures, DatabaseRatio, DatabaseRow
+from operations.engine.client import connect
+from operations.errors import OK
+from operations.measuring.database import measure
+from operations.measuring.record import machine, write
+from operations.output import console
+from operations.process import say
+
+
+def main(stack: str, out: Path | None = None, rounds: int = 8, seconds: float = 5.0) -> int:
+    """Measure, print rows and ratios, write the record. Raises OperationError."""
+    engine, begun, whole = connect(), datetime.now(UTC), max(1, round(seconds))
+    rows, ratios, meanwhile = measure(
+        engine, stack, rounds=rounds, seconds=whole, on_row=lambda row: say(line(row))
+    )
+    document = DatabaseFigures(
+        schema="aidc.database-figures/1",
+        stack=stack,
+        measured=begun.isoformat(timespec="seconds"),
+        environment=machine(),
+        load=meanwhile,
+        run_s=whole,
+        rows=rows,
+        ratios=ratios,
+    )
+    console().print(table(ratios))
+    say(f"wrote {write(document, stack, out, 'database-figures.json')}")
+    return OK
+
+
+def line(row: DatabaseRow) -> str:
+    """One row for a terminal."""
+    connecting = f", of which connecting {row.connect_ms:.2f} ms" if row.connect_ms is not None else ""
+    return (
+        f"{row.mode:<17} {row.way:<7} {row.median_tps:9.1f} transactions/s, "
+        f"{row.latency_ms:.2f} ms each{connecting}"
+    )
+
+
+def table(ratios: list[DatabaseRatio]) -> Table:
+    """Each ratio with its interval."""
+    made = Table("mode", "transactions/s", title="database", title_justify="left")
+    made.add_column("ratio", justify="right")
+    made.add_column("95 % interval")
+    for ratio in ratios:
+        interval = f"{ratio.low:.3f} to {ratio.high:.3f}" if ratio.low is not None else "-"
+        made.add_row(ratio.mode, f"{ratio.way} : {ratio.to}", f"{ratio.ratio:.3f}", interval)
+    return made

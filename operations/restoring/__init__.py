@@ -1,0 +1,1 @@
+"""From the vault back into a running, emptied stack: `order` says what, `session` lets it be done."""

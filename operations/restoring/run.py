@@ -1,0 +1,157 @@
+"""A restore from the question to the outcome, as `restore` and `rebuild` share it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from components.planning import buckets
+from components.planning.databases import DATABASES
+from components.planning.plan import Plan, make_plan
+from operations.engine.client import Engine, connect
+from operations.errors import FAILED, OK, RefusedError, refusal
+from operations.output import count, size
+from operations.process import say
+from operations.restoring import session
+from operations.restoring.archive import ArchiveRestore
+from operations.restoring.bar import Bar
+from operations.restoring.order import Sources, chosen
+from operations.restoring.session import Request
+from operations.rotation.subject import Subject
+from operations.stack.file import read
+from operations.stack.pulumi import Pulumi
+
+PARTIAL = 3
+
+
+def declared(plan: Plan) -> Sources:
+    """What a restore puts back. The database's own archive is not: a new server begins a new one."""
+    names = (bucket.name for bucket in plan.buckets if bucket.name != buckets.DATABASE)
+    return Sources(tuple(names), tuple(database.name for database in DATABASES))
+
+
+def request(plan: Plan, asked: str | None, at: str | None = None, snapshot: str | None = None) -> Request:
+    """What SOURCES and AT ask for. Raises RefusedError."""
+    sources, issues = chosen(asked, declared(plan))
+    if issues:
+        raise refusal(issues, "nothing was restored")
+    return Request(sources, at, snapshot)
+
+
+def subject_of(stack: str) -> Subject:
+    """The running stack. Raises RefusedError when it is not up."""
+    file = read(stack)
+    config, issues = file.check(None)
+    if config is None or issues:
+        raise refusal(issues, "nothing was restored")
+    engine, plan = connect(), make_plan(stack, config)
+    needed = ("backup", "vault", "database", *(s.name for s in plan.by_role("object-store")))
+    away = [name for name in needed if not _runs(engine, plan.service(name).container)]
+    if away:
+        raise RefusedError(f"stack {stack}: {', '.join(away)} not running; fix: `make up STACK={stack}`")
+    return Subject(plan, engine, Pulumi(stack).seed(), file.generations())
+
+
+def restore(subject: Subject, wanted: Request, *, yes: bool) -> int:
+    """The exit code. Raises RefusedError where the stack holds something or nobody confirms."""
+    plan = session.plan(subject, wanted)
+    for line in describe(plan):
+        say(line)
+    wanted = without_finished(plan, wanted)
+    if held := {source: what for source, what in plan["held"].items() if source in wanted.sources.names()}:
+        raise RefusedError(refuse(subject.plan.stack, held))
+    confirm(subject.plan.stack, yes)
+    with ArchiveRestore(subject.engine, subject.plan.stack) as archive:
+        ready = None
+        if wanted.sources.databases == declared(subject.plan).databases:
+            ready = archive.prepare(plan["snapshot"], wanted.at)
+        if ready:
+            wanted = replace(wanted, sources=Sources(wanted.sources.buckets, ()))
+        with Bar() as bar:
+            done = session.carry_out(subject, wanted, bar.show)
+        if ready:
+            say("putting the restored databases in place …")
+            archive.put(subject.container("database"))
+    for line in outcome(done):
+        say(line)
+    if ready:
+        compared = count(ready.tables, "table")
+        say(f"databases from their archive: rows until {ready.until}; {compared} compared at a moment of it")
+    return {"ok": OK, "partial": PARTIAL}.get(done["result"], FAILED)
+
+
+def without_finished(plan: Mapping[str, Any], wanted: Request) -> Request:
+    """Of a restore that goes on: databases that hold rows are there already, as all are put back at once."""
+    there = [name for name in wanted.sources.databases if f"database/{name}" in plan["held"]]
+    if not plan["resumes"] or not there:
+        return wanted
+    return replace(wanted, sources=Sources(wanted.sources.buckets, ()))
+
+
+def describe(plan: Mapping[str, Any]) -> list[str]:
+    """What is going to be restored, for a terminal."""
+    taken = datetime.fromisoformat(str(plan["taken"])[:19] + "+00:00")
+    kind = "partial snapshot" if plan["partial"] else "snapshot"
+    lines = [f"{kind} {plan['snapshot'][:8]} of {taken:%Y-%m-%d %H:%M:%S} UTC"]
+    if plan["passed_over"]:
+        lines.append(f"  (the {count(plan['passed_over'], 'snapshot')} after it: of an empty store)")
+    if plan["resumes"]:
+        lines.append("  (an interrupted restore of it goes on)")
+    for name, found in plan["buckets"].items():
+        lost = f", {found['lost']} of them without a copy" if found["lost"] else ""
+        lines.append(f"  bucket/{name}: {count(found['objects'], 'object')}, {size(found['bytes'])}{lost}")
+    for name, found in plan["databases"].items():
+        lines.append(f"  database/{name}: {count(found['rows'], 'row')} in {count(found['tables'], 'table')}")
+    return [*lines, *(f"  {source}: not in the snapshot" for source in plan["missing"])]
+
+
+def refuse(stack: str, held: Mapping[str, str]) -> str:
+    """Why a stack that holds something is left alone, and how to empty it without its vault."""
+    lines = [f"  {source} holds {what}" for source, what in held.items()]
+    return "\n".join(
+        [
+            f"stack {stack} is not empty; nothing was restored",
+            *lines,
+            "    fix: name only what is empty with SOURCES=…, or empty it but for the vault "
+            f'(docs/backup.md, "Onto an emptied stack"): make destroy STACK={stack}, remove the data volumes '
+            "of the object store and the database, make up, make restore",
+        ]
+    )
+
+
+def confirm(stack: str, yes: bool) -> None:
+    """Ask before what the databases hold of their own is replaced. Raises RefusedError."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            "not confirmed, as there is no terminal to ask; fix: add YES=1; nothing was restored"
+        )
+    try:
+        answer = input(f"Type the stack's name ({stack}) to restore all of this into it: ")
+    except EOFError:
+        answer = ""
+    if answer.strip() != stack:
+        raise RefusedError("not confirmed; nothing was restored")
+
+
+def outcome(done: Mapping[str, Any]) -> list[str]:
+    """What came of it, for a terminal."""
+    rows = sum(int(found["rows"]) for found in done["databases"].values())
+    read_back = (
+        f"{count(done['objects'], 'object')} ({size(done['bytes'])}) by hash, {count(rows, 'row')} by digest"
+    )
+    lines = [f"  {fault}" for fault in done["faults"]]
+    lines += [f"  {source}: was not in the snapshot" for source in done["missing"]]
+    failed = f"; {done['failed']} could not be restored" if done["failed"] else ""
+    lost = f"; {done['lost']} without a copy in the snapshot" if done["lost"] else ""
+    what = "FAILED" if done["result"] == "failed" else "done" if done["result"] == "ok" else "partial"
+    return [*lines, f"restore {what} in {done['seconds']:.0f} s: compared {read_back}{failed}{lost}"]
+
+
+def _runs(engine: Engine, container: str) -> bool:
+    found = {resource.name: resource.running for resource in engine.containers()}
+    return found.get(container, False)

@@ -1,0 +1,124 @@
+"""A restore with the backup service: what it is told, whose keys it gets, and how its course is shown.
+
+The backup's own keys only read. Objects are put back by an identity that is made for this and removed
+afterwards, rows by the role that owns the database. Keys travel on standard input and in variables.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.planning.databases import DATABASES, secret_of
+from components.planning.flows import MINIO
+from components.planning.grants import restoring
+from operations.errors import OperationError
+from operations.restoring.order import Sources
+from operations.rotation.subject import Subject
+
+INSIDE = f"https://127.0.0.1:{MINIO}"
+ID_BYTES, KEY_BYTES = 10, 30  # as of the stack's own identities
+
+
+@dataclass(frozen=True)
+class Request:
+    """`at` is a time in RFC 3339, `snapshot` a name; with neither of them the newest that is not empty."""
+
+    sources: Sources
+    at: str | None = None
+    snapshot: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        initial = {d.name: dict(d.initial) for d in DATABASES}
+        return {
+            "buckets": self.sources.buckets,
+            "databases": self.sources.databases,
+            "at": self.at,
+            "snapshot": self.snapshot,
+            "initial": initial,
+        }
+
+
+@dataclass
+class _Heard:
+    """What the backup service said in the end."""
+
+    on_progress: Callable[[Mapping[str, Any]], None]
+    final: dict[str, Any] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
+
+    def line(self, text: str) -> None:
+        try:
+            found = json.loads(text)
+        except ValueError:
+            self.words.append(text)
+            return
+        if "step" in found:
+            self.on_progress(found)
+        else:
+            self.final |= found
+
+
+def plan(subject: Subject, request: Request) -> dict[str, Any]:
+    """What would be restored and what stands in its way. Raises OperationError."""
+    return dict(_talk(subject, ["--plan"], request.document(), lambda _: None)["plan"])
+
+
+def carry_out(
+    subject: Subject, request: Request, on_progress: Callable[[Mapping[str, Any]], None]
+) -> dict[str, Any]:
+    """Restore, and return the outcome. Raises OperationError."""
+    owners = {d.name: (d.owner, subject.value(secret_of(d.owner))) for d in DATABASES}
+    roles = {name: owners[name] for name in request.sources.databases}
+    with _writer(subject, request.sources.buckets) as pair:
+        told = {**request.document(), "s3": pair, "roles": roles}
+        return dict(_talk(subject, [], told, on_progress)["done"])
+
+
+def _talk(
+    subject: Subject,
+    options: list[str],
+    told: Mapping[str, Any],
+    on_progress: Callable[[Mapping[str, Any]], None],
+) -> dict[str, Any]:
+    heard = _Heard(on_progress)
+    command = ["backup", "recover", *options]
+    code = subject.engine.converse(subject.container("backup"), command, json.dumps(told) + "\n", heard.line)
+    if not {"plan", "done"} & set(heard.final):
+        reason = heard.final.get("error") or " / ".join(heard.words[-3:]) or f"exit code {code}"
+        raise OperationError(f"the restore failed: {reason}")
+    return heard.final
+
+
+@contextmanager
+def _writer(subject: Subject, buckets: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Id and key of an identity that may write to these buckets, for as long as the block lasts."""
+    dismiss(subject)  # what a restore that was killed has left
+    identifier = base64.b32encode(secrets.token_bytes(ID_BYTES + 2)).decode().rstrip("=")[:20]
+    key = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    values = {"ID": identifier, "KEY": key, "POLICY": restoring(buckets)}
+    code, text = _identities(subject, "admit", values)
+    if code != 0:
+        raise OperationError(f"the object store does not take an identity for the restore: {text.strip()}")
+    try:
+        yield identifier, key
+    finally:
+        dismiss(subject)
+
+
+def dismiss(subject: Subject) -> None:
+    """Remove the identity of a restore. Raises OperationError when it may still exist."""
+    code, text = _identities(subject, "dismiss", {})
+    if code != 0:
+        again = f"fix: run `make restore STACK={subject.plan.stack}` again"
+        raise OperationError(f"the identity for the restore cannot be removed: {text.strip()}; {again}")
+
+
+def _identities(subject: Subject, action: str, values: Mapping[str, str]) -> tuple[int, str]:
+    node = subject.plan.by_role("object-store")[0].container
+    return subject.run(node, ["identities", action, INSIDE], values)

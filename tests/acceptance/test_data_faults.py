@@ -1,0 +1,116 @@
+"""What goes wrong during a backup: it is named, nothing older is lost, and the next run succeeds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import testinfra
+
+from components.planning.inventory import Inventory
+from tests.acceptance.conftest import stack_inventory
+
+SIZE, COUNT = 8 * 2**20, 12
+# In the job's container, as the same user: the run and the restic below it, from one moment to the next.
+KILL = """
+import os, signal
+killed = 0
+for entry in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        words = open(f"/proc/{entry}/cmdline", "rb").read().split(b"\\0")
+    except OSError:
+        continue
+    if int(entry) != os.getpid() and (words[:1] == [b"restic"] or words[-3:-1] == [b"keeper", b"run"]):
+        os.kill(int(entry), signal.SIGKILL)
+        killed += 1
+print(killed)
+"""
+
+
+@pytest.fixture(scope="module")
+def job(inventory: Inventory) -> Any:
+    return testinfra.get_host(f"docker://{inventory.by_role('backup')[0].container}")
+
+
+@pytest.fixture
+def objects(s3: Any) -> Iterator[dict[str, bytes]]:
+    """Objects of `results` that are new each time, so that a run has something to fetch and to send."""
+    prefix = f"acceptance/faults-{uuid.uuid4().hex}"
+    made = {f"{prefix}/{n}": os.urandom(SIZE) for n in range(COUNT)}
+    for key, content in made.items():
+        s3.put_object(Bucket="results", Key=key, Body=content)
+    yield made
+    for key in made:
+        s3.delete_object(Bucket="results", Key=key)
+
+
+def started(container: str) -> subprocess.Popen[str]:
+    command = ["docker", "exec", container, "backup", "run"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def container() -> str:
+    return stack_inventory().by_role("backup")[0].container
+
+
+def snapshots(job: Any) -> list[str]:
+    return [found["id"] for found in json.loads(job.check_output("restic snapshots --no-lock --json"))]
+
+
+def test_a_run_that_is_killed_costs_nothing_older_and_the_next_one_succeeds(
+    job: Any, objects: dict[str, bytes]
+) -> None:
+    job.check_output("backup run")
+    before, first = snapshots(job), next(iter(objects))
+    run = started(container())
+    time.sleep(2)
+    assert int(job.check_output("python3 -c %s", KILL)) >= 1
+    assert run.wait(timeout=60) != 0
+    assert set(before) <= set(snapshots(job))
+    saved = job.check_output("backup cat --snapshot %s results %s | sha256sum", before[-1], first)
+    assert saved.split()[0] == hashlib.sha256(objects[first]).hexdigest()
+    job.check_output("backup run")
+    assert json.loads(job.check_output("backup status"))["state"] == "ok"
+
+
+def test_two_runs_at_once_take_turns_and_both_succeed(job: Any, objects: dict[str, bytes]) -> None:
+    before = snapshots(job)
+    runs = [started(container()) for _ in range(2)]
+    ends = [(run.wait(timeout=300), run.stdout.read() if run.stdout else "") for run in runs]
+    assert [code for code, _ in ends] == [0, 0], ends
+    assert len(snapshots(job)) == len(before) + 2
+
+
+def test_an_object_that_one_drive_has_lost_is_saved_all_the_same(
+    job: Any, inventory: Inventory, objects: dict[str, bytes]
+) -> None:
+    key = next(iter(objects))
+    node = testinfra.get_host(f"docker://{inventory.by_role('object-store')[0].container}")
+    node.check_output("rm -r /data/results/%s", key)
+    job.check_output("backup run")
+    dumped = subprocess.run(
+        ["docker", "exec", container(), "backup", "cat", "results", key], capture_output=True, check=True
+    )
+    assert dumped.stdout == objects[key]
+
+
+def test_a_bucket_that_does_not_exist_is_named(job: Any) -> None:
+    script = (
+        "from dataclasses import replace; from keeper import run, settings, staging, store\n"
+        "found = settings.load()\n"
+        "found = replace(found, buckets=(*found.buckets, 'deleted-meanwhile'))\n"
+        "s3 = store.client(found.endpoint, settings.CA)\n"
+        "done = run.run(found, staging.Staging(settings.STAGING), s3, print)\n"
+        "print(done.result, done.reason, done.unreadable_objects)"
+    )
+    said = job.check_output("PYTHONPATH=/usr/local/lib/aidc python3 -c %s", script).splitlines()[-1]
+    assert not said.startswith("ok")
+    assert "deleted-meanwhile" in said
+    job.check_output("backup run")

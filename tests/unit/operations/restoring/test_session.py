@@ -1,0 +1,91 @@
+"""What the backup service is told for a restore: keys on standard input, and none outlives it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from operations.errors import OperationError
+from operations.restoring import session
+from operations.restoring.order import Sources
+from operations.restoring.session import Request
+
+REQUEST = Request(Sources(("datasets",), ("tracking",)))
+DONE = {"done": {"result": "ok"}}
+
+
+class Subject:
+    """A stack whose backup service answers with `lines`, and whose store keeps what it was asked."""
+
+    def __init__(self, *lines: object, code: int = 0) -> None:
+        self.lines, self.code = lines, code
+        self.told: list[dict[str, Any]] = []
+        self.asked: list[tuple[list[str], Mapping[str, str]]] = []
+        self.engine = self
+        node = SimpleNamespace(container="aidc-dev-object-store-1")
+        self.plan = SimpleNamespace(stack="dev", by_role=lambda role: (node,))
+
+    def container(self, name: str) -> str:
+        return f"aidc-dev-{name}"
+
+    def value(self, name: str) -> str:
+        return f"password of {name}"
+
+    def run(self, container: str, command: list[str], values: Mapping[str, str]) -> tuple[int, str]:
+        self.asked.append((command, values))
+        return (self.code, "no")
+
+    def converse(self, container: str, command: list[str], said: str, on_line: Callable[[str], None]) -> int:
+        self.told.append(json.loads(said))
+        assert "password" not in " ".join(command)
+        for line in self.lines:
+            on_line(line if isinstance(line, str) else json.dumps(line))
+        return 0
+
+
+def actions(subject: Subject) -> list[str]:
+    return [command[1] for command, _ in subject.asked]
+
+
+def test_keys_are_told_on_standard_input_and_the_identity_is_removed() -> None:
+    subject = Subject({"step": "objects", "done": 1}, DONE)
+    seen: list[Mapping[str, Any]] = []
+    assert session.carry_out(subject, REQUEST, seen.append) == DONE["done"]  # type: ignore[arg-type]
+    (told,) = subject.told
+    assert told["roles"] == {"tracking": ["tracking_owner", "password of database/tracking_owner"]}
+    assert actions(subject) == ["dismiss", "admit", "dismiss"]
+    (_, values) = subject.asked[1]
+    assert told["s3"] == [values["ID"], values["KEY"]]
+    assert len(values["ID"]) == 20
+    assert "arn:aws:s3:::datasets/*" in values["POLICY"]
+    assert 's3:DeleteObject"' not in values["POLICY"].split("Deny")[0]
+    assert [step["step"] for step in seen] == ["objects"]
+
+
+def test_every_restore_has_keys_of_its_own() -> None:
+    subject = Subject(DONE)
+    for _ in range(2):
+        session.carry_out(subject, REQUEST, lambda _: None)  # type: ignore[arg-type]
+    assert subject.told[0]["s3"] != subject.told[1]["s3"]
+
+
+def test_the_identity_is_removed_after_a_failure_too() -> None:
+    subject = Subject({"error": "the vault has no snapshot"})
+    with pytest.raises(OperationError, match="the vault has no snapshot"):
+        session.carry_out(subject, REQUEST, lambda _: None)  # type: ignore[arg-type]
+    assert actions(subject) == ["dismiss", "admit", "dismiss"]
+
+
+def test_what_a_program_says_without_an_outcome_is_the_reason() -> None:
+    subject = Subject("Traceback", "killed for want of memory")
+    with pytest.raises(OperationError, match="killed for want of memory"):
+        session.plan(subject, REQUEST)  # type: ignore[arg-type]
+
+
+def test_an_identity_that_cannot_be_removed_is_an_error() -> None:
+    with pytest.raises(OperationError, match="cannot be removed"):
+        session.dismiss(Subject(code=1))  # type: ignore[arg-type]
