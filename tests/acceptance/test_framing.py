@@ -94,10 +94,12 @@ def test_zeros_before_a_length_do_not_move_its_end(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
 def test_a_body_where_none_belongs_is_refused(
-    endpoint: str, access: dict[str, Any], ca_file: str, method: str
+    endpoint: str, inventory: Inventory, access: dict[str, Any], ca_file: str, method: str
 ) -> None:
+    """MLflow's clients send one with DELETE, which ends at the login instead."""
     sent = head(access, method, "Connection: close", "Content-Length: 2").encode() + b"{}"
-    assert status(everything(endpoint, ca_file, sent)) in (400, 405)
+    belongs = method == "DELETE" and endpoint == inventory.endpoints["tracking"]
+    assert status(everything(endpoint, ca_file, sent)) in ((401,) if belongs else (400, 405))
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "FOO", "Post"])

@@ -168,8 +168,11 @@ def test_an_empty_artefact_passes(benchmark: Client, run: dict[str, Any]) -> Non
     assert benchmark.ask("GET", path).content == b""
 
 
-def test_chunks_of_unknown_length_are_refused(benchmark: Client, run: dict[str, Any]) -> None:
-    answer = benchmark.ask("PUT", ARTEFACTS + run["path"], data=iter([b"more"]))
+@pytest.mark.parametrize("headers", [{}, {"Upgrade": "websocket"}], ids=["plain", "with an upgrade"])
+def test_chunks_of_unknown_length_are_refused(
+    benchmark: Client, run: dict[str, Any], headers: dict[str, str]
+) -> None:
+    answer = benchmark.ask("PUT", ARTEFACTS + run["path"], data=iter([b"more"]), headers=headers)
     assert answer.status_code == 411
 
 
