@@ -19,6 +19,7 @@ from operations.restoring import session
 from operations.restoring.archive import ArchiveRestore
 from operations.restoring.bar import Bar
 from operations.restoring.order import Sources, chosen
+from operations.restoring.services import renew
 from operations.restoring.session import Request
 from operations.rotation.subject import Subject
 from operations.stack.file import read
@@ -75,6 +76,8 @@ def restore(subject: Subject, wanted: Request, *, yes: bool) -> int:
         if ready:
             say("putting the restored databases in place …")
             archive.put(subject.container("database"))
+    if ready or wanted.sources.databases:
+        renew(subject.engine, subject.plan)
     for line in outcome(done):
         say(line)
     if ready:
