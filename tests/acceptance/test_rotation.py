@@ -176,7 +176,8 @@ def certificates(inventory: Inventory, access: dict[str, Any], ca_file: str, sto
 
 def asked(container: str, keys: dict[str, str]) -> str:
     """The status of listing a bucket in one node, with the header that gets past the policies' denial."""
-    variables = [part for name, value in keys.items() for part in ("--env", f"{name}={value}")]
+    variables = [part for name, value in {**keys, "BUCKET": "datasets"}.items()
+                 for part in ("--env", f"{name}={value}")]  # fmt: skip
     command = ["docker", "exec", *variables, container, "identities", "try", INSIDE]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 

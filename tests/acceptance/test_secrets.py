@@ -64,7 +64,7 @@ PLACES: dict[str, tuple[Callable[[], bytes], bytes]] = {
     "stack file": ((ROOT / f"Pulumi.{STACK}.yaml").read_bytes, b"aidc:seed"),
     "inventory": (lambda: json.dumps(output("inventory")).encode(), b"aidc.inventory/1"),
     "inspection": (lambda: canary.inspected(STACK), b"MINIO_KMS_SECRET_KEY_FILE"),
-    "logs": (lambda: canary.logs(STACK), b"snapshot of"),
+    "logs": (lambda: canary.logs(STACK), b" in snapshot "),
     "command lines and environments": (lambda: canary.processes(STACK), b"MINIO_KMS_SECRET_KEY_FILE"),
     "firewall": (rules, f"aidc_{STACK}".encode()),
     "reports": (lambda: canary.files(ROOT / "out"), b"bytelm"),
