@@ -18,7 +18,7 @@ from audit.drift.check import check as drift
 from audit.policies.check import check as policies
 from audit.reachability.check import check as reachability
 from audit.records import Record
-from audit.restorable import check as restorable
+from audit.restorable.check import check as restorable
 from audit.storage.check import check as storage
 from audit.supply_chain import check as supply_chain
 from audit.verdicts import Part, Row, counts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audit.restorable import record, row
+from audit.restorable.check import record, row
 
 RUN = {"finished": "2026-01-31T12:00:00+00:00", "seconds": 4.0, "objects": {"snapshot": "ab"}}
 

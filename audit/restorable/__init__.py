@@ -1,0 +1,1 @@
+"""Whether the newest drill passed and is not too old."""
