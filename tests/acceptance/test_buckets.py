@@ -23,9 +23,8 @@ from components.planning.inventory import Inventory, ServiceEntry, load
 from tests.acceptance.conftest import ROOT, STACK, output, s3_client
 
 FILE = ROOT / f"Pulumi.{STACK}.yaml"
-# What the file gains below `object_store`; nothing else changes.
+# What the file gains below `object_store.buckets`; nothing else changes.
 FIRST = """\
-      buckets:
         results: {quota: 3GiB}
         raw: {quota: 1GiB, versioning: true, lifecycle: {noncurrent_days: 3},
               read: [client], write: [client], delete: [client]}
@@ -33,11 +32,9 @@ FIRST = """\
         closed: {quota: 1GiB}
 """
 SECOND = """\
-      buckets:
         raw: {quota: 2GiB, lifecycle: {expire_after_days: 9}, read: [client]}
 """
 LOCK_TOO_LATE = """\
-      buckets:
         raw: {quota: 2GiB, versioning: true, object_lock: {mode: compliance, days: 1}}
 """
 SIZE = 2**20  # a shard of its own: smaller objects live inside their metadata
@@ -56,9 +53,9 @@ def up() -> str:
 
 
 def declaring(original: str, more: str) -> str:
-    """The stack's file with `more` below object_store."""
-    before, found, after = original.partition("    object_store:\n")
-    assert found, "the file of the stack under test has a section object_store"
+    """The stack's file with `more` among its buckets."""
+    before, found, after = original.partition("      buckets:\n")
+    assert found, "the file of the stack under test declares a bucket"
     return f"{before}{found}{more}{after}"
 
 
