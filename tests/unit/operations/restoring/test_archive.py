@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from operations.restoring import archive
-from operations.restoring.archive import ArchiveRestore
+from operations.drill.restore import DATA
+from operations.restoring.archive import CLUSTER, ArchiveRestore
 from operations.restoring.order import Sources
 from operations.restoring.run import without_finished
 from operations.restoring.session import Request
@@ -23,7 +23,7 @@ class Restored(ArchiveRestore):
     """Without an engine: what each container would print, and which programs ran."""
 
     def __init__(self, laid: Any = LAID, trial: Any = TRIAL, cluster: Any = CLUSTER) -> None:
-        self.stack, self.volumes = "dev", {archive.DATA: "data", archive.CLUSTER: "cluster"}
+        self.stack, self.volumes = "dev", {DATA: "data", CLUSTER: "cluster"}
         self.laid, self.found = laid, {"database-archive-drill": trial, "database-restore": cluster}
         self.ran: list[str] = []
 
