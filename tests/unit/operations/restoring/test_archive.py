@@ -16,13 +16,13 @@ FACTS = {"tracking": {"tracking.runs": {"rows": 3, "digest": "17"}}}
 MOMENT = {"lsn": "0/2", "time": "2026-01-31T12:00:00+00:00", "facts": FACTS, "changed": {}}
 LAID = {"files": 9, "faults": [], "snapshot": "ab", "moment": MOMENT}
 TRIAL = {"moment": FACTS, "rows": FACTS, "until": "2026-01-31T12:03:00+00:00", "backup": "F", "seconds": {}}
-CLUSTER = {"backup": "F", "until": "2026-01-31T12:03:00+00:00", "seconds": {}}
+FOUND = {"backup": "F", "until": "2026-01-31T12:03:00+00:00", "seconds": {}}
 
 
 class Restored(ArchiveRestore):
     """Without an engine: what each container would print, and which programs ran."""
 
-    def __init__(self, laid: Any = LAID, trial: Any = TRIAL, cluster: Any = CLUSTER) -> None:
+    def __init__(self, laid: Any = LAID, trial: Any = TRIAL, cluster: Any = FOUND) -> None:
         self.stack, self.volumes = "dev", {DATA: "data", CLUSTER: "cluster"}
         self.laid, self.found = laid, {"database-archive-drill": trial, "database-restore": cluster}
         self.ran: list[str] = []
@@ -47,16 +47,16 @@ OTHER = {"tracking": {"tracking.runs": {"rows": 2, "digest": "9"}}}
 @pytest.mark.parametrize(
     ("laid", "trial", "cluster", "reason"),
     [
-        ({"fault": "the vault has no snapshot ab"}, TRIAL, CLUSTER, "no snapshot ab"),
+        ({"fault": "the vault has no snapshot ab"}, TRIAL, FOUND, "no snapshot ab"),
         (
             {**LAID, "faults": ["database/x: missing in the snapshot"]},
             TRIAL,
             CLUSTER,
             "missing in the snapshot",
         ),
-        ({**LAID, "files": 0}, TRIAL, CLUSTER, "no archive"),
-        (LAID, {"fault": "a segment is missing"}, CLUSTER, "a segment is missing"),
-        (LAID, {**TRIAL, "moment": OTHER}, CLUSTER, "tracking.runs"),
+        ({**LAID, "files": 0}, TRIAL, FOUND, "no archive"),
+        (LAID, {"fault": "a segment is missing"}, FOUND, "a segment is missing"),
+        (LAID, {**TRIAL, "moment": OTHER}, FOUND, "tracking.runs"),
         (LAID, TRIAL, {"fault": "no room"}, "no room"),
     ],
 )
