@@ -51,7 +51,7 @@ OTHER = {"tracking": {"tracking.runs": {"rows": 2, "digest": "9"}}}
         (
             {**LAID, "faults": ["database/x: missing in the snapshot"]},
             TRIAL,
-            CLUSTER,
+            FOUND,
             "missing in the snapshot",
         ),
         ({**LAID, "files": 0}, TRIAL, FOUND, "no archive"),
