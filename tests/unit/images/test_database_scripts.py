@@ -142,7 +142,7 @@ def test_new_passwords_that_come_during_a_run_are_not_lost(
     server.send_signal(signal.SIGHUP)
     assert eventually((state / "runs").exists)
     server.send_signal(signal.SIGHUP)
-    assert eventually(lambda: len((state / "runs").read_text().split()) == 2)
+    assert eventually(lambda: len((state / "runs").read_text().split()) >= 2)
 
 
 def test_a_signal_that_a_starting_server_ignores_is_sent_again(
