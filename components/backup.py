@@ -12,12 +12,13 @@ from components.object_store import ALIAS, Client
 from components.planning import databases
 from components.planning.config import Backup
 from components.planning.databases import DATABASES
-from components.planning.flows import DATABASE, MINIO, VAULT
+from components.planning.flows import MINIO, VAULT
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.runtime.identity import Identity
+from components.runtime.logins import logins
 from components.runtime.volume import volume
 
 VAULT_USER = "10030"
@@ -106,12 +107,6 @@ def repository_passwords(identity: Identity) -> list[File]:
     ]
 
 
-def database_login(identity: Identity) -> pulumi.Output[str]:
-    """libpq's password file of the role that reads all databases."""
-    password = identity.password(databases.secret_of(databases.READER))
-    return pulumi.Output.format("database:{0}:*:{1}:{2}\n", DATABASE, databases.READER, password)
-
-
 class BackupJob(pulumi.ComponentResource):
     """Runs once at start and then on its schedule; healthy only after a snapshot was read back.
 
@@ -146,7 +141,7 @@ class BackupJob(pulumi.ComponentResource):
                     File(path="repository", content=repository, on_change="read"),
                     *repository_passwords(identity),
                     File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
-                    File(path="pgpass", content=database_login(identity), on_change="read"),
+                    File(path="pgpass", content=logins(identity, (databases.READER,)), on_change="read"),
                     File(path="backup.json", content=job_settings(settings)),
                     File(path="buckets", content="".join(f"{bucket.name}\n" for bucket in plan.buckets)),
                     File(path="crontab", content=f"{settings.schedule} backup run --scheduled\n"),

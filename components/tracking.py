@@ -8,7 +8,6 @@ import pulumi
 import pulumi_docker as docker
 
 from components.object_store import ALIAS, Client
-from components.planning import databases
 from components.planning.databases import TRACKING, TRACKING_AUTH
 from components.planning.flows import DATABASE, MINIO, MLFLOW
 from components.planning.plan import Plan
@@ -18,6 +17,7 @@ from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, Change, File, FileVolume, FileVolumeArgs, key_pair
 from components.runtime.identity import Identity
+from components.runtime.logins import logins
 from components.runtime.volume import volume
 
 USER = "10060"
@@ -33,17 +33,6 @@ admin_username = admin
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 auth_cache_ttl_seconds = {LOGIN_KEPT}
 """
-
-
-def logins(identity: Identity, roles: Sequence[str]) -> pulumi.Output[str]:
-    """libpq's password file for `roles`."""
-    lines = [
-        pulumi.Output.format(
-            "database:{0}:*:{1}:{2}\n", DATABASE, role, identity.password(databases.secret_of(role))
-        )
-        for role in roles
-    ]
-    return pulumi.Output.concat(*lines)
 
 
 def user_file(identity: Identity, user: str, on_change: Change) -> File:

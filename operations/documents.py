@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from components.planning.paths import ROOT
 
 Outcome = Literal["passed", "missed", "inconclusive"]
 
@@ -92,6 +96,14 @@ class Lifecycle(_Entry):
 def content(document: BaseModel) -> dict[str, Any]:
     """The document as it is written."""
     return document.model_dump(mode="json", by_alias=True)
+
+
+def write(document: BaseModel, stack: str, out: Path | None, name: str) -> Path:
+    """Write a document into the stack's folder, or into `out`; its path."""
+    path = (out or ROOT / "out" / stack) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content(document), indent=1) + "\n", encoding="utf-8")
+    return path
 
 
 class DrillLevel(_Entry):

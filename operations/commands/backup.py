@@ -6,10 +6,8 @@ be read, it is named, and all else is saved.
 
 from __future__ import annotations
 
-from docker.errors import NotFound
-
 from operations.engine.client import connect
-from operations.errors import RefusedError
+from operations.engine.services import running
 from operations.restoring.bar import Bar
 
 JOB = "backup"
@@ -19,11 +17,6 @@ def main(stack: str) -> int:
     """The exit code of the run. Raises RefusedError where there is no backup service."""
     engine = connect()
     container = f"aidc-{stack}-{JOB}"
-    try:
-        running = engine.inspect(container)["State"]["Running"]
-    except NotFound:
-        running = False
-    if not running:
-        raise RefusedError(f"stack {stack}: the backup service does not run; fix: `make up STACK={stack}`")
+    running(engine, stack, JOB, "the backup service")
     with Bar() as bar:
         return engine.follow(container, ["backup", "run", "--progress"], bar.told)

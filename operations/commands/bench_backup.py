@@ -17,11 +17,11 @@ from pathlib import Path
 
 from benchmark.core import stats
 from components.planning.units import MIB, size_text
-from operations.documents import BackupFigures, BackupPair, Outcome, Ratio
+from operations.documents import BackupFigures, BackupPair, Outcome, Ratio, write
 from operations.engine.client import connect
 from operations.errors import FAILED, OK
 from operations.measuring.backup import measure, ratio
-from operations.measuring.record import machine, write
+from operations.measuring.record import machine
 from operations.process import say
 
 BOUND = 0.9

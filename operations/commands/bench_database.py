@@ -16,11 +16,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from operations.documents import DatabaseFigures, DatabaseRatio, DatabaseRow
+from operations.documents import DatabaseFigures, DatabaseRatio, DatabaseRow, write
 from operations.engine.client import connect
 from operations.errors import OK
 from operations.measuring.database import measure
-from operations.measuring.record import machine, write
+from operations.measuring.record import interval, machine
 from operations.output import console
 from operations.process import say
 
@@ -61,6 +61,7 @@ def table(ratios: list[DatabaseRatio]) -> Table:
     made.add_column("ratio", justify="right")
     made.add_column("95 % interval")
     for ratio in ratios:
-        interval = f"{ratio.low:.3f} to {ratio.high:.3f}" if ratio.low is not None else "-"
-        made.add_row(ratio.mode, f"{ratio.way} : {ratio.to}", f"{ratio.ratio:.3f}", interval)
+        made.add_row(
+            ratio.mode, f"{ratio.way} : {ratio.to}", f"{ratio.ratio:.3f}", interval(ratio.low, ratio.high)
+        )
     return made

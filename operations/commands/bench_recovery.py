@@ -16,10 +16,10 @@ from pathlib import Path
 
 from components.planning.inventory import load
 from components.planning.units import GIB, size_text
-from operations.documents import RecoveryFigures
+from operations.documents import RecoveryFigures, write
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, RefusedError
-from operations.measuring.record import host_load, load_of, machine, write
+from operations.measuring.record import host_load, load_of, machine
 from operations.measuring.recovery import measure
 from operations.output import size as sized
 from operations.process import say

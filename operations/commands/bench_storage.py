@@ -18,10 +18,10 @@ from rich.table import Table
 
 from components.planning.inventory import load
 from components.planning.units import size_text
-from operations.documents import Storage, StorageRatio, StorageRow
+from operations.documents import Storage, StorageRatio, StorageRow, write
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, RefusedError
-from operations.measuring.record import machine, write
+from operations.measuring.record import interval, machine
 from operations.measuring.storage import measure
 from operations.output import console
 from operations.process import say
@@ -73,13 +73,12 @@ def table(ratios: list[StorageRatio]) -> Table:
     made.add_column("measured", justify="right")
     made.add_column("95 % interval")
     for ratio in ratios:
-        interval = f"{ratio.low:.3f} to {ratio.high:.3f}" if ratio.low is not None else "-"
         made.add_row(
             ratio.operation,
             size_text(ratio.bytes),
             str(ratio.clients),
             f"{ratio.way} : {ratio.to}",
             f"{ratio.ratio:.3f}",
-            interval,
+            interval(ratio.low, ratio.high),
         )
     return made

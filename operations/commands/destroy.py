@@ -10,7 +10,6 @@ Exit codes: 0 removed; 1 something could not be removed; 2 refused or not confir
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 
@@ -18,8 +17,9 @@ from docker.errors import DockerException
 
 from components.firewall import table_name
 from components.runtime.labels import labels
+from operations.confirmation import ask
 from operations.engine.client import Engine, EngineResource, connect
-from operations.errors import OK, InterruptionError, OperationError, RefusedError, refusal
+from operations.errors import OK, InterruptionError, OperationError, refusal
 from operations.output import count
 from operations.preflight import checks, requirements
 from operations.process import Interrupts, say, warn
@@ -90,16 +90,12 @@ def _confirm(
     say(f"This {' and '.join(questions)} of stack {stack}:")
     for resource in (*foreign, *data):
         say(f"  {resource.kind} {resource.name}")
-    if not sys.stdin.isatty():
-        raise RefusedError(
-            "not confirmed, as there is no terminal to ask; fix: add --yes; nothing was removed"
-        )
-    try:
-        answer = input(f"Type the stack's name ({stack}) to continue: ")
-    except EOFError:
-        answer = ""
-    if answer.strip() != stack:
-        raise RefusedError("not confirmed; nothing was removed")
+    ask(
+        f"Type the stack's name ({stack}) to continue: ",
+        stack,
+        unasked="not confirmed, as there is no terminal to ask; fix: add --yes",
+        consequence="nothing was removed",
+    )
 
 
 def _destroy(pulumi: Pulumi, interrupts: Interrupts) -> None:

@@ -10,15 +10,13 @@ Exit codes: 0 passed; 1 failed: something is missing or differs; 2 the stack is 
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from audit.verdicts import plural
-from components.planning.paths import ROOT
-from operations.documents import Drill, content
+from operations.documents import Drill, write
 from operations.drill import archived as archive
 from operations.drill.judge import judge
 from operations.drill.restore import Restore
@@ -48,9 +46,7 @@ def main(stack: str, at: str | None = None, out: Path | None = None) -> int:
             log = restore.archive(part["moment"], at)
     archived = archive.judge(objects, log, started, at)
     drill = judge(objects, databases, archived, started, time.monotonic() - clock)
-    path = (out or ROOT / "out" / stack) / "drill.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content(drill), indent=1) + "\n", encoding="utf-8")
+    path = write(drill, stack, out, "drill.json")
     for line in lines(drill):
         say(line)
     say(f"drill {'passed' if drill.passed else 'FAILED'}: {path}")

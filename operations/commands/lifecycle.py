@@ -16,8 +16,6 @@ exists, or the machine has no room for another one; 130 interrupted.
 from __future__ import annotations
 
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -36,9 +34,10 @@ from benchmark.core import stats
 from components.planning.config import DATACENTER, PublishedPorts
 from components.planning.paths import ROOT
 from components.planning.units import GIB
-from operations.documents import Lifecycle, LifecycleFigure, Machine, Outcome, content
+from operations.documents import Lifecycle, LifecycleFigure, Outcome, content
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, InterruptionError, OperationError, RefusedError
+from operations.measuring import record
 from operations.output import console
 from operations.preflight import checks, machine
 from operations.process import Interrupts, attached, say
@@ -243,7 +242,7 @@ def _write(out: Path, stack: str, figures: Sequence[Figure]) -> None:
     document = Lifecycle(
         schema="aidc.lifecycle/1",
         stack=stack,
-        environment=Machine(cpus=os.cpu_count(), machine=platform.machine(), kernel=platform.release()),
+        environment=record.machine(),
         figures=[LifecycleFigure(**asdict(figure), verdict=figure.verdict) for figure in figures],
     )
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,6 @@ rotated; 130 interrupted.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
@@ -21,6 +20,7 @@ from components.planning.issues import Issue
 from components.planning.plan import make_plan
 from components.planning.rotation import ROTATABLE
 from operations.bringup import bring_up
+from operations.confirmation import ask
 from operations.engine.client import Engine
 from operations.errors import OK, OperationError, RefusedError, refusal
 from operations.preflight import requirements
@@ -85,17 +85,12 @@ def confirm(costly: Sequence[str], yes: bool) -> None:
     """Ask before a rotation that ends jobs."""
     if not costly or yes:
         return
-    if not sys.stdin.isatty():
-        raise RefusedError(
-            f"{', '.join(costly)} ends jobs, and there is no terminal to ask; fix: add --yes (YES=1); "
-            "nothing was rotated"
-        )
-    try:
-        answer = input("Running jobs will end. Type yes to continue: ")
-    except EOFError:
-        answer = ""
-    if answer.strip() != "yes":
-        raise RefusedError("not confirmed; nothing was rotated")
+    ask(
+        "Running jobs will end. Type yes to continue: ",
+        "yes",
+        unasked=f"{', '.join(costly)} ends jobs, and there is no terminal to ask; fix: add --yes (YES=1)",
+        consequence="nothing was rotated",
+    )
 
 
 def wait_for_backup(engine: Engine, container: str) -> None:

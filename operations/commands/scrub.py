@@ -9,13 +9,12 @@ was not enough; 2 the stack is not up, or no engine answers.
 
 from __future__ import annotations
 
-from docker.errors import NotFound
-
 from audit.storage import shards
 from audit.storage.check import INSIDE
 from audit.verdicts import plural
 from operations.engine.client import connect
-from operations.errors import FAILED, OK, OperationError, RefusedError
+from operations.engine.services import running
+from operations.errors import FAILED, OK, OperationError
 from operations.process import say
 
 
@@ -23,12 +22,7 @@ def main(stack: str, limit: int) -> int:
     """Scrub the store of `stack` for at most `limit` seconds."""
     engine = connect()
     container = f"aidc-{stack}-object-store-1"
-    try:
-        running = engine.inspect(container)["State"]["Running"]
-    except NotFound:
-        running = False
-    if not running:
-        raise RefusedError(f"stack {stack}: the object store does not run; fix: `make up STACK={stack}`")
+    running(engine, stack, "object-store-1", "the object store")
     say("reading every shard; this takes as long as there is data …")
     lines: list[str] = []
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from operations.documents import ServiceUsage, StackUsage
+from operations.documents import ServiceUsage, StackUsage, write
 from operations.engine.client import connect
 from operations.errors import OK, RefusedError
-from operations.measuring.record import machine, write
+from operations.measuring.record import machine
 from operations.measuring.usage import Watch, total
 from operations.output import console, size
 from operations.process import say

@@ -14,22 +14,12 @@ from components.database import USER as DATABASE_USER
 from components.runtime.files import FILES_DIR
 from components.runtime.labels import labels
 from operations.engine.client import Engine, EngineResource
+from operations.engine.hardened import ALONE
 from operations.errors import RefusedError
 
 SCRATCH, DATA = "/drill", "/data"
 # Of the service whose volumes and password are used, and of the one whose server is: their images.
 VAULT, DATABASE = "vault-pruner", "database"
-HARDENED: Mapping[str, Any] = {
-    "network_mode": "none",
-    "cap_drop": ["ALL"],
-    "security_opt": ["no-new-privileges:true"],
-    "read_only": True,
-    "tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
-    "mem_limit": "1g",
-    "memswap_limit": "1g",
-    "pids_limit": 256,
-    "init": True,
-}
 
 
 class Restore:
@@ -134,7 +124,7 @@ class Restore:
                 environment={"HOME": "/tmp", "TZ": "UTC"},
                 volumes=dict(volumes),
                 stderr=False,
-                **HARDENED,
+                **ALONE,
             )
             return dict(json.loads(text))
         except ContainerError as error:

@@ -16,11 +16,12 @@ from components.planning.units import MIB
 from components.runtime.files import FILES_DIR
 from operations.documents import BackupPair, Load
 from operations.engine.client import Engine
+from operations.engine.services import running
 from operations.errors import OperationError
 from operations.measuring.client import LoadClient
 from operations.measuring.plain_store import NODE, PlainStore
 from operations.measuring.record import host_load, load_of
-from operations.measuring.throwaway import Throwaway, certificate, service, settings_file
+from operations.measuring.throwaway import Throwaway, certificate, settings_file
 
 PART = "bench-backup"
 STAGING = "/staging"
@@ -45,7 +46,7 @@ class Rig:
 
     def __init__(self, engine: Engine, stack: str, throwaway: Throwaway) -> None:
         self.engine, self.throwaway = engine, throwaway
-        job, store = service(engine, stack, "backup"), service(engine, stack, "object-store-1")
+        job, store = running(engine, stack, "backup"), running(engine, stack, "object-store-1")
         self.plain = PlainStore(throwaway, store, 4)
         self.endpoint = f"http://{NODE}1:{MINIO}"
         self.seed = token_hex(32)
@@ -53,7 +54,7 @@ class Rig:
         writer = secrets.password(self.seed, "vault/writer")
         self.vault = throwaway.start(
             "vault",
-            service(engine, stack, "vault"),
+            running(engine, stack, "vault"),
             [
                 "vault-server", "--listen", f":{VAULT}", "--path", "/data", "--append-only",
                 "--private-repos",                "--htpasswd-file", f"{FILES_DIR}/htpasswd",

@@ -18,9 +18,10 @@ from components.planning.flows import DATABASE
 from components.runtime.files import FILES_DIR
 from operations.documents import DatabaseRatio, DatabaseRow, Load
 from operations.engine.client import Engine
+from operations.engine.services import running
 from operations.errors import OperationError
 from operations.measuring.record import host_load, load_of
-from operations.measuring.throwaway import Throwaway, certificate, service, settings_file
+from operations.measuring.throwaway import Throwaway, certificate, settings_file
 
 PART = "bench-database"
 SERVER, NAME = "server", "bench"
@@ -57,7 +58,7 @@ class Rig:
 
     def __init__(self, engine: Engine, stack: str, throwaway: Throwaway) -> None:
         self.engine = engine
-        like, network = service(engine, stack, "database"), throwaway.network()
+        like, network = running(engine, stack, "database"), throwaway.network()
         tls, password = certificate(token_hex(32), SERVER), token_urlsafe(24)
         ours, plain = throwaway.volume("ours"), throwaway.volume("plain")
         create = f"CREATE ROLE {NAME} LOGIN PASSWORD '{password}';\nCREATE DATABASE {NAME} OWNER {NAME};\n"

@@ -1,17 +1,12 @@
-"""What every record of a measurement says of the machine, and where it is written."""
+"""What every record of a measurement says of the machine."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-from pathlib import Path
-
-from pydantic import BaseModel
 
 from benchmark.cluster.hostload import HostLoad
-from components.planning.paths import ROOT
-from operations.documents import Load, Machine, content
+from operations.documents import Load, Machine
 from operations.engine.client import Engine
 
 
@@ -29,9 +24,6 @@ def load_of(host: HostLoad) -> Load:
     return Load.model_validate({name: host.record.get(name) for name in Load.model_fields})
 
 
-def write(document: BaseModel, stack: str, out: Path | None, name: str) -> Path:
-    """Write a record into the stack's folder, or into `out`."""
-    path = (out or ROOT / "out" / stack) / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content(document), indent=1) + "\n", encoding="utf-8")
-    return path
+def interval(low: float | None, high: float | None) -> str:
+    """A 95 % interval for a table; a dash where there is none."""
+    return f"{low:.3f} to {high:.3f}" if low is not None else "-"

@@ -16,10 +16,10 @@ from components.planning.paths import ROOT
 from components.planning.units import MIB
 from operations.documents import RecoveryStep, ServiceUsage
 from operations.engine.client import Engine
+from operations.engine.services import running
 from operations.errors import OperationError
 from operations.measuring.client import LoadClient
 from operations.measuring.storage import BALANCED, places
-from operations.measuring.throwaway import service
 from operations.measuring.usage import Watch
 
 OBJECT = 8 * MIB
@@ -37,7 +37,7 @@ def measure(
     """
     stack = inventory.stack
     balancer = inventory.by_role("load-balancer")[0].container
-    service(engine, stack, "backup")
+    running(engine, stack, "backup")
     place = places(inventory, access)[BALANCED]
     with Watch(engine, stack) as watch, LoadClient("client", balancer, place) as client:
         say(f"writing {size // OBJECT} objects of {OBJECT // MIB} MiB …")

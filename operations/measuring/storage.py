@@ -16,10 +16,11 @@ from components.planning.inventory import Inventory
 from components.planning.units import MIB, UNITS
 from operations.documents import Load, StorageRatio, StorageRow
 from operations.engine.client import Engine
+from operations.engine.services import running
 from operations.measuring.client import LoadClient
 from operations.measuring.plain_store import PlainStore
 from operations.measuring.record import host_load, load_of
-from operations.measuring.throwaway import Throwaway, service
+from operations.measuring.throwaway import Throwaway
 
 # Of the stack's own client, and not versioned: what is deleted is gone.
 BUCKET = "results"
@@ -82,9 +83,9 @@ def measure(
     """Every cell by every way. The clients run in the load balancer's network, which may do both."""
     stack = inventory.stack
     nodes = inventory.by_role("object-store")
-    like = service(engine, stack, nodes[0].name)
+    like = running(engine, stack, nodes[0].name)
     balancer = inventory.by_role("load-balancer")[0].container
-    service(engine, stack, "load-balancer")
+    running(engine, stack, "load-balancer")
     rows: list[StorageRow] = []
     ratios: list[StorageRatio] = []
     with Throwaway(engine, stack, PREFIX) as throwaway, ExitStack() as opened:

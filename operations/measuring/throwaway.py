@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 
 from components.planning import pki
 from components.planning.rotation import Generations
@@ -17,16 +17,8 @@ from components.planning.units import MIB
 from components.runtime.files import FILES_DIR
 from components.runtime.labels import labels
 from operations.engine.client import Engine, EngineResource
-from operations.errors import OperationError, RefusedError
-
-HARDENED: Mapping[str, Any] = {
-    "cap_drop": ["ALL"],
-    "security_opt": ["no-new-privileges:true"],
-    "read_only": True,
-    "init": True,
-    "tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
-    "pids_limit": 4096,
-}
+from operations.engine.hardened import HARDENED
+from operations.errors import OperationError
 
 
 class Throwaway:
@@ -98,6 +90,7 @@ class Throwaway:
                 nano_cpus=limits["NanoCpus"],
                 shm_size=limits.get("ShmSize") or 64 * MIB,
                 **self._joined(network, part),
+                pids_limit=4096,
                 **HARDENED,
             )
             for path, text in (files or {}).items():
@@ -124,17 +117,6 @@ class Throwaway:
         """Its address in the network of this context."""
         found = self.engine.inspect(container)["NetworkSettings"]["Networks"]
         return str(found[self.prefix]["IPAddress"])
-
-
-def service(engine: Engine, stack: str, name: str) -> Mapping[str, Any]:
-    """The engine's description of a running service. Raises RefusedError with the way to start it."""
-    try:
-        found = engine.inspect(f"aidc-{stack}-{name}")
-    except NotFound:
-        found = {"State": {"Running": False}}
-    if not found["State"]["Running"]:
-        raise RefusedError(f"stack {stack}: the service {name} does not run; fix: `make up STACK={stack}`")
-    return found
 
 
 def settings_file(engine: Engine, stack: str, name: str, file: str) -> str:

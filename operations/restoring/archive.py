@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from components.database import USER
+from components.runtime.health import judge
 from operations.drill import archived
 from operations.drill.restore import DATA, DATABASE, Restore, mounted
 from operations.engine.client import Engine
@@ -86,5 +87,4 @@ class ArchiveRestore(Restore):
             )
 
     def _is_healthy(self, container: str) -> bool:
-        state = self.engine.inspect(container)["State"]
-        return bool(state.get("Health", {}).get("Status") == "healthy")
+        return judge(self.engine.inspect(container)["State"], 0, job=False).done

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 from components.planning import buckets
 from components.planning.databases import DATABASES
 from components.planning.plan import Plan, make_plan
+from operations.confirmation import ask
 from operations.engine.client import Engine, connect
 from operations.errors import FAILED, OK, RefusedError, refusal
 from operations.output import count, size
@@ -129,16 +129,12 @@ def confirm(stack: str, yes: bool) -> None:
     """Ask before what the databases hold of their own is replaced. Raises RefusedError."""
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise RefusedError(
-            "not confirmed, as there is no terminal to ask; fix: add YES=1; nothing was restored"
-        )
-    try:
-        answer = input(f"Type the stack's name ({stack}) to restore all of this into it: ")
-    except EOFError:
-        answer = ""
-    if answer.strip() != stack:
-        raise RefusedError("not confirmed; nothing was restored")
+    ask(
+        f"Type the stack's name ({stack}) to restore all of this into it: ",
+        stack,
+        unasked="not confirmed, as there is no terminal to ask; fix: add YES=1",
+        consequence="nothing was restored",
+    )
 
 
 def outcome(done: Mapping[str, Any]) -> list[str]:

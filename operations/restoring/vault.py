@@ -19,23 +19,13 @@ from components.runtime.files import FILES_DIR
 from components.runtime.image import reference
 from components.runtime.labels import labels
 from operations.engine.client import Engine, EngineResource
+from operations.engine.hardened import ALONE
 from operations.errors import OperationError, RefusedError
 from operations.images.contexts import BUILD
 from operations.restoring.copied import REPOSITORY, Copied
 
 DATA = "/data"
 CHUNK = 2**20
-HARDENED: Mapping[str, Any] = {
-    "network_mode": "none",
-    "cap_drop": ["ALL"],
-    "security_opt": ["no-new-privileges:true"],
-    "read_only": True,
-    "tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
-    "mem_limit": "1g",
-    "memswap_limit": "1g",
-    "pids_limit": 256,
-    "init": True,
-}
 
 
 class Filling:
@@ -123,7 +113,7 @@ class Filling:
                 user=VAULT_USER,
                 environment={"HOME": "/tmp", "TZ": "UTC"},
                 volumes=mounts,
-                **HARDENED,
+                **ALONE,
             )
             yield container
         except DockerException as error:

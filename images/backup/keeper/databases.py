@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ def size(name: str) -> int:
 def ask(*queries: str) -> str:
     """What the server answers, a line each. Raises DatabaseError."""
     commands = [f"--command={query}" for query in queries]
-    return _run([*PSQL, "--set=ON_ERROR_STOP=1", "--dbname=postgres", *commands], 60)
+    return execute([*PSQL, "--set=ON_ERROR_STOP=1", "--dbname=postgres", *commands], 60)
 
 
 def dump(name: str, staging: Staging, given: View | None = None) -> Dumped:
@@ -63,9 +63,9 @@ def dump(name: str, staging: Staging, given: View | None = None) -> Dumped:
     options = ["--format=custom", "--compress=none", "--no-password", "--lock-wait-timeout=60s"]
     try:
         with nullcontext(given) if given else view(name) as seen:
-            _run(["pg_dump", *options, f"--snapshot={seen.identifier}", f"--file={part}", name], WITHIN)
+            execute(["pg_dump", *options, f"--snapshot={seen.identifier}", f"--file={part}", name], WITHIN)
             facts = seen.facts()
-        listed = _run(["pg_restore", "--list", str(part)], WITHIN)
+        listed = execute(["pg_restore", "--list", str(part)], WITHIN)
     except DatabaseError:
         part.unlink(missing_ok=True)
         drop(name, staging)
@@ -142,10 +142,19 @@ def path_of(name: str, staging: Staging) -> Path:
     return staging.snapshot / FOLDER / f"{name}.dump"
 
 
-def _run(command: Sequence[str], within: float) -> str:
+def execute(
+    command: Sequence[str], within: float, environment: Mapping[str, str] | None = None, text: str = ""
+) -> str:
+    """What a program prints that gets `text` on standard input, in `within` seconds. Raises DatabaseError."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=within, stdin=subprocess.DEVNULL
+            command,
+            env=environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=within,
         )
     except subprocess.TimeoutExpired:
         raise DatabaseError(f"{command[0]} did not end within {within:.0f} s") from None

@@ -10,12 +10,12 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from . import vault
-from .databases import FACTS, FOLDER, PSQL, WITHIN, DatabaseError
+from .databases import FACTS, FOLDER, PSQL, WITHIN, DatabaseError, execute
 from .vault import last_words
 
 # What an earlier owner of the server's objects could have left; `public` belongs to the database's owner.
@@ -43,7 +43,7 @@ def facts(name: str) -> dict[str, Any]:
 
     Raises DatabaseError.
     """
-    return dict(json.loads(_run([*PSQL, "--quiet", f"--dbname={name}", f"--file={FACTS}"], os.environ)))
+    return dict(json.loads(execute([*PSQL, "--quiet", f"--dbname={name}", f"--file={FACTS}"], WITHIN)))
 
 
 def reload(snapshot: str, folder: Path, name: str, role: str, password: str) -> None:
@@ -57,7 +57,7 @@ def reload(snapshot: str, folder: Path, name: str, role: str, password: str) -> 
         options = "-c lock_timeout=60s -c client_min_messages=warning"
         environment = {**os.environ, "PGUSER": role, "PGPASSFILE": passwords.name, "PGOPTIONS": options}
         strict = ["--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={name}"]
-        _run([*PSQL, *strict], environment, EMPTY)
+        execute([*PSQL, *strict], WITHIN, environment, EMPTY)
         with vault.dumping(snapshot, folder / FOLDER / f"{name}.dump") as stream:
             command = [
                 "pg_restore",
@@ -83,21 +83,3 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
             same = " with another content" if was == is_ else ""
             return f"table {table} has {is_} rows{same}, saved were {was}"
     return ""
-
-
-def _run(command: Sequence[str], environment: Mapping[str, str], text: str = "") -> str:
-    try:
-        done = subprocess.run(
-            command,
-            env=dict(environment),
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=WITHIN,
-        )
-    except subprocess.TimeoutExpired:
-        raise DatabaseError(f"{command[0]} did not end within {WITHIN} s") from None
-    if done.returncode != 0:
-        raise DatabaseError(f"{command[0]}: {last_words(done.stderr)}")
-    return done.stdout
