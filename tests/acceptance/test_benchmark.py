@@ -1,5 +1,6 @@
 """A short benchmark on the live stack: it trains to its targets, serves what it trained, and reports it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,10 +65,11 @@ def test_served_model_answers_as_the_trained_one(result: dict[str, Any]) -> None
 
 
 def test_report_is_self_contained(report: Path) -> None:
+    """It loads nothing; its only way out is a reader's click on the run in tracking."""
     html = report.read_text()
     assert "<svg" in html
     assert 'src="http' not in html
-    assert 'href="http' not in html
+    assert 'href="http' not in re.sub(r'<a href="https://127\.0\.0\.1:\d+/#/', "", html)
 
 
 def test_the_load_of_the_host_is_known_for_each_measurement(result: dict[str, Any]) -> None:

@@ -301,7 +301,7 @@ def test_the_benchmark_registers_models_and_moves_aliases(
 )
 def test_what_is_not_used_is_closed(admin: Client, method: str, path: str) -> None:
     """Even to the administrator: the load balancer refuses it."""
-    answer = admin.ask(method, path, json={})
+    answer = admin.ask(method, path, json={} if method == "POST" else None)
     assert answer.status_code == 403
     assert "mlflow" not in answer.text.lower()
 
