@@ -66,8 +66,8 @@ logs: ## show the last 200 log lines of one service: SERVICE=load-balancer
 		{ echo "fix: name a service that \`make status STACK=$(STACK)\` lists" >&2; exit 1; }
 
 .PHONY: backup
-backup: ## back up now and wait for the end; exit code 3: partial
-	@$(RUN) python -m operations backup --stack $(STACK)
+backup: ## run every backup job now, or JOB, and wait for the end; exit code 3: partial
+	@$(RUN) python -m operations backup --stack $(STACK) $(if $(JOB),--job "$(JOB)")
 
 .PHONY: restore
 restore: ## put the newest backup, or that of AT, back into an emptied stack: all of it or SOURCES; YES=1 does not ask
@@ -212,6 +212,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= STACK      stack to work on: the name in Pulumi.<stack>.yaml (default: dev)
 ##= SERVICE    logs: a service as `make status` lists it
 ##= WHAT       rotate: secrets separated by commas, or all (default: certificates)
+##= JOB        backup: a job of backup.jobs (default: all of them)
 ##= SOURCES    restore: bucket/NAME, database/NAME, buckets, databases, separated by commas (default: everything)
 ##= FROM       rebuild: a folder with a copy of the vault's data
 ##= DAMAGED    rebuild: 1 goes on although files of the copy are damaged

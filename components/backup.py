@@ -9,8 +9,8 @@ import pulumi
 import pulumi_docker as docker
 
 from components.object_store import ALIAS, Client
-from components.planning import databases
-from components.planning.config import Backup
+from components.planning import databases, saving
+from components.planning.config import StackConfig
 from components.planning.databases import DATABASES
 from components.planning.flows import MINIO, VAULT
 from components.planning.units import MIB
@@ -86,13 +86,42 @@ class Vault(pulumi.ComponentResource):
         self.register_outputs({"container": self.container.name})
 
 
-def job_settings(settings: Backup) -> str:
-    """The settings of the job in the container, as JSON; sizes in bytes."""
-    limits = {"staging": settings.staging_capacity, "vault": settings.vault_capacity}
-    endpoint = f"https://{ALIAS}:{MINIO}"
-    told: dict[str, object] = {"endpoint": endpoint, "schedule": settings.schedule, "limits": limits}
-    told |= {"dump_hours": settings.dump_hours}
-    return json.dumps(told | {"databases": [d.name for d in DATABASES]}, indent=1)
+def job_settings(config: StackConfig) -> str:
+    """The settings of the jobs in the container, as JSON; sizes in bytes."""
+    settings = config.backup
+    told = {
+        "endpoint": f"https://{ALIAS}:{MINIO}",
+        "limits": {"staging": settings.staging_capacity, "vault": settings.vault_capacity},
+        "dump_hours": settings.dump_hours,
+        "initial": {d.name: dict(d.initial) for d in DATABASES},
+        "jobs": {
+            job.name: {
+                "schedule": job.schedule,
+                "buckets": job.buckets,
+                "databases": job.databases,
+                "log": job.log,
+                "configuration": job.configuration,
+            }
+            for job in saving.jobs(config)
+        },
+        "unsaved": saving.unsaved(config),
+    }
+    return json.dumps(told, indent=1)
+
+
+def crontab(config: StackConfig) -> str:
+    """One line a job. Two that are due at once wait for each other."""
+    lines = (f"{job.schedule} backup run --scheduled --job {job.name}" for job in saving.jobs(config))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def bucket_lists(config: StackConfig) -> list[File]:
+    """Which buckets are saved, and which are not: a policy compares both with those that are created."""
+    saved = dict.fromkeys(bucket for job in saving.jobs(config) for bucket in job.buckets)
+    lists = {"buckets": saved, "unsaved": saving.unsaved_buckets(config)}
+    return [
+        File(path=path, content="".join(f"{n}\n" for n in names) or "\n") for path, names in lists.items()
+    ]
 
 
 def repository_passwords(identity: Identity) -> list[File]:
@@ -108,7 +137,7 @@ def repository_passwords(identity: Identity) -> list[File]:
 
 
 class BackupJob(pulumi.ComponentResource):
-    """Runs once at start and then on its schedule; healthy only after a snapshot was read back.
+    """Runs every job at start, then each on its schedule; healthy only after their snapshots were read back.
 
     It is also healthy when the store could not deliver some objects: everything else is saved, and the status
     names what is missing.
@@ -142,9 +171,9 @@ class BackupJob(pulumi.ComponentResource):
                     *repository_passwords(identity),
                     File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
                     File(path="pgpass", content=logins(identity, (databases.READER,)), on_change="read"),
-                    File(path="backup.json", content=job_settings(settings)),
-                    File(path="buckets", content="".join(f"{bucket.name}\n" for bucket in plan.buckets)),
-                    File(path="crontab", content=f"{settings.schedule} backup run --scheduled\n"),
+                    File(path="backup.json", content=job_settings(plan.config)),
+                    *bucket_lists(plan.config),
+                    File(path="crontab", content=crontab(plan.config)),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),

@@ -166,6 +166,7 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     )
     what = "names, separated by commas, or all (default: certificates)"
     made["rotate"].add_argument("--what", default="certificates", metavar="NAMES", help=what)
+    made["backup"].add_argument("--job", metavar="NAME", help="one job of backup.jobs (default: all of them)")
     made["restore"].add_argument(
         "--sources", metavar="NAMES", help="bucket/NAME, database/NAME, buckets, databases (default: all)"
     )

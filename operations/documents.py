@@ -32,12 +32,23 @@ class Service(_Entry):
     memory_limit_bytes: int | None = None
 
 
+class BackupJob(_Entry):
+    """The newest run of a job of the backup."""
+
+    result: str = Field(description="`ok`, `partial`, `failed`, `late`, `running` or `none`.")
+    at: str | None = Field(description="End of the run, RFC 3339; null before the first.")
+    schedule: str = Field(description="Five cron fields, UTC.")
+    text: str
+
+
 class Backup(_Entry):
     """The newest run of the backup."""
 
-    result: str
-    at: str = Field(description="End of the run, RFC 3339.")
+    result: str = Field(description="The worst of the jobs.")
+    at: str = Field(description="End of the run that ended last, RFC 3339.")
     text: str
+    jobs: dict[str, BackupJob] = Field(default={}, description="By name.")
+    not_saved: list[str] = Field(default=[], description="Sources that no job saves.")
 
 
 class LastDrill(_Entry):

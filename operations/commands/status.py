@@ -20,7 +20,7 @@ from audit.storage.check import INSIDE
 from components.planning.inventory import Inventory, load
 from components.runtime.health import judge
 from components.runtime.labels import KIND, ROLE
-from operations.documents import Backup, LastDrill, Service, Status, content
+from operations.documents import Backup, BackupJob, LastDrill, Service, Status, content
 from operations.engine import usage
 from operations.engine.client import Engine, EngineError, EngineResource, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
@@ -66,7 +66,9 @@ def main(stack: str, *, as_json: bool) -> int:
         say(_why_nothing(stack, remark))
     else:
         console().print(_table(stack, rows))
-        _epilogue(stack, rows, endpoints, {"last backup": backup, "last drill": drill}, remark)
+        _epilogue(stack, rows, endpoints, {**backup_lines(backup), "last drill": drill}, remark)
+        if backup and backup.not_saved:
+            say(f"saved by no backup job: {', '.join(backup.not_saved)}; fix: backup.jobs, docs/backup.md")
         if foreign:
             say(f"buckets that are not declared, so nobody may use them and no backup saves them: "
                 f"{', '.join(foreign)}; fix: docs/object-store.md")  # fmt: skip
@@ -155,9 +157,22 @@ def last_backup(engine: Engine, stack: str) -> Backup | None:
         found = json.loads(text or "")
         if found["run"] is None:
             return None
-        return Backup(result=found["state"], at=found["run"]["finished"], text=found["text"])
+        jobs = {name: backup_job(job) for name, job in found["jobs"].items()}
+        return Backup(
+            result=found["state"],
+            at=found["run"]["finished"],
+            text=found["text"],
+            jobs=jobs,
+            not_saved=found["unsaved"],
+        )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def backup_job(told: Mapping[str, Any]) -> BackupJob:
+    """One job as the service tells it."""
+    finished = (told["run"] or {}).get("finished")
+    return BackupJob(result=told["state"], at=finished, schedule=told["schedule"], text=told["text"])
 
 
 def undeclared_buckets(engine: Engine, inventory: Inventory) -> list[str]:
@@ -176,6 +191,13 @@ def last_drill(engine: Engine, stack: str) -> LastDrill | None:
         return LastDrill(result=found["state"], at=(found["run"] or {}).get("finished"), text=found["text"])
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def backup_lines(backup: Backup | None) -> dict[str, Backup | BackupJob | None]:
+    """A line for the backup; where there are several jobs, one for each."""
+    if backup is None or len(backup.jobs) < 2:
+        return {"last backup": backup}
+    return {f"backup {name}": job for name, job in backup.jobs.items()}
 
 
 def _table(stack: str, rows: list[Service]) -> Table:
@@ -202,7 +224,7 @@ def _epilogue(
     stack: str,
     rows: list[Service],
     endpoints: Mapping[str, str | None],
-    last: Mapping[str, Backup | LastDrill | None],
+    last: Mapping[str, Backup | BackupJob | LastDrill | None],
     remark: str | None,
 ) -> None:
     for name, url in endpoints.items():

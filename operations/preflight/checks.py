@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from components.planning import saving
 from components.planning.addressing import PRIVATE, SEGMENTS, subnets
 from components.planning.config import DATACENTER, LoadBalancer, Network, StackConfig
 from components.planning.flows import FLOWS
@@ -43,6 +44,12 @@ class Check:
     note: str = ""
     warnings: tuple[str, ...] = ()
     skipped: bool = False
+
+
+def left_out(config: StackConfig | None) -> list[str]:
+    """Warnings about what the file has no backup job save."""
+    text = saving.warning(config) if config else None
+    return [f"{text}; docs/backup.md"] if text else []
 
 
 def engine(info: Mapping[str, Any]) -> Check:

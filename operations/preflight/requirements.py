@@ -59,7 +59,7 @@ def examine(file: StackFile, environment: Mapping[str, str] | None = None) -> Re
         # Without a stack there is nothing else to check.
         return Report(file, (Check("configuration", tuple(mistakes), file.path.name),), None, None)
     found = [
-        Check("configuration", tuple(mistakes), file.path.name),
+        Check("configuration", tuple(mistakes), file.path.name, warnings=tuple(checks.left_out(config))),
         pulumi_present(environment),
         checks.passphrase(file, backend(environment), environment),
         checks.certificates(file, datetime.now(UTC).date()),

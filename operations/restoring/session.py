@@ -27,11 +27,14 @@ ID_BYTES, KEY_BYTES = 10, 30  # as of the stack's own identities
 
 @dataclass(frozen=True)
 class Request:
-    """`at` is a time in RFC 3339, `snapshot` a name; with neither of them the newest that is not empty."""
+    """`at` is a time in RFC 3339; without it each source comes from the newest snapshot that is not empty.
+
+    `among` names the snapshots that may be taken; all may without it.
+    """
 
     sources: Sources
     at: str | None = None
-    snapshot: str | None = None
+    among: tuple[str, ...] | None = None
 
     def document(self) -> dict[str, Any]:
         initial = {d.name: dict(d.initial) for d in DATABASES}
@@ -39,7 +42,7 @@ class Request:
             "buckets": self.sources.buckets,
             "databases": self.sources.databases,
             "at": self.at,
-            "snapshot": self.snapshot,
+            "among": self.among,
             "initial": initial,
         }
 

@@ -107,7 +107,7 @@ def test_a_bucket_that_does_not_exist_is_named(job: Any) -> None:
         "found = settings.load()\n"
         "found = replace(found, buckets=(*found.buckets, 'deleted-meanwhile'))\n"
         "s3 = store.client(found.endpoint, settings.CA)\n"
-        "done = run.run(found, staging.Staging(settings.STAGING), s3, print)\n"
+        "done = run.run(found, staging.Staging(settings.STAGING, 'everything'), s3, print)\n"
         "print(done.result, done.reason, done.unreadable_objects)"
     )
     said = job.check_output("PYTHONPATH=/usr/local/lib/aidc python3 -c %s", script).splitlines()[-1]

@@ -768,6 +768,12 @@ def test_the_rule_raises_no_false_alarm(rule: str, key: str, props: Props, plant
     assert [fault for fault, clean in faults(BY_NAME[rule], plant.stack()) if not clean] == []
 
 
+def test_a_bucket_that_no_job_shall_save_is_no_fault(plant: Any) -> None:
+    _unlisted_bucket(plant)
+    plant["backup-seed"]["uploads"].append(upload("unsaved", "results\n"))
+    assert [fault for fault, clean in faults(BY_NAME["backup-coverage"], plant.stack()) if not clean] == []
+
+
 @pytest.mark.parametrize("line", [*(f"RUN {run}" for run in CLEAN_RUNS), *CLEAN_LINES])
 def test_a_good_line_of_a_build_file_breaks_no_rule(line: str, plant: Any) -> None:
     plant.build(line)
