@@ -157,13 +157,13 @@ def last_backup(engine: Engine, stack: str) -> Backup | None:
         found = json.loads(text or "")
         if found["run"] is None:
             return None
-        jobs = {name: backup_job(job) for name, job in found["jobs"].items()}
+        jobs = {name: backup_job(job) for name, job in found.get("jobs", {}).items()}
         return Backup(
             result=found["state"],
             at=found["run"]["finished"],
             text=found["text"],
             jobs=jobs,
-            not_saved=found["unsaved"],
+            not_saved=found.get("unsaved", []),
         )
     except (ValueError, KeyError, TypeError):
         return None
