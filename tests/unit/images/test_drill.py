@@ -96,15 +96,16 @@ def test_what_two_jobs_have_saved_comes_back_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Data sets are newer in the nightly job, all else is in the other: each is compared as it was there."""
-    told, kept = [], {}
+    told: list[dict[str, object]] = []
+    kept: dict[str, Path] = {}
     for name, hour, job, sources, keys in (
         ("a" * 64, 2, "all", ("bucket/datasets", "bucket/models"), ("models/m", "datasets/old")),
         ("b" * 64, 3, "nightly", ("bucket/datasets",), ("datasets/new",)),
     ):
         kept[name] = tmp_path / job / "staging" / "snapshot"
         kept[name].mkdir(parents=True)
-        found = [saved(kept[name], key.split("/")[1], key.encode(), key.split("/")[0]) for key in keys]
-        lines = "".join(f"{line}\n" for line in objects.manifest(TAKEN, found))
+        entries = [saved(kept[name], key.split("/")[1], key.encode(), key.split("/")[0]) for key in keys]
+        lines = "".join(f"{line}\n" for line in objects.manifest(TAKEN, entries))
         (kept[name] / "manifest.jsonl").write_text(lines)
         tags = ["complete", *series.tags(job, sources, objects=1, rows=0)]
         time = f"2026-01-31T0{hour}:00:00Z"

@@ -155,7 +155,8 @@ class Lab:
         made = Settings("https://store", {}, tuple(Job(name, OFTEN) for name in NAMES))
         monkeypatch.setattr(jobs, "load", lambda: made)
         monkeypatch.setattr(jobs, "LOCK", folder / "lock")
-        monkeypatch.setattr(jobs, "STATUS", folder / "status.json")
+        self.status = folder / "status.json"
+        monkeypatch.setattr(jobs, "STATUS", self.status)
         monkeypatch.setattr(store, "client", lambda *_: None)
         monkeypatch.setattr(run, "run", self.run)
 
@@ -229,8 +230,8 @@ def test_a_scheduled_run_is_not_made_when_its_job_was_run_while_it_waited(
     monkeypatch.setattr(status, "now", lambda: next(clock))
     asked = status.now()
     assert jobs.one("rare", thorough=True) == 0
-    before = json.loads(jobs.STATUS.read_text())
+    before = json.loads(lab.status.read_text())
     monkeypatch.setattr(status, "now", lambda: asked)
     assert jobs.one("rare", thorough=False) == 0
     assert lab.order == ["rare begins", "rare ends"]
-    assert json.loads(jobs.STATUS.read_text()) == before
+    assert json.loads(lab.status.read_text()) == before

@@ -27,7 +27,8 @@ def only(**job: Any) -> saving.Saving:
 
 
 def test_a_file_without_jobs_has_one_that_saves_everything_as_it_always_was() -> None:
-    for raw in ({}, {"backup": {"jobs": {}}}):
+    files: list[dict[str, Any]] = [{}, {"backup": {"jobs": {}}}]
+    for raw in files:
         (job,) = saving.jobs(load(raw, "dev"))
         assert (job.name, job.schedule) == ("everything", "*/5 * * * *")
         assert job.retention.model_dump() == {"hourly": 24, "daily": 7, "weekly": 5, "monthly": 12}
