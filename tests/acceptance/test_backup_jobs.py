@@ -32,7 +32,7 @@ sys.exit(__main__.main(sys.argv[1:]))
 """
 
 
-class Service:
+class Keeper:
     """The backup's container, as if its settings had a second job."""
 
     def __init__(self, inventory: Inventory) -> None:
@@ -51,23 +51,23 @@ class Service:
 
 
 @pytest.fixture(scope="module")
-def service(inventory: Inventory) -> Service:
-    return Service(inventory)
+def keeper(inventory: Inventory) -> Keeper:
+    return Keeper(inventory)
 
 
 @pytest.fixture(scope="module")
-def saved(service: Service, s3: Any) -> Iterator[dict[str, Any]]:
+def saved(keeper: Keeper, s3: Any) -> Iterator[dict[str, Any]]:
     """The jobs' states after the second has saved an object that was written after the first job ran."""
-    assert service.run("run", "--job", "everything").rc == 0
+    assert keeper.run("run", "--job", "everything").rc == 0
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"of the second job")
-    assert service.run("run", "--job", "second").rc == 0
-    yield dict(service.status()["jobs"])
+    assert keeper.run("run", "--job", "second").rc == 0
+    yield dict(keeper.status()["jobs"])
     s3.delete_object(Bucket=BUCKET, Key=KEY)
-    service.host.check_output("backup run")
+    keeper.host.check_output("backup run")
 
 
-def test_each_job_has_a_series_and_a_state_of_its_own(service: Service, saved: dict[str, Any]) -> None:
-    newest = {found["hostname"]: found["tags"] for found in service.snapshots()}
+def test_each_job_has_a_series_and_a_state_of_its_own(keeper: Keeper, saved: dict[str, Any]) -> None:
+    newest = {found["hostname"]: found["tags"] for found in keeper.snapshots()}
     assert "job=second" in newest["second"]
     assert [tag for tag in newest["second"] if "/" in tag] == [f"bucket/{BUCKET}"]
     assert {"log", "configuration", "database/tracking"} <= set(newest["everything"])
@@ -79,8 +79,8 @@ def test_the_second_job_fetches_only_what_the_first_has_not(saved: dict[str, Any
 
 
 @pytest.mark.usefixtures("saved")
-def test_an_object_comes_from_the_newest_snapshot_that_holds_its_bucket(service: Service) -> None:
-    host = service.host
+def test_an_object_comes_from_the_newest_snapshot_that_holds_its_bucket(keeper: Keeper) -> None:
+    host = keeper.host
     assert host.check_output("backup cat %s %s", BUCKET, KEY) == "of the second job"
     keys = [json.loads(line) for line in host.check_output("backup keys").splitlines()]
     assert (BUCKET, KEY) in {(found["bucket"], found["key"]) for found in keys}
@@ -90,7 +90,7 @@ def test_an_object_comes_from_the_newest_snapshot_that_holds_its_bucket(service:
 
 @pytest.mark.usefixtures("saved")
 def test_a_restore_takes_the_bucket_from_the_second_job(
-    s3: Any, service: Service, capsys: pytest.CaptureFixture[str]
+    s3: Any, keeper: Keeper, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
         for found in page.get("Contents", []):
@@ -112,11 +112,11 @@ def test_a_drill_restores_what_both_have_saved(inventory: Inventory) -> None:
 
 
 @pytest.mark.usefixtures("saved")
-def test_the_pruner_keeps_the_newest_of_each_job(service: Service, inventory: Inventory) -> None:
+def test_the_pruner_keeps_the_newest_of_each_job(keeper: Keeper, inventory: Inventory) -> None:
     pruner = testinfra.get_host(f"docker://{inventory.by_role('vault-pruner')[0].container}")
-    before = {found["hostname"]: found["id"] for found in service.snapshots()}
+    before = {found["hostname"]: found["id"] for found in keeper.snapshots()}
     pruner.check_output("backup prune")
-    assert set(before.values()) <= {found["id"] for found in service.snapshots()}
+    assert set(before.values()) <= {found["id"] for found in keeper.snapshots()}
 
 
 def test_a_job_that_does_not_exist_is_refused_with_those_that_do(
@@ -127,9 +127,9 @@ def test_a_job_that_does_not_exist_is_refused_with_those_that_do(
     assert "one of everything" in output.out + output.err
 
 
-def test_two_runs_at_once_both_end_well(service: Service) -> None:
+def test_two_runs_at_once_both_end_well(keeper: Keeper) -> None:
     """The second waits for the lock; none is lost."""
-    both = service.host.run(
+    both = keeper.host.run(
         "backup run --job everything & backup run --job everything; code=$?; wait $! && exit $code"
     )
     assert both.rc == 0
