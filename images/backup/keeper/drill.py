@@ -19,7 +19,7 @@ from .databases import FOLDER
 from .objects import ManifestError, shown
 from .prune import REPOSITORY
 from .series import moment_of
-from .settings import PASSWORD
+from .settings import FILES, PASSWORD
 from .vault import VaultError, digest_of, restic
 
 ROOT = Path("/drill")
@@ -37,7 +37,8 @@ def drill(
     Raises VaultError and ManifestError: nothing can be compared.
     """
     snapshots = _snapshots()
-    needed = parts(snapshots, at)
+    jobs = declared()
+    needed = parts(snapshots, at, jobs)
     chosen = needed[-1][0]
     sizes = [restic("stats", "--json", str(s["id"]), password=PASSWORD, options=OPTIONS) for s, _ in needed]
     check_room(sum(int(json.loads(size.stdout)["total_size"]) for size in sizes))
@@ -63,7 +64,7 @@ def drill(
     files, faults = archived.lay_out(objects.read(_lines(folder / MANIFEST)), folder, root)
     result["faults"] = [*result["faults"], *faults][:NAMED]
     result["different"] += len(faults)
-    expected = any(series.holds(s, series.LOG) for s in series.newest_of_each(snapshots, None))
+    expected = any(series.holds(s, series.LOG) for s in _newest(snapshots, None, jobs))
     archive = {"files": files, "snapshot": later["id"], "moment": moment, "expected": expected}
     return {**result, "archive": archive}
 
@@ -71,13 +72,31 @@ def drill(
 Parts = Sequence[tuple[Mapping[str, Any], tuple[str, ...]]]
 
 
-def parts(snapshots: Sequence[Mapping[str, Any]], at: str | None) -> Parts:
+def declared() -> tuple[str, ...]:
+    """The jobs of the backup, as the drill's service and the pruner are told of them."""
+    for name in ("drill.json", "prune.json"):
+        if (FILES / name).is_file():
+            return tuple(json.loads((FILES / name).read_text())["jobs"])
+    return ()
+
+
+def _newest(
+    snapshots: Sequence[Mapping[str, Any]], at: str | None, jobs: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """The newest of each of these jobs; of all that there ever were, at a time or where these have none."""
+    found = series.newest_of_each(snapshots, at)
+    return [s for s in found if at is None and series.job_of(s) in jobs] or found
+
+
+def parts(snapshots: Sequence[Mapping[str, Any]], at: str | None, jobs: Sequence[str] = ()) -> Parts:
     """The snapshots to restore and what each gives; last the one with the database's log, or the newest.
 
     A single one gives all that it holds. Raises VaultError.
     """
-    newest = choose(snapshots, at)
-    sources = series.sources_of(series.newest_of_each(snapshots, at))
+    choose(snapshots, at)
+    known = _newest(snapshots, at, jobs)
+    newest = max(known, key=series.arrival)
+    sources = series.sources_of(known)
     picks = series.compose(snapshots, sources, at, emptied=True)
     last = picks[series.LOG].snapshot if series.LOG in picks else newest
     found = series.parts(picks)

@@ -93,6 +93,14 @@ def test_a_drill_restores_the_fewest_snapshots_that_give_the_newest_of_everythin
     ]
 
 
+def test_what_only_a_job_of_earlier_has_saved_is_not_drilled() -> None:
+    """It gets no newer any more; a restore still finds it."""
+    found = drill.parts([FIRST, NIGHTLY], None, ["datasets"])
+    assert [(s["id"], sources) for s, sources in found] == [("datasets-03:00", ("bucket/datasets",))]
+    assert len(drill.parts([FIRST, NIGHTLY], at("04:00"), ["datasets"])) == 2
+    assert len(drill.parts([FIRST], None, ["datasets"])) == 1
+
+
 def test_a_drill_of_one_job_restores_one_snapshot_with_all_that_it_holds() -> None:
     assert [(s["id"], set(sources)) for s, sources in drill.parts([EARLIER, FIRST], None)] == [
         ("all-02:00", set(ALL))
