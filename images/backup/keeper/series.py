@@ -7,6 +7,7 @@ A source is `bucket/NAME`, `database/NAME`, `log` (the archive of all databases)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any
 
 BUCKET, DATABASE = "bucket/", "database/"
 LOG, CONFIGURATION = "log", "configuration"
+NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 Snapshot = Mapping[str, Any]
 
 
@@ -41,8 +43,9 @@ def value(snapshot: Snapshot, name: str) -> str:
 
 
 def job_of(snapshot: Snapshot) -> str:
-    """Empty for one of an earlier release."""
-    return value(snapshot, "job")
+    """Empty for one of an earlier release, and where the writer chose a tag that is no name of a job."""
+    name = value(snapshot, "job")
+    return name if NAME.fullmatch(name) else ""
 
 
 def holds(snapshot: Snapshot, source: str) -> bool:

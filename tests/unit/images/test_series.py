@@ -106,3 +106,8 @@ def test_a_drill_of_one_job_restores_one_snapshot_with_all_that_it_holds() -> No
         ("all-02:00", set(ALL))
     ]
     assert drill.parts([EARLIER], None) == [(EARLIER, ())]
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J", "Nightly", "a" * 21, "../x"])
+def test_a_tag_that_is_no_name_of_a_job_is_not_shown_as_one(name: str) -> None:
+    assert series.job_of({"tags": [f"job={name}"]}) == ""
