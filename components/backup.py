@@ -8,17 +8,18 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.object_store import ALIAS, Client
 from components.planning import databases
 from components.planning.config import Backup
 from components.planning.databases import DATABASES
-from components.planning.flows import MINIO, VAULT
+from components.planning.flows import VAULT
+from components.planning.store_place import StorePlace
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.runtime.identity import Identity
 from components.runtime.logins import logins
+from components.runtime.store_client import Client
 from components.runtime.volume import volume
 
 VAULT_USER = "10030"
@@ -86,12 +87,13 @@ class Vault(pulumi.ComponentResource):
         self.register_outputs({"container": self.container.name})
 
 
-def job_settings(settings: Backup) -> str:
+def job_settings(settings: Backup, store: StorePlace) -> str:
     """The settings of the job in the container, as JSON; sizes in bytes."""
     limits = {"staging": settings.staging_capacity, "vault": settings.vault_capacity}
-    endpoint = f"https://{ALIAS}:{MINIO}"
-    told: dict[str, object] = {"endpoint": endpoint, "schedule": settings.schedule, "limits": limits}
+    told: dict[str, object] = {"endpoint": store.url, "schedule": settings.schedule, "limits": limits}
     told |= {"dump_hours": settings.dump_hours}
+    if store.is_outside:
+        told |= {"region": store.region, "authority": f"{FILES_DIR}/{store.authority}"}
     return json.dumps(told | {"databases": [d.name for d in DATABASES]}, indent=1)
 
 
@@ -140,9 +142,10 @@ class BackupJob(pulumi.ComponentResource):
                     File(path="ca.crt", content=identity.authority(), on_change="read"),
                     File(path="repository", content=repository, on_change="read"),
                     *repository_passwords(identity),
-                    File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
+                    s3_client.credentials(plan.store, on_change="read"),
+                    *s3_client.trust(plan.store),
                     File(path="pgpass", content=logins(identity, (databases.READER,)), on_change="read"),
-                    File(path="backup.json", content=job_settings(settings)),
+                    File(path="backup.json", content=job_settings(settings, plan.store)),
                     File(path="buckets", content="".join(f"{bucket.name}\n" for bucket in plan.buckets)),
                     File(path="crontab", content=f"{settings.schedule} backup run --scheduled\n"),
                 ],
@@ -161,7 +164,7 @@ class BackupJob(pulumi.ComponentResource):
                 # restic writes its packs there before sending them: 16 MiB each, several at a time.
                 "TMPDIR": "/staging/temporary",
                 "TZ": "UTC",
-                "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
+                "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/{plan.store.credentials}",
                 "PGHOST": "database",
                 "PGUSER": databases.READER,
                 "PGPASSFILE": f"{FILES_DIR}/pgpass",

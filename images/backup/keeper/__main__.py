@@ -36,7 +36,7 @@ from typing import Any
 
 from . import status
 from .objects import shown
-from .settings import CA, LOCK, STAGING, STATUS, load
+from .settings import LOCK, STAGING, STATUS, load
 
 STORE_WITHIN = 120
 FIRST_TRIES = 20
@@ -129,7 +129,7 @@ def _one_run(*, thorough: bool = False, progress: bool = False) -> int:
         # The result of the run before stands until this one has ended.
         document = before or {"schema": status.SCHEMA, "run": None}
         status.write(STATUS, {**document, "running_since": status.now()})
-        s3 = store.client(settings.endpoint, CA)
+        s3 = store.client(settings.store)
         course = Progress((lambda line: print(line, flush=True)) if progress else None)
         done = run.run(settings, Staging(STAGING), s3, say, course, thorough=thorough)
         status.write(STATUS, status.document(done, None))
@@ -166,7 +166,7 @@ def _await_store() -> None:
     settings, reason = load(), ""
     while time.monotonic() < deadline:
         try:
-            next(store.listing(store.client(settings.endpoint, CA), settings.buckets[0]), None)
+            next(store.listing(store.client(settings.store), settings.buckets[0]), None)
             return
         except store.StoreError as error:
             reason = str(error)
@@ -217,7 +217,7 @@ def _give_back(options: argparse.Namespace) -> int:
         else:
             where = (options.bucket, options.prefix, options.into)
             with _lock():  # No backup of what is half restored.
-                return min(1, restore.restore(snapshot, load().endpoint, *where))
+                return min(1, restore.restore(snapshot, load().store, *where))
     except (restore.RestoreError, vault.VaultError, objects.ManifestError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -271,11 +271,11 @@ def _recover(*, plan: bool) -> int:
         _end_with_input()
         with _lock():  # No backup of what is half restored.
             if plan:
-                s3 = store.client(load().endpoint, CA)
+                s3 = store.client(load().store)
                 with recover.planned(order, s3, Progress()) as (found, _):
                     tell(json.dumps({"plan": found.document()}))
                 return 0
-            done = recover.recover(order, load().endpoint, Progress(tell))
+            done = recover.recover(order, load().store, Progress(tell))
         tell(json.dumps({"done": done}))
         return {"ok": 0, "partial": 3}.get(done["result"], 1)
     except (*recover.ERRORS, objects.ManifestError) as error:

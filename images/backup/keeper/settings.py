@@ -17,10 +17,19 @@ PASSWORD_BEFORE = str(FILES / "repository-password-before")
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where the object store is, and the file with the authority of its certificate."""
+
+    endpoint: str
+    region: str = "us-east-1"
+    authority: str = CA
+
+
+@dataclass(frozen=True)
 class Settings:
     """`limits` maps `staging` and `vault` to bytes; `dump_hours` is the time between two dumps."""
 
-    endpoint: str
+    store: Place
     schedule: str
     limits: dict[str, int]
     buckets: tuple[str, ...]
@@ -32,9 +41,10 @@ def load() -> Settings:
     found: dict[str, Any] = json.loads((FILES / "backup.json").read_text())
     buckets = tuple((FILES / "buckets").read_text().split())
     databases = tuple(found.get("databases", ()))
-    return Settings(
-        found["endpoint"], found["schedule"], found["limits"], buckets, databases, found["dump_hours"]
+    place = Place(
+        found["endpoint"], found.get("region", Place.region), found.get("authority", Place.authority)
     )
+    return Settings(place, found["schedule"], found["limits"], buckets, databases, found["dump_hours"])
 
 
 def repository() -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from images.backup.keeper import databases, dumps, run, status
 from images.backup.keeper.databases import DatabaseError
-from images.backup.keeper.settings import Settings
+from images.backup.keeper.settings import Place, Settings
 from images.backup.keeper.staging import Staging
 
 ROOT = Path(__file__).parents[3]
@@ -60,7 +60,7 @@ def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Staging:
 
 
 def settings(*names: str) -> Settings:
-    return Settings("https://store", "* * * * *", {"staging": 2**40, "vault": 2**40}, (), names)
+    return Settings(Place("https://store"), "* * * * *", {"staging": 2**40, "vault": 2**40}, (), names)
 
 
 def test_a_dump_is_in_the_snapshots_folder_and_known_by_its_content(staging: Staging) -> None:
@@ -112,7 +112,7 @@ def test_without_room_for_one_database_the_others_are_dumped(staging: Staging) -
     """And an earlier dump of it does not pass for one of this run."""
     databases.dump("tracking", staging)
     done = status.Run(started=status.now())
-    small = Settings("https://store", "* * * * *", {"staging": 1, "vault": 2**40}, (), ("tracking",))
+    small = Settings(Place("https://store"), "* * * * *", {"staging": 1, "vault": 2**40}, (), ("tracking",))
     assert dumps.make(small, staging, done, lambda _text: None) == []
     assert "backup.staging_capacity" in done.unreadable_databases[0]["reason"]
     assert not databases.path_of("tracking", staging).exists()
