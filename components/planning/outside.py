@@ -28,6 +28,9 @@ ENDPOINT_FIX = "write https://, a name of DNS and perhaps a port, for example ht
 
 
 def _endpoint(value: str) -> str:
+    if not value.isascii() or not value.isprintable() or " " in value:
+        # The parser would leave some of it out.
+        raise ValueError(f"{value!r:.100} is not an address")
     try:
         parts, port = urlsplit(value), urlsplit(value).port
     except ValueError:
