@@ -10,7 +10,6 @@ from pathlib import Path
 
 from cryptography import x509
 
-from components.planning.buckets import IDENTITIES
 from components.planning.config import DATACENTER
 from components.planning.issues import ConfigError, Issue
 from components.planning.outside import External, KeyPair, read_credentials
@@ -23,18 +22,18 @@ PRIVATE = 0o077
 
 @dataclass(frozen=True)
 class OutsideStore:
-    """`authority`: certificates in PEM. `keys`: identity → its key pair."""
+    """`authority`: certificates in PEM. `keys`: identity → its key pair; None in a plan that is only checked."""
 
     authority: str
-    keys: Mapping[str, KeyPair] = field(repr=False)
+    keys: Mapping[str, KeyPair] | None = field(repr=False)
 
 
 def read(external: External, root: Path = ROOT) -> OutsideStore:
-    """Both files; relative paths begin at this clone. Detached, stand-ins. Raises ConfigError."""
-    if is_detached():
-        # In the form of the stack's own ids: they never reach a real stack.
-        return OutsideStore("(authority)", {name: KeyPair("A" * 20, "(secret)") for name in IDENTITIES})
+    """Both files; relative paths begin at this clone. Detached, no keys. Raises ConfigError."""
     authority, mistakes = _authority(root / external.ca)
+    if is_detached():
+        # Where a plan is only checked, nobody reads a key, and the file need not be there.
+        return OutsideStore(authority or "(authority)", None)
     keys, more = _keys(root / external.credentials)
     if mistakes or more:
         raise ConfigError([*mistakes, *more])

@@ -119,7 +119,7 @@ def _writer(subject: Subject, buckets: Sequence[str]) -> Iterator[tuple[str, str
 
 def _outside_writer(external: External) -> tuple[str, str]:
     """The key pair that the file holds for this: at an outside store no identity can be made."""
-    pair = outside_store.read(external).keys.get(RESTORE)
+    pair = (outside_store.read(external).keys or {}).get(RESTORE)
     if pair is None:
         raise RefusedError(
             "the object store is an outside one, where this program can make no identity that writes; fix: "

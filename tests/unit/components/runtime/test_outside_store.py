@@ -37,6 +37,7 @@ def root(tmp_path: Path) -> Path:
 def test_both_files_are_read_below_the_clone(root: Path) -> None:
     found = outside_store.read(EXTERNAL, root)
     assert found.authority.startswith("-----BEGIN CERTIFICATE-----")
+    assert found.keys is not None
     assert found.keys["compute"].secret_key == "hunter2"
 
 
@@ -54,9 +55,10 @@ def test_all_faults_of_both_files_are_named_at_once(root: Path) -> None:
     assert paths == ["ca", "credentials"]
 
 
-def test_a_detached_plan_reads_no_file(tmp_path: Path) -> None:
+def test_a_detached_plan_needs_no_file_and_reads_no_key(root: Path, tmp_path: Path) -> None:
     with detached():
-        assert set(outside_store.read(EXTERNAL, tmp_path).keys) == set(IDENTITIES)
+        assert outside_store.read(EXTERNAL, root).keys is None
+        assert outside_store.read(EXTERNAL, tmp_path / "nowhere").keys is None
 
 
 @pytest.mark.parametrize(("before", "asked", "fix"), [(4, 0, "remove object_store.external"), (0, 4, "put")])
