@@ -35,6 +35,7 @@ def configuration(plan: Plan, external: External) -> str:
         host=external.host,
         port=external.port,
         listen=plan.service(STORE_GATEWAY).addresses["storage"],
+        authority=f"{FILES_DIR}/{plan.store.authority}",
         addresses=[str(address) for address in external.addresses],
         stats_port=LB_STATS,
     )
@@ -54,7 +55,7 @@ def expected(plan: Plan) -> str:
 
 
 def _client(user: str, context: Context, outside: OutsideStore) -> Client:
-    """The identity's key; in a plan that is only checked, a stand-in from the seed, as all secrets are there."""
+    """The identity's key; in a plan that is only checked a stand-in from the seed, like all secrets there."""
     if outside.keys is None:
         name = f"s3/{user}"
         return Client(context.identity.access_key(name), context.identity.password(name), outside.authority)
@@ -89,7 +90,12 @@ class StoreGateway(pulumi.ComponentResource):
         settings = File(path="haproxy.cfg", content=configuration(context.plan, external))
         files = FileVolume(
             name,
-            FileVolumeArgs(context=context, role=STORE_GATEWAY, owner=USER, files=[settings]),
+            FileVolumeArgs(
+                context=context,
+                role=STORE_GATEWAY,
+                owner=USER,
+                files=[settings, *self.clients[IDENTITIES[0]].trust(context.plan.store)],
+            ),
             pulumi.ResourceOptions(parent=self),
         )
         process = Process(

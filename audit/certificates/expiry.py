@@ -47,7 +47,7 @@ def listeners(inventory: Inventory, running: frozenset[str]) -> list[Listener]:
     inner = [
         Listener(service.name, address, listen.port, service.name)
         for service in inventory.services
-        # Behind the gateway stands somebody else's server: its clients verify it, and the stack did not sign it.
+        # Behind the gateway stands a server of others, which the stack did not sign; its clients verify it.
         if service.container in running and service.role != STORE_GATEWAY
         for listen in service.listens
         if "TLS" in listen.purpose

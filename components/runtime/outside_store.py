@@ -22,7 +22,7 @@ PRIVATE = 0o077
 
 @dataclass(frozen=True)
 class OutsideStore:
-    """`authority`: certificates in PEM. `keys`: identity → its key pair; None in a plan that is only checked."""
+    """`authority`: certificates in PEM. `keys`: identity → key pair; None in a plan that is only checked."""
 
     authority: str
     keys: Mapping[str, KeyPair] | None = field(repr=False)
