@@ -95,7 +95,11 @@ def main() -> None:
         "ca_pem": identity.authority(),
         "ray_token": compute.token,
         "tracking": {user: identity.password(secret_of(user)) for user in USERS},
-        "s3": {"access_key": client.access_key, "secret_key": client.secret_key},
+        "s3": {
+            "access_key": client.access_key,
+            "secret_key": client.secret_key,
+            "region": plan.store.region,
+        },
     }
     pulumi.export("access", pulumi.Output.secret(access))
 

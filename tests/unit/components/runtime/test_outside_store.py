@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,10 @@ from components.runtime.detached import detached
 from components.runtime.erasure_set import refusal
 
 EXTERNAL = External(
-    endpoint="https://s3.example.org", addresses=("203.0.113.7",), ca="ca.pem", credentials="keys.ini"
+    endpoint="https://s3.example.org",
+    addresses=(IPv4Address("203.0.113.7"),),
+    ca="ca.pem",
+    credentials="keys.ini",
 )
 DAY = date(2026, 1, 1)
 KEYS = "".join(
