@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import ssl
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from cryptography import x509
 
 from components.planning.config import DATACENTER
 from components.planning.issues import ConfigError, Issue
@@ -18,6 +18,7 @@ from components.runtime.detached import is_detached
 
 PATH = f"{DATACENTER}.object_store.external"
 PRIVATE = 0o077
+CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,16 @@ def issues(external: External | None, root: Path = ROOT) -> list[Issue]:
 def _authority(path: Path) -> tuple[str, list[Issue]]:
     where, fix = f"{PATH}.ca", "write the path of a PEM file with the authority of the store's certificate"
     try:
-        text = path.read_text(encoding="utf-8")
-        x509.load_pem_x509_certificates(text.encode())
+        # Nothing but certificates: they go where everybody may read, and the file may hold a key as well.
+        text = "".join(f"{found}\n" for found in CERTIFICATE.findall(path.read_text(encoding="utf-8")))
     except OSError as error:
         return "", [Issue(where, f"{path} cannot be read: {error.strerror}", fix)]
     except ValueError:
-        return "", [Issue(where, f"{path} holds no certificates in PEM", fix)]
+        text = ""
+    try:
+        ssl.create_default_context(cadata=text or "none")
+    except ssl.SSLError:
+        return "", [Issue(where, f"{path} holds no certificates in PEM, or a damaged one", fix)]
     return text, []
 
 

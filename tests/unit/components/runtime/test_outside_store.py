@@ -45,6 +45,18 @@ def test_both_files_are_read_below_the_clone(root: Path) -> None:
     assert found.keys["compute"].secret_key == "hunter2"
 
 
+def test_a_key_beside_the_authority_is_not_passed_on(root: Path) -> None:
+    made = (root / "ca.pem").read_text()
+    (root / "ca.pem").write_text(f"{made}-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n")
+    assert outside_store.read(EXTERNAL, root).authority == made
+
+
+def test_a_damaged_certificate_is_a_fault(root: Path) -> None:
+    text = (root / "ca.pem").read_text()
+    (root / "ca.pem").write_text(text[:100] + "AAAA" + text[104:])
+    assert "damaged" in outside_store.issues(EXTERNAL, root)[0].fault
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o610])
 def test_a_file_of_keys_that_others_may_read_is_refused(root: Path, mode: int) -> None:
     (root / "keys.ini").chmod(mode)
