@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from components.planning.outside import KeyPair
+from components.runtime import outside_store
 from operations.errors import OperationError, RefusedError
 from operations.restoring import session
 from operations.restoring.order import Sources
@@ -98,7 +99,7 @@ def test_an_identity_that_cannot_be_removed_is_an_error() -> None:
 def keys(monkeypatch: pytest.MonkeyPatch) -> dict[str, KeyPair]:
     """What the file of an outside store's credentials holds."""
     found: dict[str, KeyPair] = {}
-    monkeypatch.setattr(session.outside_store, "read", lambda _: SimpleNamespace(keys=found))
+    monkeypatch.setattr(outside_store, "read", lambda _: SimpleNamespace(keys=found))
     return found
 
 
