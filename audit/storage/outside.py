@@ -18,7 +18,8 @@ def rows(stack: str, state: Mapping[str, Any], said: str) -> tuple[Row, ...]:
     )
     if state.get("Status") != "exited":
         return (not_checked(NAME, "the job store-check has not ended", again),)
-    lines = said.splitlines()
+    # Two runs in one second are shown together.
+    lines = list(dict.fromkeys(said.splitlines()))
     wrong = [line.removeprefix(WRONG) for line in lines if line.startswith(WRONG)]
     if code := state.get("ExitCode"):
         wrong = wrong or lines[-2:] or [f"exit code {code}"]
