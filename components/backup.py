@@ -8,17 +8,18 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.object_store import ALIAS, Client
 from components.planning import databases, saving
 from components.planning.config import StackConfig
 from components.planning.databases import DATABASES
-from components.planning.flows import MINIO, VAULT
+from components.planning.flows import VAULT
+from components.planning.store_place import StorePlace
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.runtime.identity import Identity
 from components.runtime.logins import logins
+from components.runtime.store_client import Client
 from components.runtime.volume import volume
 
 VAULT_USER = "10030"
@@ -86,11 +87,11 @@ class Vault(pulumi.ComponentResource):
         self.register_outputs({"container": self.container.name})
 
 
-def job_settings(config: StackConfig) -> str:
+def job_settings(config: StackConfig, store: StorePlace) -> str:
     """The settings of the jobs in the container, as JSON; sizes in bytes."""
     settings = config.backup
-    told = {
-        "endpoint": f"https://{ALIAS}:{MINIO}",
+    told: dict[str, object] = {
+        "endpoint": store.url,
         "limits": {"staging": settings.staging_capacity, "vault": settings.vault_capacity},
         "dump_hours": settings.dump_hours,
         "initial": {d.name: dict(d.initial) for d in DATABASES},
@@ -106,6 +107,8 @@ def job_settings(config: StackConfig) -> str:
         },
         "unsaved": saving.unsaved(config),
     }
+    if store.is_outside:
+        told |= {"region": store.region, "authority": f"{FILES_DIR}/{store.authority}"}
     return json.dumps(told, indent=1)
 
 
@@ -169,9 +172,10 @@ class BackupJob(pulumi.ComponentResource):
                     File(path="ca.crt", content=identity.authority(), on_change="read"),
                     File(path="repository", content=repository, on_change="read"),
                     *repository_passwords(identity),
-                    File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
+                    s3_client.credentials(plan.store, on_change="read"),
+                    *s3_client.trust(plan.store),
                     File(path="pgpass", content=logins(identity, (databases.READER,)), on_change="read"),
-                    File(path="backup.json", content=job_settings(plan.config)),
+                    File(path="backup.json", content=job_settings(plan.config, plan.store)),
                     *bucket_lists(plan.config),
                     File(path="crontab", content=crontab(plan.config)),
                 ],
@@ -190,7 +194,7 @@ class BackupJob(pulumi.ComponentResource):
                 # restic writes its packs there before sending them: 16 MiB each, several at a time.
                 "TMPDIR": "/staging/temporary",
                 "TZ": "UTC",
-                "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
+                "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/{plan.store.credentials}",
                 "PGHOST": "database",
                 "PGUSER": databases.READER,
                 "PGPASSFILE": f"{FILES_DIR}/pgpass",

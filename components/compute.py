@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.object_store import Client
 from components.planning.flows import (
-    MINIO,
     RAY_AGENT_GRPC,
     RAY_AGENT_HTTP,
     RAY_API,
@@ -25,10 +23,12 @@ from components.planning.flows import (
     SERVE_REPLICAS,
 )
 from components.planning.plan import Plan, Service
+from components.planning.store_place import StorePlace
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.runtime.store_client import Client
 from components.runtime.volume import volume
 
 USER = "10001"
@@ -108,13 +108,14 @@ def environment(service: Service) -> dict[str, str]:
     }
 
 
-# For the nodes alone: the head cannot reach the object store, and so has no key to it.
-STORE = {
-    "AWS_ENDPOINT_URL_S3": f"https://object-store:{MINIO}",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
-    "AWS_CA_BUNDLE": f"{FILES_DIR}/ca.crt",
-}
+def store_environment(store: StorePlace) -> dict[str, str]:
+    """For the nodes alone: the head cannot reach the object store, and so has no key to it."""
+    return {
+        "AWS_ENDPOINT_URL_S3": store.url,
+        "AWS_DEFAULT_REGION": store.region,
+        "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/{store.credentials}",
+        "AWS_CA_BUNDLE": f"{FILES_DIR}/{store.authority}",
+    }
 
 
 class ComputePool(pulumi.ComponentResource):
@@ -131,8 +132,9 @@ class ComputePool(pulumi.ComponentResource):
         self.token = context.identity.password("ray/token")
         head = self._head(context, self._files("ray-head", "ray-head", context, []))
         keys = [
-            File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
+            s3_client.credentials(context.plan.store, on_change="read"),
             File(path="ca.crt", content=context.identity.authority(), on_change="read"),
+            *s3_client.trust(context.plan.store),
         ]
         self.containers = [head, *self._nodes(context, self._files(name, "compute", context, keys))]
         self.register_outputs({"containers": [c.name for c in self.containers]})
@@ -184,7 +186,7 @@ class ComputePool(pulumi.ComponentResource):
                     memory=node.memory,
                     cpus=node.cpus,
                     shm=node.shm,
-                    environment={**environment(service), **STORE},
+                    environment={**environment(service), **store_environment(plan.store)},
                     files=files,
                     tmpfs=TMPFS,
                     sysctls=SYSCTLS,

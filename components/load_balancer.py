@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
-from components.planning.flows import INFERENCE, LB_STATS, MINIO, MLFLOW, RAY_API, S3, SERVE, TRACKING
+from components.planning.flows import (
+    INFERENCE,
+    LB_STATS,
+    MLFLOW,
+    RAY_API,
+    S3,
+    SERVE,
+    STORE_GATEWAY,
+    TRACKING,
+)
 from components.planning.plan import Plan, Service
 from components.planning.tracking import USERS, authorization, balancer_names, secret_of
 from components.planning.units import GIB, MIB
@@ -82,12 +92,12 @@ def configuration(plan: Plan) -> str:
         hsts=HSTS,
         s3_edge=S3_EDGE,
         compute=servers(plan.by_role("compute"), "service"),
-        object_store=servers(plan.by_role("object-store"), "storage"),
+        object_store=servers(plan.by_role(STORE_GATEWAY) or plan.by_role("object-store"), "storage"),
+        store=plan.store,
         tracking=plan.service("tracking").addresses["service"],
         mlflow_port=MLFLOW,
         ray_head=plan.service("ray-head").addresses["service"],
         serve_port=SERVE,
-        minio_port=MINIO,
         ray_port=RAY_API,
         stats_port=LB_STATS,
     )
@@ -114,7 +124,14 @@ class LoadBalancer(pulumi.ComponentResource):
     container: docker.Container
     token: pulumi.Output[str]
 
-    def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        context: Context,
+        trust: Sequence[File] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """`trust`: the authority of an outside object store."""
         super().__init__("aidc:load_balancer:LoadBalancer", name, None, opts)
         self.token = context.identity.password("inference/token")
         settings = context.plan.config.load_balancer
@@ -133,6 +150,7 @@ class LoadBalancer(pulumi.ComponentResource):
                         on_change="USR2",
                     ),
                     File(path="ca.crt", content=context.identity.authority(), on_change="USR2"),
+                    *trust,
                     File(
                         path="inference-token",
                         content=pulumi.Output.concat("Bearer ", self.token, "\n"),

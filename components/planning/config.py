@@ -19,6 +19,7 @@ from components.planning.buckets import Buckets, Declared, SystemBuckets, declar
 from components.planning.fields import ByteSize, Model
 from components.planning.flows import INFERENCE, RAY_API, S3, TRACKING
 from components.planning.jobs import Cron, Jobs, Retention
+from components.planning.outside import External
 from components.planning.units import GIB, MIB, cpus_text
 
 DATACENTER = "aidc:datacenter"
@@ -85,7 +86,7 @@ Cpus = Annotated[float, BeforeValidator(_cpus), Field(le=1024)]
 Name = Annotated[str, Field(min_length=1, max_length=20), AfterValidator(_name)]
 Address = Annotated[IPv4Address, BeforeValidator(_bind), AfterValidator(_unicast)]
 PrivateNetwork = Annotated[IPv4Network, BeforeValidator(_network_text), AfterValidator(_private_network)]
-SegmentName = Literal["edge", "service", "fabric", "storage", "backup", "monitor"]
+SegmentName = Literal["edge", "service", "fabric", "storage", "backup", "monitor", "egress"]
 
 # Below these a service does not start, or not in time: all were tested together.
 FLOOR_CPUS = 0.25
@@ -180,7 +181,7 @@ class Compute(Model):
 
 
 class ObjectStore(Model):
-    """MinIO, one drive per node, one erasure set over all nodes."""
+    """MinIO, one drive per node, one erasure set over all nodes; or, with `external`, a store outside."""
 
     nodes: Annotated[int, Field(ge=4, le=16, strict=True)] = 4
     """Fixed by the first `up`: a store that holds data keeps its number of nodes."""
@@ -188,6 +189,7 @@ class ObjectStore(Model):
     """CPUs of each node, in hundredths."""
     memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * GIB
     """The most that each node may use."""
+    external: External | None = None
     buckets: Buckets = Field(default={})
     system_buckets: SystemBuckets = SystemBuckets()
 

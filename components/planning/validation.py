@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from components.planning import buckets, jobs, saving
+from components.planning import buckets, jobs, outside, saving
 from components.planning.addressing import MINIMUM_PREFIX, subnets
 from components.planning.config import DATACENTER, STACK_NAME, Head, HostFacts, Node, StackConfig
 from components.planning.issues import ConfigError, Issue, suggest
@@ -57,6 +57,11 @@ FIXES_BY_KEY = {
     "expire_after_days": "write a whole number of days, 1 or more",
     "noncurrent_days": "write a whole number of days, 1 or more",
     "days": "write a whole number of days, 1 or more",
+    "endpoint": outside.ENDPOINT_FIX,
+    "addresses": "list the IPv4 addresses of the endpoint's name, for example [203.0.113.7]",
+    "region": "write the region that the store's signatures name, for example us-east-1",
+    "ca": "write the path of a PEM file",
+    "credentials": "write the path of a file",
     "lock_days": "write a whole number of days, 1 or more",
     "read": "list each identity once: [compute, client]",
     "write": "list each identity once: [compute, client]",
@@ -115,6 +120,8 @@ def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
     yield from _check_network(config)
     yield from buckets.issues(config.object_store.buckets, f"{DATACENTER}.object_store.buckets")
     yield from saving.issues(config)
+    networks = subnets(config.network).values() if config.network.cidr.prefixlen <= MINIMUM_PREFIX else ()
+    yield from outside.issues(config.object_store.external, networks, f"{DATACENTER}.object_store.external")
     ports = config.load_balancer.ports.model_dump()
     for name, port in ports.items():
         others = [n for n, p in ports.items() if p == port and n != name]
@@ -250,7 +257,8 @@ def _explain(error: ErrorDetails) -> Issue:
     known_keys = [str(part) for part in reversed(location) if str(part) in FIXES_BY_KEY]
     by_key = FIXES_BY_KEY[known_keys[0]] if known_keys else None
     fix = FIXES.get(error["type"]) or by_key or "see docs/configuration.md"
-    if by_key and error["type"].startswith(("value_error", "greater", "less")):
+    # An address of another host is no address of this one.
+    if by_key and (error["type"].startswith(("value_error", "greater", "less")) or "external" in location):
         fix = by_key
     return Issue(_path(location), message[:1].lower() + message[1:], fix)
 

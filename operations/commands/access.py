@@ -15,12 +15,14 @@ from operations.process import say
 from operations.stack.file import path_of, unknown
 from operations.stack.pulumi import Pulumi
 
+# Of the stack's own store.
+REGION = "us-east-1"
 RCLONE = """\
 # S3 with rclone, in the same shell: it fails with AWS_CA_BUNDLE, would create each bucket again, and takes
 # uploads for damaged unless it knows that objects are encrypted, whose ETag is not their MD5 sum
 unset AWS_CA_BUNDLE
 export RCLONE_CONFIG_AIDC_TYPE=s3 RCLONE_CONFIG_AIDC_PROVIDER=Minio RCLONE_CONFIG_AIDC_ENV_AUTH=true
-export RCLONE_CONFIG_AIDC_ENDPOINT={url} RCLONE_CA_CERT={certificate}
+export RCLONE_CONFIG_AIDC_ENDPOINT={url} RCLONE_CONFIG_AIDC_REGION={region} RCLONE_CA_CERT={certificate}
 export RCLONE_CONFIG_AIDC_NO_CHECK_BUCKET=true RCLONE_CONFIG_AIDC_SERVER_SIDE_ENCRYPTION=aws:kms
 rclone lsf aidc:results"""
 # Turns the outputs into input of curl or the shell: no secret is ever an argument of a program.
@@ -48,11 +50,12 @@ def main(stack: str, out: Path | None = None) -> int:
     certificate.write_text(secret["ca_pem"], encoding="utf-8")
     shown = certificate.relative_to(Path.cwd()) if certificate.is_relative_to(Path.cwd()) else certificate
     say(f"CA certificate: {shown}\n")
-    say(examples(stack, load(raw).endpoints, str(shown)))
+    region = secret["s3"].get("region", REGION)
+    say(examples(stack, load(raw).endpoints, str(shown), region))
     return OK
 
 
-def examples(stack: str, endpoints: dict[str, str | None], certificate: str) -> str:
+def examples(stack: str, endpoints: dict[str, str | None], certificate: str, region: str = REGION) -> str:
     """Commands for a shell that was prepared by `eval "$(make -s env)"`."""
     outputs = f"pulumi stack output access --show-secrets --json --stack {stack} |"
     curl = f"curl --silent --show-error --config - --cacert {certificate}"
@@ -63,16 +66,16 @@ def examples(stack: str, endpoints: dict[str, str | None], certificate: str) -> 
     if url := endpoints.get("s3"):
         parts.append(
             f"# S3: list the bucket `results`\n{outputs}\n  {PICK.format(PAIR)} |\n"
-            f'  {curl} --aws-sigv4 aws:amz:us-east-1:s3 "{url}/results?list-type=2"'
+            f'  {curl} --aws-sigv4 aws:amz:{region}:s3 "{url}/results?list-type=2"'
         )
         parts.append(
             "# S3 with awscli, boto3, s3fs: they read these variables\n"
             f'eval "$({outputs} {PICK.format(EXPORTS)})"\n'
             f"export AWS_ENDPOINT_URL_S3={url} AWS_CA_BUNDLE={certificate}\n"
-            "export AWS_DEFAULT_REGION=us-east-1\n"
+            f"export AWS_DEFAULT_REGION={region}\n"
             "aws s3 ls s3://results/"
         )
-        parts.append(RCLONE.format(url=url, certificate=certificate))
+        parts.append(RCLONE.format(url=url, certificate=certificate, region=region))
     if url := endpoints.get("tracking"):
         parts.append(
             f"# Tracking: the experiments that `benchmark` sees\n{outputs}\n  {PICK.format(LOGIN)} |\n"

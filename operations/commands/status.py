@@ -17,6 +17,7 @@ from rich.table import Table
 
 from audit.storage import buckets
 from audit.storage.check import INSIDE
+from components.planning.flows import STORE_GATEWAY
 from components.planning.inventory import Inventory, load
 from components.runtime.health import judge
 from components.runtime.labels import KIND, ROLE
@@ -230,6 +231,8 @@ def _epilogue(
     for name, url in endpoints.items():
         if url:
             say(f"{name:<12} {url}")
+    if any(row.role == STORE_GATEWAY for row in rows):
+        say("object store an outside one, not ours: `docker logs` of store-check says what was compared")
     for name, found in last.items():
         if found and found.at:
             say(f"{name:<12} {found.result}, {ago(datetime.fromisoformat(found.at))} ago; {found.text}")

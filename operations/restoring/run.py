@@ -9,6 +9,7 @@ from typing import Any
 
 from components.planning import buckets
 from components.planning.databases import DATABASES
+from components.planning.flows import STORE_GATEWAY
 from components.planning.plan import Plan, make_plan
 from operations.confirmation import ask
 from operations.engine.client import Engine, connect
@@ -26,6 +27,7 @@ from operations.stack.file import read
 from operations.stack.pulumi import Pulumi
 
 PARTIAL = 3
+STORES = ("object-store", STORE_GATEWAY)
 
 
 def declared(plan: Plan) -> Sources:
@@ -51,7 +53,7 @@ def subject_of(stack: str) -> Subject:
     if config is None or issues:
         raise refusal(issues, "nothing was restored")
     engine, plan = connect(), make_plan(stack, config)
-    needed = ("backup", "vault", "database", *(s.name for s in plan.by_role("object-store")))
+    needed = ("backup", "vault", "database", *(s.name for role in STORES for s in plan.by_role(role)))
     away = [name for name in needed if not _runs(engine, plan.service(name).container)]
     if away:
         raise RefusedError(f"stack {stack}: {', '.join(away)} not running; fix: `make up STACK={stack}`")

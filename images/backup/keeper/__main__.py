@@ -34,7 +34,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from . import jobs, status
-from .settings import CA, STATUS, load
+from .settings import STATUS, load
 
 END_WITHIN = 30  # seconds from an interrupt to the end at the latest
 
@@ -122,7 +122,7 @@ def _give_back(options: argparse.Namespace) -> int:
             where = (options.bucket, options.prefix, options.into)
             with jobs.lock():  # No backup of what is half restored.
                 name = newest(f"{series.BUCKET}{options.bucket}")
-                return min(1, restore.restore(name, load().endpoint, *where))
+                return min(1, restore.restore(name, load().store, *where))
     except (restore.RestoreError, vault.VaultError, objects.ManifestError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -178,11 +178,11 @@ def _recover(*, plan: bool) -> int:
         _end_with_input()
         with jobs.lock():  # No backup of what is half restored.
             if plan:
-                s3 = store.client(load().endpoint, CA)
+                s3 = store.client(load().store)
                 with recover.planned(order, s3, Progress()) as (found, _):
                     tell(json.dumps({"plan": found.document()}))
                 return 0
-            done = recover.recover(order, load().endpoint, Progress(tell))
+            done = recover.recover(order, load().store, Progress(tell))
         tell(json.dumps({"done": done}))
         return {"ok": 0, "partial": 3}.get(done["result"], 1)
     except (*recover.ERRORS, objects.ManifestError) as error:

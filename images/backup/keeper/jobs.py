@@ -13,7 +13,7 @@ from typing import Any
 
 from . import status
 from .objects import shown
-from .settings import CA, LOCK, STAGING, STATUS, Job, Settings, load
+from .settings import LOCK, STAGING, STATUS, Job, Settings, load
 
 STORE_WITHIN = 120
 FIRST_TRIES = 20
@@ -88,7 +88,7 @@ def _run(
     # The result of the run before stands until this one has ended.
     entry = {**(status.entry_of(before, name) or {"run": None}), "running_since": status.now()}
     status.write(STATUS, status.with_entry(before, name, entry, known))
-    s3 = store.client(settings.endpoint, CA)
+    s3 = store.client(settings.store)
     write = (lambda line: print(line, flush=True)) if progress else None
     course = Progress(write, of=several.removesuffix(": "))
     done = run.run(settings, Staging(STAGING, name), s3, tell, course, thorough=thorough)
@@ -138,7 +138,7 @@ def _await_store(settings: Settings) -> None:
     deadline, reason = time.monotonic() + STORE_WITHIN, ""
     while bucket and time.monotonic() < deadline:
         try:
-            next(store.listing(store.client(settings.endpoint, CA), bucket), None)
+            next(store.listing(store.client(settings.store), bucket), None)
             return
         except store.StoreError as error:
             reason = str(error)

@@ -23,7 +23,7 @@ from .databases import DatabaseError
 from .ledger import Ledger
 from .progress import Progress
 from .restore import RestoreError, entries
-from .settings import CA, STAGING
+from .settings import STAGING, Place
 from .status import write
 from .store import StoreError
 from .vault import VaultError
@@ -242,10 +242,10 @@ def _begun() -> dict[str, str]:
 # -- doing it ------------------------------------------------------------------------------------------------
 
 
-def recover(order: Order, endpoint: str, progress: Progress) -> dict[str, Any]:
+def recover(order: Order, place: Place, progress: Progress) -> dict[str, Any]:
     """Restore and compare. Raises RestoreError where something is in the way, VaultError and StoreError."""
     started = time.monotonic()
-    s3 = store.client(endpoint, CA, *order.s3)
+    s3 = store.client(place, *order.s3)
     with planned(order, s3, progress) as (plan, ledger):
         if plan.held:
             text = "; ".join(f"{source} holds {what}" for source, what in plan.held.items())

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from . import databases, objects, series, store, vault
 from .configuration import path_of
 from .objects import Saved, shown
-from .settings import CA, STAGING
+from .settings import STAGING, Place
 from .staging import Staging
 from .vault import VaultError
 
@@ -88,13 +88,13 @@ def configuration(snapshot: str, name: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def restore(snapshot: str, endpoint: str, bucket: str, prefix: str, into: str | None) -> int:
+def restore(snapshot: str, place: Place, bucket: str, prefix: str, into: str | None) -> int:
     """Put objects back into `bucket`, or into the bucket `into`; return how many could not be.
 
     All files of the snapshot come as one stream, in the order of their names: one process of restic for all
     of them, and no second copy on disk.
     """
-    s3 = store.client(endpoint, CA, *_credentials())
+    s3 = store.client(place, *_credentials())
     room = Staging(STAGING).temporary
     room.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=room) as folder, Wanted(Path(folder, "wanted.sqlite")) as wanted:

@@ -18,6 +18,15 @@ PASSWORD_BEFORE = str(FILES / "repository-password-before")
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where the object store is, and the file with the authority of its certificate."""
+
+    endpoint: str
+    region: str = "us-east-1"
+    authority: str = CA
+
+
+@dataclass(frozen=True)
 class Job:
     """What one job saves, and when; `log`: the database's own archive, one of the buckets, is among it."""
 
@@ -37,7 +46,7 @@ class Settings:
     `unsaved` is what no job saves, for people.
     """
 
-    endpoint: str
+    store: Place
     limits: dict[str, int]
     jobs: tuple[Job, ...]
     dump_hours: float = 1
@@ -55,8 +64,11 @@ def load() -> Settings:
 
 def of(found: Mapping[str, Any]) -> Settings:
     """The settings in the file's content."""
+    place = Place(
+        found["endpoint"], found.get("region", Place.region), found.get("authority", Place.authority)
+    )
     return Settings(
-        found["endpoint"],
+        place,
         found["limits"],
         tuple(_job(name, told) for name, told in found["jobs"].items()),
         found["dump_hours"],

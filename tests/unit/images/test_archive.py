@@ -13,7 +13,7 @@ from images.backup.keeper import archive, archived, databases, drill, dumps, run
 from images.backup.keeper.databases import DatabaseError
 from images.backup.keeper.objects import Listed, Saved
 from images.backup.keeper.progress import Progress
-from images.backup.keeper.settings import Job, Settings
+from images.backup.keeper.settings import Job, Place, Settings
 from images.backup.keeper.staging import Staging
 from tests.unit.images.test_databases import JOB, settings, staging
 
@@ -158,7 +158,7 @@ def test_the_store_is_listed_again_where_a_base_backup_ended_meanwhile(
 
     monkeypatch.setattr(store, "listing", listing)
     job = Job(JOB, "* * * * *", (archived.BUCKET,), ("tracking",), log=True)
-    known = Settings("https://store", {"staging": 2**40}, (job,))
+    known = Settings(Place("https://store"), {"staging": 2**40}, (job,))
     done = status.Run(started=status.now())
     index = staging.prepare()
     run._collect(run.Work(known, job, staging, None, index), done, Progress())

@@ -10,7 +10,7 @@ import pytest
 
 from images.backup.keeper import databases, dumps, run, status
 from images.backup.keeper.databases import DatabaseError
-from images.backup.keeper.settings import Job, Settings
+from images.backup.keeper.settings import Job, Place, Settings
 from images.backup.keeper.staging import Staging
 
 ROOT = Path(__file__).parents[3]
@@ -63,7 +63,7 @@ def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Staging:
 
 def settings(*names: str) -> Settings:
     job = Job(JOB, "* * * * *", databases=names, log=True)
-    return Settings("https://store", {"staging": 2**40, "vault": 2**40}, (job,))
+    return Settings(Place("https://store"), {"staging": 2**40, "vault": 2**40}, (job,))
 
 
 def test_a_dump_is_in_the_snapshots_folder_and_known_by_its_content(staging: Staging) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from images.backup.keeper import jobs, run, status, store
 from images.backup.keeper.objects import Listed
-from images.backup.keeper.settings import Job, Settings
+from images.backup.keeper.settings import Job, Place, Settings
 from images.backup.keeper.staging import Staging
 
 NAMES = ("often", "rare")
@@ -152,7 +152,7 @@ class Lab:
         self.results: dict[str, str] = {}
         self.begun, self.go_on = threading.Event(), threading.Event()
         self.go_on.set()
-        made = Settings("https://store", {}, tuple(Job(name, OFTEN) for name in NAMES))
+        made = Settings(Place("https://store"), {}, tuple(Job(name, OFTEN) for name in NAMES))
         monkeypatch.setattr(jobs, "load", lambda: made)
         monkeypatch.setattr(jobs, "LOCK", folder / "lock")
         self.status = folder / "status.json"

@@ -10,6 +10,7 @@ import pytest
 from components.backup import bucket_lists, crontab, job_settings
 from components.planning import cron, saving
 from components.planning.config import StackConfig
+from components.planning.store_place import place
 from components.planning.validation import load
 from components.pruner import pruner_settings
 
@@ -76,7 +77,7 @@ def test_every_bucket_is_listed_as_saved_or_as_not() -> None:
 
 def test_the_service_is_told_of_every_job() -> None:
     found = config(a={"sources": "all"}, b={"sources": "database", "schedule": "0 3 * * *"})
-    told = json.loads(job_settings(found))["jobs"]
+    told = json.loads(job_settings(found, place(None)))["jobs"]
     assert {name: (job["schedule"], job["log"]) for name, job in told.items()} == {
         "a": ("*/10 * * * *", True),
         "b": ("0 3 * * *", True),
