@@ -23,12 +23,15 @@ from components.planning.flows import (
     RAY_RUNTIME_ENV_AGENT,
     RAY_WORKERS,
     SERVE_REPLICAS,
+    TRACKING,
 )
 from components.planning.plan import Plan, Service
+from components.planning.tracking import JOBS, secret_of
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.runtime.identity import Identity
 from components.runtime.volume import volume
 
 USER = "10001"
@@ -108,13 +111,31 @@ def environment(service: Service) -> dict[str, str]:
     }
 
 
-# For the nodes alone: the head cannot reach the object store, and so has no key to it.
-STORE = {
+AUTHORITY = f"{FILES_DIR}/ca.crt"
+# For the nodes alone: the head can reach neither object store nor tracking, and so has no key to them.
+NODE = {
     "AWS_ENDPOINT_URL_S3": f"https://object-store:{MINIO}",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
-    "AWS_CA_BUNDLE": f"{FILES_DIR}/ca.crt",
+    "AWS_CA_BUNDLE": AUTHORITY,
+    # The store takes a checksum in a trailer only where the signature covers the stream.
+    "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    # pyarrow, with which Ray Train writes to storage_path, knows no other; nothing else can be reached.
+    "SSL_CERT_FILE": AUTHORITY,
+    # Through the load balancer, which checks the login before MLflow does.
+    "MLFLOW_TRACKING_URI": f"https://load-balancer:{TRACKING}",
+    "MLFLOW_TRACKING_SERVER_CERT_PATH": AUTHORITY,
+    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+
+
+def tracking_login(identity: Identity) -> pulumi.Output[str]:
+    """The file in which MLflow's client looks for a login when no variable holds one."""
+    password = identity.password(secret_of(JOBS))
+    return pulumi.Output.format(
+        "[mlflow]\nmlflow_tracking_username = {0}\nmlflow_tracking_password = {1}\n", JOBS, password
+    )
 
 
 class ComputePool(pulumi.ComponentResource):
@@ -132,6 +153,7 @@ class ComputePool(pulumi.ComponentResource):
         head = self._head(context, self._files("ray-head", "ray-head", context, []))
         keys = [
             File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
+            File(path="mlflow-credentials", content=tracking_login(context.identity), on_change="read"),
             File(path="ca.crt", content=context.identity.authority(), on_change="read"),
         ]
         self.containers = [head, *self._nodes(context, self._files(name, "compute", context, keys))]
@@ -184,7 +206,7 @@ class ComputePool(pulumi.ComponentResource):
                     memory=node.memory,
                     cpus=node.cpus,
                     shm=node.shm,
-                    environment={**environment(service), **STORE},
+                    environment={**environment(service), **NODE},
                     files=files,
                     tmpfs=TMPFS,
                     sysctls=SYSCTLS,
