@@ -38,8 +38,9 @@ images: ## build the images that the engine does not have yet
 	@$(RUN) python -m operations images
 
 .PHONY: env
-env: ## print the environment as export lines: eval "$(make -s env)"
+env: ## print the environment as export lines: eval "$(make -s env)"; ACCESS=1: also that of ray, aws and mlflow
 	@STACK=$(STACK) toolchain/run.sh --print-env
+	@$(if $(call given,ACCESS),$(RUN) python -m operations access --stack $(STACK) --exports,:)
 
 ##@ Run a stack
 .PHONY: demo
@@ -242,6 +243,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 
 ##@ Variables
 ##= STACK      stack to work on: the name in Pulumi.<stack>.yaml (default: dev)
+##= ACCESS     env: 1 adds addresses and logins of the running stack, for ray, aws, boto3 and mlflow
 ##= S          logs, exec, restart: a service as `make status` lists it
 ##= TAIL       logs: lines to begin with (default: 200)
 ##= CMD        exec: a command, split as a shell does (default: a shell)

@@ -201,6 +201,9 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     for name in ("rotate", "destroy", "restore", "rebuild"):
         made[name].add_argument("--yes", action="store_true", help="do not ask for confirmation")
     made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
+    made["access"].add_argument(
+        "--exports", action="store_true", help="print the variables of ray, aws and mlflow, for eval"
+    )
     made["audit"].add_argument(
         "--out", type=Path, help="folder for audit.json and audit.html (default: out/<stack>)"
     )
