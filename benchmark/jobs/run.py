@@ -107,6 +107,9 @@ def main(arguments: Sequence[str]) -> int:
             code = ranks.together(job, identifier)
     except KeyboardInterrupt:
         pass
+    except Exception:
+        code = 1
+        raise
     finally:
         close(run, code)
     if code not in (0, STOPPED):

@@ -46,7 +46,7 @@ EXPORTS = """"export AWS_ACCESS_KEY_ID={access_key} AWS_SECRET_ACCESS_KEY={secre
 
 
 def main(stack: str, out: Path | None = None, exports: bool = False) -> int:
-    """Write `<out>/ca.pem`, by default in out/<stack>, and print an example for each endpoint, or variables."""
+    """Write `<out>/ca.pem`, by default in out/<stack>, and print examples for the endpoints, or variables."""
     pulumi = Pulumi(stack)
     raw, secret = pulumi.output("inventory"), pulumi.output("access", secret=True)
     if raw is None or secret is None:
