@@ -73,7 +73,7 @@ def test_a_name_that_was_used_gets_a_number() -> None:
 
 
 def test_a_job_of_the_same_name_that_goes_on_is_found() -> None:
-    jobs = [
+    jobs: list[dict[str, Any]] = [
         {"submission_id": "a", "metadata": {"aidc_name": "a"}, "status": "SUCCEEDED"},
         {"submission_id": "a-2", "metadata": {"aidc_name": "a"}, "status": "RUNNING"},
         {"submission_id": "x", "metadata": None, "status": "RUNNING"},
