@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,6 +75,8 @@ def together(job: Job, run: str | None) -> int:
     import ray
 
     ray.init(log_to_driver=False, logging_level="error")
+    # In the place of Ray's handler, which writes its own stack into the job's log.
+    signal.signal(signal.SIGTERM, _stop)
     for number in range(1, STARTS + 1):
         attempt = _start(job, environment.of_job(job.name, number, run))
         if not attempt.lost:
@@ -84,6 +87,10 @@ def together(job: Job, run: str | None) -> int:
             say(f"starting all ranks again from the last checkpoint (start {number + 1} of {STARTS})")
     say(f"lost a rank in each of {STARTS} starts")
     return 1
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _start(job: Job, variables: Mapping[str, str]) -> Attempt:
@@ -175,6 +182,8 @@ def _follow(job: Job, actors: Sequence[Any], variables: Mapping[str, str]) -> At
                 continue
             if isinstance(said, int):
                 attempt.codes[rank] = said
+                if said:
+                    say(f"rank {rank} on {places[rank].node} {process.ending(said)}")
             else:
                 print("\n".join(f"[{rank}] {line}" for line in said), flush=True)
         if attempt.lost:
