@@ -69,6 +69,7 @@ SILENCE = 4
 # Bytes of an S3 form that are inspected; HAProxy's buffer (16 KiB) holds the request's headers as well.
 FORM = 8192
 HSTS = "max-age=31536000"
+DRIVER = "A job has to ask for resources, or its driver would run on the head: add --entrypoint-num-cpus 0.1"
 # In the image: the script that decides what the S3 frontend refuses.
 S3_EDGE = "/usr/local/share/aidc/s3-edge.lua"
 
@@ -90,6 +91,7 @@ def configuration(plan: Plan) -> str:
         form=FORM,
         call=CALL,
         hsts=HSTS,
+        driver=DRIVER,
         s3_edge=S3_EDGE,
         compute=servers(plan.by_role("compute"), "service"),
         object_store=servers(plan.by_role(STORE_GATEWAY) or plan.by_role("object-store"), "storage"),

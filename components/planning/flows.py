@@ -111,6 +111,7 @@ FLOWS: tuple[Flow, ...] = (
     Flow("load-balancer", "ray-head", RAY_API, RAY_API, "tcp", "service", "job submission and dashboard"),
     Flow("load-balancer", "tracking", MLFLOW, MLFLOW, "tcp", "service", "runs and models of the clients"),
     Flow("load-balancer", "object-store", MINIO, MINIO, "tcp", "storage", "S3 of the clients"),
+    Flow("compute", "load-balancer", TRACKING, TRACKING, "tcp", "service", "jobs record their runs"),
     *_ray("ray-head", "compute"),
     *_ray("compute", "ray-head"),
     *_ray("compute", "compute"),

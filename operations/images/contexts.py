@@ -44,7 +44,7 @@ TAKEN_OVER: Mapping[str, tuple[str, ...]] = {
 # replace the containers; a contract of imports keeps them apart (pyproject.toml).
 INSIDE: Mapping[str, tuple[str, ...]] = {
     "benchmark": (
-        "core", "data", "model", "checkpoints", "telemetry", "training", "serving", "workloads",
+        "core", "data", "model", "checkpoints", "telemetry", "training", "serving", "jobs", "workloads",
     ),
 }  # fmt: skip
 NEEDS_CA = frozenset({"compute", "tracking"})
