@@ -126,6 +126,21 @@ class DrillLog(_Entry):
     seconds: dict[str, float] = Field(description="Of the parts: fetch, replay, check.")
 
 
+class DrillModel(_Entry):
+    """One model out of the backup, and what it answered without a network."""
+
+    model: str
+    version: int | None = Field(description="The registry's champion; null for one that is only served.")
+    sha256: str = Field(description="Of its weights.")
+    outcome: Literal["equal", "different", "failed", "not compared"] = Field(
+        description="`failed`: it is missing, has other weights, or did not answer."
+    )
+    against: Literal["live", "recorded"] | None = Field(
+        description="Compared with the live answer, or with the one recorded when it was served."
+    )
+    detail: str
+
+
 class Drill(_Entry):
     """What `make drill` writes to drill.json."""
 
@@ -138,10 +153,11 @@ class Drill(_Entry):
     rpo_s: float | None = Field(description="Age of the restored data when the drill began, in seconds.")
     rto_s: float = Field(description="From the start until objects and databases were compared, in seconds.")
     log: DrillLog | None = Field(default=None, description="None where the snapshot holds no archive.")
+    models: list[DrillModel] = Field(default=[], description="Empty where no model is registered or served.")
     levels: list[DrillLevel]
     sources: list[str]
     compared: int = Field(description="Objects and rows.")
-    different: int = Field(description="Objects and tables that are missing or differ.")
+    different: int = Field(description="Objects, tables and models that are missing or differ.")
     unreadable_then: int = Field(description="Objects that the store had not given to the backup either.")
     faults: list[str] = Field(description="The first of what failed or differs.")
 
