@@ -117,7 +117,9 @@ test-s3: ## run the S3 attack suite on versitygw and unprotected MinIO; SERVERS=
 ##@ Train, serve, measure
 .PHONY: bench
 bench: ## train and serve the workloads on the stack; writes result.json and report.html
-	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) \
+	@mkdir -p $(OUT)
+	@$(RUN) python -m operations status --stack $(STACK) --json >$(OUT)/status.json || true
+	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) --status $(OUT)/status.json \
 		$(if $(WORKLOADS),--workloads "$(WORKLOADS)") $(if $(GATE),--gate "$(GATE)") \
 		$(if $(WINDOW),--window "$(WINDOW)") $(if $(SERIES),--series "$(SERIES)") \
 		$(if $(DURATION),--expected-duration "$(DURATION)")

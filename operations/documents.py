@@ -41,11 +41,18 @@ class Backup(_Entry):
 
 
 class LastDrill(_Entry):
-    """The newest drill of the stack's own service."""
+    """The newest drill: of the stack's own service, or of `make drill` in this clone."""
 
     result: str = Field(description="`passed`, `failed`, `stale` or `waiting`: the first one is not due yet.")
     at: str | None = Field(description="Its end, RFC 3339; null when there was none yet.")
     text: str
+    by: Literal["service", "make drill"] = "service"
+    rpo_s: float | None = Field(default=None, description="Age of the restored rows when it began, seconds.")
+    rto_s: float | None = Field(default=None, description="From its start until all of it was compared.")
+    objects: int | None = Field(default=None, description="Objects that were compared.")
+    rows: int | None = Field(default=None, description="Rows that were compared, out of the dumps.")
+    models: int | None = Field(default=None, description="Models whose answers (`make drill`) or files were.")
+    different: int | None = Field(default=None, description="Objects, tables and models that differ.")
 
 
 class Status(_Entry):
@@ -148,6 +155,9 @@ class Drill(_Entry):
     passed: bool
     started: str = Field(description="RFC 3339.")
     finished: str = Field(description="RFC 3339.")
+    at: str | None = Field(
+        default=None, description="The time that was asked for; null for the newest backup."
+    )
     snapshot: str | None
     taken: str | None = Field(description="When the snapshot was taken, RFC 3339.")
     rpo_s: float | None = Field(description="Age of the restored data when the drill began, in seconds.")
@@ -157,6 +167,7 @@ class Drill(_Entry):
     levels: list[DrillLevel]
     sources: list[str]
     compared: int = Field(description="Objects and rows.")
+    objects: int = Field(default=0, description="The objects among them.")
     different: int = Field(description="Objects, tables and models that are missing or differ.")
     unreadable_then: int = Field(description="Objects that the store had not given to the backup either.")
     faults: list[str] = Field(description="The first of what failed or differs.")

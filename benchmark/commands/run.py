@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--gate", type=Path, help="an earlier result.json or run (`runs` lists them); exit 1 if worse"
     )
     parser.add_argument(
+        "--status", type=Path, help="what `aidc status --json` printed: backup and drill for the report"
+    )
+    parser.add_argument(
         "--find-rate",
         action="store_true",
         help="search for the highest rate within the latency bound (the release tier always does)",

@@ -50,7 +50,9 @@ def main(stack: str, at: str | None = None, out: Path | None = None) -> int:
             say("restoring the database from its log …")
             log = restore.archive(part["moment"], at)
     archived = archive.judge(objects, log, started, at)
-    drill = judge(objects, databases, archived, models, started=started, seconds=time.monotonic() - clock)
+    drill = judge(
+        objects, databases, archived, models, started=started, seconds=time.monotonic() - clock, at=at
+    )
     path = write(drill, stack, out, "drill.json")
     for line in lines(drill):
         say(line)

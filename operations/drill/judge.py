@@ -23,6 +23,7 @@ def judge(
     *,
     started: datetime,
     seconds: float,
+    at: str | None = None,
 ) -> Drill:
     """`objects` is what `backup drill` prints, `databases` what `database-drill` does; `fault`: it failed."""
     recorded = objects.get("databases", {})
@@ -65,6 +66,7 @@ def judge(
         passed=usable,
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        at=at,
         snapshot=objects.get("snapshot"),
         taken=taken,
         rpo_s=round((started - _moment(taken)).total_seconds(), 1) if taken else None,
@@ -74,6 +76,7 @@ def judge(
         levels=levels,
         sources=["buckets", *(f"database {name}" for name in sorted(recorded))],
         compared=int(objects.get("objects", 0)) + rows,
+        objects=int(objects.get("objects", 0)),
         different=different,
         unreadable_then=int(objects.get("unreadable_then", 0)),
         faults=[*faults, *objects.get("faults", ()), *differences][:SHOWN],
