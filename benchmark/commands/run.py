@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--gate", type=Path, help="an earlier result.json or run (`runs` lists them); exit 1 if worse"
     )
     parser.add_argument(
-        "--status", type=Path, help="what `aidc status --json` printed: backup and drill for the report"
+        "--status",
+        type=Path,
+        help="a file with what `aidc status` prints as JSON: backup and drill for the report",
     )
     parser.add_argument(
         "--find-rate",

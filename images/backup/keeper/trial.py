@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,22 +91,33 @@ def _trial(started: str) -> dict[str, Any]:
 
 
 def _clear() -> None:
-    """Remove what a drill restored, and end its server, which outlives a drill that was killed."""
-    for file in WORK.glob("*/postmaster.pid"):
-        with suppress(OSError, ValueError):
-            _end(int(file.read_text().splitlines()[0]))
+    """Remove what a drill restored, and end what of a killed one is still at work there."""
+    for kind in (signal.SIGQUIT, signal.SIGKILL):  # the first lets a server take its shared memory along
+        if not _end(kind):
+            break
     shutil.rmtree(WORK, ignore_errors=True)
 
 
-def _end(server: int) -> None:
-    """At once: nothing of it is needed. Raises OSError when it is gone."""
-    if Path(f"/proc/{server}/comm").read_text().strip() != "postgres":
-        return  # the number is another process's by now
-    os.kill(server, signal.SIGQUIT)
-    for _ in range(100):
+def _end(kind: signal.Signals) -> bool:
+    """Send a signal to what is left of a drill; whether some of it lives on after five seconds."""
+    for _ in range(50):
+        left = list(_left())
+        if not left:
+            return False
+        for process in left:
+            with suppress(ProcessLookupError):
+                os.kill(process, kind)
         time.sleep(0.1)
-        os.kill(server, 0)
-    os.kill(server, signal.SIGKILL)
+    return True
+
+
+def _left() -> Iterator[int]:
+    """Processes of ours that name the drill's folder, as an argument or in their environment."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            if bytes(WORK) in told and int(process.name) != os.getpid():
+                yield int(process.name)
 
 
 def _check_room(needed: int) -> None:

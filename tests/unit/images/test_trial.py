@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,13 @@ OBJECTS: dict[str, Any] = {
 def record(
     started: str | None, *, passed: bool = True, since: str = "2026-01-01T00:00:00+00:00"
 ) -> dict[str, Any]:
-    run = {"started": started, "passed": passed, "objects": OBJECTS, "databases": TABLES, "faults": []}
+    run: dict[str, Any] = {
+        "started": started,
+        "passed": passed,
+        "objects": OBJECTS,
+        "databases": TABLES,
+        "faults": [],
+    }
     return {"schema": trial.SCHEMA, "since": since, "run": run if started else None}
 
 
@@ -93,12 +101,29 @@ def test_what_a_killed_drill_left_is_gone_when_the_service_starts(
 ) -> None:
     monkeypatch.setattr(trial, "RECORD", tmp_path / "state" / "drill.json")
     monkeypatch.setattr(trial, "WORK", tmp_path / "work")
-    server = tmp_path / "work" / "server"
-    server.mkdir(parents=True)
-    # Its number is another process's by now, which must live on.
-    (server / "postmaster.pid").write_text(f"{os.getpid()}\n{server}\n")
-    trial.begin()
-    assert not (tmp_path / "work").exists()
+    (tmp_path / "work" / "server").mkdir(parents=True)
+    environment = {**os.environ, "DATA_DIR": str(tmp_path / "work")}
+    left = [
+        subprocess.Popen(["sleep", "60"], env=environment),
+        subprocess.Popen(["sh", "-c", "sleep 60; :", str(tmp_path / "work" / "repository")]),
+        subprocess.Popen(["sh", "-c", "trap '' QUIT; while sleep 0.1; do :; done"], env=environment),
+    ]
+    other = subprocess.Popen(["sleep", "60"])
+    try:
+        # Each is waited for: else one that has ended would still be listed.
+        waiting = [threading.Thread(target=process.wait) for process in left]
+        for thread in waiting:
+            thread.start()
+        trial.begin()
+        for thread in waiting:
+            thread.join(10)
+        assert [process.returncode is None for process in left] == [False, False, False]
+        assert other.poll() is None
+        assert not (tmp_path / "work").exists()
+    finally:
+        for process in (*left, other):
+            process.kill()
+        other.wait()
 
 
 def test_a_drill_that_replayed_the_log_says_until_when() -> None:
