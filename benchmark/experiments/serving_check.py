@@ -107,13 +107,12 @@ def correctness(
 def keep_answer(
     workload: Workload, card: dict[str, Any], store: Store, connection: Connection, at: str
 ) -> None:
-    """Record the served model's answer to the fixed request beside it, to compare a restored one with."""
+    """Record the served model's answer to the fixed request, to compare a restored one with."""
     asked = recorded.instances(workload.model)
     answer = predict(connection, workload.name, asked)
     if answer["model_sha256"] == card["sha256"]:
         recorded.write(
             store,
-            card_key(card),
             sha256=card["sha256"],
             asked=asked,
             predictions=answer["predictions"],

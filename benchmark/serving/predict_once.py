@@ -82,7 +82,7 @@ def answer(store: DirectoryStore, wanted: Wanted) -> dict[str, Any]:
     if not key:
         raise BenchmarkError(f"sha256 {wanted.sha256[:16]}…: no card names it")
     model = Loaded(store, key, wanted.sha256)
-    kept = recorded.read(store, key, wanted.sha256)
+    kept = recorded.read(store, wanted.sha256)
     instances = kept["instances"] if kept else recorded.instances(model.config)
     return {
         "model": wanted.model,

@@ -1,4 +1,4 @@
-"""The fixed request to a model, and the served model's answer to it, kept beside the model.
+"""The fixed request to a model, and the served model's answer to it, kept in the bucket of the results.
 
 A model that comes out of a backup is asked the same again: the same weights give the same answer.
 """
@@ -24,14 +24,13 @@ def instances(config: Any) -> list[Any]:
     return [[round((i * j) % 7 - 3 + i / 16, 4) for j in columns] for i in rows]
 
 
-def key(card_key: str) -> str:
-    """Where the answer lies: beside the card."""
-    return card_key.rpartition("/")[0] + "/answer.json"
+def key(sha256: str) -> str:
+    """Where the answer of these weights lies: a client may not write to the bucket of the models."""
+    return f"results/answers/{sha256}.json"
 
 
 def write(
     store: Store,
-    card_key: str,
     *,
     sha256: str,
     asked: Sequence[Any],
@@ -41,7 +40,7 @@ def write(
     """Keep what the served model with these weights answered; `at` in RFC 3339."""
     put_json(
         store,
-        key(card_key),
+        key(sha256),
         {
             "schema": SCHEMA,
             "sha256": sha256,
@@ -52,12 +51,12 @@ def write(
     )
 
 
-def read(store: Store, card_key: str, sha256: str) -> Mapping[str, Any] | None:
+def read(store: Store, sha256: str) -> Mapping[str, Any] | None:
     """The answer of these weights; None where none was kept, or that of others."""
-    if not store.exists(key(card_key)):
+    if not store.exists(key(sha256)):
         return None
     try:
-        found = get_json(store, key(card_key))
+        found = get_json(store, key(sha256))
     except StoreError:
         return None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or found.get("sha256") != sha256:

@@ -17,6 +17,8 @@ from .objects import Saved
 from .vault import digest_of
 
 BUCKET = "models"
+# Bucket and beginning of the keys of what the served models answered, which clients write.
+ANSWERS = ("results", "answers/")
 # Below the folder of a restore, for `BUCKET/KEY` as the cards have it.
 PLACE = "buckets"
 PLAIN = re.compile(r"[A-Za-z0-9._=@ -]+(/[A-Za-z0-9._=@ -]+)*")
@@ -30,11 +32,14 @@ def lay_out(saved: Iterable[Saved], folder: Path, target: Path) -> int:
     count = 0
     for one in saved:
         key = one.listed.key
-        if one.listed.bucket != BUCKET or one.file is None or not (folder / one.file).is_file():
+        bucket = one.listed.bucket
+        if bucket != BUCKET and not (bucket == ANSWERS[0] and key.startswith(ANSWERS[1])):
+            continue
+        if one.file is None or not (folder / one.file).is_file():
             continue
         if not PLAIN.fullmatch(key) or {".", ".."} & set(key.split("/")):
             continue
-        place = target / PLACE / BUCKET / key
+        place = target / PLACE / bucket / key
         # A name may be too long for a file, or be that of a folder: S3 allows `a` and `a/b` side by side.
         with suppress(OSError):
             place.parent.mkdir(parents=True, exist_ok=True, mode=0o755)

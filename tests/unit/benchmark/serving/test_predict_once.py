@@ -34,7 +34,6 @@ def test_it_is_asked_what_the_served_model_was_asked(store: DirectoryStore, argu
     one, answer = asked["instances"][:1], [{"label": 0, "probabilities": [1.0]}]
     recorded.write(
         store,
-        model["card"],
         sha256=model["sha256"],
         asked=one,
         predictions=answer,
@@ -50,7 +49,7 @@ def test_what_is_no_answer_of_these_weights_is_not_compared(
     store: DirectoryStore, arguments: Arguments, content: str
 ) -> None:
     name, model = next(iter(arguments.models.items()))
-    store.put(recorded.key(model["card"]), content.encode())
+    store.put(recorded.key(model["sha256"]), content.encode())
     (found,) = predict_once.answers(store.root, [predict_once.Wanted(name, model["sha256"])])["models"]
     assert found["recorded"] is None
 
