@@ -154,7 +154,9 @@ stop: ## stop a job: JOB=train-1128-150500
 ##@ Train, serve, measure
 .PHONY: bench
 bench: ## train and serve the workloads on the stack; writes result.json and report.html
-	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) \
+	@mkdir -p $(OUT)
+	@$(RUN) python -m operations status --stack $(STACK) --json >$(OUT)/status.json || true
+	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) --status $(OUT)/status.json \
 		$(if $(WORKLOADS),--workloads "$(WORKLOADS)") $(if $(GATE),--gate "$(GATE)") \
 		$(if $(WINDOW),--window "$(WINDOW)") $(if $(SERIES),--series "$(SERIES)") \
 		$(if $(DURATION),--expected-duration "$(DURATION)")
@@ -251,7 +253,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= S          logs, exec, restart: a service as `make status` lists it
 ##= TAIL       logs: lines to begin with (default: 200)
 ##= CMD        exec: a command, split as a shell does (default: a shell)
-##= JOB        logs, stop: a job's name or id as `make jobs` lists it
+##= JOB        logs, stop: a job's name or id as `make jobs` lists it; backup: one of backup.jobs (default: all)
 ##= SCRIPT     submit: a Python file
 ##= RANKS      submit: processes, connected by torch.distributed (default: 1)
 ##= GPUS       submit: GPUs of each rank (default: 0)
@@ -262,7 +264,6 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= WORKDIR    submit: a folder that is taken along with the script
 ##= DETACH     submit: 1 does not follow the log
 ##= WHAT       rotate: secrets separated by commas, or all (default: certificates)
-##= JOB        backup: a job of backup.jobs (default: all of them)
 ##= SOURCES    restore: bucket/NAME, database/NAME, buckets, databases, separated by commas (default: everything)
 ##= FROM       rebuild: a folder with a copy of the vault's data
 ##= DAMAGED    rebuild: 1 goes on although files of the copy are damaged

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.backup import VAULT_USER, repository_passwords
-from components.planning import saving
+from components.planning import archive, saving
 from components.planning.config import StackConfig
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
@@ -47,6 +47,11 @@ class Drill(pulumi.ComponentResource):
                 owner=VAULT_USER,
                 files=[
                     *repository_passwords(context.identity),
+                    # Of the database's archive, which lies encrypted in the snapshot.
+                    File(
+                        path="repository-passphrase",
+                        content=context.identity.password(archive.SECRET),
+                    ),
                     File(path="drill.json", content=drill_settings(context.plan.config)),
                     File(path="crontab", content=f"{settings.schedule} backup trial\n"),
                 ],

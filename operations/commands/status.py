@@ -19,9 +19,11 @@ from audit.storage import buckets
 from audit.storage.check import INSIDE
 from components.planning.flows import STORE_GATEWAY
 from components.planning.inventory import Inventory, load
+from components.planning.paths import ROOT
 from components.runtime.health import judge
 from components.runtime.labels import KIND, ROLE
 from operations.documents import Backup, BackupJob, LastDrill, Service, Status, content
+from operations.drill import newest as drills
 from operations.engine import usage
 from operations.engine.client import Engine, EngineError, EngineResource, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
@@ -185,12 +187,11 @@ def undeclared_buckets(engine: Engine, inventory: Inventory) -> list[str]:
 
 
 def last_drill(engine: Engine, stack: str) -> LastDrill | None:
-    """What the drill's service says of its newest drill; None when it cannot be asked."""
+    """The newest drill; None when its service cannot be asked."""
     text = engine.output(f"aidc-{stack}-drill", ["backup", "trial-status"])
     try:
-        found = json.loads(text or "")
-        return LastDrill(result=found["state"], at=(found["run"] or {}).get("finished"), text=found["text"])
-    except (ValueError, KeyError, TypeError):
+        return drills.newest(json.loads(text or ""), drills.read(ROOT / "out" / stack / "drill.json"))
+    except (ValueError, LookupError, TypeError, AttributeError):
         return None
 
 

@@ -30,7 +30,6 @@ VARIABLES = set(re.findall(r"\$[({](?:if \$\()?([A-Z_]+)\)?", MAKEFILE)) | {"RUN
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 # Options of other programs, which ours calls or advises.
 FOREIGN = {
-    "predict_once": {"--sha"},  # its own option, `--sha256`
     "gpu_trial": {"--world", "--seconds", "--processors", "--meeting", "--rank"},  # its own
     "abba": {
         "--quiet",

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from . import archived, objects, series
+from . import archived, models, objects, series
 from .databases import FOLDER
 from .objects import ManifestError, shown
 from .prune import REPOSITORY
@@ -55,6 +55,7 @@ def drill(
         **compared(folder),
         "databases": recorded(folder),
     }
+    result["models"] = models.lay_out(objects.read(_lines(folder / "manifest.jsonl")), folder, root)
     moment = archived.moment_in(folder)
     later = chosen if at is None else following(snapshots, at)
     if later["id"] != chosen["id"]:
