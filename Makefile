@@ -62,7 +62,7 @@ status: ## show the health and endpoints of every service
 
 .PHONY: accept
 accept: ## test the GPUs of this machine, before a stack is built on them; writes accept.json
-	@$(RUN) python -m operations accept --stack $(STACK) --out $(OUT) $(if $(SECONDS),--seconds "$(SECONDS)")
+	@$(RUN) python -m operations accept --stack $(STACK) --out $(OUT) $(call option,--seconds,SECONDS)
 
 .PHONY: usage
 usage: ## show the CPUs and the memory that each service uses over a minute; writes usage.json

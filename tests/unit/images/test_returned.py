@@ -60,6 +60,12 @@ def test_whatever_is_missing_or_differs_is_named(
     assert fault in found["faults"][0]
 
 
+def test_a_log_that_no_job_saves_is_not_missed() -> None:
+    archive = {"files": 0, "moment": None, "expected": False, "snapshot": "a"}
+    found = outcome(OBJECTS | {"archive": archive}, DUMPS, {}, STARTED)
+    assert (found["passed"], found["faults"], found["log"]) == (True, [], None)
+
+
 @pytest.mark.parametrize(
     ("objects", "dumps", "log"),
     [
