@@ -86,7 +86,13 @@ def eventually(true: Callable[[], bool], within: float = 20) -> bool:
 
 @pytest.fixture
 def server(state: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([SCRIPTS / "database-server"], start_new_session=True) as process:
+    # A shell cannot trap what its parent ignores, as everything does that `nohup` starts.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        process = subprocess.Popen([SCRIPTS / "database-server"], start_new_session=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with process:
         yield process
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
