@@ -57,8 +57,12 @@ up: ## bring the stack up and wait until it is healthy
 	@$(RUN) python -m operations up --stack $(STACK)
 
 .PHONY: status
-status: ## show the health and endpoints of every service
-	@$(RUN) python -m operations status --stack $(STACK)
+status: ## show services, jobs, nodes, backup, audit and more in one look; WATCH=1 goes on, JSON=1 for programs
+	@$(RUN) python -m operations status --stack $(STACK) $(if $(call given,JSON),--json) $(if $(call given,WATCH),--watch)
+
+.PHONY: node
+node: ## check the compute nodes, or NODE, as before each job; WAIVE="reason" gives it ranks all the same
+	@$(RUN) python -m operations node --stack $(STACK) --out $(OUT) $(call option,--node,NODE) $(call option,--waive,WAIVE)
 
 .PHONY: accept
 accept: ## test the GPUs of this machine, before a stack is built on them; writes accept.json
@@ -156,7 +160,9 @@ stop: ## stop a job: JOB=train-1128-150500
 bench: ## train and serve the workloads on the stack; writes result.json and report.html
 	@mkdir -p $(OUT)
 	@$(RUN) python -m operations status --stack $(STACK) --json >$(OUT)/status.json || true
+	@$(RUN) python -m operations node --stack $(STACK) --out $(OUT) || [ $$? = 1 ]
 	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) --status $(OUT)/status.json \
+		--nodes $(OUT)/nodes.json \
 		$(if $(WORKLOADS),--workloads "$(WORKLOADS)") $(if $(GATE),--gate "$(GATE)") \
 		$(if $(WINDOW),--window "$(WINDOW)") $(if $(SERIES),--series "$(SERIES)") \
 		$(if $(DURATION),--expected-duration "$(DURATION)")
@@ -263,6 +269,10 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= NAME       submit: a name; the same name finds the same checkpoints (default: the script's, with the time)
 ##= WORKDIR    submit: a folder that is taken along with the script
 ##= DETACH     submit: 1 does not follow the log
+##= JSON       status: 1 prints a document for programs
+##= WATCH      status: 1 looks again every few seconds, until Ctrl-C
+##= NODE       node: a compute node, as `make status` lists it (default: all)
+##= WAIVE      node: the reason why NODE may have ranks in spite of what is wrong now
 ##= WHAT       rotate: secrets separated by commas, or all (default: certificates)
 ##= SOURCES    restore: bucket/NAME, database/NAME, buckets, databases, separated by commas (default: everything)
 ##= FROM       rebuild: a folder with a copy of the vault's data

@@ -35,6 +35,8 @@ from components.runtime.store_client import Client
 from components.runtime.volume import volume
 
 USER = "10001"
+# Ray's label for a node's name; benchmark/core/placement.py selects by it.
+NODE_LABEL = "aidc/node"
 # Smaller than shared memory, or Ray would move its object store to /tmp.
 OBJECT_STORE_BYTES = 300 * MIB
 # Ray reads half a gigabyte of code when it starts: seconds from memory, minutes from a slow disk.
@@ -60,7 +62,12 @@ def node_command(plan: Plan, service: Service, cpus: float | None, gpus: int = 0
             "--num-cpus=0",
         ]
         if cpus is None
-        else [f"--address={head}:{RAY_GCS[0]}", f"--num-cpus={max(1, int(cpus))}"]
+        else [
+            f"--address={head}:{RAY_GCS[0]}",
+            f"--num-cpus={max(1, int(cpus))}",
+            # By this a job can leave a node out, under whatever id it came back.
+            f"--labels={NODE_LABEL}={service.name}",
+        ]
     )
     return [
         "ray-node",

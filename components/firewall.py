@@ -55,6 +55,15 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
     )
 
 
+def places(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Role, spelt as in a counter's name → all its addresses: what is refused is counted by both ends."""
+    roles = dict.fromkeys(service.role for service in plan.services if service.addresses)
+    return {
+        role.replace("-", "_"): tuple(a for service in plan.by_role(role) for a in service.addresses.values())
+        for role in roles
+    }
+
+
 def ruleset(plan: Plan) -> str:
     """The nftables file of a stack."""
     bridges = [segment.bridge for segment in plan.segments]
@@ -64,6 +73,7 @@ def ruleset(plan: Plan) -> str:
         table=table_name(plan.stack),
         bridges=bridges,
         rules=rules(plan),
+        places=places(plan),
     )
 
 

@@ -42,7 +42,10 @@ COMMANDS: Mapping[str, Command] = {
         _RUN, "bring the stack up and wait until it is healthy", "aidc up --stack dev", "up", changes=True
     ),
     "status": Command(
-        _RUN, "show the health of every service and the endpoints", "aidc status --json", "status"
+        _RUN, "show services, jobs, nodes, backup and audit in one look", "aidc status --watch", "status"
+    ),
+    "node": Command(
+        _RUN, "check the compute nodes, as before each job", "aidc node --node compute-node1", "node"
     ),
     "usage": Command(
         _RUN, "show what each service uses over a minute", "aidc usage --seconds 10", "usage"
@@ -181,7 +184,7 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
             command.add_argument(
                 "--stack", default=os.environ.get("STACK", "dev"), help="default: $STACK, else dev"
             )
-    for name in ("status", "doctor", "jobs"):
+    for name in ("status", "doctor", "jobs", "node"):
         made[name].add_argument("--json", action="store_true", dest="as_json", help="print JSON")
     made["destroy"].add_argument(
         "--purge", action="store_true", help="also delete the data, the seed and the stack"
@@ -226,6 +229,12 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
         help="file of the figures (default: out/lifecycle.json)",
     )
     made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="skip the training")
+    made["status"].add_argument(
+        "--watch", action="store_true", help="look again every few seconds, until Ctrl-C"
+    )
+    made["node"].add_argument("--node", metavar="NAME", help="one node (default: all)")
+    made["node"].add_argument("--waive", metavar="REASON", help="give it ranks in spite of what is wrong now")
+    made["node"].add_argument("--out", type=Path, help="folder for nodes.json (default: out/<stack>)")
     _measuring(made)
     _services(made)
     _jobs(made)

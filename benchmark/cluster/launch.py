@@ -44,7 +44,8 @@ def in_stack(spec: Spec, ray: RayClient, store: Store, on_message: OnMessage) ->
             identifier = f"{name}-{number}"
             stage = f"job lost with its node, submitted again ({number} of {SUBMISSIONS})"
             on_message("progress", {"workload": spec.workload.name, "stage": stage, "submission": number})
-        ray.submit(entrypoint, identifier, patience_s=PATIENCE_S if number > 1 else 0)
+        patience = PATIENCE_S if number > 1 else 0
+        ray.submit(entrypoint, identifier, patience_s=patience, without=spec.without)
         status = ray.follow(identifier, listener.line, TIMEOUT_S)
         if status == "SUCCEEDED":
             return None

@@ -6,12 +6,13 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
 import requests
 
+from benchmark.core import placement
 from benchmark.core.errors import StackError, UnknownJobError
 from benchmark.serving.settings import Arguments
 
@@ -47,14 +48,19 @@ class RayClient:
         submission_id: str,
         variables: Mapping[str, str] | None = None,
         patience_s: float = 0,
+        without: Collection[str] = (),
     ) -> str:
-        """The identifier of the job. Retries for `patience_s` seconds while the API does not answer."""
+        """The identifier of the job, whose driver runs on none of the nodes `without`.
+
+        Retries for `patience_s` seconds while the API does not answer.
+        """
         return self.submit_body(
             {
                 "entrypoint": entrypoint,
                 "submission_id": submission_id,
                 "entrypoint_num_cpus": 0.1,  # keeps the driver off the head node, which offers none
                 "runtime_env": {"env_vars": {**JOB_VARIABLES, **(variables or {})}},
+                **({"entrypoint_label_selector": placement.selector(without)} if without else {}),
             },
             patience_s,
         )

@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a file with what `aidc status` prints as JSON: backup and drill for the report",
     )
     parser.add_argument(
+        "--nodes", type=Path, help="nodes.json of `aidc node`: a node that failed gets no ranks"
+    )
+    parser.add_argument(
         "--find-rate",
         action="store_true",
         help="search for the highest rate within the latency bound (the release tier always does)",

@@ -1,5 +1,6 @@
 """Facts about the machine that a rank runs on: processor, quota, versions."""
 
+# ruff: noqa: PLC0415  (PyTorch takes seconds, which the check of a node does not have)
 from __future__ import annotations
 
 import os
@@ -8,13 +9,13 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import torch
-
 # Dense BF16 peak with tensor cores, FLOP/s, by the names that the driver reports.
 GPU_PEAKS = {"H100 80GB HBM3": 989e12, "H100 SXM": 989e12, "H200": 989e12}
 
 
 def facts() -> dict[str, Any]:
+    import torch
+
     return {
         "host": socket.gethostname(),
         "cpu_model": cpu_model(),

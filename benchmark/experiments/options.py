@@ -34,9 +34,10 @@ class TrainingOptions:
     inventory: Path | None = None
     access: Path | None = None
     unfrozen_data: bool = False
+    without: tuple[str, ...] = ()  # nodes that get no ranks
 
     def ranks(self, stack: Stack) -> int:
-        return self.world_size or max(1, stack.compute_nodes)
+        return self.world_size or max(1, stack.compute_nodes - len(self.without))
 
 
 @dataclass(frozen=True)

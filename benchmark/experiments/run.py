@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark.analysis import comparable, gate, restorable, runs
+from benchmark.analysis import comparable, gate, node_verdicts, restorable, runs
 from benchmark.analysis import result as results
 from benchmark.cluster import launch, replicas
 from benchmark.cluster import stack as stacks
@@ -45,6 +45,7 @@ class Options(TrainingOptions):
     max_replicas: int | None = None
     schedule: dict[str, Any] | None = None
     status: Path | None = None
+    nodes: Path | None = None
 
 
 def main(options: Options) -> int:
@@ -60,12 +61,15 @@ def main(options: Options) -> int:
             options = replace(options, gate=gate_file)
         workloads, baseline = checked(options)
         stack = stack or stacks.read(options.stack, options.inventory, options.access)
+        options = replace(options, without=node_verdicts.left_out(options.nodes, stack.compute_nodes))
         run = runs.begin(options.out, results.new_run_id())
     except BenchmarkError as error:
         return report_refusal(error)
     result = results.new(options.stack, options.tier, run.run_id)
     result["schedule"] = options.schedule
     result["configuration"]["workloads"] = _described(workloads)
+    if options.without:
+        say(f"without {', '.join(options.without)}, which did not pass the check of the nodes")
     if options.status:
         result["restorable"] = restorable.read(options.status, result["started"])
     code, path = 1, run.path
@@ -201,7 +205,8 @@ def train_all(
             f"{len(workload.seeds)} seeds on {ranks} compute nodes"
         )
         spec = Spec(run_id=run_id, workload=workload, world_size=ranks, threads=options.threads,
-                    frozen_data=not options.unfrozen_data, with_probes=number == 0)  # fmt: skip
+                    frozen_data=not options.unfrozen_data, with_probes=number == 0,
+                    without=options.without)  # fmt: skip
         start = partial(launch.in_stack, spec, ray, store, on_message)
         log = partial(events.append, path.with_name("events.jsonl"), fresh=number == 0)
         merge = partial(merge_training, result, workload.name, log=log)

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from benchmark.core import placement
 from benchmark.jobs import environment, process
 from benchmark.jobs.environment import Place
 from benchmark.jobs.process import STOPPED, say
@@ -97,7 +98,13 @@ def _start(job: Job, variables: Mapping[str, str]) -> Attempt:
 
     wanted = {"CPU": job.cpus, "GPU": float(job.gpus), "memory": float(job.memory)}
     bundle = {name: amount for name, amount in wanted.items() if amount}
-    group = placement_group([bundle] * job.ranks, strategy="SPREAD", name=f"{GROUP}{job.name}")
+    where = placement.selector(job.without)
+    group = placement_group(
+        [bundle] * job.ranks,
+        strategy="SPREAD",
+        name=f"{GROUP}{job.name}",
+        **({"bundle_label_selector": [where] * job.ranks} if where else {}),
+    )
     actors: list[Any] = []
     try:
         _wait(group, job)

@@ -16,13 +16,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmark.core import placement
 from benchmark.jobs import environment, process, tracked
 from benchmark.jobs.process import STOPPED, say
 
 
 @dataclass(frozen=True)
 class Job:
-    """`cpus`, `gpus` and `memory` (bytes) are those of one rank; `script` is the file and its arguments."""
+    """`cpus`, `gpus` and `memory` (bytes) are those of one rank; `script` is the file and its arguments.
+
+    `without`: nodes that get no ranks.
+    """
 
     name: str
     ranks: int
@@ -30,6 +34,7 @@ class Job:
     gpus: int
     memory: int
     script: tuple[str, ...]
+    without: tuple[str, ...] = ()
 
 
 def parse(arguments: Sequence[str]) -> Job:
@@ -39,9 +44,11 @@ def parse(arguments: Sequence[str]) -> Job:
     parser.add_argument("--cpus", type=float, default=1.0)
     parser.add_argument("--gpus", type=int, default=0)
     parser.add_argument("--memory", type=int, default=0)
+    parser.add_argument("--without", type=placement.names, default=())
     parser.add_argument("script", nargs="+")
     given = parser.parse_args(arguments)
-    return Job(given.name, given.ranks, given.cpus, given.gpus, given.memory, tuple(given.script))
+    script = tuple(given.script)
+    return Job(given.name, given.ranks, given.cpus, given.gpus, given.memory, script, given.without)
 
 
 def alone(job: Job, variables: dict[str, str]) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from benchmark.core.errors import BenchmarkError
+from benchmark.core.placement import LABEL, selector
 from benchmark.core.store import get_json, open_store
 from benchmark.training.job import has_failed, run, say
 from benchmark.training.spec import Spec, read_spec
@@ -87,7 +88,11 @@ def main(arguments: list[str]) -> int:
         say("error", {"type": type(error).__name__, "message": str(error)})
         return 1
     ray.init(log_to_driver=True)
-    nodes = [n["Resources"] for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU", 0) > 0]
+    nodes = [
+        n["Resources"]
+        for n in ray.nodes()
+        if n["Alive"] and n["Resources"].get("CPU", 0) > 0 and n["Labels"].get(LABEL) not in spec.without
+    ]
     gpu = spec.workload.training.device == "cuda"
     if gpu and sum(n.get("GPU", 0) for n in nodes) < spec.world_size:
         message = f"training.device: cuda: {spec.world_size} GPUs are asked for, the cluster has fewer"
@@ -102,6 +107,7 @@ def main(arguments: list[str]) -> int:
             num_workers=spec.world_size,
             use_gpu=gpu,
             resources_per_worker={"CPU": cpus, **({"GPU": 1} if gpu else {})},
+            label_selector=selector(spec.without) or None,
             placement_strategy="STRICT_SPREAD" if spec.world_size <= len(nodes) else "SPREAD",
         ),
         # Checkpoints and results are ours, in the object store; Ray keeps no more than a log here.

@@ -22,6 +22,7 @@ class Spec(BaseModel):
     threads: int = 1
     frozen_data: bool = True
     with_probes: bool = False
+    without: tuple[str, ...] = ()  # nodes that get no ranks
     trace: bool = False  # the time of every step, kept as it goes: for recovery from faults
 
     @property

@@ -31,9 +31,10 @@ from operations.documents import (
     Lifecycle,
     RecoveryFigures,
     StackUsage,
-    Status,
     Storage,
 )
+from operations.nodes_document import Nodes
+from operations.status_document import Status
 from policies.catalogue import NAMES
 from policies.mutations import figures
 from policies.reports.page import page
@@ -228,6 +229,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "schemas/drill.json": partial(schema, Drill),
     "schemas/inventory.json": partial(schema, Inventory),
     "schemas/lifecycle.json": partial(schema, Lifecycle),
+    "schemas/nodes.json": partial(schema, Nodes),
     "schemas/recovery-figures.json": partial(schema, RecoveryFigures),
     "schemas/status.json": partial(schema, Status),
     "schemas/storage.json": partial(schema, Storage),

@@ -2,7 +2,8 @@
 
 `--ranks 2` runs it as two DDP ranks with the environment of torchrun. What the script finds in its
 environment (S3, MLflow, a place for checkpoints) is listed in docs/jobs.md. Ctrl-C leaves the job running. A
-job that can never fit is refused; one that has to wait says for what. A node that dies costs a start: the
+job that can never fit is refused; one that has to wait says for what. The nodes are checked first (`aidc
+node`): one that does not pass is named and gets no ranks. A node that dies costs a start: the
 ranks start again, from the script's last checkpoint.
 
 Exit codes: that of the script; 1 the job was lost; 2 refused, nothing was submitted; 130 no longer followed,
@@ -11,10 +12,11 @@ the job goes on; 143 the job was stopped.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from operations.errors import INTERRUPTED, OK, RefusedError, refusal
-from operations.jobs import capacity, following, package, request, session
+from operations.jobs import capacity, following, gate, package, request, session
 from operations.jobs.request import Asked, Request
 from operations.process import say
 
@@ -27,7 +29,9 @@ def main(stack: str, *, workdir: str | None = None, detach: bool = False, **give
     packed = package.pack(given["script"], workdir)
     found = session.connect(stack)
     with session.reporting():
-        wanted = _fitting(wanted, found.nodes())
+        left_out = gate.left_out(stack)
+        wanted = replace(wanted, without=tuple(left_out))
+        wanted = _fitting(wanted, gate.remaining(found.nodes(), left_out))
         if others := request.running_of(wanted.name, found.ray.jobs()):
             raise RefusedError(
                 f"NAME: job {others[0]} of this name has not ended, and both would write the same "

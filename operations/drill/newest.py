@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from audit.verdicts import plural
-from operations.documents import Drill, LastDrill
+from operations.documents import Drill
+from operations.status_document import LastDrill
 
 
 def of_service(told: Mapping[str, Any]) -> LastDrill:

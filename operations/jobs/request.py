@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
+from benchmark.core import placement
 from components.planning.issues import Issue
 from components.planning.units import parse_size
 from operations.jobs.capacity import DRIVER_CPUS, Need
@@ -41,15 +42,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Request:
-    """`cpus` of the need is 0 where the nodes decide."""
+    """`cpus` of the need is 0 where the nodes decide. `without`: nodes that get no ranks."""
 
     name: str
     ranks: int
     need: Need
     arguments: tuple[str, ...]
+    without: tuple[str, ...] = ()
 
     def with_cpus(self, cpus: float) -> Request:
-        return Request(self.name, self.ranks, Need(cpus, self.need.gpus, self.need.memory), self.arguments)
+        return replace(self, need=replace(self.need, cpus=cpus))
 
 
 def read(asked: Asked, now: datetime) -> tuple[Request | None, list[Issue]]:
@@ -119,6 +121,7 @@ def entrypoint(request: Request, script: str) -> str:
     words += ["--ranks", str(request.ranks), "--cpus", f"{need.cpus:g}"]
     words += ["--gpus", str(need.gpus)] if need.gpus else []
     words += ["--memory", str(need.memory)] if need.memory else []
+    words += ["--without", ",".join(request.without)] if request.without else []
     return shlex.join([*words, "--", script, *request.arguments])
 
 
@@ -131,6 +134,7 @@ def body(request: Request, script: str, package: str, variables: Mapping[str, st
         "entrypoint_num_cpus": driver.cpus,
         **({"entrypoint_num_gpus": driver.gpus} if driver.gpus else {}),
         **({"entrypoint_memory": driver.memory} if driver.memory else {}),
+        **({"entrypoint_label_selector": placement.selector(request.without)} if request.without else {}),
     }
     metadata = {
         NAME_KEY: request.name,

@@ -14,7 +14,8 @@ from components.planning.plan import make_plan
 from components.runtime.image import IMAGES
 from operations.commands import lifecycle
 from operations.commands.reference import DOCS
-from operations.documents import Backup, Lifecycle, Service, Status, content
+from operations.documents import Lifecycle, content
+from operations.status_document import Backup, Service, Status
 
 FIGURES = [
     lifecycle.Figure("up, cold", 31.5, 60.0),

@@ -13,7 +13,8 @@ from benchmark.analysis.restorable import read
 from benchmark.analysis.verdicts import restorable as verdicts
 from benchmark.report import pages
 from benchmark.tracking.rows import rows
-from operations.documents import Backup, LastDrill, Status, content
+from operations.documents import content
+from operations.status_document import Backup, LastDrill, Status
 
 NOW = "2026-01-31T12:00:00+00:00"
 DRILL = LastDrill(

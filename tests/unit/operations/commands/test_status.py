@@ -11,10 +11,11 @@ from docker.errors import NotFound
 from components.planning.inventory import Inventory, load
 from operations import output
 from operations.commands import status
-from operations.documents import Service
 from operations.engine import usage
 from operations.engine.client import Engine, EngineResource
 from operations.errors import OperationError
+from operations.overview import looking, page
+from operations.status_document import Service
 
 INVENTORY: dict[str, Any] = {
     "schema": "aidc.inventory/1",
@@ -54,7 +55,7 @@ def _no_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def rows(states: dict[str, dict[str, Any]], inventory: Inventory | None) -> dict[str, Service]:
-    found = status.collect(FakeEngine(states), inventory, [running(n) for n in states])
+    found = looking.collect(FakeEngine(states), inventory, [running(n) for n in states])
     return {row.name: row for row in found}
 
 
@@ -113,7 +114,7 @@ def test_another_clones_stack_is_named_as_such() -> None:
     foreign = EngineResource(
         "container", "aidc-dev-vault", "id-1", {"aidc.stack": "dev", "aidc.kind": "service"}, True
     )
-    said = status.absent("dev", [foreign], None)
+    said = looking.absent("dev", [foreign], None)
     assert "another clone" in said
     assert "make up" not in said
 
@@ -123,7 +124,7 @@ def test_an_interrupted_run_is_continued() -> None:
         "container", "aidc-dev-vault", "id-1", {"aidc.stack": "dev", "aidc.kind": "service"}, True
     )
     exported = {"deployment": {"resources": [{"id": "id-1"}]}}
-    assert "make up" in status.absent("dev", [own], exported)
+    assert "make up" in looking.absent("dev", [own], exported)
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def nothing(monkeypatch: pytest.MonkeyPatch) -> Mock:
     engine.containers.return_value = []
     pulumi.output.return_value = None
     monkeypatch.setattr(status, "connect", lambda: engine)
-    monkeypatch.setattr(status, "Pulumi", lambda _stack: pulumi)
+    monkeypatch.setattr(looking, "Pulumi", lambda _stack: pulumi)
     return pulumi
 
 
@@ -176,19 +177,19 @@ class Answering(FakeEngine):
 
 
 def test_each_backup_job_has_a_line_of_its_own_where_there_are_several() -> None:
-    backup = status.last_backup(Answering(told(often="ok", rare="failed")), "dev")
-    assert {name: line and line.text for name, line in status.backup_lines(backup).items()} == {
+    backup = looking.last_backup(Answering(told(often="ok", rare="failed")), "dev")
+    assert {name: line and line.text for name, line in page.backup_lines(backup).items()} == {
         "backup often": "it is ok",
         "backup rare": "it is failed",
     }
     assert backup
     assert (backup.result, backup.not_saved) == ("failed", ["bucket/raw"])
-    assert list(status.backup_lines(status.last_backup(Answering(told(one="ok")), "dev"))) == ["last backup"]
+    assert list(page.backup_lines(looking.last_backup(Answering(told(one="ok")), "dev"))) == ["last backup"]
 
 
 def test_a_service_of_before_there_were_jobs_is_understood() -> None:
     known = {name: told()[name] for name in ("state", "text", "run")}
-    found = status.last_backup(Answering(known), "dev")
+    found = looking.last_backup(Answering(known), "dev")
     assert found
     assert (found.result, found.jobs) == ("failed", {})
-    assert status.last_backup(Answering(None), "dev") is None
+    assert looking.last_backup(Answering(None), "dev") is None

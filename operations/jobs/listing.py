@@ -1,0 +1,77 @@
+"""The jobs of a stack as rows, newest first: state, age, and what a job that has not begun waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmark.jobs.ranks import GROUP
+from operations.jobs import capacity, following, request, session
+from operations.status_document import Job
+
+ENDED_MOST = 5
+
+
+def rows_of(
+    jobs: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, Any]], nodes: Sequence[capacity.Node]
+) -> list[dict[str, str]]:
+    """One for each job that was submitted, in the given order, in words."""
+    return [
+        {
+            "name": job.name,
+            "id": job.id,
+            "state": job.state,
+            "ranks": str(job.ranks or ""),
+            "each": job.each,
+            "age": session.age(raw),
+            "waits for": job.waits_for,
+        }
+        for raw, job in zip(_submitted(jobs), entries(jobs, groups, nodes), strict=True)
+    ]
+
+
+def entries(
+    jobs: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, Any]], nodes: Sequence[capacity.Node]
+) -> list[Job]:
+    """The same for programs."""
+    pending = {
+        str(group.get("name")) for group in groups if group.get("state") in ("PENDING", "RESCHEDULING")
+    }
+    found = []
+    for job in _submitted(jobs):
+        name, state = request.name_of(job), str(job.get("status"))
+        waits = state == "PENDING" or (state == "RUNNING" and f"{GROUP}{name}" in pending)
+        asked, begun = request.asked_of(job.get("metadata")), job.get("start_time")
+        moment = datetime.fromtimestamp(int(begun) // 1000, UTC).isoformat() if begun else None
+        found.append(
+            Job(
+                name=name,
+                id=str(job.get("submission_id")),
+                state="waiting" if waits else state.lower(),
+                ranks=asked[0] if asked else None,
+                each=str(asked[1]) if asked else "",
+                submitted=moment,
+                waits_for=following.waits_of(job, nodes) if waits else "",
+            )
+        )
+    return found
+
+
+def at_a_glance(found: Sequence[Job]) -> list[Job]:
+    """Those that have not ended, and the last few that have."""
+    ended = [job for job in found if job.state.upper() in session.ENDED]
+    return [job for job in found if job not in ended] + ended[:ENDED_MOST]
+
+
+def of_session(opened: session.Session) -> list[Job]:
+    """All jobs, newest first. Raises what the session's client raises."""
+    return entries(newest_first(opened.ray.jobs()), opened.ray.state("placement_groups"), opened.nodes())
+
+
+def newest_first(jobs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(jobs, key=lambda job: -int(job.get("start_time") or 0))
+
+
+def _submitted(jobs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [job for job in jobs if job.get("type") == "SUBMISSION"]

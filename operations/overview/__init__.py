@@ -1,0 +1,1 @@
+"""What an operator asks first: what `make status` says beyond the health of each service."""
