@@ -33,7 +33,7 @@ Last = Backup | BackupJob | LastDrill | LastAudit | LastBenchmark
 
 def page(found: Status) -> list[RenderableType]:
     """What is printed, from top to bottom."""
-    return [services(found.stack, found.services), *(Text(line) for line in lines(found))]
+    return [services(found.stack, found.services), Text("\n".join(lines(found)))]
 
 
 def lines(found: Status) -> Iterator[str]:

@@ -37,23 +37,25 @@ def watch(
     try:
         if screen:
             out.write(ENTER)
+            screen.show(["looking…"])
         while True:
             try:
                 found = look()
             except DockerException as error:
                 found = None
                 _say(screen, out, f"the engine does not answer: {str(error).splitlines()[0]}", as_json)
+            # Before anything is written: Ctrl-C may come then.
+            before, last = last, found or last
             if found and as_json:
                 out.write(json.dumps(content(found)) + "\n")
             elif found and screen:
                 screen.draw(found)
-            elif found and last is None:
+            elif found and before is None:
                 show(found)
-            elif found and last:
-                for line in changes(facts(last), facts(found)):
+            elif found and before:
+                for line in changes(facts(before), facts(found)):
                     out.write(f"{datetime.now(UTC):%H:%M:%S} {line}\n")
             out.flush()
-            last = found or last
             rest(EVERY_S)
     except KeyboardInterrupt:
         return last
@@ -114,9 +116,9 @@ class _Screen:
 
 
 def rendered(found: Status, width: int) -> list[str]:
-    """The page as the terminal's lines, none longer than it is wide."""
+    """The page as the terminal's lines, none longer than it is wide; the table, which is long, comes last."""
     console = Console(file=io.StringIO(), width=width, force_terminal=True, highlight=False)
-    parts = page.page(found) if found.services else [f"stack {found.stack} is not up"]
+    parts = page.page(found)[::-1] if found.services else [f"stack {found.stack} is not up"]
     with console.capture() as captured:
         for part in parts:
             console.print(part)

@@ -15,7 +15,10 @@ from components.runtime.image import IMAGES
 from operations.commands import lifecycle
 from operations.commands.reference import DOCS
 from operations.documents import Lifecycle, content
-from operations.status_document import Backup, Service, Status
+from operations.nodes import record
+from operations.nodes_document import Nodes
+from operations.status_document import Backup, Disk, Job, LastAudit, LastBenchmark, Service, Status
+from tests.unit.operations.nodes.test_judge import reading, verdict
 
 FIGURES = [
     lifecycle.Figure("up, cold", 31.5, 60.0),
@@ -48,13 +51,36 @@ def status(**changes: Any) -> dict[str, Any]:
     return content(Status(**{**fields, **changes}))
 
 
+FULL: dict[str, Any] = {
+    "jobs": [Job(name="a", id="a", state="waiting", ranks=2, each="1 CPU", submitted=None, waits_for="x")],
+    "nodes": [record.verdict_of(verdict(reading(disk={"/tmp": {"total": 1, "free": 0}})))],
+    "last_audit": LastAudit(result="failed", at="2026-11-28T09:00:00+00:00", text="x", failed=["one"]),
+    "last_benchmark": LastBenchmark(
+        result="passed",
+        at="2026-11-28T09:00:00+00:00",
+        text="x",
+        run="r",
+        tier="ci",
+        verdicts={"pass": 1},
+        failed=[],
+    ),
+    "refused": {"all": 3, "to host": 0, "to vault": 3},
+    "disk": Disk(total_bytes=2, free_bytes=1),
+}
+
+
 @pytest.mark.parametrize(
-    "changes", [{}, {"services": [], "endpoints": {}, "last_backup": None, "remark": "x"}]
+    "changes", [{}, {"services": [], "endpoints": {}, "last_backup": None, "remark": "x"}, FULL]
 )
 def test_a_status_is_valid_by_its_schema(changes: dict[str, Any]) -> None:
     document = status(**changes)
     validate(document)
     assert json.loads(json.dumps(document)) == document
+
+
+def test_the_record_of_the_nodes_is_valid_by_its_schema() -> None:
+    found = verdict(reading())
+    validate(content(Nodes(schema="aidc.nodes/1", stack="dev", measured=found.at, nodes=[found])))
 
 
 def test_the_lifecycles_file_is_valid_by_its_schema(tmp_path: Path) -> None:
