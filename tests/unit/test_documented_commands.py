@@ -32,6 +32,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 # Options of other programs, which ours calls or advises.
 FOREIGN = {
     "gpu_trial": {"--world", "--seconds", "--processors", "--meeting", "--rank"},  # its own
+    "node_check": {"--agent", "--gpus", "--seconds", "--query-gpu", "--format"},  # its own, and nvidia-smi's
     "abba": {
         "--quiet",
         "--shared",
