@@ -60,6 +60,10 @@ up: ## bring the stack up and wait until it is healthy
 status: ## show services, jobs, nodes, backup, audit and more in one look; WATCH=1 goes on, JSON=1 for programs
 	@$(RUN) python -m operations status --stack $(STACK) $(if $(call given,JSON),--json) $(if $(call given,WATCH),--watch)
 
+.PHONY: open
+open: ## write what `make status` says as a page, home.html, and print its address
+	@$(RUN) python -m operations open --stack $(STACK) --out $(OUT)
+
 .PHONY: node
 node: ## check the compute nodes, or NODE, as before each job; WAIVE="reason" gives it ranks all the same
 	@$(RUN) python -m operations node --stack $(STACK) --out $(OUT) $(call option,--node,NODE) $(call option,--waive,WAIVE)

@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, Command] = {
     "node": Command(
         _RUN, "check the compute nodes, as before each job", "aidc node --node compute-node1", "node"
     ),
+    "open": Command(_RUN, "write the status as a page for a browser", "aidc open --stack dev", "open"),
     "usage": Command(
         _RUN, "show what each service uses over a minute", "aidc usage --seconds 10", "usage"
     ),
@@ -235,6 +236,7 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     made["node"].add_argument("--node", metavar="NAME", help="one node (default: all)")
     made["node"].add_argument("--waive", metavar="REASON", help="give it ranks in spite of what is wrong now")
     made["node"].add_argument("--out", type=Path, help="folder for nodes.json (default: out/<stack>)")
+    made["open"].add_argument("--out", type=Path, help="folder for home.html (default: out/<stack>)")
     _measuring(made)
     _services(made)
     _jobs(made)

@@ -120,6 +120,19 @@ def test_a_node_whose_agent_has_stopped_does_not_pass(inventory: Inventory) -> N
     assert [fault["check"] for fault in json.loads(checked.stdout)[0]["faults"]] == ["answer"]
 
 
+def test_the_page_shows_every_service_and_no_secret(
+    inventory: Inventory, access: dict[str, Any], tmp_path: Path
+) -> None:
+    done = aidc("open", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "home.html").read_text()
+    assert f"{STACK} is healthy" in text
+    assert all(service.name in text for service in inventory.services)
+    assert (inventory.endpoints["tracking"] or "?") in text
+    secrets = [access["inference_token"], access["ray_token"], access["s3"]["secret_key"]]
+    assert not any(secret in text for secret in [*secrets, *access["tracking"].values()])
+
+
 def test_watch_draws_on_a_terminal_and_ctrl_c_gives_it_back() -> None:
     command = [sys.executable, "-m", "operations", "status", "--watch", "--stack", STACK]
     main, terminal = pty.openpty()
