@@ -196,7 +196,7 @@ class Jobs:
     def __init__(self, *ends: str) -> None:
         self.ends, self.submitted, self.stopped = list(ends), list[str](), list[str]()
 
-    def submit(self, entrypoint: str, identifier: str, patience_s: float) -> str:
+    def submit(self, entrypoint: str, identifier: str, patience_s: float, without: tuple[str, ...]) -> str:
         self.submitted.append(identifier)
         return identifier
 
