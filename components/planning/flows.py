@@ -42,8 +42,9 @@ class Listen:
 
 
 CLIENTS = "clients"
-INFERENCE, S3, RAY_API, TRACKING, LB_STATS = 8443, 9443, 8265, 5443, 8404
-SERVE, MINIO, VAULT, DATABASE, MLFLOW = 8000, 9000, 8000, 5432, 5000
+INFERENCE, S3, RAY_API, TRACKING, MONITORING = 8443, 9443, 8265, 5443, 7443
+LB_STATS, LB_METRICS = 8404, 8405
+SERVE, MINIO, VAULT, DATABASE, MLFLOW, METRICS = 8000, 9000, 8000, 5432, 5000, 8428
 RAY_GCS = (6379, 6379)
 # The services of every Ray node; 6386 is free.
 RAY_NODE_MANAGER, RAY_OBJECT_MANAGER, RAY_RUNTIME_ENV_AGENT = 6380, 6381, 6382
@@ -62,7 +63,9 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
         Listen(S3, S3, "S3, TLS"),
         Listen(RAY_API, RAY_API, "Ray jobs and dashboard, TLS"),
         Listen(TRACKING, TRACKING, "tracking of experiments, TLS"),
-        Listen(LB_STATS, LB_STATS, "health and metrics"),
+        Listen(MONITORING, MONITORING, "metrics, dashboards and alerts, TLS"),
+        Listen(LB_STATS, LB_STATS, "health, for its own check"),
+        Listen(LB_METRICS, LB_METRICS, "metrics, TLS"),
     ),
     "ray-head": (
         Listen(RAY_API, RAY_API, "Ray jobs and dashboard, token"),
@@ -82,6 +85,7 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
     "object-store": (Listen(MINIO, MINIO, "S3, TLS"),),
     "database": (Listen(DATABASE, DATABASE, "PostgreSQL, TLS"),),
     "tracking": (Listen(MLFLOW, MLFLOW, "MLflow, TLS"),),
+    "metrics": (Listen(METRICS, METRICS, "VictoriaMetrics, TLS"),),
     "vault": (Listen(VAULT, VAULT, "restic REST server, TLS, append-only"),),
 }
 
@@ -103,9 +107,11 @@ FLOWS: tuple[Flow, ...] = (
     Flow(CLIENTS, "load-balancer", S3, S3, "tcp", "edge", "datasets in, results out"),
     Flow(CLIENTS, "load-balancer", RAY_API, RAY_API, "tcp", "edge", "submit and watch jobs"),
     Flow(CLIENTS, "load-balancer", TRACKING, TRACKING, "tcp", "edge", "record runs, register models"),
+    Flow(CLIENTS, "load-balancer", MONITORING, MONITORING, "tcp", "edge", "look at metrics and alerts"),
     Flow("load-balancer", "compute", SERVE, SERVE, "tcp", "service", "inference requests"),
     Flow("load-balancer", "ray-head", RAY_API, RAY_API, "tcp", "service", "job submission and dashboard"),
     Flow("load-balancer", "tracking", MLFLOW, MLFLOW, "tcp", "service", "runs and models of the clients"),
+    Flow("load-balancer", "metrics", METRICS, METRICS, "tcp", "monitor", "metrics for the clients"),
     Flow("load-balancer", "object-store", MINIO, MINIO, "tcp", "storage", "S3 of the clients"),
     *_ray("ray-head", "compute"),
     *_ray("compute", "ray-head"),
@@ -121,6 +127,11 @@ FLOWS: tuple[Flow, ...] = (
     Flow("backup", "object-store", MINIO, MINIO, "tcp", "storage", "read what is to be backed up"),
     Flow("backup", "database", DATABASE, DATABASE, "tcp", "storage", "read what is to be backed up"),
     Flow("backup", "vault", VAULT, VAULT, "tcp", "backup", "append encrypted snapshots"),
+    Flow("metrics", "load-balancer", LB_METRICS, LB_METRICS, "tcp", "monitor", "its metrics"),
+    Flow("metrics", "object-store", MINIO, MINIO, "tcp", "storage", "its metrics"),
+    Flow("metrics", "ray-head", RAY_METRICS, RAY_METRICS, "tcp", "service", "its metrics"),
+    Flow("metrics", "ray-head", RAY_DASHBOARD_METRICS, RAY_DASHBOARD_METRICS, "tcp", "service", "jobs"),
+    Flow("metrics", "compute", RAY_METRICS, RAY_METRICS, "tcp", "service", "metrics of nodes and models"),
 )
 
 

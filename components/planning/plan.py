@@ -72,5 +72,6 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         service("vault-pruner", "vault-pruner"),
         service("drill", "drill"),
         service("backup", "backup"),
+        service("metrics", "metrics"),
     )
     return Plan(stack, config, planned, services)

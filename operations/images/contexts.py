@@ -28,13 +28,15 @@ BINARIES: Mapping[str, tuple[str, ...]] = {
     "object-store": ("minio",),
     "backup": ("supercronic",),
     "drill": ("supercronic",),
+    "metrics": ("victoria-metrics", "vmalert"),
 }
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
 # Image → what it shares with others, from images/shared.
 SHARED: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("load-balancer", "object-store", "tracking", "vault"), ("follow",)),
-    "database": ("follow", "table-facts.sql"),
-    **dict.fromkeys(("backup", "drill"), ("table-facts.sql",)),
+    "database": ("follow", "readings", "table-facts.sql"),
+    "firewall": ("readings",),
+    **dict.fromkeys(("backup", "drill"), ("readings", "table-facts.sql")),
 }
 # Image → what it takes over from another image's folder.
 TAKEN_OVER: Mapping[str, tuple[str, ...]] = {
