@@ -59,7 +59,7 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
         ),
         Rule(
             "ReadingsStale",
-            "time() - max(node_textfile_mtime_seconds) by (file) > 300",
+            'time() - max(node_textfile_mtime_seconds{file=~"/readings/.+"}) by (file) > 300',
             2,
             "page",
             "no figures in {{ $labels.file }} for {{ $value | humanizeDuration }}: that service hangs",

@@ -1,5 +1,6 @@
-"""Proof that the viewer's new password shows the metrics and the old one does not: at the load balancer, and at
-the metrics server behind it.
+"""Proof that the viewer's new password shows the metrics and the old one does not.
+
+At the load balancer, and at the metrics server behind it.
 """
 
 from __future__ import annotations
