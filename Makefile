@@ -55,6 +55,10 @@ up: ## bring the stack up and wait until it is healthy
 status: ## show the health and endpoints of every service
 	@$(RUN) python -m operations status --stack $(STACK)
 
+.PHONY: accept
+accept: ## test the GPUs of this machine, before a stack is built on them; writes accept.json
+	@$(RUN) python -m operations accept --stack $(STACK) --out $(OUT) $(if $(SECONDS),--seconds "$(SECONDS)")
+
 .PHONY: usage
 usage: ## show the CPUs and the memory that each service uses over a minute; writes usage.json
 	@$(RUN) python -m operations usage --stack $(STACK) --out $(OUT)
@@ -232,6 +236,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= VERSION    promote: number or alias of one of its versions (default: candidate)
 ##= CASE       faults: worker, node, driver, head or all (default: all)
 ##= ROUNDS     bench-storage, bench-backup, bench-database: measurements of each kind, in turns (default: 8)
+##= SECONDS    accept: seconds of training on all GPUs (default: 60)
 ##= SIZE       bench-backup, bench-recovery: bytes of the objects (default: 512MiB, 2GiB)
 ##= BASE       bench-abba: commit to compare the working tree with
 

@@ -86,6 +86,9 @@ COMMANDS: Mapping[str, Command] = {
     "scrub": Command(
         _PROVE, "read every stored shard, restore damaged ones", "aidc scrub --stack dev", "scrub"
     ),
+    "accept": Command(
+        _PROVE, "test the GPUs of this machine before a stack is built", "aidc accept --seconds 30", "accept"
+    ),
     "sbom": Command(_PROVE, "write the bill of materials of each image, as CycloneDX", "aidc sbom", "sbom"),
     "bench": Command(
         _MEASURE, "train and serve on the stack, and write a report", "aidc bench --tier ci", benchmark="run"
@@ -205,6 +208,7 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
 
 # Command → its record below the folder of --out.
 RECORDS = {
+    "accept": "accept.json",
     "usage": "usage.json",
     "bench-storage": "storage.json",
     "bench-backup": "backup-figures.json",
@@ -220,7 +224,7 @@ def _measuring(made: Mapping[str, argparse.ArgumentParser]) -> None:
         made[name].add_argument(
             "--rounds", type=_some, default=8, help="measurements of each kind, in turns (default: 8)"
         )
-    for name, seconds in (("usage", 60.0), ("bench-storage", 2.0), ("bench-database", 5.0)):
+    for name, seconds in (("accept", 60.0), ("usage", 60.0), ("bench-storage", 2.0), ("bench-database", 5.0)):
         made[name].add_argument("--seconds", type=_seconds, default=seconds, help=f"default: {seconds:g}")
     for name, size in (("bench-backup", "512MiB"), ("bench-recovery", "2GiB")):
         made[name].add_argument(

@@ -84,6 +84,26 @@ class Machine(_Entry):
     kernel: str
 
 
+class AcceptanceRow(_Entry):
+    """One check of this machine's GPUs."""
+
+    check: str
+    verdict: Literal["pass", "fail", "skipped"]
+    found: str
+    fix: str = Field(description="The next step; empty where nothing failed.")
+
+
+class Acceptance(_Entry):
+    """What `aidc accept` writes."""
+
+    schema_: Literal["aidc.accept/1"] = Field(alias="schema")
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    gpus: list[str] = Field(description="UUID and name of each GPU that the driver can use.")
+    passed: bool
+    checks: list[AcceptanceRow]
+
+
 class Lifecycle(_Entry):
     """What `aidc bench-lifecycle` writes."""
 

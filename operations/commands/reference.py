@@ -24,6 +24,7 @@ from components.planning.inventory import Inventory
 from components.planning.paths import ROOT
 from components.planning.units import size_text
 from operations.documents import (
+    Acceptance,
     BackupFigures,
     DatabaseFigures,
     Drill,
@@ -209,6 +210,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "flows.md": flows,
     "policies.md": policies,
+    "schemas/accept.json": partial(schema, Acceptance),
     "schemas/audit.json": document.schema_text,
     "schemas/backup-figures.json": partial(schema, BackupFigures),
     "schemas/database-figures.json": partial(schema, DatabaseFigures),

@@ -31,6 +31,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 # Options of other programs, which ours calls or advises.
 FOREIGN = {
     "predict_once": {"--sha"},  # its own option, `--sha256`
+    "gpu_trial": {"--world", "--seconds", "--processors", "--meeting", "--rank"},  # its own
     "abba": {
         "--quiet",
         "--shared",

@@ -26,6 +26,7 @@ from .vault import VaultError
 
 # So much of the packs is read back each time, at random; a tenth, where that is less.
 READ_BACK = 2**30
+# Larger files are not put on the disk to be compared.
 SAMPLE = 256 * 2**20
 COLLECT_TRIES = 3
 Say = Callable[[str], None]
@@ -77,7 +78,6 @@ def _run(settings: Settings, staging: Staging, s3: Any, course: Course, done: Ru
     try:
         if new := vault.open_repository(PASSWORD, PASSWORD_BEFORE):
             say(new)
-        vault.drop_own_locks()
         _check_vault(settings, done)
         done.configuration = configuration.take_over(staging)
         has_log = archived.BUCKET in settings.buckets and bool(settings.databases)
@@ -233,13 +233,13 @@ def _compare(staging: Staging, index: Index, done: Run, saved: list[Dumped]) -> 
 def _read_back(staging: Staging, index: Index, done: Run, saved: list[Dumped]) -> None:
     """The manifest, the dumps and one object as the vault gives them, then a part of all packs."""
     subset = "10%" if done.usage["vault"] < 10 * READ_BACK else f"{READ_BACK >> 20}M"
-    vault.compare(done.snapshot, staging.manifest, vault.digest_of(staging.manifest))
-    for file, digest in done.configuration.items():
-        vault.compare(done.snapshot, staging.snapshot / file, digest)
-    for dump in saved:
-        vault.compare(done.snapshot, staging.snapshot / dump.file, dump.sha256)
-    candidates = [file for file, size in index.sample(100) if size <= SAMPLE]
-    if candidates:
+    digests = {staging.manifest.name: vault.digest_of(staging.manifest), **done.configuration}
+    if candidates := [file for file, size in index.sample(100) if size <= SAMPLE]:
         file = random.choice(candidates)
-        vault.compare(done.snapshot, staging.snapshot / file, index.digest(file))
+        digests[file] = index.digest(file)
+    digests |= {dump.file: dump.sha256 for dump in saved if dump.size <= SAMPLE}
+    vault.compare(done.snapshot, staging.snapshot, digests, staging.temporary / "read-back")
+    for dump in saved:
+        if dump.size > SAMPLE:
+            vault.compare_streamed(done.snapshot, staging.snapshot / dump.file, dump.sha256)
     vault.restic("check", "--quiet", f"--read-data-subset={subset}")

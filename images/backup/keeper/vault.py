@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+import shutil
 import ssl
 import subprocess
 import tempfile
@@ -19,6 +21,7 @@ from urllib.request import Request, urlopen
 FOLDERS = ("data", "index", "keys", "locks", "snapshots")
 LOCK_WITHIN = "10m"  # the pruner's lock is exclusive
 CHUNK = 2**20
+UNLOCK = ("unlock", "--quiet")
 NO_REPOSITORY, LOCKED, WRONG_PASSWORD = 10, 11, 12
 
 
@@ -55,11 +58,14 @@ def last_words(text: str) -> str:
 def open_repository(password: str, before: str) -> str:
     """Make the repository usable with `password`; both are paths. Returns what was done, or nothing.
 
+    Locks of this service's own that nobody holds any more are removed by it (`drop_own_locks`).
+
     After a rotation the repository knows only the password before: with it the new one is added as a second
     key, and only then is the old one of no more use. It is revoked on the vault's side (`make rotate`): the
     server deletes for no writer.
     """
-    first = restic("cat", "config", check=False)
+    # Half a second for every start of restic, for deriving the key: what opens it drops locks as well.
+    first = restic(*UNLOCK, check=False)
     if first.returncode == 0:
         return ""
     if first.returncode == NO_REPOSITORY:
@@ -67,6 +73,7 @@ def open_repository(password: str, before: str) -> str:
         return "the repository is new"
     if first.returncode == WRONG_PASSWORD:
         restic("key", "add", "--quiet", "--new-password-file", password, password=before)
+        drop_own_locks()
         return "the repository has a new key"
     raise VaultError(f"the repository cannot be opened: {last_words(first.stderr)}")
 
@@ -76,7 +83,7 @@ def drop_own_locks() -> None:
 
     Else a run that was killed would hold up the next one. Raises VaultError.
     """
-    restic("unlock", "--quiet")
+    restic(*UNLOCK)
 
 
 def back_up(folder: Path, tags: Sequence[str]) -> str:
@@ -131,8 +138,33 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def compare(snapshot: str, path: Path, digest: str) -> None:
-    """Read one file out of the vault. Raises VaultError when its SHA-256 is not `digest`."""
+def compare(snapshot: str, root: Path, digests: Mapping[str, str], scratch: Path) -> None:
+    """Read files of the snapshot out of the vault: names below `root` with their SHA-256.
+
+    They come by way of the empty folder `scratch`, which is empty again afterwards. Raises VaultError,
+    naming every file that is another than was saved.
+    """
+    wanted = [option for file in digests for option in ("--include", f"/{_literally(file)}")]
+    try:
+        restic("restore", "--quiet", f"{snapshot}:{root}", "--target", str(scratch), *wanted)
+        other = [Path(file).name for file, digest in digests.items() if not _has(scratch / file, digest)]
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if other:
+        raise VaultError(f"snapshot {snapshot[:8]} gives another {', '.join(other)} than was saved")
+
+
+def _has(path: Path, digest: str) -> bool:
+    return path.is_file() and digest_of(path) == digest
+
+
+def _literally(file: str) -> str:
+    """A path as a pattern of restic's that matches nothing else."""
+    return re.sub(r"([\\*?\[])", r"\\\1", file)
+
+
+def compare_streamed(snapshot: str, path: Path, digest: str) -> None:
+    """The same of one file of any size, which takes a start of restic of its own. Raises VaultError."""
     found = hashlib.sha256()
     for chunk in dump(snapshot, path):
         found.update(chunk)
