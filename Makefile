@@ -13,6 +13,10 @@ OUT := out/$(STACK)
 # `make report RUN=<id>` names a run; the recipes' own $(RUN) is how they run a command.
 ONE := $(if $(filter command,$(origin RUN)),$(RUN))
 override RUN := STACK=$(STACK) toolchain/run.sh
+# A variable of the command line, as one word of the shell: what the caller's environment holds under such common
+# names is not meant.
+given = $(if $(filter command,$(origin $(1))),'$(subst ','\'',$($(1)))')
+option = $(if $(call given,$(2)),$(1)=$(call given,$(2)))
 
 # toolchain/help.awk makes its list from this file: `##@` starts a group, `##` describes a target, `##=` a variable.
 ##@ Set up
@@ -34,8 +38,9 @@ images: ## build the images that the engine does not have yet
 	@$(RUN) python -m operations images
 
 .PHONY: env
-env: ## print the environment as export lines: eval "$(make -s env)"
+env: ## print the environment as export lines: eval "$(make -s env)"; ACCESS=1: also that of ray, aws and mlflow
 	@STACK=$(STACK) toolchain/run.sh --print-env
+	@$(if $(call given,ACCESS),$(RUN) python -m operations access --stack $(STACK) --exports,:)
 
 ##@ Run a stack
 .PHONY: demo
@@ -57,21 +62,32 @@ status: ## show the health and endpoints of every service
 
 .PHONY: accept
 accept: ## test the GPUs of this machine, before a stack is built on them; writes accept.json
-	@$(RUN) python -m operations accept --stack $(STACK) --out $(OUT) $(if $(SECONDS),--seconds "$(SECONDS)")
+	@$(RUN) python -m operations accept --stack $(STACK) --out $(OUT) $(call option,--seconds,SECONDS)
 
 .PHONY: usage
 usage: ## show the CPUs and the memory that each service uses over a minute; writes usage.json
 	@$(RUN) python -m operations usage --stack $(STACK) --out $(OUT)
 
 .PHONY: logs
-logs: ## show the last 200 log lines of one service: SERVICE=load-balancer
-	@[ -n "$(SERVICE)" ] || { echo "error: no service given; fix: make logs SERVICE=load-balancer" >&2; exit 2; }
-	@$(RUN) docker logs --tail 200 "aidc-$(STACK)-$(SERVICE)" || \
-		{ echo "fix: name a service that \`make status STACK=$(STACK)\` lists" >&2; exit 1; }
+logs: ## follow the log of a service, S=load-balancer, or of a job, JOB=train-1128-150500
+	@$(RUN) python -m operations logs --stack $(STACK) $(or $(call option,--service,S),$(call option,--service,SERVICE)) \
+		$(call option,--job,JOB) $(call option,--tail,TAIL)
+
+.PHONY: exec
+exec: ## a shell in the container of a service, S=compute-node1, or the command CMD
+	@$(RUN) python -m operations exec --stack $(STACK) $(call option,--service,S) $(call option,--cmd,CMD)
+
+.PHONY: restart
+restart: ## restart a service gracefully and wait until it is healthy: S=tracking
+	@$(RUN) python -m operations restart --stack $(STACK) $(call option,--service,S)
+
+.PHONY: top
+top: ## show the CPUs, memory and processes of each service now
+	@$(RUN) python -m operations top --stack $(STACK)
 
 .PHONY: backup
-backup: ## back up now and wait for the end; exit code 3: partial
-	@$(RUN) python -m operations backup --stack $(STACK)
+backup: ## run every backup job now, or JOB, and wait for the end; exit code 3: partial
+	@$(RUN) python -m operations backup --stack $(STACK) $(if $(JOB),--job "$(JOB)")
 
 .PHONY: restore
 restore: ## put the newest backup, or that of AT, back into an emptied stack: all of it or SOURCES; YES=1 does not ask
@@ -118,10 +134,29 @@ sbom: ## write each image's bill of materials (CycloneDX 1.6) to out/<stack>/sbo
 test-s3: ## run the S3 attack suite on versitygw and unprotected MinIO; SERVERS=stack tests the stack
 	@S3_SERVERS="$(or $(SERVERS),versitygw,minio)" $(RUN) pytest -q tests/s3
 
+##@ Run your own jobs
+.PHONY: submit
+submit: ## run a script of yours on the compute nodes, and follow it: SCRIPT=train.py RANKS=2 ARGS="--epochs 3"
+	@[ -n $(or $(call given,SCRIPT),"") ] || { echo "error: no script given; fix: make submit SCRIPT=train.py" >&2; exit 2; }
+	@$(RUN) python -m operations submit --stack $(STACK) $(call option,--ranks,RANKS) $(call option,--gpus,GPUS) \
+		$(call option,--cpus,CPUS) $(call option,--memory,MEMORY) $(call option,--args,ARGS) $(call option,--name,NAME) \
+		$(call option,--workdir,WORKDIR) $(if $(call given,DETACH),--detach) -- $(call given,SCRIPT)
+
+.PHONY: jobs
+jobs: ## list the jobs: state, age, what they wait for
+	@$(RUN) python -m operations jobs --stack $(STACK)
+
+.PHONY: stop
+stop: ## stop a job: JOB=train-1128-150500
+	@[ -n $(or $(call given,JOB),"") ] || { echo "error: no job given; fix: make stop JOB=name, \`make jobs\` lists them" >&2; exit 2; }
+	@$(RUN) python -m operations stop --stack $(STACK) -- $(call given,JOB)
+
 ##@ Train, serve, measure
 .PHONY: bench
 bench: ## train and serve the workloads on the stack; writes result.json and report.html
-	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) \
+	@mkdir -p $(OUT)
+	@$(RUN) python -m operations status --stack $(STACK) --json >$(OUT)/status.json || true
+	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) --status $(OUT)/status.json \
 		$(if $(WORKLOADS),--workloads "$(WORKLOADS)") $(if $(GATE),--gate "$(GATE)") \
 		$(if $(WINDOW),--window "$(WINDOW)") $(if $(SERIES),--series "$(SERIES)") \
 		$(if $(DURATION),--expected-duration "$(DURATION)")
@@ -214,7 +249,20 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 
 ##@ Variables
 ##= STACK      stack to work on: the name in Pulumi.<stack>.yaml (default: dev)
-##= SERVICE    logs: a service as `make status` lists it
+##= ACCESS     env: 1 adds addresses and logins of the running stack, for ray, aws, boto3 and mlflow
+##= S          logs, exec, restart: a service as `make status` lists it
+##= TAIL       logs: lines to begin with (default: 200)
+##= CMD        exec: a command, split as a shell does (default: a shell)
+##= JOB        logs, stop: a job's name or id as `make jobs` lists it; backup: one of backup.jobs (default: all)
+##= SCRIPT     submit: a Python file
+##= RANKS      submit: processes, connected by torch.distributed (default: 1)
+##= GPUS       submit: GPUs of each rank (default: 0)
+##= CPUS       submit: CPUs of each rank (default: at most 1, so that all ranks fit)
+##= MEMORY     submit: memory that each rank reserves, as 2GiB (default: none)
+##= ARGS       submit: the script's arguments
+##= NAME       submit: a name; the same name finds the same checkpoints (default: the script's, with the time)
+##= WORKDIR    submit: a folder that is taken along with the script
+##= DETACH     submit: 1 does not follow the log
 ##= WHAT       rotate: secrets separated by commas, or all (default: certificates)
 ##= SOURCES    restore: bucket/NAME, database/NAME, buckets, databases, separated by commas (default: everything)
 ##= FROM       rebuild: a folder with a copy of the vault's data

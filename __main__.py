@@ -22,12 +22,14 @@ from components.planning.plan import make_plan
 from components.planning.tracking import USERS, secret_of
 from components.planning.validation import load
 from components.pruner import Pruner
+from components.runtime import outside_store
 from components.runtime.context import Context
 from components.runtime.erasure_set import FixedSize
 from components.runtime.host import host_facts
 from components.runtime.identity import Identity
 from components.runtime.image import ImageError, references
 from components.runtime.readiness import Ready
+from components.store_gateway import StoreGateway
 from components.tracking import Tracking
 
 
@@ -35,6 +37,8 @@ def main() -> None:
     settings, stack = pulumi.Config("aidc"), pulumi.get_stack()
     try:
         plan = make_plan(stack, load(settings.get_object("datacenter"), stack, host_facts()))
+        external = plan.config.object_store.external
+        outside = outside_store.read(external) if external else None
         images = references(Path(__file__).parent / ".build")
         generations = rotation.read(
             settings.get_object("generations"), settings.require("issued"), settings.get("renewed")
@@ -54,10 +58,15 @@ def main() -> None:
         opts=pulumi.ResourceOptions(depends_on=[fabric]),
     )
     # Checked before any container is touched: with another number of nodes the object store would fail.
-    size = FixedSize("object-store-size", plan.config.object_store.nodes)
+    size = FixedSize("object-store-size", 0 if external else plan.config.object_store.nodes)
     inside = replace(context, behind=[fabric, guarded, size])
 
-    store = ObjectStore("object-store", inside)
+    store: ObjectStore | StoreGateway = (
+        StoreGateway("store-gateway", inside, external, outside)
+        if external and outside
+        else ObjectStore("object-store", inside)
+    )
+    client = store.clients["client"]
     compute = ComputePool("compute", inside, store.clients["compute"])
     database = Database("database", inside, store.clients["database"])
     vault = Vault("vault", inside)
@@ -66,7 +75,7 @@ def main() -> None:
     drill = Drill("drill", inside, vault.data, [vault.container])
     sources = [store.setup, database.container, vault.container]
     backup = BackupJob("backup", inside, store.clients["backup"], sources)
-    balancer = LoadBalancer("load-balancer", inside)
+    balancer = LoadBalancer("load-balancer", inside, client.trust(plan.store))
     left = {
         "firewall": firewall.readings,
         "database": database.readings,
@@ -92,14 +101,17 @@ def main() -> None:
     Ready("stack-ready", [*services, balancer.container], timeout=600)
 
     pulumi.export("inventory", inventory(plan, images))
-    client = store.clients["client"]
     access = {
         "inference_token": balancer.token,
         "ca_pem": identity.authority(),
         "ray_token": compute.token,
         "tracking": {user: identity.password(secret_of(user)) for user in USERS},
         "monitoring": {VIEWER: identity.password(SECRET)},
-        "s3": {"access_key": client.access_key, "secret_key": client.secret_key},
+        "s3": {
+            "access_key": client.access_key,
+            "secret_key": client.secret_key,
+            "region": plan.store.region,
+        },
     }
     pulumi.export("access", pulumi.Output.secret(access))
 

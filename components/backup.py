@@ -8,17 +8,18 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.object_store import ALIAS, Client
-from components.planning import databases
-from components.planning.config import Backup
+from components.planning import databases, saving
+from components.planning.config import StackConfig
 from components.planning.databases import DATABASES
-from components.planning.flows import MINIO, VAULT
+from components.planning.flows import VAULT
+from components.planning.store_place import StorePlace
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.runtime.identity import Identity
 from components.runtime.logins import logins
+from components.runtime.store_client import Client
 from components.runtime.volume import READINGS, readings, volume
 
 VAULT_USER = "10030"
@@ -86,13 +87,44 @@ class Vault(pulumi.ComponentResource):
         self.register_outputs({"container": self.container.name})
 
 
-def job_settings(settings: Backup) -> str:
-    """The settings of the job in the container, as JSON; sizes in bytes."""
-    limits = {"staging": settings.staging_capacity, "vault": settings.vault_capacity}
-    endpoint = f"https://{ALIAS}:{MINIO}"
-    told: dict[str, object] = {"endpoint": endpoint, "schedule": settings.schedule, "limits": limits}
-    told |= {"dump_hours": settings.dump_hours}
-    return json.dumps(told | {"databases": [d.name for d in DATABASES]}, indent=1)
+def job_settings(config: StackConfig, store: StorePlace) -> str:
+    """The settings of the jobs in the container, as JSON; sizes in bytes."""
+    settings = config.backup
+    told: dict[str, object] = {
+        "endpoint": store.url,
+        "limits": {"staging": settings.staging_capacity, "vault": settings.vault_capacity},
+        "dump_hours": settings.dump_hours,
+        "initial": {d.name: dict(d.initial) for d in DATABASES},
+        "jobs": {
+            job.name: {
+                "schedule": job.schedule,
+                "buckets": job.buckets,
+                "databases": job.databases,
+                "log": job.log,
+                "configuration": job.configuration,
+            }
+            for job in saving.jobs(config)
+        },
+        "unsaved": saving.unsaved(config),
+    }
+    if store.is_outside:
+        told |= {"region": store.region, "authority": f"{FILES_DIR}/{store.authority}"}
+    return json.dumps(told, indent=1)
+
+
+def crontab(config: StackConfig) -> str:
+    """One line a job. Two that are due at once wait for each other."""
+    lines = (f"{job.schedule} backup run --scheduled --job {job.name}" for job in saving.jobs(config))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def bucket_lists(config: StackConfig) -> list[File]:
+    """Which buckets are saved, and which are not: a policy compares both with those that are created."""
+    saved = dict.fromkeys(bucket for job in saving.jobs(config) for bucket in job.buckets)
+    lists = {"buckets": saved, "unsaved": saving.unsaved_buckets(config)}
+    return [
+        File(path=path, content="".join(f"{n}\n" for n in names) or "\n") for path, names in lists.items()
+    ]
 
 
 def repository_passwords(identity: Identity) -> list[File]:
@@ -108,7 +140,7 @@ def repository_passwords(identity: Identity) -> list[File]:
 
 
 class BackupJob(pulumi.ComponentResource):
-    """Runs once at start and then on its schedule; healthy only after a snapshot was read back.
+    """Runs every job at start, then each on its schedule; healthy only after their snapshots were read back.
 
     It is also healthy when the store could not deliver some objects: everything else is saved, and the status
     names what is missing.
@@ -141,11 +173,12 @@ class BackupJob(pulumi.ComponentResource):
                     File(path="ca.crt", content=identity.authority(), on_change="read"),
                     File(path="repository", content=repository, on_change="read"),
                     *repository_passwords(identity),
-                    File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
+                    s3_client.credentials(plan.store, on_change="read"),
+                    *s3_client.trust(plan.store),
                     File(path="pgpass", content=logins(identity, (databases.READER,)), on_change="read"),
-                    File(path="backup.json", content=job_settings(settings)),
-                    File(path="buckets", content="".join(f"{bucket.name}\n" for bucket in plan.buckets)),
-                    File(path="crontab", content=f"{settings.schedule} backup run --scheduled\n"),
+                    File(path="backup.json", content=job_settings(plan.config, plan.store)),
+                    *bucket_lists(plan.config),
+                    File(path="crontab", content=crontab(plan.config)),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),
@@ -164,7 +197,7 @@ class BackupJob(pulumi.ComponentResource):
                 # restic writes its packs there before sending them: 16 MiB each, several at a time.
                 "TMPDIR": "/staging/temporary",
                 "TZ": "UTC",
-                "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
+                "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/{plan.store.credentials}",
                 "PGHOST": "database",
                 "PGUSER": databases.READER,
                 "PGPASSFILE": f"{FILES_DIR}/pgpass",

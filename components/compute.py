@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.object_store import Client
 from components.planning.flows import (
-    MINIO,
     RAY_AGENT_GRPC,
     RAY_AGENT_HTTP,
     RAY_API,
@@ -23,12 +21,17 @@ from components.planning.flows import (
     RAY_RUNTIME_ENV_AGENT,
     RAY_WORKERS,
     SERVE_REPLICAS,
+    TRACKING,
 )
 from components.planning.plan import Plan, Service
+from components.planning.store_place import StorePlace
+from components.planning.tracking import JOBS, secret_of
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.runtime.identity import Identity
+from components.runtime.store_client import Client
 from components.runtime.volume import volume
 
 USER = "10001"
@@ -108,13 +111,32 @@ def environment(service: Service) -> dict[str, str]:
     }
 
 
-# For the nodes alone: the head cannot reach the object store, and so has no key to it.
-STORE = {
-    "AWS_ENDPOINT_URL_S3": f"https://object-store:{MINIO}",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
-    "AWS_CA_BUNDLE": f"{FILES_DIR}/ca.crt",
-}
+def node_environment(store: StorePlace) -> dict[str, str]:
+    """For the nodes alone: the head reaches neither object store nor tracking, and has no key to them."""
+    authority = f"{FILES_DIR}/{store.authority}"
+    return {
+        "AWS_ENDPOINT_URL_S3": store.url,
+        "AWS_DEFAULT_REGION": store.region,
+        "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/{store.credentials}",
+        "AWS_CA_BUNDLE": authority,
+        # The store takes a checksum in a trailer only where the signature covers the stream.
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # pyarrow, with which Ray Train writes to storage_path, knows no other; nothing else can be reached.
+        "SSL_CERT_FILE": authority,
+        # Through the load balancer, which checks the login before MLflow does.
+        "MLFLOW_TRACKING_URI": f"https://load-balancer:{TRACKING}",
+        "MLFLOW_TRACKING_SERVER_CERT_PATH": f"{FILES_DIR}/ca.crt",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+
+
+def tracking_login(identity: Identity) -> pulumi.Output[str]:
+    """The file in which MLflow's client looks for a login when no variable holds one."""
+    password = identity.password(secret_of(JOBS))
+    return pulumi.Output.format(
+        "[mlflow]\nmlflow_tracking_username = {0}\nmlflow_tracking_password = {1}\n", JOBS, password
+    )
 
 
 class ComputePool(pulumi.ComponentResource):
@@ -131,8 +153,10 @@ class ComputePool(pulumi.ComponentResource):
         self.token = context.identity.password("ray/token")
         head = self._head(context, self._files("ray-head", "ray-head", context, []))
         keys = [
-            File(path="aws-credentials", content=s3_client.credentials_file(), on_change="read"),
+            s3_client.credentials(context.plan.store, on_change="read"),
+            File(path="mlflow-credentials", content=tracking_login(context.identity), on_change="read"),
             File(path="ca.crt", content=context.identity.authority(), on_change="read"),
+            *s3_client.trust(context.plan.store),
         ]
         self.containers = [head, *self._nodes(context, self._files(name, "compute", context, keys))]
         self.register_outputs({"containers": [c.name for c in self.containers]})
@@ -184,7 +208,7 @@ class ComputePool(pulumi.ComponentResource):
                     memory=node.memory,
                     cpus=node.cpus,
                     shm=node.shm,
-                    environment={**environment(service), **STORE},
+                    environment={**environment(service), **node_environment(plan.store)},
                     files=files,
                     tmpfs=TMPFS,
                     sysctls=SYSCTLS,

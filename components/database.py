@@ -5,15 +5,15 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
-from components.object_store import ALIAS, Client
 from components.planning import archive, databases
 from components.planning.config import Archive
-from components.planning.flows import FLOWS
+from components.planning.store_place import StorePlace
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.runtime.identity import Identity
+from components.runtime.store_client import Client
 from components.runtime.volume import READINGS, readings, volume
 
 USER = "10050"
@@ -21,9 +21,9 @@ USER = "10050"
 SHM = 256 * MIB
 
 
-def archive_files(identity: Identity, settings: Archive, client: Client) -> list[File]:
+def archive_files(identity: Identity, settings: Archive, client: Client, store: StorePlace) -> list[File]:
     """What pgBackRest reads: each command anew, so that a rotated key needs no signal."""
-    text = archive.settings(settings, host=ALIAS, authority=f"{FILES_DIR}/ca.crt")
+    text = archive.settings(settings, store, files=FILES_DIR)
     passphrase = identity.password(archive.SECRET)
     complete = pulumi.Output.all(client.access_key, client.secret_key, passphrase)
     return [
@@ -51,7 +51,7 @@ class Database(pulumi.ComponentResource):
         super().__init__("aidc:database:Database", name, None, opts)
         plan, identity, settings = context.plan, context.identity, context.plan.config.database
         service = plan.service(name)
-        segments = dict.fromkeys(flow.segment for flow in FLOWS if flow.destination == service.role)
+        segments = dict.fromkeys(flow.segment for flow in plan.flows if flow.destination == service.role)
         subnets = [str(plan.segment(segment).subnet) for segment in segments]
         passwords = [
             File(
@@ -72,7 +72,8 @@ class Database(pulumi.ComponentResource):
                     # For the server's own clients in the container: it asks no client for a certificate.
                     File(path="ca.crt", content=identity.authority(), on_change="read"),
                     *passwords,
-                    *archive_files(identity, settings.archive, s3_client),
+                    *archive_files(identity, settings.archive, s3_client, plan.store),
+                    *s3_client.trust(plan.store),
                     File(path="roles", content=databases.declared()),
                     File(path="postgresql.conf", content=databases.server_settings(settings)),
                     File(path="pg_hba.conf", content=databases.access_rules(subnets)),

@@ -9,16 +9,18 @@ import pulumi
 import pulumi_docker as docker
 
 from components.backup import VAULT_USER, repository_passwords
-from components.planning.config import Drill as Settings
+from components.planning import archive, saving
+from components.planning.config import StackConfig
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.runtime.volume import READINGS, readings, volume
 
 
-def drill_settings(settings: Settings) -> str:
-    """The settings of the job in the container, as JSON."""
-    return json.dumps({"schedule": settings.schedule}, indent=1)
+def drill_settings(config: StackConfig) -> str:
+    """The settings of the job in the container, as JSON; `jobs` are those of the backup."""
+    jobs = [job.name for job in saving.jobs(config)]
+    return json.dumps({"schedule": config.drill.schedule, "jobs": jobs}, indent=1)
 
 
 class Drill(pulumi.ComponentResource):
@@ -46,7 +48,12 @@ class Drill(pulumi.ComponentResource):
                 owner=VAULT_USER,
                 files=[
                     *repository_passwords(context.identity),
-                    File(path="drill.json", content=drill_settings(settings)),
+                    # Of the database's archive, which lies encrypted in the snapshot.
+                    File(
+                        path="repository-passphrase",
+                        content=context.identity.password(archive.SECRET),
+                    ),
+                    File(path="drill.json", content=drill_settings(context.plan.config)),
                     File(path="crontab", content=f"{settings.schedule} backup trial\n"),
                 ],
             ),

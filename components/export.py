@@ -19,6 +19,8 @@ from components.planning.plan import Plan
 IMAGE_OF_ROLE = {
     "ray-head": "compute",
     "object-store-setup": "object-store",
+    "store-gateway": "load-balancer",
+    "store-check": "backup",
     "tracking-setup": "tracking",
     "vault-pruner": "backup",
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.planning.flows import CLIENTS, Flow
+from components.planning.flows import CLIENTS, OUTSIDE_STORE, Flow
 from components.planning.plan import Plan
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
@@ -36,8 +36,11 @@ def table_name(stack: str) -> str:
 
 def rules(plan: Plan) -> tuple[Rule, ...]:
     """One rule for each flow, on the addresses that both ends have in the flow's segment."""
+    outside = plan.config.object_store.external
 
     def addresses(role: str, flow: Flow) -> tuple[str, ...]:
+        if role == OUTSIDE_STORE and outside is not None:
+            return tuple(str(address) for address in outside.addresses)
         return tuple(s.addresses[flow.segment] for s in plan.by_role(role))
 
     return tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,12 +14,12 @@ from components.planning.flows import (
     LB_METRICS,
     LB_STATS,
     METRICS,
-    MINIO,
     MLFLOW,
     MONITORING,
     RAY_API,
     S3,
     SERVE,
+    STORE_GATEWAY,
     TRACKING,
 )
 from components.planning.monitoring import LOOKED_AT, SECRET, VIEWER
@@ -73,6 +74,7 @@ SILENCE = 4
 # Bytes of an S3 form that are inspected; HAProxy's buffer (16 KiB) holds the request's headers as well.
 FORM = 8192
 HSTS = "max-age=31536000"
+DRIVER = "A job has to ask for resources, or its driver would run on the head: add --entrypoint-num-cpus 0.1"
 # In the image: the script that decides what the S3 frontend refuses.
 S3_EDGE = "/usr/local/share/aidc/s3-edge.lua"
 
@@ -94,9 +96,11 @@ def configuration(plan: Plan) -> str:
         form=FORM,
         call=CALL,
         hsts=HSTS,
+        driver=DRIVER,
         s3_edge=S3_EDGE,
         compute=servers(plan.by_role("compute"), "service"),
-        object_store=servers(plan.by_role("object-store"), "storage"),
+        object_store=servers(plan.by_role(STORE_GATEWAY) or plan.by_role("object-store"), "storage"),
+        store=plan.store,
         tracking=plan.service("tracking").addresses["service"],
         mlflow_port=MLFLOW,
         metrics=plan.service("metrics").addresses["monitor"],
@@ -106,7 +110,6 @@ def configuration(plan: Plan) -> str:
         own_metrics_port=LB_METRICS,
         ray_head=plan.service("ray-head").addresses["service"],
         serve_port=SERVE,
-        minio_port=MINIO,
         ray_port=RAY_API,
         stats_port=LB_STATS,
     )
@@ -138,7 +141,14 @@ class LoadBalancer(pulumi.ComponentResource):
     container: docker.Container
     token: pulumi.Output[str]
 
-    def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        context: Context,
+        trust: Sequence[File] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """`trust`: the authority of an outside object store."""
         super().__init__("aidc:load_balancer:LoadBalancer", name, None, opts)
         self.token = context.identity.password("inference/token")
         settings = context.plan.config.load_balancer
@@ -157,6 +167,7 @@ class LoadBalancer(pulumi.ComponentResource):
                         on_change="USR2",
                     ),
                     File(path="ca.crt", content=context.identity.authority(), on_change="USR2"),
+                    *trust,
                     File(
                         path="inference-token",
                         content=pulumi.Output.concat("Bearer ", self.token, "\n"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
@@ -13,31 +12,16 @@ from components.planning.buckets import IDENTITIES
 from components.planning.flows import MINIO
 from components.planning.grants import policy
 from components.planning.plan import Service
+from components.planning.store_place import ALIAS
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, Change, File, FileVolume, FileVolumeArgs, key_pair
 from components.runtime.identity import Identity
+from components.runtime.store_client import Client
 from components.runtime.volume import volume
 
 USER = "10020"
-ALIAS = "object-store"
-
-
-@dataclass(frozen=True)
-class Client:
-    """An S3 identity's access key id and secret key: both are secrets."""
-
-    access_key: pulumi.Output[str]
-    secret_key: pulumi.Output[str]
-
-    def credentials_file(self) -> pulumi.Output[str]:
-        """The AWS tools' shared credentials file."""
-        return pulumi.Output.format(
-            "[default]\naws_access_key_id = {0}\naws_secret_access_key = {1}\n",
-            self.access_key,
-            self.secret_key,
-        )
 
 
 def root(identity: Identity, on_change: Change) -> list[File]:

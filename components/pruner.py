@@ -12,7 +12,8 @@ import pulumi
 import pulumi_docker as docker
 
 from components.backup import VAULT_USER, repository_passwords
-from components.planning.config import Retention
+from components.planning import saving
+from components.planning.config import StackConfig
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
@@ -20,9 +21,10 @@ from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.runtime.volume import READINGS, readings
 
 
-def pruner_settings(retention: Retention) -> str:
-    """The settings of the job in the container, as JSON."""
-    return json.dumps({"retention": retention.model_dump()}, indent=1)
+def pruner_settings(config: StackConfig) -> str:
+    """The settings in the container, as JSON: `retention` is for snapshots of no declared job."""
+    jobs = {job.name: job.retention.model_dump() for job in saving.jobs(config)}
+    return json.dumps({"retention": config.backup.retention.model_dump(), "jobs": jobs}, indent=1)
 
 
 class Pruner(pulumi.ComponentResource):
@@ -50,7 +52,7 @@ class Pruner(pulumi.ComponentResource):
                 owner=VAULT_USER,
                 files=[
                     *repository_passwords(context.identity),
-                    File(path="prune.json", content=pruner_settings(settings.retention)),
+                    File(path="prune.json", content=pruner_settings(context.plan.config)),
                     File(path="crontab", content=f"{settings.prune_schedule} backup prune\n"),
                 ],
             ),

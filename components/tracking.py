@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.object_store import ALIAS, Client
 from components.planning.databases import TRACKING, TRACKING_AUTH
-from components.planning.flows import DATABASE, MINIO, MLFLOW
+from components.planning.flows import DATABASE, MLFLOW
 from components.planning.plan import Plan
 from components.planning.tracking import BENCHMARK, USERS, hosts, secret_of
 from components.planning.units import MIB
@@ -18,6 +17,7 @@ from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, Change, File, FileVolume, FileVolumeArgs, key_pair
 from components.runtime.identity import Identity
 from components.runtime.logins import logins
+from components.runtime.store_client import Client
 from components.runtime.volume import volume
 
 USER = "10060"
@@ -42,17 +42,17 @@ def user_file(identity: Identity, user: str, on_change: Change) -> File:
 
 def environment(plan: Plan) -> dict[str, str]:
     """Of the server. No secrets: these are in files."""
-    told = hosts(plan)
+    told, store = hosts(plan), plan.store
     return {
         "HOME": "/tmp",
         "TZ": "UTC",
         "TRACKING_PORT": str(MLFLOW),
         "TRACKING_HOSTS": ",".join([*told, f"localhost:{MLFLOW}"]),
         "TRACKING_ORIGINS": ",".join(f"https://{host}" for host in told),
-        "MLFLOW_S3_ENDPOINT_URL": f"https://{ALIAS}:{MINIO}",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/aws-credentials",
-        "AWS_CA_BUNDLE": f"{FILES_DIR}/ca.crt",
+        "MLFLOW_S3_ENDPOINT_URL": store.url,
+        "AWS_DEFAULT_REGION": store.region,
+        "AWS_SHARED_CREDENTIALS_FILE": f"{FILES_DIR}/{store.credentials}",
+        "AWS_CA_BUNDLE": f"{FILES_DIR}/{store.authority}",
         # The store takes a checksum in a trailer only where the signature covers the stream.
         "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -136,7 +136,8 @@ class Tracking(pulumi.ComponentResource):
                     File(path="ca.crt", content=identity.authority(), on_change="read"),
                     File(path="pgpass", content=applications, on_change="read"),
                     # Read once, when the first artefact is asked for.
-                    File(path="aws-credentials", content=s3_client.credentials_file(), on_change="restart"),
+                    s3_client.credentials(plan.store, on_change="restart"),
+                    *s3_client.trust(plan.store),
                     # Of the health check alone.
                     user_file(identity, BENCHMARK, "read"),
                     File(path="auth.ini", content=AUTHORISATION),

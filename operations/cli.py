@@ -19,7 +19,7 @@ from components.planning.issues import suggest
 from components.planning.units import GIB, MIB, parse_size
 from operations.errors import RefusedError
 
-GROUPS = ("Run a stack", "Prove that it is safe", "Train, serve, measure")
+GROUPS = ("Run a stack", "Prove that it is safe", "Train, serve, measure", "Run your own jobs")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Command:
     changes: bool = False
 
 
-_RUN, _PROVE, _MEASURE = GROUPS
+_RUN, _PROVE, _MEASURE, _JOBS = GROUPS
 COMMANDS: Mapping[str, Command] = {
     "doctor": Command(_RUN, "check that this machine can run the stack", "aidc doctor", "doctor"),
     "up": Command(
@@ -47,6 +47,20 @@ COMMANDS: Mapping[str, Command] = {
     "usage": Command(
         _RUN, "show what each service uses over a minute", "aidc usage --seconds 10", "usage"
     ),
+    "logs": Command(
+        _RUN, "show the log of a service or a job, and follow it", "aidc logs --service tracking", "logs"
+    ),
+    "exec": Command(
+        _RUN, "a shell or a command in a service's container", "aidc exec --service compute-node1", "exec"
+    ),
+    "restart": Command(
+        _RUN,
+        "restart a service and wait until it is healthy",
+        "aidc restart --service tracking",
+        "restart",
+        changes=True,
+    ),
+    "top": Command(_RUN, "show what each service uses now", "aidc top", "top"),
     "access": Command(_RUN, "write the CA certificate, show how to call the stack", "aidc access", "access"),
     "rotate": Command(
         _RUN,
@@ -124,6 +138,11 @@ COMMANDS: Mapping[str, Command] = {
     "bench-lifecycle": Command(
         _MEASURE, "time up, a second up and destroy on a separate stack", "aidc bench-lifecycle", "lifecycle"
     ),
+    "submit": Command(
+        _JOBS, "run a script of yours on the compute nodes", "aidc submit train.py --ranks 2", "submit"
+    ),
+    "jobs": Command(_JOBS, "list the jobs, and what they wait for", "aidc jobs", "jobs"),
+    "stop": Command(_JOBS, "stop a job", "aidc stop train-1128-150500", "stop"),
 }  # fmt: skip
 
 
@@ -162,13 +181,14 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
             command.add_argument(
                 "--stack", default=os.environ.get("STACK", "dev"), help="default: $STACK, else dev"
             )
-    for name in ("status", "doctor"):
+    for name in ("status", "doctor", "jobs"):
         made[name].add_argument("--json", action="store_true", dest="as_json", help="print JSON")
     made["destroy"].add_argument(
         "--purge", action="store_true", help="also delete the data, the seed and the stack"
     )
     what = "names, separated by commas, or all (default: certificates)"
     made["rotate"].add_argument("--what", default="certificates", metavar="NAMES", help=what)
+    made["backup"].add_argument("--job", metavar="NAME", help="one job of backup.jobs (default: all of them)")
     made["restore"].add_argument(
         "--sources", metavar="NAMES", help="bucket/NAME, database/NAME, buckets, databases (default: all)"
     )
@@ -185,6 +205,9 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     for name in ("rotate", "destroy", "restore", "rebuild"):
         made[name].add_argument("--yes", action="store_true", help="do not ask for confirmation")
     made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
+    made["access"].add_argument(
+        "--exports", action="store_true", help="print the variables of ray, aws and mlflow, for eval"
+    )
     made["audit"].add_argument(
         "--out", type=Path, help="folder for audit.json and audit.html (default: out/<stack>)"
     )
@@ -204,6 +227,8 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     )
     made["bench-lifecycle"].add_argument("--no-training", action="store_true", help="skip the training")
     _measuring(made)
+    _services(made)
+    _jobs(made)
 
 
 # Command → its record below the folder of --out.
@@ -230,6 +255,42 @@ def _measuring(made: Mapping[str, argparse.ArgumentParser]) -> None:
         made[name].add_argument(
             "--size", type=_size, default=size, help=f"bytes of the objects (default: {size})"
         )
+
+
+def _services(made: Mapping[str, argparse.ArgumentParser]) -> None:
+    for name in ("logs", "exec", "restart"):
+        made[name].add_argument("--service", metavar="NAME", help="as `aidc status` lists it")
+    made["logs"].add_argument("--job", metavar="NAME", help="as `aidc jobs` lists it")
+    made["logs"].add_argument(
+        "--tail", type=_lines, default=200, metavar="LINES", help="of a service: to begin with (default: 200)"
+    )
+    made["exec"].add_argument("--cmd", metavar="COMMAND", help="in one text (default: a shell)")
+
+
+def _lines(text: str) -> int:
+    """A number from 0 to a million."""
+    if not text.isascii() or not text.isdigit() or int(text) > 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of lines")
+    return int(text)
+
+
+def _jobs(made: Mapping[str, argparse.ArgumentParser]) -> None:
+    # Texts, all of which are checked at once, so that every mistake is named.
+    submit = made["submit"]
+    submit.add_argument("script", help="Python file")
+    submit.add_argument("--ranks", default="1", help="processes, by torch.distributed (default: 1)")
+    submit.add_argument("--gpus", default="0", help="GPUs of each rank (default: 0)")
+    submit.add_argument("--cpus", help="CPUs of each rank (default: at most 1, so that all ranks fit)")
+    submit.add_argument(
+        "--memory", metavar="SIZE", help="memory that each rank reserves, 2GiB (default: none)"
+    )
+    submit.add_argument("--args", default="", help="the script's arguments, in one text")
+    submit.add_argument(
+        "--name", help="finds the checkpoints again (default: the script's name and the time)"
+    )
+    submit.add_argument("--workdir", metavar="FOLDER", help="folder that is taken along with the script")
+    submit.add_argument("--detach", action="store_true", help="do not follow the log")
+    made["stop"].add_argument("job", help="name or id, as `aidc jobs` lists it")
 
 
 def _some(text: str) -> int:

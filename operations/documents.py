@@ -32,20 +32,38 @@ class Service(_Entry):
     memory_limit_bytes: int | None = None
 
 
-class Backup(_Entry):
-    """The newest run of the backup."""
+class BackupJob(_Entry):
+    """The newest run of a job of the backup."""
 
-    result: str
-    at: str = Field(description="End of the run, RFC 3339.")
+    result: str = Field(description="`ok`, `partial`, `failed`, `late`, `running` or `none`.")
+    at: str | None = Field(description="End of the run, RFC 3339; null before the first.")
+    schedule: str = Field(description="Five cron fields, UTC.")
     text: str
 
 
+class Backup(_Entry):
+    """The newest run of the backup."""
+
+    result: str = Field(description="The worst of the jobs.")
+    at: str = Field(description="End of the run that ended last, RFC 3339.")
+    text: str
+    jobs: dict[str, BackupJob] = Field(default={}, description="By name.")
+    not_saved: list[str] = Field(default=[], description="Sources that no job saves.")
+
+
 class LastDrill(_Entry):
-    """The newest drill of the stack's own service."""
+    """The newest drill: of the stack's own service, or of `make drill` in this clone."""
 
     result: str = Field(description="`passed`, `failed`, `stale` or `waiting`: the first one is not due yet.")
     at: str | None = Field(description="Its end, RFC 3339; null when there was none yet.")
     text: str
+    by: Literal["service", "make drill"] = "service"
+    rpo_s: float | None = Field(default=None, description="Age of the restored rows when it began, seconds.")
+    rto_s: float | None = Field(default=None, description="From its start until all of it was compared.")
+    objects: int | None = Field(default=None, description="Objects that were compared.")
+    rows: int | None = Field(default=None, description="Rows that were compared, out of the dumps.")
+    models: int | None = Field(default=None, description="Models whose answers (`make drill`) or files were.")
+    different: int | None = Field(default=None, description="Objects, tables and models that differ.")
 
 
 class Status(_Entry):
@@ -146,6 +164,21 @@ class DrillLog(_Entry):
     seconds: dict[str, float] = Field(description="Of the parts: fetch, replay, check.")
 
 
+class DrillModel(_Entry):
+    """One model out of the backup, and what it answered without a network."""
+
+    model: str
+    version: int | None = Field(description="The registry's champion; null for one that is only served.")
+    sha256: str = Field(description="Of its weights.")
+    outcome: Literal["equal", "different", "failed", "not compared"] = Field(
+        description="`failed`: it is missing, has other weights, or did not answer."
+    )
+    against: Literal["live", "recorded"] | None = Field(
+        description="Compared with the live answer, or with the one recorded when it was served."
+    )
+    detail: str
+
+
 class Drill(_Entry):
     """What `make drill` writes to drill.json."""
 
@@ -153,15 +186,20 @@ class Drill(_Entry):
     passed: bool
     started: str = Field(description="RFC 3339.")
     finished: str = Field(description="RFC 3339.")
+    at: str | None = Field(
+        default=None, description="The time that was asked for; null for the newest backup."
+    )
     snapshot: str | None
     taken: str | None = Field(description="When the snapshot was taken, RFC 3339.")
     rpo_s: float | None = Field(description="Age of the restored data when the drill began, in seconds.")
     rto_s: float = Field(description="From the start until objects and databases were compared, in seconds.")
     log: DrillLog | None = Field(default=None, description="None where the snapshot holds no archive.")
+    models: list[DrillModel] = Field(default=[], description="Empty where no model is registered or served.")
     levels: list[DrillLevel]
     sources: list[str]
     compared: int = Field(description="Objects and rows.")
-    different: int = Field(description="Objects and tables that are missing or differ.")
+    objects: int = Field(default=0, description="The objects among them.")
+    different: int = Field(description="Objects, tables and models that are missing or differ.")
     unreadable_then: int = Field(description="Objects that the store had not given to the backup either.")
     faults: list[str] = Field(description="The first of what failed or differs.")
 

@@ -27,7 +27,7 @@ TITLES = {
     "attacks": "Attacks from inside",
     "certificates": "Certificates",
     "storage": "Object store",
-    "restorable": "Restore drill",
+    "restorable": "Backup and restore drill",
     "waivers": "Waivers",
     "packages": "Packages of the images",
     "advisories": "Known advisories",

@@ -1,1 +1,1 @@
-"""Whether the newest drill passed and is not too old."""
+"""Whether the backup jobs ended well, and the newest drill passed and is not too old."""

@@ -1,6 +1,6 @@
-"""The part `restorable`: whether the newest drill passed, and whether it is of the time it should be.
+"""The part `restorable`: what became of the backup jobs, and of the newest drill.
 
-Effects: asks the drill's service what it has found; restores nothing itself.
+Effects: asks both services what they have found; restores nothing itself.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from audit.context import Context
 from audit.engine import inside
 from audit.records import Restorable
+from audit.restorable import jobs
 from audit.verdicts import Part, Row, not_checked
 
 NAME = "the newest backup was restored for trial"
@@ -19,16 +20,17 @@ ROLE = "drill"
 
 
 def check(context: Context) -> Part:
-    """What the service says of its newest drill."""
+    """What the services say of their newest runs."""
+    saved = jobs.rows(context)
     found = next((s.container for s in context.services if s.role == ROLE), None)
     if found is None:
-        return Part((not_checked(NAME, "no drill service runs", f"make up STACK={context.stack}"),))
+        return Part((*saved, not_checked(NAME, "no drill service runs", f"make up STACK={context.stack}")))
     text = inside.output(context.client, found, ["backup", "trial-status"])
     try:
         told = dict(json.loads(text or ""))
-        return Part((row(context.stack, found, told),), record(told))
+        return Part((*saved, row(context.stack, found, told)), record(told))
     except (ValueError, KeyError, TypeError):
-        return Part((not_checked(NAME, f"{found} does not say what it has found"),))
+        return Part((*saved, not_checked(NAME, f"{found} does not say what it has found")))
 
 
 def row(stack: str, container: str, told: Mapping[str, Any]) -> Row:

@@ -23,6 +23,7 @@ JOB_VARIABLES = {"RAY_DEDUP_LOGS": "0", "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S"
 # How long the API may be unavailable before a job is given up: a killed head returns within a minute or two.
 PATIENCE_S = 240.0
 TRIES = 3
+UPLOAD_S = 300.0
 LOG_RATE = 2e6  # characters per second that following a log may transfer
 # A job that ended without a report of its driver: the driver's node is gone, or the head's memory of it.
 LOST = "LOST"
@@ -48,16 +49,23 @@ class RayClient:
         patience_s: float = 0,
     ) -> str:
         """The identifier of the job. Retries for `patience_s` seconds while the API does not answer."""
-        body = {
-            "entrypoint": entrypoint,
-            "submission_id": submission_id,
-            "entrypoint_num_cpus": 0.1,  # keeps the driver off the head node, which offers none
-            "runtime_env": {"env_vars": {**JOB_VARIABLES, **(variables or {})}},
-        }
+        return self.submit_body(
+            {
+                "entrypoint": entrypoint,
+                "submission_id": submission_id,
+                "entrypoint_num_cpus": 0.1,  # keeps the driver off the head node, which offers none
+                "runtime_env": {"env_vars": {**JOB_VARIABLES, **(variables or {})}},
+            },
+            patience_s,
+        )
+
+    def submit_body(self, body: Mapping[str, Any], patience_s: float = 0) -> str:
+        """The same for a whole request; it has to ask for some resource, or its driver runs on the head."""
+        submission_id = str(body["submission_id"])
         deadline = time.monotonic() + patience_s
         while True:
             try:
-                return str(self._call("POST", "/api/jobs/", json=body)["submission_id"])
+                return str(self._call("POST", "/api/jobs/", json=dict(body))["submission_id"])
             except StackError as error:
                 if time.monotonic() >= deadline:
                     raise
@@ -68,6 +76,26 @@ class RayClient:
     def status(self, identifier: str) -> dict[str, Any]:
         return self._call("GET", f"/api/jobs/{identifier}")
 
+    def jobs(self) -> list[dict[str, Any]]:
+        """All that Ray knows of, in its own order: submitted ones, and drivers that came by other ways."""
+        return self._list("/api/jobs/")
+
+    def state(self, kind: str) -> list[dict[str, Any]]:
+        """Rows of Ray's state API with all columns: `nodes`, `actors`, `placement_groups`."""
+        found = self._call("GET", f"/api/v0/{kind}", params={"detail": "true", "limit": "10000"})
+        rows: list[dict[str, Any]] = found["data"]["result"]["result"]
+        return rows
+
+    def upload(self, name: str, content: bytes) -> None:
+        """A package that a job's `working_dir` names as gcs://NAME; one that is there is kept."""
+        path = f"/api/packages/gcs/{name}"
+        try:
+            self._send("GET", path)
+        except StackError as error:
+            if ": 404" not in str(error):
+                raise
+            self._send("PUT", path, data=content, timeout=UPLOAD_S)
+
     def logs(self, identifier: str) -> str:
         text: str = self._call("GET", f"/api/jobs/{identifier}/logs").get("logs") or ""
         return text
@@ -75,11 +103,19 @@ class RayClient:
     def stop(self, identifier: str) -> None:
         self._call("POST", f"/api/jobs/{identifier}/stop")
 
-    def follow(self, identifier: str, on_line: Callable[[str], None], timeout_s: float) -> str:
+    def follow(
+        self,
+        identifier: str,
+        on_line: Callable[[str], None],
+        timeout_s: float = math.inf,
+        *,
+        keep: bool = False,
+        on_state: Callable[[Mapping[str, Any]], None] = lambda state: None,
+    ) -> str:
         """Hand every new log line to `on_line` until the job ends; its final status, or LOST.
 
-        An interruption and a time-out stop the job first. Failed polls are tolerated for a while, because the
-        head node may be restarting.
+        An interruption and a time-out stop the job first, unless it is to be kept. Failed polls are tolerated
+        for a while, because the head node may be restarting. `on_state` gets each answer about the job.
         """
         lines = LogLines()
         unknown, silent, asked = 0, 0, -math.inf
@@ -91,6 +127,7 @@ class RayClient:
                 try:
                     state = self.status(identifier)
                     answered, unknown = time.monotonic(), 0
+                    on_state(state)
                 except UnknownJobError:
                     # Only after several: a head that has just started may not have read its jobs yet.
                     answered, unknown = time.monotonic(), unknown + 1
@@ -112,8 +149,9 @@ class RayClient:
                     raise StackError(f"job {identifier}: has not ended after {timeout_s:.0f} s; stopped")
                 time.sleep(POLL_S)
         except (KeyboardInterrupt, StackError):
-            with suppress(StackError):  # the first problem is the one to report
-                self.stop(identifier)
+            if not keep:
+                with suppress(StackError):  # the first problem is the one to report
+                    self.stop(identifier)
             raise
 
     def _log_or_none(self, identifier: str) -> str | None:
@@ -177,6 +215,21 @@ class RayClient:
         )
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        response = self._send(method, path, **arguments)
+        try:
+            content = response.json() if response.content else {}
+        except ValueError:
+            return {"text": response.text}
+        return content if isinstance(content, dict) else {"text": content}
+
+    def _list(self, path: str) -> list[dict[str, Any]]:
+        try:
+            content = self._send("GET", path).json()
+        except ValueError as error:
+            raise StackError(f"Ray API {self.endpoint}{path}: the answer is not JSON: {error}") from error
+        return [row for row in content if isinstance(row, dict)] if isinstance(content, list) else []
+
+    def _send(self, method: str, path: str, **arguments: Any) -> requests.Response:
         url = self.endpoint + path
         try:
             response = self.session.request(method, url, **{"timeout": 30, **arguments})
@@ -189,11 +242,7 @@ class RayClient:
         if response.status_code >= 400:
             hint = " (check the token)" if response.status_code in {401, 403} else ""
             raise StackError(f"Ray API {method} {url}: {response.status_code}{hint}: {response.text[:500]}")
-        try:
-            content = response.json() if response.content else {}
-        except ValueError:
-            return {"text": response.text}
-        return content if isinstance(content, dict) else {"text": content}
+        return response
 
 
 class LogLines:

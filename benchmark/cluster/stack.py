@@ -59,7 +59,8 @@ class Stack:
 
     def store(self) -> S3Store:
         keys = self.access.get("s3", {})
-        return S3Store(self.endpoint("s3"), keys.get("access_key"), keys.get("secret_key"), self.ca_path)
+        pair = keys.get("access_key"), keys.get("secret_key")
+        return S3Store(self.endpoint("s3"), *pair, self.ca_path, region=keys.get("region"))
 
 
 def read(name: str, inventory_file: Path | None = None, access_file: Path | None = None) -> Stack:

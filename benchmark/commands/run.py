@@ -31,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--gate", type=Path, help="an earlier result.json or run (`runs` lists them); exit 1 if worse"
     )
     parser.add_argument(
+        "--status",
+        type=Path,
+        help="a file with what `aidc status` prints as JSON: backup and drill for the report",
+    )
+    parser.add_argument(
         "--find-rate",
         action="store_true",
         help="search for the highest rate within the latency bound (the release tier always does)",

@@ -134,6 +134,8 @@ class S3Store:
         access_key: str | None = None,
         secret_key: str | None = None,
         ca_bundle: str | None = None,
+        *,
+        region: str | None = None,
     ) -> None:
         # Imported here: boto3 costs half a second, and bare runs do without it.
         import boto3
@@ -148,7 +150,7 @@ class S3Store:
                 endpoint_url=self.endpoint,
                 aws_access_key_id=access_key,
                 aws_secret_access_key=secret_key,
-                region_name=os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
+                region_name=region or os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
                 verify=ca_bundle,
                 config=Config(
                     s3={"addressing_style": "path"},

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark.analysis import comparable, gate, runs
+from benchmark.analysis import comparable, gate, restorable, runs
 from benchmark.analysis import result as results
 from benchmark.cluster import launch, replicas
 from benchmark.cluster import stack as stacks
@@ -44,6 +44,7 @@ class Options(TrainingOptions):
     min_replicas: int | None = None
     max_replicas: int | None = None
     schedule: dict[str, Any] | None = None
+    status: Path | None = None
 
 
 def main(options: Options) -> int:
@@ -65,6 +66,8 @@ def main(options: Options) -> int:
     result = results.new(options.stack, options.tier, run.run_id)
     result["schedule"] = options.schedule
     result["configuration"]["workloads"] = _described(workloads)
+    if options.status:
+        result["restorable"] = restorable.read(options.status, result["started"])
     code, path = 1, run.path
     recording = Recording(stack, run.run_id)
     try:
@@ -114,6 +117,8 @@ def checked(options: Options) -> tuple[list[Workload], dict[str, Any] | None]:
     """The workloads and the gate's earlier result; ConfigError with all mistakes in the options."""
     problems = replicas.limit_problems(options.min_replicas, options.max_replicas)
     problems += files.folder_problems(options.out)
+    if options.status and not options.status.is_file():
+        problems.append(f"--status: {options.status}: no such file; give what `aidc status` prints as JSON")
     workloads: list[Workload] = []
     baseline = None
     try:
@@ -252,6 +257,7 @@ def serve_all(
             manifest = result["data"][workload.name]
             with Connection(endpoint) as connection:
                 row = serving_check.correctness(workload, manifest, cards[workload.name], store, connection)
+                serving_check.keep_answer(workload, cards[workload.name], store, connection, results.now())
             serving["models"].append(row)
             heldout = dataset.load(manifest, store, "heldout")
             find = options.find_rate or options.tier == "release"

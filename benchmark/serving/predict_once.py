@@ -1,12 +1,14 @@
-"""`python -m benchmark.serving.predict_once FOLDER [--sha256 HASH …]`: answer a fixed request, offline.
+"""`python -m benchmark.serving.predict_once FOLDER [--model NAME:SHA256:CARD …]`: answer a request, offline.
 
-FOLDER holds the buckets as an object store does: `models/<workload>/…/model.json`. For each card, or for each
-whose weights have one of these hashes, it loads the model, checks its hash and prints one JSON document:
+FOLDER holds the buckets as an object store does: `models/<workload>/…/model.json`. Each model that is named,
+or else each card in the folder, is loaded, its hash checked, and asked what the served model was asked when
+its answer was recorded, or a fixed request. Prints one JSON document:
 
-    {"models": [{"workload", "sha256", "card", "instances", "predictions"}], "faults": ["…"]}
+    {"models": [{"model", "sha256", "card", "instances", "predictions", "recorded"}], "faults": {model: "…"}}
 
-`instances` can be sent to the served model as they are: the same weights give the same predictions. Needs
-neither network nor Ray. Exit codes: 0 all answered; 1 one did not, or none was there.
+`instances` can be sent to the served model as they are: the same weights give the same predictions.
+`recorded` is what the served model answered to them then, or null. Without CARD the model is looked for by
+its hash. Needs neither network nor Ray. Exit code 0: the document says what failed.
 """
 
 from __future__ import annotations
@@ -14,83 +16,82 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Collection
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmark.checkpoints.artefact import Loaded
-from benchmark.core.config import GptConfig
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.store import DirectoryStore, get_json
+from benchmark.serving import recorded
 
-INSTANCES = 4
+
+class Wanted(NamedTuple):
+    """A model, the hash of its weights, and the key of its card; empty: any card that names the hash."""
+
+    model: str
+    sha256: str
+    card: str = ""
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmark.serving.predict_once")
     parser.add_argument("folder", type=Path, help="holds models/<workload>/…")
-    parser.add_argument("--sha256", action="append", default=[], help="only models with this hash")
+    parser.add_argument("--model", action="append", default=[], type=wanted, metavar="NAME:SHA256[:CARD]",
+                        help="only this model (several times: only these)")  # fmt: skip
     options = parser.parse_args(arguments)
-    found = answers(options.folder, options.sha256)
-    print(json.dumps(found))
-    return 0 if found["models"] and not found["faults"] else 1
+    print(json.dumps(answers(options.folder, options.model)))
+    return 0
 
 
-def answers(folder: Path, wanted: Collection[str] = ()) -> dict[str, list[Any]]:
-    """One answer for each model, or for each of those hashes; a hash that no card names is a fault."""
+def wanted(text: str) -> Wanted:
+    """No name of a registered model holds a colon."""
+    name, _, rest = text.partition(":")
+    sha256, _, card = rest.partition(":")
+    if not name or not sha256:
+        raise argparse.ArgumentTypeError(f"{text!r}: give NAME:SHA256 or NAME:SHA256:CARD")
+    return Wanted(name, sha256, card)
+
+
+def answers(folder: Path, models: Iterable[Wanted] = ()) -> dict[str, Any]:
+    """The answer of each model; of one that cannot answer, why."""
     store = DirectoryStore(folder)
-    found: dict[str, list[Any]] = {"models": [], "faults": []}
+    found: dict[str, Any] = {"models": [], "faults": {}}
+    for model in list(models) or cards(store):
+        try:
+            found["models"].append(answer(store, model))
+        except (BenchmarkError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+            # A card, and what was recorded beside it, may hold anything.
+            found["faults"][model.model] = str(error) if isinstance(error, BenchmarkError) else repr(error)
+    return found
+
+
+def cards(store: DirectoryStore) -> Iterator[Wanted]:
+    """Every card in the folder; models with the same weights once."""
     seen = set()
     for key in (k for k in store.list("models/") if k.endswith("/model.json")):
-        try:
-            card = get_json(store, key)
-            sha256 = str(card["sha256"]) if isinstance(card, dict) and "sha256" in card else ""
-            if sha256 in seen or (wanted and sha256 not in wanted):
-                continue
-            seen.add(sha256)
-            found["models"].append(answer(store, key, sha256))
-        except BenchmarkError as error:
-            found["faults"].append(str(error))
-    found["faults"] += [f"sha256 {hash_[:16]}…: no card names it" for hash_ in sorted(set(wanted) - seen)]
-    return found
+        card = get_json(store, key)
+        if isinstance(card, dict) and card.get("sha256") not in seen:
+            seen.add(card.get("sha256"))
+            yield Wanted(str(card.get("workload")), str(card.get("sha256")), key)
 
 
-def answer(store: DirectoryStore, card_key: str, sha256: str) -> dict[str, Any]:
-    """What this model predicts for its fixed request; CheckpointError if the weights are not those."""
-    model = Loaded(store, card_key, sha256)
-    instances = fixed_instances(model.config)
+def answer(store: DirectoryStore, wanted: Wanted) -> dict[str, Any]:
+    """What this model predicts; CheckpointError or StoreError if it did not come back as it was."""
+    key = wanted.card or next((c.card for c in cards(store) if c.sha256 == wanted.sha256), "")
+    if not key:
+        raise BenchmarkError(f"sha256 {wanted.sha256[:16]}…: no card names it")
+    model = Loaded(store, key, wanted.sha256)
+    kept = recorded.read(store, wanted.sha256)
+    instances = kept["instances"] if kept else recorded.instances(model.config)
     return {
-        "workload": model.card["workload"],
-        "sha256": sha256,
-        "card": card_key,
+        "model": wanted.model,
+        "sha256": wanted.sha256,
+        "card": key,
         "instances": instances,
         "predictions": model.predict(instances),
+        "recorded": kept and kept["predictions"],
     }
-
-
-def fixed_instances(config: Any) -> list[Any]:
-    """Always the same for a shape of model."""
-    if isinstance(config, GptConfig):
-        return [f"def f{i}(" for i in range(INSTANCES)]
-    rows, columns = range(INSTANCES), range(config.inputs)
-    return [[round((i * j) % 7 - 3 + i / 16, 4) for j in columns] for i in rows]
-
-
-def differences(
-    models: list[dict[str, Any]], live: dict[str, list[dict[str, Any]]], tolerance: float = 1e-3
-) -> list[str]:
-    """Each answer that is another one than the live answer to the same request, by workload."""
-    found = []
-    for model in models:
-        for i, (here, there) in enumerate(zip(model["predictions"], live[model["workload"]], strict=True)):
-            pairs = zip(here["probabilities"], there["probabilities"], strict=True)
-            apart = max(abs(a - b) for a, b in pairs)
-            if here["label"] != there["label"] or apart > tolerance:
-                found.append(
-                    f"{model['workload']}: instances[{i}]: label {here['label']}, live {there['label']}; "
-                    f"probabilities differ by up to {apart:.1e}"
-                )
-    return found
 
 
 if __name__ == "__main__":

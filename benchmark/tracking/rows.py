@@ -122,8 +122,16 @@ def _whole(result: Result) -> Row:
             **_origin(result),
             **{f"image.{name}": reference for name, reference in images(result).items()},
             **tags_of(result["verdicts"]),
+            **_drill(result.get("restorable") or {}),
         },
     )
+
+
+def _drill(restorable: Mapping[str, Any]) -> dict[str, str]:
+    """Of the newest restore drill when the run began, as far as it is known."""
+    drill = restorable.get("drill") or {}
+    names = ("result", "age_s", "rpo_s", "rto_s")
+    return {f"drill.{name}": str(drill[name]) for name in names if drill.get(name) is not None}
 
 
 def _status(result: Result) -> str:

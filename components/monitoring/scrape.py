@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from components.object_store import ALIAS
 from components.planning.flows import (
     FLOWS,
     LB_METRICS,
@@ -23,6 +22,7 @@ from components.planning.monitoring import VIEWER
 from components.planning.pki import CA_YEARS, LEAF_DAYS
 from components.planning.plan import Plan, Service
 from components.planning.rotation import Generations
+from components.planning.store_place import ALIAS
 from components.runtime.files import FILES_DIR
 
 ROLE = "metrics"
@@ -71,6 +71,8 @@ def configuration(plan: Plan) -> str:
         {"job_name": "host", "static_configs": [_target(f"127.0.0.1:{NODE_EXPORTER}", "host")]},
     ]
     drop = [{"source_labels": ["__name__"], "regex": NOISE, "action": "drop"}]
+    # An outside store is none of ours: its figures are its owner's.
+    jobs = [job for job in jobs if not (plan.store.is_outside and job["job_name"].startswith("object-store"))]
     for job in jobs:
         job["metric_relabel_configs"] = drop
     general = {"scrape_interval": f"{INTERVAL}s", "scrape_timeout": "10s", "sample_limit": MOST}

@@ -8,13 +8,13 @@ import pulumi
 import pulumi_docker as docker
 
 from components.monitoring import dashboards, rules, scrape
-from components.object_store import Client
 from components.planning.flows import METRICS
 from components.planning.monitoring import SECRET, token
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
+from components.runtime.store_client import Client
 from components.runtime.volume import READINGS, volume
 
 USER = "10070"

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from components.planning.config import Network
 
-SEGMENTS = ("edge", "service", "fabric", "storage", "backup", "monitor")
+SEGMENTS = ("edge", "service", "fabric", "storage", "backup", "monitor", "egress")
+# The ports of the host lead into the one; out of the other leads the way to an outside object store.
+OPEN = ("edge", "egress")
 # RFC 1918 only: Python's is_private also includes loopback, link-local and reserved addresses.
 PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 # Room for a /24 per segment, which the host numbers below need.
@@ -22,6 +24,8 @@ MINIMUM_PREFIX = 21
 FIRST_HOST = {
     "load-balancer": 10,
     "ray-head": 20,
+    "store-gateway": 28,
+    "store-check": 29,
     "vault": 30,
     "backup": 31,
     "object-store-setup": 32,
@@ -63,14 +67,14 @@ def bridge_name(stack: str, segment: str) -> str:
 
 
 def segments(stack: str, network: Network) -> tuple[Segment, ...]:
-    """All segments of a stack. Only `edge` has access to the outside."""
+    """All segments of a stack. Only `edge` and `egress` have access to the outside."""
     return tuple(
         Segment(
             name=name,
             network=f"aidc-{stack}-{name}",
             bridge=bridge_name(stack, name),
             subnet=subnet,
-            internal=name != "edge",
+            internal=name not in OPEN,
         )
         for name, subnet in subnets(network).items()
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from components.planning.config import Archive
-from components.planning.flows import MINIO
+from components.planning.store_place import StorePlace
 
 BUCKET = "database"
 SECRET = "database/repository"
@@ -13,8 +13,8 @@ SECRET = "database/repository"
 STANZA = "aidc"
 
 
-def settings(archive: Archive, *, host: str, authority: str) -> str:
-    """pgbackrest.conf of the server. `host` serves S3, `authority` is the path of the CA of its certificate.
+def settings(archive: Archive, store: StorePlace, *, files: str) -> str:
+    """pgbackrest.conf of the server; `files` is the folder with the authority of the store's certificate.
 
     The keys and the passphrase are left to `with_secrets`.
     """
@@ -22,11 +22,11 @@ def settings(archive: Archive, *, host: str, authority: str) -> str:
         "repo1-type": "s3",
         "repo1-path": "/repository",
         "repo1-s3-bucket": BUCKET,
-        "repo1-s3-endpoint": host,
-        "repo1-s3-region": "us-east-1",
+        "repo1-s3-endpoint": store.host,
+        "repo1-s3-region": store.region,
         "repo1-s3-uri-style": "path",
-        "repo1-storage-port": MINIO,
-        "repo1-storage-ca-file": authority,
+        "repo1-storage-port": store.port,
+        "repo1-storage-ca-file": f"{files}/{store.authority}",
         "repo1-cipher-type": "aes-256-cbc",
         "repo1-retention-full": archive.keep_full,
         # A thousand small files become a few objects, and a change in a large one a small object.

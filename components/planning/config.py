@@ -14,11 +14,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from components.planning import cron
 from components.planning.addressing import PRIVATE
 from components.planning.buckets import Buckets, Declared, SystemBuckets, declared
 from components.planning.fields import ByteSize, Model
 from components.planning.flows import INFERENCE, MONITORING, RAY_API, S3, TRACKING
+from components.planning.jobs import Cron, Jobs, Retention
+from components.planning.outside import External
 from components.planning.units import GIB, MIB, cpus_text
 
 DATACENTER = "aidc:datacenter"
@@ -79,15 +80,13 @@ def _name(value: str) -> str:
     return value
 
 
-Cron = Annotated[str, Field(strict=True), AfterValidator(cron.check)]
-Kept = Annotated[int, Field(ge=0, le=1000, strict=True)]
 Rate = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 Port = Annotated[int, Field(ge=1024, le=65535, strict=True)]
 Cpus = Annotated[float, BeforeValidator(_cpus), Field(le=1024)]
 Name = Annotated[str, Field(min_length=1, max_length=20), AfterValidator(_name)]
 Address = Annotated[IPv4Address, BeforeValidator(_bind), AfterValidator(_unicast)]
 PrivateNetwork = Annotated[IPv4Network, BeforeValidator(_network_text), AfterValidator(_private_network)]
-SegmentName = Literal["edge", "service", "fabric", "storage", "backup", "monitor"]
+SegmentName = Literal["edge", "service", "fabric", "storage", "backup", "monitor", "egress"]
 
 # Below these a service does not start, or not in time: all were tested together.
 FLOOR_CPUS = 0.25
@@ -186,7 +185,7 @@ class Compute(Model):
 
 
 class ObjectStore(Model):
-    """MinIO, one drive per node, one erasure set over all nodes."""
+    """MinIO, one drive per node, one erasure set over all nodes; or, with `external`, a store outside."""
 
     nodes: Annotated[int, Field(ge=4, le=16, strict=True)] = 4
     """Fixed by the first `up`: a store that holds data keeps its number of nodes."""
@@ -194,6 +193,7 @@ class ObjectStore(Model):
     """CPUs of each node, in hundredths."""
     memory: Annotated[ByteSize, Field(ge=512 * MIB)] = 1 * GIB
     """The most that each node may use."""
+    external: External | None = None
     buckets: Buckets = Field(default={})
     system_buckets: SystemBuckets = SystemBuckets()
 
@@ -202,24 +202,8 @@ class ObjectStore(Model):
         return declared(self.buckets, self.system_buckets)
 
 
-class Retention(Model):
-    """The newest snapshot of each of the last hours, days, weeks and months that have one is kept.
-
-    A complete snapshot is preferred to a partial one; the newest one and the newest complete one always stay.
-    """
-
-    hourly: Kept = 24
-    """How many hours."""
-    daily: Kept = 7
-    """How many days."""
-    weekly: Kept = 5
-    """How many weeks."""
-    monthly: Kept = 12
-    """How many months."""
-
-
 class Backup(Model):
-    """The vault and the job that fills it."""
+    """The vault and the jobs that fill it; without `jobs` there is one, `everything`, that saves all."""
 
     schedule: Cron = "*/5 * * * *"
     """Five cron fields, UTC, for example `"15 2 * * mon-fri"`; one run also starts with the service."""
@@ -228,7 +212,7 @@ class Backup(Model):
     cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 1.0
     """CPUs, in hundredths."""
     memory: Annotated[ByteSize, Field(ge=256 * MIB)] = 512 * MIB
-    """The most that the job may use."""
+    """The most that the jobs, one at a time, may use."""
     staging_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 64 * GIB
     """The most that the copy of the store may take on the engine's disk; a run that needs more fails."""
     vault_capacity: Annotated[ByteSize, Field(ge=1024 * MIB)] = 128 * GIB
@@ -236,6 +220,7 @@ class Backup(Model):
     prune_schedule: Cron = "17 3 * * *"
     """Five cron fields, UTC: when snapshots outside the retention are deleted."""
     retention: Retention = Retention()
+    jobs: Jobs = Field(default={})
 
 
 class Archive(Model):

@@ -6,7 +6,8 @@ that is not listed is refused. `clients` is the outside; every other name is a r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Listen:
 
 
 CLIENTS = "clients"
+# Where an S3 store outside the stack takes the place of its own.
+STORE_GATEWAY, STORE_CHECK, OUTSIDE_STORE = "store-gateway", "store-check", "outside-store"
+HTTPS = 443
 INFERENCE, S3, RAY_API, TRACKING, MONITORING = 8443, 9443, 8265, 5443, 7443
 LB_STATS, LB_METRICS = 8404, 8405
 SERVE, MINIO, VAULT, DATABASE, MLFLOW, METRICS = 8000, 9000, 8000, 5432, 5000, 8428
@@ -115,6 +119,7 @@ FLOWS: tuple[Flow, ...] = (
     Flow("load-balancer", "tracking", MLFLOW, MLFLOW, "tcp", "service", "runs and models of the clients"),
     Flow("load-balancer", "metrics", METRICS, METRICS, "tcp", "monitor", "metrics for the clients"),
     Flow("load-balancer", "object-store", MINIO, MINIO, "tcp", "storage", "S3 of the clients"),
+    Flow("compute", "load-balancer", TRACKING, TRACKING, "tcp", "service", "jobs record their runs"),
     *_ray("ray-head", "compute"),
     *_ray("compute", "ray-head"),
     *_ray("compute", "compute"),
@@ -135,6 +140,35 @@ FLOWS: tuple[Flow, ...] = (
     Flow("metrics", "ray-head", RAY_DASHBOARD_METRICS, RAY_DASHBOARD_METRICS, "tcp", "service", "jobs"),
     Flow("metrics", "compute", RAY_METRICS, RAY_METRICS, "tcp", "service", "metrics of nodes and models"),
 )
+
+
+def with_outside_store(port: int = HTTPS) -> tuple[Flow, ...]:
+    """The table where an outside store, at `port`, takes the place of the stack's own: it has one way out."""
+    own, job = "object-store", "object-store-setup"
+    rows = [flow for flow in FLOWS if own not in (flow.source, flow.destination)]
+    for flow in FLOWS:
+        if flow.destination == own and flow.source not in (own, job, "metrics"):
+            rows.append(replace(flow, destination=STORE_GATEWAY, port=port, port_end=port))
+    why = "S3 of the outside store, with the TLS of whoever asks"
+    return (
+        *rows,
+        Flow(STORE_CHECK, STORE_GATEWAY, port, port, "tcp", "storage", "is the outside store as needed?"),
+        Flow(STORE_GATEWAY, OUTSIDE_STORE, port, port, "tcp", "egress", why),
+    )
+
+
+def listens_with_outside_store(port: int = HTTPS) -> dict[str, tuple[Listen, ...]]:
+    """Who listens where beside an outside store."""
+    own = {role: ports for role, ports in LISTENS.items() if role != "object-store"}
+    at = (Listen(port, port, "S3, TLS"),)
+    return {**own, STORE_GATEWAY: at, OUTSIDE_STORE: at}
+
+
+def tables(roles: Collection[str]) -> tuple[tuple[Flow, ...], dict[str, tuple[Listen, ...]]]:
+    """Flows and listeners of a stack with these roles. The outside store's port is left at its default."""
+    if STORE_GATEWAY in roles:
+        return with_outside_store(), listens_with_outside_store()
+    return FLOWS, LISTENS
 
 
 def memberships(role: str, flows: tuple[Flow, ...] = FLOWS) -> tuple[str, ...]:

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from components.planning.addressing import Segment, address, segments
 from components.planning.buckets import Declared
 from components.planning.config import StackConfig
-from components.planning.flows import FLOWS, LISTENS, Flow, Listen, memberships
+from components.planning.flows import (
+    FLOWS,
+    LISTENS,
+    STORE_CHECK,
+    STORE_GATEWAY,
+    Flow,
+    Listen,
+    listens_with_outside_store,
+    memberships,
+    with_outside_store,
+)
+from components.planning.store_place import StorePlace, place
 
 
 @dataclass(frozen=True)
@@ -18,10 +29,7 @@ class Service:
     role: str
     container: str
     addresses: dict[str, str]
-
-    @property
-    def listens(self) -> tuple[Listen, ...]:
-        return LISTENS.get(self.role, ())
+    listens: tuple[Listen, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,11 @@ class Plan:
         """Every bucket that the object store has to have."""
         return self.config.object_store.declared()
 
+    @property
+    def store(self) -> StorePlace:
+        """Where clients within the stack find the object store."""
+        return place(self.config.object_store.external)
+
     def segment(self, name: str) -> Segment:
         return next(s for s in self.segments if s.name == name)
 
@@ -51,20 +64,28 @@ class Plan:
 
 def make_plan(stack: str, config: StackConfig) -> Plan:
     """All services of `config`; adding a node does not change any other service's name or address."""
-    planned = segments(stack, config.network)
+    outside = config.object_store.external
+    # Only what has a store outside has a way out.
+    planned = tuple(s for s in segments(stack, config.network) if outside or s.name != "egress")
     by_name = {s.name: s for s in planned}
 
+    flows = with_outside_store(outside.port) if outside else FLOWS
+    listens = listens_with_outside_store(outside.port) if outside else LISTENS
+
     def service(name: str, role: str, index: int = 0) -> Service:
-        places = {m: address(by_name[m], role, index) for m in memberships(role)}
-        return Service(name, role, f"aidc-{stack}-{name}", places)
+        places = {m: address(by_name[m], role, index) for m in memberships(role, flows)}
+        return Service(name, role, f"aidc-{stack}-{name}", places, listens.get(role, ()))
+
+    nodes = [service(f"object-store-{i + 1}", "object-store", i) for i in range(config.object_store.nodes)]
+    own = (*nodes, service("object-store-setup", "object-store-setup"))
+    another = (service(STORE_GATEWAY, STORE_GATEWAY), service(STORE_CHECK, STORE_CHECK))
 
     services = (
         service("firewall", "firewall"),
         service("load-balancer", "load-balancer"),
         service("ray-head", "ray-head"),
         *(service(f"compute-{n.name}", "compute", i) for i, n in enumerate(config.compute.nodes)),
-        *(service(f"object-store-{i + 1}", "object-store", i) for i in range(config.object_store.nodes)),
-        service("object-store-setup", "object-store-setup"),
+        *(another if outside else own),
         service("database", "database"),
         service("tracking-setup", "tracking-setup"),
         service("tracking", "tracking"),
@@ -74,4 +95,4 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         service("backup", "backup"),
         service("metrics", "metrics"),
     )
-    return Plan(stack, config, planned, services)
+    return Plan(stack, config, planned, services, flows)

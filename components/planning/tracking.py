@@ -10,9 +10,10 @@ from components.planning.flows import TRACKING
 if TYPE_CHECKING:
     from components.planning.plan import Plan
 
-ADMIN, BENCHMARK = "admin", "benchmark"
-# The operator, who may do everything, and the benchmark, which sees and changes what it made itself.
-USERS = (ADMIN, BENCHMARK)
+ADMIN, BENCHMARK, JOBS = "admin", "benchmark", "jobs"
+# The operator, who may do everything; the benchmark, and the jobs on the compute nodes: each sees and changes
+# what it made itself.
+USERS = (ADMIN, BENCHMARK, JOBS)
 
 
 def secret_of(user: str) -> str:

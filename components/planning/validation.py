@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from components.planning import buckets
+from components.planning import buckets, jobs, outside, saving
 from components.planning.addressing import MINIMUM_PREFIX, subnets
 from components.planning.config import DATACENTER, STACK_NAME, Head, HostFacts, Node, StackConfig
 from components.planning.issues import ConfigError, Issue, suggest
@@ -46,6 +46,7 @@ FIXES_BY_KEY = {
     "staging_capacity": 'write a size with a binary unit, for example "64GiB"',
     "vault_capacity": 'write a size with a binary unit, for example "128GiB"',
     "schedule": 'write five cron fields, for example "*/30 * * * *"',
+    "sources": jobs.SOURCES_FIX,
     "cpus": "write a number with at most two decimals, for example 0.5 or 2",
     "bind": "write an IPv4 address of this host in quotes, for example 127.0.0.1, or 0.0.0.0",
     "segments": "choose a private IPv4 network of /24 or larger, for example 192.168.7.0/24",
@@ -56,6 +57,11 @@ FIXES_BY_KEY = {
     "expire_after_days": "write a whole number of days, 1 or more",
     "noncurrent_days": "write a whole number of days, 1 or more",
     "days": "write a whole number of days, 1 or more",
+    "endpoint": outside.ENDPOINT_FIX,
+    "addresses": "list the IPv4 addresses of the endpoint's name, for example [203.0.113.7]",
+    "region": "write the region that the store's signatures name, for example us-east-1",
+    "ca": "write the path of a PEM file",
+    "credentials": "write the path of a file",
     "lock_days": "write a whole number of days, 1 or more",
     "read": "list each identity once: [compute, client]",
     "write": "list each identity once: [compute, client]",
@@ -93,8 +99,8 @@ def load(raw: object, stack: str, host: HostFacts | None = None) -> StackConfig:
         except ValidationError as error:
             # A list with invalid entries is also reported as too short: an echo, not a mistake.
             details = [e for e in error.errors(include_url=False) if not _is_echo(e)]
-            # A required key that was pruned is reported as missing: an echo, too.
-            issues += [_explain(e) for e in details if _path(e["loc"]) not in pruned]
+            # A required key that was pruned is reported as missing, and what held it as empty: echoes, too.
+            issues += [_explain(e) for e in details if not _holds_any(_path(e["loc"]), pruned)]
             pruned |= {_path(e["loc"]) for e in details}
             # Without the invalid parts the rest can still be cross-checked, so that one run shows everything.
             if not all(_prune(remaining, e["loc"]) for e in details):
@@ -105,10 +111,17 @@ def load(raw: object, stack: str, host: HostFacts | None = None) -> StackConfig:
     return config
 
 
+def _holds_any(path: str, pruned: set[str]) -> bool:
+    return any(p == path or p.startswith((f"{path}.", f"{path}[")) for p in pruned)
+
+
 def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
     """Checks that need more than one field."""
     yield from _check_network(config)
     yield from buckets.issues(config.object_store.buckets, f"{DATACENTER}.object_store.buckets")
+    yield from saving.issues(config)
+    networks = subnets(config.network).values() if config.network.cidr.prefixlen <= MINIMUM_PREFIX else ()
+    yield from outside.issues(config.object_store.external, networks, f"{DATACENTER}.object_store.external")
     ports = config.load_balancer.ports.model_dump()
     for name, port in ports.items():
         others = [n for n, p in ports.items() if p == port and n != name]
@@ -236,6 +249,8 @@ def _explain(error: ErrorDetails) -> Issue:
         return Issue(_path(location), "unknown key", fix)
     if key == "[key]" and location[:2] == ("object_store", "buckets"):
         return Issue(_path(location), _message(error, key), buckets.fix_of_name(str(location[2])))
+    if key == "[key]" and location[:2] == ("backup", "jobs"):
+        return Issue(_path(location), _message(error, key), FIXES_BY_KEY["name"])
     if error["type"] == "literal_error":
         known = re.findall("'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
         fix = suggest(error["input"], known, f"known: {', '.join(known)}")
@@ -244,7 +259,8 @@ def _explain(error: ErrorDetails) -> Issue:
     known_keys = [str(part) for part in reversed(location) if str(part) in FIXES_BY_KEY]
     by_key = FIXES_BY_KEY[known_keys[0]] if known_keys else None
     fix = FIXES.get(error["type"]) or by_key or "see docs/configuration.md"
-    if by_key and error["type"].startswith(("value_error", "greater", "less")):
+    # An address of another host is no address of this one.
+    if by_key and (error["type"].startswith(("value_error", "greater", "less")) or "external" in location):
         fix = by_key
     return Issue(_path(location), message[:1].lower() + message[1:], fix)
 

@@ -16,7 +16,14 @@ def refusal(before: object, asked: object) -> str | None:
     """Why the number of nodes must not change in this way; None where it may."""
     if before is None or asked is None or int(float(str(before))) == int(float(str(asked))):
         return None
-    was = int(float(str(before)))
+    was, now = int(float(str(before))), int(float(str(asked)))
+    if not was or not now:
+        there = "outside" if not was else "in the stack"
+        back = "put object_store.external back" if not was else "remove object_store.external"
+        return (
+            f"the object store of this stack is {there}, and its data would be left behind; fix: {back}; to "
+            "move, bring up a stack with another name, copy the buckets over, and destroy this one"
+        )
     return (
         f"the object store was made with {was} nodes, and its data would be unreadable with another "
         f"number; fix: set object_store.nodes to {was}; for another size bring up a stack with another name, "
@@ -39,7 +46,10 @@ class _FixedSizeProvider(ResourceProvider):
 
 
 class FixedSize(Resource, module="erasure_set", name="FixedSize"):
-    """Records the number of `nodes` in the state. If it refuses, dependent resources are not touched."""
+    """Records the number of `nodes` in the state, 0 for a store outside.
+
+    If it refuses, dependent resources are not touched.
+    """
 
     def __init__(self, name: str, nodes: int, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(_FixedSizeProvider(), name, {"nodes": nodes}, opts)

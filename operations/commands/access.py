@@ -1,28 +1,37 @@
 """`aidc access`: write the CA's public certificate and show how to call the stack.
 
-Secrets are never printed: the examples read them from the stack's outputs when they run.
+`--exports` prints the variables instead that the usual clients read (`ray job`, awscli, boto3, MLflow), for a
+shell: `eval "$(make -s env ACCESS=1)"`.
+
+Secrets are never printed: examples and variables read them from the stack's outputs when they run.
 Exit codes: 0 written; 1 the stack is not up, or its state cannot be read.
 """
 
 from __future__ import annotations
 
+import shlex
+import ssl
 from pathlib import Path
 
 from components.planning.inventory import load
 from components.planning.paths import ROOT
+from components.planning.tracking import JOBS
 from operations.errors import OK, OperationError
 from operations.process import say
 from operations.stack.file import path_of, unknown
 from operations.stack.pulumi import Pulumi
 
+# Of the stack's own store.
+REGION = "us-east-1"
 RCLONE = """\
 # S3 with rclone, in the same shell: it fails with AWS_CA_BUNDLE, would create each bucket again, and takes
 # uploads for damaged unless it knows that objects are encrypted, whose ETag is not their MD5 sum
 unset AWS_CA_BUNDLE
 export RCLONE_CONFIG_AIDC_TYPE=s3 RCLONE_CONFIG_AIDC_PROVIDER=Minio RCLONE_CONFIG_AIDC_ENV_AUTH=true
-export RCLONE_CONFIG_AIDC_ENDPOINT={url} RCLONE_CA_CERT={certificate}
+export RCLONE_CONFIG_AIDC_ENDPOINT={url} RCLONE_CONFIG_AIDC_REGION={region} RCLONE_CA_CERT={certificate}
 export RCLONE_CONFIG_AIDC_NO_CHECK_BUCKET=true RCLONE_CONFIG_AIDC_SERVER_SIDE_ENCRYPTION=aws:kms
 rclone lsf aidc:results"""
+SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
 # Turns the outputs into input of curl or the shell: no secret is ever an argument of a program.
 PICK = "python -c 'import json, sys; d = json.load(sys.stdin); print({})'"
 BEARER = """"header = \\"Authorization: Bearer " + d["{}"] + "\\"\""""
@@ -31,11 +40,15 @@ LOGIN = """"user = \\"benchmark:" + d["tracking"]["benchmark"] + "\\"\""""
 TRACKING = """\
 "export MLFLOW_TRACKING_USERNAME=benchmark MLFLOW_TRACKING_PASSWORD=" + d["tracking"]["benchmark"]"""
 ADMIN = """d["tracking"]["admin"]"""
+EVERYTHING = """\
+"\\n".join(["export RAY_AUTH_TOKEN=" + d["ray_token"], \
+"export AWS_ACCESS_KEY_ID={access_key} AWS_SECRET_ACCESS_KEY={secret_key}".format(**d["s3"]), \
+"export MLFLOW_TRACKING_PASSWORD=" + d["tracking"]["jobs"]])"""
 EXPORTS = """"export AWS_ACCESS_KEY_ID={access_key} AWS_SECRET_ACCESS_KEY={secret_key}".format(**d["s3"])"""
 
 
-def main(stack: str, out: Path | None = None) -> int:
-    """Write `<out>/ca.pem`, by default in out/<stack>, and print one example for each endpoint."""
+def main(stack: str, out: Path | None = None, exports: bool = False) -> int:
+    """Write `<out>/ca.pem`, by default in out/<stack>, and print examples for the endpoints, or variables."""
     pulumi = Pulumi(stack)
     raw, secret = pulumi.output("inventory"), pulumi.output("access", secret=True)
     if raw is None or secret is None:
@@ -46,13 +59,47 @@ def main(stack: str, out: Path | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     certificate = folder / "ca.pem"
     certificate.write_text(secret["ca_pem"], encoding="utf-8")
+    region = secret["s3"].get("region", REGION)
+    if exports:
+        # For clients of Ray that know no other: what they trusted before, and the stack.
+        bundle = folder / "ca-bundle.pem"
+        bundle.write_text(f"{_trusted()}\n{secret['ca_pem']}", encoding="utf-8")
+        files = str(certificate.resolve()), str(bundle.resolve())
+        say(variables(stack, load(raw).endpoints, *files, region))
+        return OK
     shown = certificate.relative_to(Path.cwd()) if certificate.is_relative_to(Path.cwd()) else certificate
     say(f"CA certificate: {shown}\n")
-    say(examples(stack, load(raw).endpoints, str(shown)))
+    say(examples(stack, load(raw).endpoints, str(shown), region))
     return OK
 
 
-def examples(stack: str, endpoints: dict[str, str | None], certificate: str) -> str:
+def _trusted() -> str:
+    """The certificates that this machine's programs trust; empty where it has none."""
+    try:
+        return Path(ssl.get_default_verify_paths().cafile or SYSTEM).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def variables(
+    stack: str, endpoints: dict[str, str | None], certificate: str, bundle: str, region: str = REGION
+) -> str:
+    """Lines for `eval`: the addresses, and a command that fetches the secrets when it is run."""
+    found: dict[str, str] = {}
+    if url := endpoints.get("ray"):
+        found |= {"RAY_API_SERVER_ADDRESS": url, "RAY_AUTH_MODE": "token"}
+        found |= {"REQUESTS_CA_BUNDLE": bundle, "SSL_CERT_FILE": bundle}
+    if url := endpoints.get("s3"):
+        found |= {"AWS_ENDPOINT_URL_S3": url, "AWS_DEFAULT_REGION": region, "AWS_CA_BUNDLE": certificate}
+    if url := endpoints.get("tracking"):
+        found |= {"MLFLOW_TRACKING_URI": url, "MLFLOW_TRACKING_USERNAME": JOBS}
+        found |= {"MLFLOW_TRACKING_SERVER_CERT_PATH": certificate}
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in found.items()]
+    outputs = f"pulumi stack output access --show-secrets --json --stack {shlex.quote(stack)}"
+    return "\n".join([*lines, f'eval "$({outputs} | {PICK.format(EVERYTHING)})"'])
+
+
+def examples(stack: str, endpoints: dict[str, str | None], certificate: str, region: str = REGION) -> str:
     """Commands for a shell that was prepared by `eval "$(make -s env)"`."""
     outputs = f"pulumi stack output access --show-secrets --json --stack {stack} |"
     curl = f"curl --silent --show-error --config - --cacert {certificate}"
@@ -63,16 +110,16 @@ def examples(stack: str, endpoints: dict[str, str | None], certificate: str) -> 
     if url := endpoints.get("s3"):
         parts.append(
             f"# S3: list the bucket `results`\n{outputs}\n  {PICK.format(PAIR)} |\n"
-            f'  {curl} --aws-sigv4 aws:amz:us-east-1:s3 "{url}/results?list-type=2"'
+            f'  {curl} --aws-sigv4 aws:amz:{region}:s3 "{url}/results?list-type=2"'
         )
         parts.append(
             "# S3 with awscli, boto3, s3fs: they read these variables\n"
             f'eval "$({outputs} {PICK.format(EXPORTS)})"\n'
             f"export AWS_ENDPOINT_URL_S3={url} AWS_CA_BUNDLE={certificate}\n"
-            "export AWS_DEFAULT_REGION=us-east-1\n"
+            f"export AWS_DEFAULT_REGION={region}\n"
             "aws s3 ls s3://results/"
         )
-        parts.append(RCLONE.format(url=url, certificate=certificate))
+        parts.append(RCLONE.format(url=url, certificate=certificate, region=region))
     if url := endpoints.get("tracking"):
         parts.append(
             f"# Tracking: the experiments that `benchmark` sees\n{outputs}\n  {PICK.format(LOGIN)} |\n"

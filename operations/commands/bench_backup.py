@@ -19,6 +19,7 @@ from benchmark.core import stats
 from components.planning.units import MIB, size_text
 from operations.documents import BackupFigures, BackupPair, Outcome, Ratio, write
 from operations.engine.client import connect
+from operations.engine.services import outside
 from operations.errors import FAILED, OK
 from operations.measuring.backup import measure, ratio
 from operations.measuring.record import machine
@@ -31,6 +32,9 @@ WORDS: dict[bool | None, Outcome] = {True: "passed", False: "missed", None: "inc
 def main(stack: str, out: Path | None = None, rounds: int = 8, size: int = 512 * MIB) -> int:
     """Measure, print each pair and the ratio, write the record. Raises OperationError."""
     engine, begun = connect(), datetime.now(UTC)
+    if outside(engine, stack):
+        say(f"stack {stack} uses an outside store, which is not ours: there is no node here to measure with")
+        return OK
     pairs, meanwhile = measure(
         engine, stack, rounds=rounds, size=size, on_pair=lambda pair: say(line(pair, size))
     )

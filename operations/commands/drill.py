@@ -1,9 +1,10 @@
 """Restore the newest backup for trial, from the vault itself, and compare it with what was backed up.
 
-Throw-away containers without a network: one restores the snapshot from the vault's disk, which it can
-only read, and compares every object with the manifest; the other restores each database, checks its pages and
-indexes, and counts its rows. Nothing of the running stack is touched. Writes `<out>/drill.json`
-(aidc.drill/1).
+Throw-away containers without a network: the first restores the snapshot from the vault's disk, which it can
+only read, and compares every object with the manifest; the second restores each database, checks its pages
+and indexes, and counts its rows; the third asks the registry's models for a prediction; the fourth replays
+the log. Nothing of the running stack is touched: the models that it serves are asked the same, as a client
+would. Writes `<out>/drill.json` (aidc.drill/1).
 
 Exit codes: 0 passed; 1 failed: something is missing or differs; 2 the stack is not up, or no engine answers.
 """
@@ -11,14 +12,17 @@ Exit codes: 0 passed; 1 failed: something is missing or differs; 2 the stack is 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from audit.verdicts import plural
-from operations.documents import Drill, write
+from operations.documents import Drill, DrillModel, write
 from operations.drill import archived as archive
+from operations.drill import predictions
 from operations.drill.judge import judge
+from operations.drill.live import Live
 from operations.drill.restore import Restore
 from operations.engine.client import connect
 from operations.errors import FAILED, OK
@@ -40,17 +44,33 @@ def main(stack: str, at: str | None = None, out: Path | None = None) -> int:
         databases = (
             restore.databases() if "fault" not in objects else {"fault": "no snapshot to restore from"}
         )
+        models = asked(restore, stack, databases)
         log: dict[str, Any] = {}
         if (part := objects.get("archive")) and part["files"]:
             say("restoring the database from its log …")
             log = restore.archive(part["moment"], at)
     archived = archive.judge(objects, log, started, at)
-    drill = judge(objects, databases, archived, started, time.monotonic() - clock)
+    drill = judge(
+        objects, databases, archived, models, started=started, seconds=time.monotonic() - clock, at=at
+    )
     path = write(drill, stack, out, "drill.json")
     for line in lines(drill):
         say(line)
     say(f"drill {'passed' if drill.passed else 'FAILED'}: {path}")
     return OK if drill.passed else FAILED
+
+
+def asked(restore: Restore, stack: str, databases: Mapping[str, Any]) -> list[DrillModel]:
+    """What the restored models answer, compared with the live ones. Without a registry nothing is asked."""
+    if "fault" in databases:
+        return []
+    with Live(stack) as live:
+        models = predictions.wanted(databases["champions"], live.served())
+        if not models:
+            return []
+        say(f"asking {plural(len(models), 'restored model')} …")
+        answered = restore.answers([str(model) for model in models])
+        return predictions.judge(models, answered, live.answers(answered.get("models", [])))
 
 
 def lines(drill: Drill) -> list[str]:
@@ -67,4 +87,7 @@ def lines(drill: Drill) -> list[str]:
             found.append(
                 f"  changing at the moment that was recorded, not compared: {', '.join(drill.log.changed)}"
             )
+    for model in drill.models:
+        version = "served" if model.version is None else f"version {model.version}"
+        found.append(f"  model {model.model}, {version}: {model.outcome}, {model.detail}")
     return [*found, *(f"    {fault}" for fault in drill.faults)]

@@ -3,7 +3,7 @@
 Needs the stack's file with its seed, and the passphrase that encrypts it. The copy is checked before anything
 is created: that it is whole, that each file has the content that its name says, and that the stack's key
 opens it. Then the vault gets it, the stack comes up, and every bucket and database is restored from the
-newest snapshot, or that of AT, and compared. When it was interrupted, the same command continues.
+newest snapshot that holds it, or that of AT, and compared. Interrupted, the same command continues.
 
 Exit codes: those of `restore`; 2 also when file, passphrase or copy do not fit, and then nothing was created.
 """
@@ -50,7 +50,7 @@ def main(stack: str, source: Path | None, at: str | None, *, damaged: bool, yes:
         check_machine(engine, stack, copied, filling)
         snapshot = filling.snapshot(copied, passwords, at)
         files, total = copied.totals()
-        say(f"the copy holds {count(snapshot['snapshots'], 'snapshot')} ({size(total)}); its key fits")
+        say(f"the copy holds {count(len(snapshot['among']), 'snapshot')} ({size(total)}); its key fits")
         confirm(stack, yes)
         with Bar() as bar:
             done = Counter(bar, "filling the vault", files, total)
@@ -58,7 +58,7 @@ def main(stack: str, source: Path | None, at: str | None, *, damaged: bool, yes:
     bring_up(stack)
     # The service's first backup, of the empty stack, is newer by now.
     subject = subject_of(stack)
-    return restore(subject, request(subject.plan, None, None, snapshot["snapshot"]), yes=True)
+    return restore(subject, request(subject.plan, None, None, tuple(snapshot["among"])), yes=True)
 
 
 class Counter:

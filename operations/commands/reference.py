@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from audit import document
 from benchmark.analysis import schemas
 from components.planning.config import DATACENTER, StackConfig
-from components.planning.flows import CLIENTS, FLOWS, LISTENS, memberships
+from components.planning.flows import CLIENTS, FLOWS, LISTENS, Flow, memberships, with_outside_store
 from components.planning.inventory import Inventory
 from components.planning.paths import ROOT
 from components.planning.units import size_text
@@ -139,11 +139,15 @@ def _default(key: str, field: FieldInfo, given: Any = None) -> str:
     return f"`{list(value) if isinstance(value, tuple) else value}`"
 
 
+def _row(flow: Flow) -> str:
+    cells = (flow.source, flow.destination, flow.ports, flow.protocol, flow.segment, flow.why)
+    return f"| {' | '.join(cells)} |"
+
+
 def flows() -> str:
     """The flow table, who listens where, and the diagram."""
-    rows = [
-        f"| {f.source} | {f.destination} | {f.ports} | {f.protocol} | {f.segment} | {f.why} |" for f in FLOWS
-    ]
+    rows = [_row(flow) for flow in FLOWS]
+    outside = [_row(flow) for flow in with_outside_store() if flow not in FLOWS]
     listens = [
         f"| {role} | {', '.join(memberships(role))} | "
         + ", ".join(f"{x.port}" if x.port == x.port_end else f"{x.port}-{x.port_end}" for x in ports)
@@ -169,6 +173,13 @@ def flows() -> str:
             "| role | segments | listens on | for |",
             "|---|---|---|---|",
             *listens,
+            "",
+            "With an outside object store ([object-store.md](object-store.md)) the rows of `object-store`",
+            "and `object-store-setup` are replaced by these, with the port of its endpoint:",
+            "",
+            "| source | destination | port | protocol | segment | why |",
+            "|---|---|---|---|---|---|",
+            *outside,
             "",
         ]
     )

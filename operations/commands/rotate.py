@@ -38,6 +38,9 @@ def main(stack: str, *, what: str, yes: bool) -> int:
     """Rotate `what` in `stack`. Raises OperationError; returns 0."""
     names, mistakes = chosen(what)
     report = requirements.examine(read(stack))
+    if report.config is not None and report.config.object_store.external is not None:
+        names, refused = without_outside(names, what, report.config.object_store.external.credentials)
+        mistakes += refused
     problems = [*mistakes, *report.issues]
     if problems or report.engine is None or report.config is None:
         raise refusal(problems, f"nothing was rotated in stack {stack}")
@@ -67,6 +70,18 @@ def chosen(what: str) -> tuple[list[str], list[Issue]]:
     if not asked:
         issues.append(Issue("WHAT", "is empty", f"choose from: all, {', '.join(ROTATABLE)}"))
     return [name for name in ROTATABLE if name in names], issues
+
+
+def without_outside(names: Sequence[str], what: str, file: str) -> tuple[list[str], list[Issue]]:
+    """`names` without the keys of an outside store, and an issue for each that was asked for by its name."""
+    asked = {name.strip() for name in what.split(",")}
+    fault = "is a key of the outside store, which alone can make a new one"
+    fix = f"have it made there, put it into {file}, `make up`, and then have the old one removed there"
+    theirs = [name for name in names if name in identities.NAMES]
+    issues = [Issue(f"WHAT {name}", fault, fix) for name in theirs if name in asked]
+    if theirs and not issues:
+        say(f"not rotated, because an outside store made them: {', '.join(theirs)}; fix: {fix}")
+    return [name for name in names if name not in theirs], issues
 
 
 def announce(file: StackFile, new: Sequence[str]) -> None:

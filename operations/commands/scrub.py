@@ -3,8 +3,8 @@
 Names each object with a damaged shard, the node, and whether the others sufficed to restore it. Takes as long
 as the drives need to read everything; the store stays in use meanwhile.
 
-Exit codes: 0 nothing was damaged, or all of it is restored; 1 something is still damaged, or the time given
-was not enough; 2 the stack is not up, or no engine answers.
+Exit codes: 0 nothing was damaged, all of it is restored, or the store is an outside one; 1 something is still
+damaged, or the time given was not enough; 2 the stack is not up, or no engine answers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from audit.storage import shards
 from audit.storage.check import INSIDE
 from audit.verdicts import plural
 from operations.engine.client import connect
-from operations.engine.services import running
+from operations.engine.services import outside, running
 from operations.errors import FAILED, OK, OperationError
 from operations.process import say
 
@@ -21,6 +21,9 @@ from operations.process import say
 def main(stack: str, limit: int) -> int:
     """Scrub the store of `stack` for at most `limit` seconds."""
     engine = connect()
+    if outside(engine, stack):
+        say(f"stack {stack} uses an outside store, which is not ours: its operator looks after its drives")
+        return OK
     container = f"aidc-{stack}-object-store-1"
     running(engine, stack, "object-store-1", "the object store")
     say("reading every shard; this takes as long as there is data …")

@@ -17,10 +17,13 @@ from rich.table import Table
 
 from audit.storage import buckets
 from audit.storage.check import INSIDE
+from components.planning.flows import STORE_GATEWAY
 from components.planning.inventory import Inventory, load
+from components.planning.paths import ROOT
 from components.runtime.health import judge
 from components.runtime.labels import KIND, ROLE
-from operations.documents import Backup, LastDrill, Service, Status, content
+from operations.documents import Backup, BackupJob, LastDrill, Service, Status, content
+from operations.drill import newest as drills
 from operations.engine import usage
 from operations.engine.client import Engine, EngineError, EngineResource, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
@@ -66,7 +69,9 @@ def main(stack: str, *, as_json: bool) -> int:
         say(_why_nothing(stack, remark))
     else:
         console().print(_table(stack, rows))
-        _epilogue(stack, rows, endpoints, {"last backup": backup, "last drill": drill}, remark)
+        _epilogue(stack, rows, endpoints, {**backup_lines(backup), "last drill": drill}, remark)
+        if backup and backup.not_saved:
+            say(f"saved by no backup job: {', '.join(backup.not_saved)}; fix: backup.jobs, docs/backup.md")
         if foreign:
             say(f"buckets that are not declared, so nobody may use them and no backup saves them: "
                 f"{', '.join(foreign)}; fix: docs/object-store.md")  # fmt: skip
@@ -155,9 +160,22 @@ def last_backup(engine: Engine, stack: str) -> Backup | None:
         found = json.loads(text or "")
         if found["run"] is None:
             return None
-        return Backup(result=found["state"], at=found["run"]["finished"], text=found["text"])
+        jobs = {name: backup_job(job) for name, job in found.get("jobs", {}).items()}
+        return Backup(
+            result=found["state"],
+            at=found["run"]["finished"],
+            text=found["text"],
+            jobs=jobs,
+            not_saved=found.get("unsaved", []),
+        )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def backup_job(told: Mapping[str, Any]) -> BackupJob:
+    """One job as the service tells it."""
+    finished = (told["run"] or {}).get("finished")
+    return BackupJob(result=told["state"], at=finished, schedule=told["schedule"], text=told["text"])
 
 
 def undeclared_buckets(engine: Engine, inventory: Inventory) -> list[str]:
@@ -169,13 +187,19 @@ def undeclared_buckets(engine: Engine, inventory: Inventory) -> list[str]:
 
 
 def last_drill(engine: Engine, stack: str) -> LastDrill | None:
-    """What the drill's service says of its newest drill; None when it cannot be asked."""
+    """The newest drill; None when its service cannot be asked."""
     text = engine.output(f"aidc-{stack}-drill", ["backup", "trial-status"])
     try:
-        found = json.loads(text or "")
-        return LastDrill(result=found["state"], at=(found["run"] or {}).get("finished"), text=found["text"])
-    except (ValueError, KeyError, TypeError):
+        return drills.newest(json.loads(text or ""), drills.read(ROOT / "out" / stack / "drill.json"))
+    except (ValueError, LookupError, TypeError, AttributeError):
         return None
+
+
+def backup_lines(backup: Backup | None) -> dict[str, Backup | BackupJob | None]:
+    """A line for the backup; where there are several jobs, one for each."""
+    if backup is None or len(backup.jobs) < 2:
+        return {"last backup": backup}
+    return {f"backup {name}": job for name, job in backup.jobs.items()}
 
 
 def _table(stack: str, rows: list[Service]) -> Table:
@@ -202,12 +226,14 @@ def _epilogue(
     stack: str,
     rows: list[Service],
     endpoints: Mapping[str, str | None],
-    last: Mapping[str, Backup | LastDrill | None],
+    last: Mapping[str, Backup | BackupJob | LastDrill | None],
     remark: str | None,
 ) -> None:
     for name, url in endpoints.items():
         if url:
             say(f"{name:<12} {url}")
+    if any(row.role == STORE_GATEWAY for row in rows):
+        say("object store an outside one, not ours: `docker logs` of store-check says what was compared")
     for name, found in last.items():
         if found and found.at:
             say(f"{name:<12} {found.result}, {ago(datetime.fromisoformat(found.at))} ago; {found.text}")

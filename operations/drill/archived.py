@@ -31,7 +31,8 @@ def judge(
     if not part["files"]:
         # A snapshot of before there was an archive can still be looked at.
         fault = "the snapshot holds no archive of the database; fix: `make backup`"
-        return Archived(remark="no log") if at else Archived(fault=fault)
+        wanted = at is None and part.get("expected", True)
+        return Archived(fault=fault) if wanted else Archived(remark="no log")
     if "fault" in result:
         return Archived(fault=str(result["fault"]))
     moment = part["moment"] or {}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from audit.verdicts import plural
-from operations.documents import Drill, DrillLevel
+from operations.documents import Drill, DrillLevel, DrillModel
+from operations.drill import predictions
 from operations.drill.archived import Archived
 from operations.drill.compare import compare
 
@@ -18,22 +19,26 @@ def judge(
     objects: Mapping[str, Any],
     databases: Mapping[str, Any],
     archive: Archived,
+    models: Sequence[DrillModel],
+    *,
     started: datetime,
     seconds: float,
+    at: str | None = None,
 ) -> Drill:
     """`objects` is what `backup drill` prints, `databases` what `database-drill` does; `fault`: it failed."""
     recorded = objects.get("databases", {})
-    table_faults = list(compare(recorded, databases)) if "fault" not in databases else []
-    table_faults += archive.differences
+    differences = list(compare(recorded, databases["databases"])) if "fault" not in databases else []
+    differences += archive.differences
+    differences += predictions.faults(models)
     faults = [str(part["fault"]) for part in (objects, databases) if "fault" in part]
     faults += [f"database from its log: {archive.fault}"] if archive.fault else []
-    different = int(objects.get("different", 0)) + len(table_faults)
+    different = int(objects.get("different", 0)) + len(differences)
     rows = sum(int(table["rows"]) for database in recorded.values() for table in database.values())
     tables = sum(map(len, recorded.values()))
     readable = "fault" not in objects
     broken = "fault" in databases or archive.fault is not None
     consistent = readable and not broken and not objects["different"]
-    usable = consistent and not table_faults
+    usable = consistent and not differences
     taken = objects.get("taken")
     levels = [
         DrillLevel(
@@ -52,7 +57,8 @@ def judge(
             name="L3 usable",
             passed=usable,
             detail=f"{plural(rows, 'row')} in {plural(tables, 'table')}, as counted at backup time"
-            + (f"; {plural(archive.log.tables, 'table')} at a moment of the log" if archive.log else ""),
+            + (f"; {plural(archive.log.tables, 'table')} at a moment of the log" if archive.log else "")
+            + f"; {predictions.summary(models)}",
         ),
     ]
     return Drill(
@@ -60,17 +66,20 @@ def judge(
         passed=usable,
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        at=at,
         snapshot=objects.get("snapshot"),
         taken=taken,
         rpo_s=round((started - _moment(taken)).total_seconds(), 1) if taken else None,
         rto_s=round(seconds, 1),
         log=archive.log,
+        models=list(models),
         levels=levels,
         sources=["buckets", *(f"database {name}" for name in sorted(recorded))],
         compared=int(objects.get("objects", 0)) + rows,
+        objects=int(objects.get("objects", 0)),
         different=different,
         unreadable_then=int(objects.get("unreadable_then", 0)),
-        faults=[*faults, *objects.get("faults", ()), *table_faults][:SHOWN],
+        faults=[*faults, *objects.get("faults", ()), *differences][:SHOWN],
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from docker.errors import ContainerError, DockerException, NotFound
 
 from components.backup import VAULT_USER
+from components.compute import USER as COMPUTE_USER
 from components.database import USER as DATABASE_USER
 from components.runtime.files import FILES_DIR
 from components.runtime.labels import labels
@@ -18,8 +19,9 @@ from operations.engine.hardened import ALONE
 from operations.errors import RefusedError
 
 SCRATCH, DATA = "/drill", "/data"
-# Of the service whose volumes and password are used, and of the one whose server is: their images.
-VAULT, DATABASE = "vault-pruner", "database"
+# Of the service whose volumes and password are used, of the one whose server is, and of one whose program
+# knows the models: their images.
+VAULT, DATABASE, COMPUTE = "vault-pruner", "database", "ray-head"
 
 
 class Restore:
@@ -42,7 +44,7 @@ class Restore:
         self._clear()
 
     def _clear(self) -> None:
-        for part in ("vault", "database", "archive", "replace"):
+        for part in ("vault", "database", "models", "archive", "replace"):
             name = f"{self.prefix}-{part}"
             self.engine.remove(EngineResource("container", name, name))
         for name in self.volumes.values():
@@ -69,7 +71,7 @@ class Restore:
         )
 
     def databases(self) -> dict[str, Any]:
-        """Database to its tables with their rows; `fault` where one cannot be restored."""
+        """`databases`, the rows of their tables, and `champions`; `fault` where one cannot be restored."""
         return self._run(
             "database",
             self._service(DATABASE)["Config"]["Image"],
@@ -79,6 +81,17 @@ class Restore:
                 self.volumes[SCRATCH]: {"bind": SCRATCH, "mode": "ro"},
                 self.volumes[DATA]: {"bind": DATA, "mode": "rw"},
             },
+        )
+
+    def answers(self, models: Sequence[str]) -> dict[str, Any]:
+        """What the restored models, each NAME:SHA256[:CARD], answer; `fault` where none could be asked."""
+        named = [f"--model={model}" for model in models]
+        return self._run(
+            "models",
+            self._service(COMPUTE)["Config"]["Image"],
+            ["python", "-m", "benchmark.serving.predict_once", f"{SCRATCH}/buckets", *named],
+            COMPUTE_USER,
+            {self.volumes[SCRATCH]: {"bind": SCRATCH, "mode": "ro"}},
         )
 
     def archive(self, moment: Mapping[str, Any] | None, at: str | None) -> dict[str, Any]:

@@ -7,8 +7,14 @@ from typing import Any
 
 from docker.errors import NotFound
 
+from components.planning.flows import STORE_GATEWAY
 from operations.engine.client import Engine
 from operations.errors import RefusedError
+
+
+def outside(engine: Engine, stack: str) -> bool:
+    """Whether the stack's object store is an outside one: then it has a way out, and no nodes."""
+    return any(c.name == f"aidc-{stack}-{STORE_GATEWAY}" for c in engine.containers(stack))
 
 
 def running(engine: Engine, stack: str, name: str, called: str = "") -> Mapping[str, Any]:

@@ -34,19 +34,23 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
 # Image → what it shares with others, from images/shared.
 SHARED: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("load-balancer", "object-store", "tracking", "vault"), ("follow",)),
-    "database": ("follow", "readings", "table-facts.sql"),
+    "database": ("champions.sql", "follow", "readings", "table-facts.sql"),
     "firewall": ("readings",),
-    **dict.fromkeys(("backup", "drill"), ("readings", "table-facts.sql")),
+    "backup": ("readings", "table-facts.sql"),
+    "drill": ("champions.sql", "readings", "table-facts.sql"),
 }
 # Image → what it takes over from another image's folder.
 TAKEN_OVER: Mapping[str, tuple[str, ...]] = {
-    "drill": ("backup/backup", "backup/keeper", "database/database-drill"),
-}
+    "drill": (
+        "backup/backup", "backup/keeper", "database/database-archive-drill", "database/database-drill",
+        "database/database-restore", "database/recovery",
+    ),
+}  # fmt: skip
 # The rooms of a package that run in the image. The others run on a workstation, and an edit there must not
 # replace the containers; a contract of imports keeps them apart (pyproject.toml).
 INSIDE: Mapping[str, tuple[str, ...]] = {
     "benchmark": (
-        "core", "data", "model", "checkpoints", "telemetry", "training", "serving", "workloads",
+        "core", "data", "model", "checkpoints", "telemetry", "training", "serving", "jobs", "workloads",
     ),
 }  # fmt: skip
 NEEDS_CA = frozenset({"compute", "tracking"})

@@ -68,7 +68,7 @@ class Rig:
                 f"{FILES_DIR}/tls.key": tls.key,
             },
         )  # fmt: skip
-        self.bucket = settings_file(engine, stack, "backup", "buckets").split()[0]
+        self.bucket = PART
         settings = json.loads(settings_file(engine, stack, "backup", "backup.json"))
         keys, password = self.plain.keys, secrets.password(self.seed, "vault/repository")
         self.repository = f"rest:https://{WRITER}:{writer}@vault:{VAULT}/{WRITER}"
@@ -82,9 +82,8 @@ class Rig:
             files={
                 f"{FILES_DIR}/ca.crt": tls.authority,
                 f"{FILES_DIR}/backup.json": json.dumps(
-                    {**settings, "endpoint": self.endpoint, "databases": []}
+                    {**settings, "endpoint": self.endpoint, "jobs": {PART: only(self.bucket)}}
                 ),
-                f"{FILES_DIR}/buckets": f"{self.bucket}\n",
                 f"{FILES_DIR}/repository-password": password,
                 f"{FILES_DIR}/repository-password-before": password,
                 f"{FILES_DIR}/aws-credentials": (
@@ -114,6 +113,17 @@ class Rig:
         if code:
             said = " / ".join(lines[-3:]) or "without a word"
             raise OperationError(f"{container}: {command[0]} ended with {code}: {said}")
+
+
+def only(bucket: str) -> Mapping[str, Any]:
+    """A job that saves one bucket."""
+    return {
+        "schedule": "0 0 * * *",
+        "buckets": [bucket],
+        "databases": [],
+        "log": False,
+        "configuration": False,
+    }
 
 
 def measure(

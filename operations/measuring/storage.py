@@ -10,9 +10,9 @@ from typing import Any
 
 from benchmark.analysis import storage
 from benchmark.core import stats
-from components.object_store import ALIAS
 from components.planning.flows import MINIO, S3
 from components.planning.inventory import Inventory
+from components.planning.store_place import ALIAS
 from components.planning.units import MIB, UNITS
 from operations.documents import Load, StorageRatio, StorageRow
 from operations.engine.client import Engine

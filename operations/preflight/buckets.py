@@ -31,6 +31,8 @@ def check(config: StackConfig | None, found: Mapping[str, Mapping[str, str]] | N
     if config is None:
         return Check(NAME, skipped=True)
     declared = config.object_store.declared()
+    if config.object_store.external:
+        return Check(NAME, note="of an outside store: `up` asks it, and changes nothing there")
     if found is None:
         return Check(NAME, note="no running store to compare with")
     known = [bucket for bucket in declared if bucket.name in found]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from ipaddress import IPv4Network
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from components.planning import saving
 from components.planning.addressing import PRIVATE, SEGMENTS, subnets
 from components.planning.config import DATACENTER, LoadBalancer, Network, StackConfig
-from components.planning.flows import FLOWS
+from components.planning.flows import FLOWS, Flow
 from components.planning.issues import Issue
 from components.planning.pki import LEAF_DAYS
 from components.planning.rotation import GENERATIONS
@@ -43,6 +44,12 @@ class Check:
     note: str = ""
     warnings: tuple[str, ...] = ()
     skipped: bool = False
+
+
+def left_out(config: StackConfig | None) -> list[str]:
+    """Warnings about what the file has no backup job save."""
+    text = saving.warning(config) if config else None
+    return [f"{text}; docs/backup.md"] if text else []
 
 
 def engine(info: Mapping[str, Any]) -> Check:
@@ -132,7 +139,7 @@ def memory(config: StackConfig | None, available: int | None, running: bool) -> 
         return Check("memory", warnings=tuple(alone), note="the stack is up" if running else "",
                      skipped=not running)  # fmt: skip
     limits = sum(n.memory for n in nodes) + config.compute.head.memory
-    limits += config.object_store.nodes * config.object_store.memory
+    limits += 0 if config.object_store.external else config.object_store.nodes * config.object_store.memory
     limits += config.load_balancer.memory + config.backup.memory + BESIDE
     note = f"{available / GIB:.1f} GiB available, the services' limits are {limits / GIB:.1f} GiB"
     short = [] if available >= limits else [f"memory: {note}; under load a process may be killed"]
@@ -176,6 +183,8 @@ def addresses(
     networks: Sequence[EngineResource],
     routes: Sequence[Route],
     policy_routes: Sequence[Route] = (),
+    *,
+    flows: Sequence[Flow] = FLOWS,
 ) -> Check:
     """The stack's subnets against those of other Docker networks and the host's routes.
 
@@ -183,7 +192,7 @@ def addresses(
     """
     if network is None or network.cidr.prefixlen > 21:
         return Check("subnets", skipped=True)
-    used = {flow.segment for flow in FLOWS}
+    used = {flow.segment for flow in flows}
     planned = {s: n for s, n in subnets(network).items() if s in used}
     # Every Docker network has a route, too: the one of its bridge.
     docker = {subnet for n in networks for subnet in n.subnets}
@@ -289,6 +298,8 @@ def object_store_size(config: StackConfig | None, made_for: int | None) -> Check
     if config is None:
         return Check(name, skipped=True)
     nodes = config.object_store.nodes
+    if config.object_store.external:
+        return _moved_out(name, made_for)
     if made_for in (None, nodes):
         return Check(name, note=f"{nodes} nodes" if made_for else "no data yet")
     fault = f"{nodes}, but its data was written by {made_for} nodes and cannot be read with another number"
@@ -297,6 +308,34 @@ def object_store_size(config: StackConfig | None, made_for: int | None) -> Check
         "destroy this one with its data"
     )
     return Check(name, (Issue(f"{DATACENTER}.object_store.nodes", fault, fix),))
+
+
+def _moved_out(name: str, made_for: int | None) -> Check:
+    """A stack whose own store holds data does not change to an outside one: the data would be left behind."""
+    if made_for is None:
+        return Check(name, note="an outside store")
+    fault = f"this stack's own store holds data on {made_for} nodes, which would be left behind"
+    fix = (
+        "remove object_store.external; to move, bring up another stack with the outside store, copy "
+        "the buckets, and destroy this one with its data"
+    )
+    return Check(name, (Issue(f"{DATACENTER}.object_store.external", fault, fix),))
+
+
+def outside_store(config: StackConfig | None, faults: Sequence[Issue], host: Collection[str]) -> Check:
+    """The files of an outside store, and whether its addresses are another host's. `host`: this one's."""
+    name = "outside-store"
+    external = config.object_store.external if config else None
+    if external is None:
+        return Check(name, skipped=config is None, note="the stack has its own")
+    path = f"{DATACENTER}.object_store.external.addresses"
+    fix = "give the store an address of another machine: the firewall lets no container reach this one"
+    mine = [
+        Issue(f"{path}[{index}]", f"{address} is an address of this machine itself", fix)
+        for index, address in enumerate(external.addresses)
+        if str(address) in host
+    ]
+    return Check(name, (*faults, *mine), external.endpoint)
 
 
 def certificates(file: StackFile, today: date) -> Check:

@@ -12,9 +12,13 @@ from pathlib import Path
 
 import yaml
 
+from audit.engine import host
 from components.planning.config import StackConfig
+from components.planning.flows import FLOWS
 from components.planning.issues import Issue
 from components.planning.paths import ROOT
+from components.planning.plan import make_plan
+from components.runtime import outside_store
 from components.runtime.host import host_facts
 from components.runtime.image import IMAGES, ImageError, reference
 from operations.engine import drives
@@ -59,7 +63,7 @@ def examine(file: StackFile, environment: Mapping[str, str] | None = None) -> Re
         # Without a stack there is nothing else to check.
         return Report(file, (Check("configuration", tuple(mistakes), file.path.name),), None, None)
     found = [
-        Check("configuration", tuple(mistakes), file.path.name),
+        Check("configuration", tuple(mistakes), file.path.name, warnings=tuple(checks.left_out(config))),
         pulumi_present(environment),
         checks.passphrase(file, backend(environment), environment),
         checks.certificates(file, datetime.now(UTC).date()),
@@ -70,6 +74,7 @@ def examine(file: StackFile, environment: Mapping[str, str] | None = None) -> Re
     except EngineError as error:
         found.append(Check("engine", (Issue("engine", error.fault, error.fix),)))
         found.append(checks.images(wanted, None))
+        found.append(checks.outside_store(config, _of_outside_store(config), ()))
         found += [Check(name, skipped=True) for name in NEED_ENGINE]
         return Report(file, tuple(found), None, config)
     found += _with_engine(file, config, engine, wanted, environment)
@@ -106,12 +111,18 @@ def _with_engine(
             networks,
             machine.routes() if local else [],
             machine.policy_routes() if local else [],
+            flows=make_plan(file.stack, config).flows if config else FLOWS,
         ),
         checks.data(file, volumes, running=running),
         checks.object_store_size(config, drives.made_for(engine, file.stack, volumes)),
+        checks.outside_store(config, _of_outside_store(config), host.addresses() if local else ()),
         buckets.check(config, buckets.live(engine, file.stack) if running else None),
         pulumi_state(file, owned, environment),
     ]
+
+
+def _of_outside_store(config: StackConfig | None) -> list[Issue]:
+    return outside_store.issues(config.object_store.external) if config else []
 
 
 def images(build: Path = ROOT / ".build") -> dict[str, str]:

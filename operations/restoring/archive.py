@@ -41,7 +41,13 @@ class ArchiveRestore(Restore):
         self.volumes[CLUSTER] = f"{self.prefix}-cluster"
 
     def prepare(self, snapshot: str, at: str | None) -> Ready | None:
-        """A cluster that is known to be whole; None, and the reason is told, where there is none."""
+        """A cluster that is known to be whole; None, and the reason is told, where there is none.
+
+        `snapshot` is empty when the newest rows are not in one with their log.
+        """
+        if not snapshot:
+            say("the newest rows were saved without their log: they come from dumps")
+            return None
         say("restoring the databases from their archive, aside …")
         started = datetime.now(UTC)
         laid = self.with_vault(["backup", "archive", "--snapshot", snapshot, *(["--at", at] if at else [])])

@@ -9,6 +9,7 @@ from typing import Any
 
 from components.planning import buckets
 from components.planning.databases import DATABASES
+from components.planning.flows import STORE_GATEWAY
 from components.planning.plan import Plan, make_plan
 from operations.confirmation import ask
 from operations.engine.client import Engine, connect
@@ -26,6 +27,7 @@ from operations.stack.file import read
 from operations.stack.pulumi import Pulumi
 
 PARTIAL = 3
+STORES = ("object-store", STORE_GATEWAY)
 
 
 def declared(plan: Plan) -> Sources:
@@ -34,12 +36,14 @@ def declared(plan: Plan) -> Sources:
     return Sources(tuple(names), tuple(database.name for database in DATABASES))
 
 
-def request(plan: Plan, asked: str | None, at: str | None = None, snapshot: str | None = None) -> Request:
+def request(
+    plan: Plan, asked: str | None, at: str | None = None, among: tuple[str, ...] | None = None
+) -> Request:
     """What SOURCES and AT ask for. Raises RefusedError."""
     sources, issues = chosen(asked, declared(plan))
     if issues:
         raise refusal(issues, "nothing was restored")
-    return Request(sources, at, snapshot)
+    return Request(sources, at, among)
 
 
 def subject_of(stack: str) -> Subject:
@@ -49,7 +53,7 @@ def subject_of(stack: str) -> Subject:
     if config is None or issues:
         raise refusal(issues, "nothing was restored")
     engine, plan = connect(), make_plan(stack, config)
-    needed = ("backup", "vault", "database", *(s.name for s in plan.by_role("object-store")))
+    needed = ("backup", "vault", "database", *(s.name for role in STORES for s in plan.by_role(role)))
     away = [name for name in needed if not _runs(engine, plan.service(name).container)]
     if away:
         raise RefusedError(f"stack {stack}: {', '.join(away)} not running; fix: `make up STACK={stack}`")
@@ -68,7 +72,7 @@ def restore(subject: Subject, wanted: Request, *, yes: bool) -> int:
     with ArchiveRestore(subject.engine, subject.plan.stack) as archive:
         ready = None
         if wanted.sources.databases == declared(subject.plan).databases:
-            ready = archive.prepare(plan["snapshot"], wanted.at)
+            ready = archive.prepare(plan["with_log"], wanted.at)
         if ready:
             wanted = replace(wanted, sources=Sources(wanted.sources.buckets, ()))
         with Bar() as bar:
@@ -96,19 +100,29 @@ def without_finished(plan: Mapping[str, Any], wanted: Request) -> Request:
 
 def describe(plan: Mapping[str, Any]) -> list[str]:
     """What is going to be restored, for a terminal."""
-    taken = datetime.fromisoformat(str(plan["taken"])[:19] + "+00:00")
-    kind = "partial snapshot" if plan["partial"] else "snapshot"
-    lines = [f"{kind} {plan['snapshot'][:8]} of {taken:%Y-%m-%d %H:%M:%S} UTC"]
+    lines = []
+    for part in plan["parts"]:
+        taken = datetime.fromisoformat(str(part["taken"])[:19] + "+00:00")
+        kind = "partial snapshot" if part["partial"] else "snapshot"
+        of_job = f", job {part['job']}" if part["job"] else ""
+        lines.append(f"{kind} {part['snapshot'][:8]} of {taken:%Y-%m-%d %H:%M:%S} UTC{of_job}")
+        lines += [f"  {source}: {_held(plan, source)}" for source in part["sources"] if _held(plan, source)]
     if plan["passed_over"]:
-        lines.append(f"  (the {count(plan['passed_over'], 'snapshot')} after it: of an empty store)")
+        lines.append(f"  (passed over: {count(plan['passed_over'], 'newer snapshot')} of an empty stack)")
     if plan["resumes"]:
-        lines.append("  (an interrupted restore of it goes on)")
-    for name, found in plan["buckets"].items():
+        lines.append("  (an interrupted restore goes on)")
+    return [*lines, *(f"  {source}: in no snapshot" for source in plan["missing"])]
+
+
+def _held(plan: Mapping[str, Any], source: str) -> str:
+    """What the snapshot holds of a source; empty where that is not known."""
+    kind, _, name = source.partition("/")
+    if found := plan["buckets"].get(name) if kind == "bucket" else None:
         lost = f", {found['lost']} of them without a copy" if found["lost"] else ""
-        lines.append(f"  bucket/{name}: {count(found['objects'], 'object')}, {size(found['bytes'])}{lost}")
-    for name, found in plan["databases"].items():
-        lines.append(f"  database/{name}: {count(found['rows'], 'row')} in {count(found['tables'], 'table')}")
-    return [*lines, *(f"  {source}: not in the snapshot" for source in plan["missing"])]
+        return f"{count(found['objects'], 'object')}, {size(found['bytes'])}{lost}"
+    if found := plan["databases"].get(name) if kind == "database" else None:
+        return f"{count(found['rows'], 'row')} in {count(found['tables'], 'table')}"
+    return ""
 
 
 def refuse(stack: str, held: Mapping[str, str]) -> str:
@@ -144,7 +158,7 @@ def outcome(done: Mapping[str, Any]) -> list[str]:
         f"{count(done['objects'], 'object')} ({size(done['bytes'])}) by hash, {count(rows, 'row')} by digest"
     )
     lines = [f"  {fault}" for fault in done["faults"]]
-    lines += [f"  {source}: was not in the snapshot" for source in done["missing"]]
+    lines += [f"  {source}: was in no snapshot" for source in done["missing"]]
     failed = f"; {done['failed']} could not be restored" if done["failed"] else ""
     lost = f"; {done['lost']} without a copy in the snapshot" if done["lost"] else ""
     what = "FAILED" if done["result"] == "failed" else "done" if done["result"] == "ok" else "partial"

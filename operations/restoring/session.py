@@ -17,7 +17,9 @@ from typing import Any
 from components.planning.databases import DATABASES, secret_of
 from components.planning.flows import MINIO
 from components.planning.grants import restoring
-from operations.errors import OperationError
+from components.planning.outside import RESTORE, External
+from components.runtime import outside_store
+from operations.errors import OperationError, RefusedError
 from operations.restoring.order import Sources
 from operations.rotation.subject import Subject
 
@@ -27,11 +29,14 @@ ID_BYTES, KEY_BYTES = 10, 30  # as of the stack's own identities
 
 @dataclass(frozen=True)
 class Request:
-    """`at` is a time in RFC 3339, `snapshot` a name; with neither of them the newest that is not empty."""
+    """`at` is a time in RFC 3339; without it each source comes from the newest snapshot that is not empty.
+
+    `among` names the snapshots that may be taken; all may without it.
+    """
 
     sources: Sources
     at: str | None = None
-    snapshot: str | None = None
+    among: tuple[str, ...] | None = None
 
     def document(self) -> dict[str, Any]:
         initial = {d.name: dict(d.initial) for d in DATABASES}
@@ -39,7 +44,7 @@ class Request:
             "buckets": self.sources.buckets,
             "databases": self.sources.databases,
             "at": self.at,
-            "snapshot": self.snapshot,
+            "among": self.among,
             "initial": initial,
         }
 
@@ -98,6 +103,10 @@ def _talk(
 @contextmanager
 def _writer(subject: Subject, buckets: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Id and key of an identity that may write to these buckets, for as long as the block lasts."""
+    external = subject.plan.config.object_store.external
+    if external is not None:
+        yield _outside_writer(external)
+        return
     dismiss(subject)  # what a restore that was killed has left
     identifier = base64.b32encode(secrets.token_bytes(ID_BYTES + 2)).decode().rstrip("=")[:20]
     key = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()
@@ -109,6 +118,18 @@ def _writer(subject: Subject, buckets: Sequence[str]) -> Iterator[tuple[str, str
         yield identifier, key
     finally:
         dismiss(subject)
+
+
+def _outside_writer(external: External) -> tuple[str, str]:
+    """The key pair that the file holds for this: at an outside store no identity can be made."""
+    pair = (outside_store.read(external).keys or {}).get(RESTORE)
+    if pair is None:
+        raise RefusedError(
+            "the object store is an outside one, where this program can make no identity that writes; fix: "
+            f"add [{RESTORE}] to {external.credentials}, with a key that may read and write the buckets, and "
+            "remove it after the restore"
+        )
+    return pair.access_key, pair.secret_key
 
 
 def dismiss(subject: Subject) -> None:

@@ -53,7 +53,7 @@ class Filling:
         return f"aidc-{self.stack}-rebuild-{part}"
 
     def snapshot(self, copied: Copied, passwords: tuple[str, str], at: str | None) -> dict[str, Any]:
-        """The snapshot to restore, as the copy lists it. Raises RefusedError, for a wrong password too.
+        """The snapshots that may be restored, until `at`. Raises RefusedError, for a wrong password too.
 
         Only what is small is copied for that; `passwords` are the current one and the one before.
         """

@@ -11,7 +11,8 @@ from policies.model import Resource, segment_of, stack_of
 from policies.rule import resource_rule
 
 EDGE_ROLES = frozenset({"load-balancer"})
-EDGE_SEGMENT = "edge"
+# Clients come in by the one, and the way to an outside object store leads out of the other.
+OPEN_SEGMENTS = frozenset({"edge", "egress"})
 DEFAULT_BRIDGES = frozenset({"", "default", "bridge"})
 BRIDGE_NAME = "com.docker.network.bridge.name"
 
@@ -97,12 +98,12 @@ def closed_dns(container: Resource) -> Iterator[str]:
     "network",
     severity="critical",
     level="mandatory",
-    fix="set internal; only the edge segment has access to the outside",
+    fix="set internal; only the segments edge and egress have access to the outside",
 )
 def internal_network(network: Resource) -> Iterator[str]:
-    """Checks whether no network but the edge has access to the outside."""
-    is_edge = bool(stack_of(network.name)) and segment_of(network.name) == EDGE_SEGMENT
-    if not is_edge and network.get("internal") is not True:
+    """Checks whether no network but edge and egress has access to the outside."""
+    is_open = bool(stack_of(network.name)) and segment_of(network.name) in OPEN_SEGMENTS
+    if not is_open and network.get("internal") is not True:
         yield "internal is not set"
 
 

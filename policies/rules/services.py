@@ -23,6 +23,8 @@ ID_VARIABLES = frozenset({"MINIO_ROOT_USER", "MINIO_ACCESS_KEY", "AWS_ACCESS_KEY
 ACCESS_KEY = re.compile(r"[A-Z2-7]{20}")
 ID_FILE = re.compile(r"/(root-user|users/[^/]+/id)$")
 CREDENTIALS_FILE = re.compile(r"/aws-credentials$")
+# Keys of an outside store, which it has made itself.
+OUTSIDE_CREDENTIALS_FILE = re.compile(r"/store-credentials$")
 ID_LINE = re.compile(r"^aws_access_key_id = (.*)$", re.MULTILINE)
 HIDDEN = "(secret)"
 FALSE = frozenset({"0", "f", "F", "false", "False", "FALSE"})
@@ -113,6 +115,10 @@ def secret_access_key(container: Resource) -> Iterator[str]:
             yield f"file {file} holds an access key id that is not derived"
 
 
+def _is_key(file: str) -> bool:
+    return bool(CREDENTIALS_FILE.search(file) or OUTSIDE_CREDENTIALS_FILE.search(file))
+
+
 @stack_rule(
     severity="medium",
     level="mandatory",
@@ -123,7 +129,7 @@ def storage_key_scope(stack: Stack) -> Iterator[Fault]:
     keys = {
         volume
         for seed in stack.of("container")
-        if seed.is_seed and any(CREDENTIALS_FILE.search(str(u.get("file"))) for u in seed.each("uploads"))
+        if seed.is_seed and any(_is_key(str(upload.get("file"))) for upload in seed.each("uploads"))
         for volume in seed.writable_volumes
     }
     for container in stack.of("container"):

@@ -132,10 +132,10 @@ def tls_in_transit(stack: Stack) -> Iterator[Fault]:
 @stack_rule(
     severity="high",
     level="mandatory",
-    fix="add a flow from backup to the role, and the bucket to the backup's list",
+    fix="add a flow from backup to the role, and the bucket to a job of backup.jobs",
 )
 def backup_coverage(stack: Stack) -> Iterator[Fault]:
-    """Checks whether the backup covers every role that stores data, and every bucket."""
+    """Checks whether the backup covers every role that stores data, and all buckets but those left out."""
     data = {volume.name for volume in stack.of("volume") if volume.label("aidc.kind") == "data"}
     backed_up = {flow.destination for flow in stack.flows if flow.source == BACKUP}
     for container in _services(stack):
@@ -144,19 +144,20 @@ def backup_coverage(stack: Stack) -> Iterator[Fault]:
             yield Fault.at(
                 container, f"volume {', '.join(sorted(kept))} holds data that no backup flow reads"
             )
-    made, listed = _buckets(stack, "object-store-setup"), _buckets(stack, BACKUP)
-    for bucket in sorted(made - listed):
+    made = _lines(stack, "object-store-setup", "buckets")
+    left_out = _lines(stack, BACKUP, "unsaved")
+    for bucket in sorted(made - _lines(stack, BACKUP, "buckets") - left_out):
         yield Fault(BACKUP, f"bucket {bucket} is created but not backed up")
 
 
-def _buckets(stack: Stack, role: str) -> set[str]:
-    """Lines of the file `buckets` that a role receives; empty where the content is not available."""
+def _lines(stack: Stack, role: str, file: str) -> set[str]:
+    """Lines of a file that a role receives; empty where the content is not available."""
     contents = [
         str(upload.get("content") or "")
         for seed in stack.of("container")
         if seed.is_seed and seed.role == role
         for upload in seed.each("uploads")
-        if str(upload.get("file")).endswith("/buckets")
+        if str(upload.get("file")).endswith(f"/{file}")
     ]
     return {line for content in contents for line in content.split()}
 

@@ -134,7 +134,7 @@ def test_a_run_without_room_fails_before_it_fetches(job: Any, full: str, odd: di
         "found = settings.load()\n"
         f"found = replace(found, limits={{**found.limits, {full!r}: 1}})\n"
         "s3 = store.client(found.endpoint, settings.CA)\n"
-        "done = run.run(found, staging.Staging(settings.STAGING), s3, print)\n"
+        "done = run.run(found, staging.Staging(settings.STAGING, 'everything'), s3, print)\n"
         "print(done.result, done.fetched, done.reason)"
     )
     said = job.check_output("PYTHONPATH=/usr/local/lib/aidc python3 -c %s", script).splitlines()[-1]

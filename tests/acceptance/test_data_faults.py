@@ -105,9 +105,10 @@ def test_a_bucket_that_does_not_exist_is_named(job: Any) -> None:
     script = (
         "from dataclasses import replace; from keeper import run, settings, staging, store\n"
         "found = settings.load()\n"
-        "found = replace(found, buckets=(*found.buckets, 'deleted-meanwhile'))\n"
+        "job = found.job('everything')\n"
+        "found = replace(found, jobs=(replace(job, buckets=(*job.buckets, 'deleted-meanwhile')),))\n"
         "s3 = store.client(found.endpoint, settings.CA)\n"
-        "done = run.run(found, staging.Staging(settings.STAGING), s3, print)\n"
+        "done = run.run(found, staging.Staging(settings.STAGING, 'everything'), s3, print)\n"
         "print(done.result, done.reason, done.unreadable_objects)"
     )
     said = job.check_output("PYTHONPATH=/usr/local/lib/aidc python3 -c %s", script).splitlines()[-1]

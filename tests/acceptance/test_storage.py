@@ -19,11 +19,11 @@ import urllib3
 from botocore.exceptions import ClientError
 
 from audit.storage import buckets
-from components.object_store import ALIAS
 from components.planning.buckets import IDENTITIES
 from components.planning.config import StackConfig
 from components.planning.flows import MINIO
 from components.planning.inventory import Inventory
+from components.planning.store_place import ALIAS
 from components.planning.units import size_text
 from tests.acceptance.conftest import s3_client
 

@@ -31,6 +31,7 @@ REPLACED = {
     "s3/monitor": {"object-store-setup"},
     "tracking/admin": {"tracking-setup"},
     "tracking/benchmark": {"tracking-setup"},
+    "tracking/jobs": {"tracking-setup"},
     "ray/token": {"ray-head", "compute-node1", "compute-node2"},
 }
 # Name → the services that get other files.
@@ -65,6 +66,7 @@ TOLD = {
     "s3/tracking": {"object-store-setup", "tracking"},
     "tracking/admin": {"tracking-setup", "load-balancer"},
     "tracking/benchmark": {"tracking-setup", "tracking", "load-balancer"},
+    "tracking/jobs": {"tracking-setup", "load-balancer", "compute"},
     "vault/writer": {"vault", "backup"},
     "vault/repository": {"backup", "drill", "vault-pruner"},
     "ray/token": {"compute", "ray-head"},

@@ -14,7 +14,7 @@ from policies.catalogue import MODULES, NAMES, RULES
 from policies.evaluate import faults
 from policies.model import Stack
 from policies.rule import ResourceRule, Rule
-from tests.policy.conftest import Props, make_plant
+from tests.policy.conftest import Props, labels, make_plant
 
 BY_NAME = {rule.name: rule for rule in RULES}
 
@@ -59,6 +59,17 @@ def bind(rule: str, source: str, read_only: bool = False) -> Violation:
 
 def joins(rule: str, key: str, network: str) -> Violation:
     return adds(rule, "networksAdvanced", {"name": network}, key, what=f"{key}-joins-{network}")
+
+
+def gateway(key: str, what: str, **props: Any) -> Violation:
+    """A violation by what a store gateway has."""
+    kind = "seed" if key.endswith("-seed") else "service"
+    role = labels(stack="test", role="store-gateway", kind=kind)
+    return sets("way-out-keyless", key, what, labels=role, **props)
+
+
+def settings(content: str) -> list[Props]:
+    return [{"file": "/files/haproxy.cfg", "content": content, "permissions": "0400", "owner": "10010"}]
 
 
 def without(rule: str, key: str, prop: str, item: str) -> Violation:
@@ -631,6 +642,12 @@ VIOLATIONS = (
     sets("no-low-host-port", key="balancer", what="443", ports=[{**PORT, "external": 443.0}]),
     removes("own-network", "networksAdvanced"),
     sets("own-network", what="bridge", networksAdvanced=[], networkMode="bridge"),
+    joins("way-out-keyless", "vault", "aidc-test-egress"),
+    gateway("backup-seed", "keys"),
+    gateway("backup-seed", "opened", uploads=settings("mode http\nreq.ssl_sni")),
+    gateway("backup-seed", "any-name", uploads=settings("mode tcp")),
+    gateway("backup", "environment", envs=["AWS_SHARED_CREDENTIALS_FILE=/etc/aidc/x"]),
+    gateway("vault", "data"),
     joins("own-network", "vault", "bridge"),
     removes("closed-dns", "dns"),
     sets("closed-dns", dns=["192.0.2.53"]),
@@ -766,6 +783,12 @@ def test_the_rule_finds(violation: Violation, plant: Any) -> None:
 def test_the_rule_raises_no_false_alarm(rule: str, key: str, props: Props, plant: Any) -> None:
     plant[key].update(props)
     assert [fault for fault, clean in faults(BY_NAME[rule], plant.stack()) if not clean] == []
+
+
+def test_a_bucket_that_no_job_shall_save_is_no_fault(plant: Any) -> None:
+    _unlisted_bucket(plant)
+    plant["backup-seed"]["uploads"].append(upload("unsaved", "results\n"))
+    assert [fault for fault, clean in faults(BY_NAME["backup-coverage"], plant.stack()) if not clean] == []
 
 
 @pytest.mark.parametrize("line", [*(f"RUN {run}" for run in CLEAN_RUNS), *CLEAN_LINES])

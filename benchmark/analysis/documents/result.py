@@ -13,6 +13,7 @@ from pydantic import Field
 from benchmark.analysis.documents.efficiency import Efficiency
 from benchmark.analysis.documents.machine import Machine, Source
 from benchmark.analysis.documents.recovery import Recovery
+from benchmark.analysis.documents.restorable import Restorable
 from benchmark.analysis.documents.serving import Serving
 from benchmark.core.document import Document, Part
 from benchmark.core.run_record import Gemm, Reasons, TrainingRun
@@ -252,6 +253,7 @@ class Result(Document):
     event_problems: list[str] | None = None
     errors: list[Error]
     recovery: Recovery | None = None
+    restorable: Restorable | None = None
     efficiency: Efficiency | None = None
     turns: Turns | None = None
     gate: Gate | None = None

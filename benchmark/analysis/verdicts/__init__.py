@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.analysis.verdicts import efficiency, integrity, quality, recovery, serving, throughput
+from benchmark.analysis.verdicts import (
+    efficiency,
+    integrity,
+    quality,
+    recovery,
+    restorable,
+    serving,
+    throughput,
+)
 from benchmark.analysis.verdicts.throughput import RATIO_BOUND, bare_pairs
 
 __all__ = ["RATIO_BOUND", "bare_pairs", "judge"]
@@ -32,5 +40,6 @@ def judge(result: dict[str, Any]) -> list[dict[str, str]]:
         *efficiency.rows(result.get("efficiency")),
         *(integrity.of_data(name, data) for name, data in result.get("data", {}).items()),
         *recovery.rows(result.get("recovery") or {}),
+        *restorable.rows(result.get("restorable")),
         *integrity.of_event_log(result),
     ]  # fmt: skip

@@ -1,53 +1,43 @@
-"""Backs the object store up into the vault, and gives it back.
+"""Backs the stack up into the vault, and gives it back.
 
-  backup schedule                     one run now, then by the crontab
-  backup run [--scheduled] [--progress] one run; scheduled: dumps and reading back only when due; exit code 0
-                                      complete, 3 partial, 1 failed
-  backup check [--health]             exit code 0 when the newest run is complete, 3 partial, 1 failed or late
-  backup status                       the state as JSON (aidc.backup/1)
+  backup schedule                     every job now, then each by the crontab
+  backup run [--job NAME] [--scheduled] [--progress]  a job, or all; scheduled: dumps and reading back only
+                                      when due; exit code 0 complete, 3 partial, 1 failed, 2 no such job
+  backup check [--health]             exit code 0 when the newest run of each job is complete, 3 when one is
+                                      partial, 1 when one failed or is late
+  backup status                       the state of each job, and of all together, as JSON (aidc.backup/1)
   backup metrics                      the state as Prometheus reads it
   backup configuration FILE           stack.yaml or state.json as they were handed over, secrets encrypted
   backup keys [BUCKET]                what a snapshot holds, one line of JSON an object
   backup cat BUCKET KEY               one object's content
   backup dump DATABASE                a database as pg_dump wrote it, for pg_restore
-  backup drill [--at TIME]            restore a snapshot for trial, on the vault's disk, and compare it: JSON
+  backup drill [--at TIME]            restore the newest of each source for trial, on the vault's disk: JSON
   backup archive --snapshot ID [--at TIME]  its archive of the database, laid out on the vault's disk: JSON
   backup restore BUCKET               put a bucket's objects back; credentials on standard input
-  backup inspect [--at TIME]          the snapshot that a rebuild restores, on the vault's disk: JSON
+  backup inspect [--at TIME]          the snapshots that a rebuild may restore, on the vault's disk: JSON
   backup recover [--plan]             `make restore`: the order as JSON on standard input, its course as JSON
   backup trial-schedule|trial|trial-check|trial-status|trial-metrics      the same of the drill
   backup prune-schedule|prune|prune-check|prune-status|prune-metrics      the same of the pruner
-`keys`, `cat`, `dump` and `restore` take --snapshot ID, `keys` and `restore` also --prefix.
+`keys`, `cat`, `dump`, `restore` and `configuration` take --snapshot ID instead of the newest that holds it,
+`keys` and `restore` also --prefix.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import fcntl
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any
 
-from . import status
-from .objects import shown
-from .settings import CA, LOCK, STAGING, STATUS, load
+from . import jobs, status
+from .leave import leave
+from .settings import STATUS, load
 
-STORE_WITHIN = 120
-FIRST_TRIES = 20
 END_WITHIN = 30  # seconds from an interrupt to the end at the latest
-CRONTAB = "/etc/aidc/crontab"
-
-
-def say(text: str) -> None:
-    print(f"{status.now()} {text}", flush=True)
 
 
 def main(arguments: list[str]) -> int:
@@ -60,11 +50,11 @@ def main(arguments: list[str]) -> int:
         return _give_back(options)
     health = command == "check" and options.health
     own: Mapping[str, Callable[[], int]] = {
-        "schedule": _schedule,
-        "run": lambda: _one_run(thorough=not options.scheduled, progress=options.progress),
-        "metrics": _metrics,
-        "check": lambda: _check(health=health),
-        "status": _status,
+        "schedule": jobs.schedule,
+        "run": lambda: jobs.run(options.job, thorough=not options.scheduled, progress=options.progress),
+        "metrics": jobs.metrics,
+        "check": lambda: jobs.check(health=health),
+        "status": jobs.show,
         "drill": lambda: _drill(options.at),
         "archive": lambda: _archive(options.snapshot, options.at),
         "inspect": lambda: _inspect(options.at),
@@ -81,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("schedule", "status", "metrics", "trial-metrics", "prune-metrics"):
         commands.add_parser(name).set_defaults(health=False)
     one = commands.add_parser("run")
+    one.add_argument("--job", action="append", default=[], metavar="NAME")
     one.add_argument("--scheduled", action="store_true")
     one.add_argument("--progress", action="store_true")
     for group in ("prune", "trial"):
@@ -113,130 +104,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _lock() -> Any:
-    """Two runs at once would disturb each other: the second waits until the lock is closed."""
-    file = LOCK.open("w")
-    fcntl.flock(file, fcntl.LOCK_EX)
-    return file
-
-
-def _one_run(*, thorough: bool = False, progress: bool = False) -> int:
-    from . import run, store  # noqa: PLC0415  (the check, each five seconds, has no use for S3)
-    from .progress import Progress  # noqa: PLC0415
-    from .staging import Staging  # noqa: PLC0415
-
-    with _lock():
-        settings, before = load(), status.read(STATUS)
-        started = time.monotonic()
-        # The result of the run before stands until this one has ended.
-        document = before or {"schema": status.SCHEMA, "run": None}
-        status.write(STATUS, {**document, "running_since": status.now()})
-        s3 = store.client(settings.endpoint, CA)
-        course = Progress((lambda line: print(line, flush=True)) if progress else None)
-        done = run.run(settings, Staging(STAGING), s3, say, course, thorough=thorough)
-        status.write(STATUS, status.document(done, None))
-        for entry in done.unreadable_objects:
-            say(f"not read: {entry['bucket']}/{shown(entry['key'])}: {entry['reason']}")
-        for warning in done.warnings:
-            say(f"warning: {warning}")
-        text = status.describe(status.document(done, None), done.result)
-        say(f"backup finished in {time.monotonic() - started:.0f} s: {text}" if done.result != "failed"
-            else f"backup {text}")  # fmt: skip
-    return status.EXIT_CODES[done.result]
-
-
-def _schedule() -> int:
-    _await_store()
-    for attempt in range(FIRST_TRIES):
-        if _one_run() != status.EXIT_CODES["failed"]:
-            break
-        if attempt == FIRST_TRIES - 1:
-            return 1
-        time.sleep(2)
-    _supercronic()
-    return 1
-
-
-def _supercronic() -> None:
-    os.execvp("supercronic", ["supercronic", "-passthrough-logs", CRONTAB])
-
-
-def _await_store() -> None:
-    from . import store  # noqa: PLC0415
-
-    deadline = time.monotonic() + STORE_WITHIN
-    settings, reason = load(), ""
-    while time.monotonic() < deadline:
-        try:
-            next(store.listing(store.client(settings.endpoint, CA), settings.buckets[0]), None)
-            return
-        except store.StoreError as error:
-            reason = str(error)
-        time.sleep(1)
-    say(f"the object store did not answer for two minutes: {reason}")
-
-
-def _check(*, health: bool) -> int:
-    """A partial backup is no fault of the container's: its health check passes, and says so."""
-    found = status.read(STATUS)
-    state = status.state(found, load().schedule, datetime.now(UTC))
-    print(status.describe(found, state))
-    if health:
-        _leave("backup", "metrics")
-    if state == "partial":
-        return 0 if health else status.EXIT_CODES["partial"]
-    return 0 if state == "ok" else 1
-
-
-def _status() -> int:
-    found = status.read(STATUS)
-    state = status.state(found, load().schedule, datetime.now(UTC))
-    text = status.describe(found, state)
-    empty = {"schema": status.SCHEMA, "running_since": None, "run": None}
-    print(json.dumps({**(found or empty), "state": state, "text": text}, indent=1))
-    return 0
-
-
-def _metrics() -> int:
-    from . import metrics  # noqa: PLC0415
-
-    found = status.read(STATUS)
-    print("\n".join(metrics.of_backup(found, status.state(found, load().schedule, datetime.now(UTC)))))
-    return 0
-
-
-def _leave(service: str, command: str) -> None:
-    """Figures for the metrics, where a health check passes by, which does not wait for them.
-
-    That they cannot be left is no fault of the service: an alert says that they are old.
-    """
-    with contextlib.suppress(OSError):
-        subprocess.Popen(
-            ["readings", service, "backup", command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-
 def _give_back(options: argparse.Namespace) -> int:
-    from . import objects, restore, vault  # noqa: PLC0415
+    from . import objects, restore, series, vault  # noqa: PLC0415
+
+    def newest(source: str) -> str:
+        return restore.resolve(options.snapshot, source)
 
     try:
-        snapshot = restore.resolve(options.snapshot)
         if options.command == "keys":
-            restore.keys(snapshot, options.bucket, options.prefix)
+            restore.keys(options.snapshot, options.bucket, options.prefix)
         elif options.command == "dump":
-            restore.dump(snapshot, options.database)
+            restore.dump(newest(f"{series.DATABASE}{options.database}"), options.database)
         elif options.command == "configuration":
-            restore.configuration(snapshot, options.file)
+            restore.configuration(newest(series.CONFIGURATION), options.file)
         elif options.command == "cat":
-            restore.cat(snapshot, options.bucket, options.key)
+            restore.cat(newest(f"{series.BUCKET}{options.bucket}"), options.bucket, options.key)
         else:
             where = (options.bucket, options.prefix, options.into)
-            with _lock():  # No backup of what is half restored.
-                return min(1, restore.restore(snapshot, load().endpoint, *where))
+            with jobs.lock():  # No backup of what is half restored.
+                name = newest(f"{series.BUCKET}{options.bucket}")
+                return min(1, restore.restore(name, load().store, *where))
     except (restore.RestoreError, vault.VaultError, objects.ManifestError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -266,15 +153,17 @@ def _archive(snapshot: str, at: str | None) -> int:
 
 
 def _inspect(at: str | None) -> int:
-    from . import prune, recover, restore, vault  # noqa: PLC0415
+    from . import prune, series, vault  # noqa: PLC0415
 
     try:
-        snapshots = prune.listed()
-        chosen, _ = recover.choose(snapshots, at, None)
-    except (vault.VaultError, restore.RestoreError) as error:
+        found = series.until(prune.listed(), at)
+    except vault.VaultError as error:
         print(json.dumps({"error": str(error)}))
         return 1
-    print(json.dumps({"snapshot": chosen["id"], "taken": chosen["time"], "snapshots": len(snapshots)}))
+    if not found:
+        print(json.dumps({"error": f"the vault has no snapshot{f' until {at}' if at else ''}"}))
+        return 1
+    print(json.dumps({"taken": found[0]["time"], "among": [str(s["id"]) for s in found]}))
     return 0
 
 
@@ -288,13 +177,13 @@ def _recover(*, plan: bool) -> int:
     try:
         order = recover.read(_first_line())
         _end_with_input()
-        with _lock():  # No backup of what is half restored.
+        with jobs.lock():  # No backup of what is half restored.
             if plan:
-                s3 = store.client(load().endpoint, CA)
+                s3 = store.client(load().store)
                 with recover.planned(order, s3, Progress()) as (found, _):
                     tell(json.dumps({"plan": found.document()}))
                 return 0
-            done = recover.recover(order, load().endpoint, Progress(tell))
+            done = recover.recover(order, load().store, Progress(tell))
         tell(json.dumps({"done": done}))
         return {"ok": 0, "partial": 3}.get(done["result"], 1)
     except (*recover.ERRORS, objects.ManifestError) as error:
@@ -331,12 +220,12 @@ def _prune(command: str) -> int:
     from . import prune  # noqa: PLC0415
 
     if command in ("prune", "prune-schedule"):
-        with _lock():
+        with jobs.lock():
             found = prune.prune(delete=command == "prune")
             status.write(STATUS, found)
-        say(prune.describe(found))
+        jobs.say(prune.describe(found))
         if command == "prune-schedule":
-            _supercronic()
+            jobs.supercronic()
         return 0 if found["result"] == "ok" else 1
     try:
         found = json.loads(STATUS.read_text())
@@ -350,7 +239,7 @@ def _prune(command: str) -> int:
         return 0
     print(json.dumps(found, indent=1) if command == "prune-status" else prune.describe(found))
     if command == "prune-check":
-        _leave("vault-pruner", "prune-metrics")
+        leave("vault-pruner", "prune-metrics")
     return 0 if command == "prune-status" or found["result"] == "ok" else 1
 
 
@@ -360,12 +249,12 @@ def _trial(command: str, *, health: bool) -> int:
 
     if command == "trial-schedule":
         trial.begin()
-        _supercronic()
+        jobs.supercronic()
     if command == "trial":
-        with _lock():
+        with jobs.lock():
             found = trial.run()
         what = trial.state(found, trial.schedule(), trial.now())
-        say(f"drill {trial.describe(found, what)}")
+        jobs.say(f"drill {trial.describe(found, what)}")
         return 0 if found["run"]["passed"] else 1
     found_, schedule = trial.read(), trial.schedule()
     what = trial.state(found_, schedule, trial.now())
@@ -380,7 +269,7 @@ def _trial(command: str, *, health: bool) -> int:
         return 0
     print(text)
     if health:
-        _leave("drill", "trial-metrics")
+        leave("drill", "trial-metrics")
     return 0 if health or what in ("passed", "waiting") else 1
 
 

@@ -15,12 +15,15 @@ FOLDER = "configuration"
 NAMES = ("stack.yaml", "state.json")
 
 
-def take_over(staging: Staging) -> dict[str, str]:
-    """What has been handed over, below the snapshot's folder, with the SHA-256 of each; may be nothing."""
+def take_over(staging: Staging, *, wanted: bool = True) -> dict[str, str]:
+    """What has been handed over, below the snapshot's folder, with the SHA-256 of each; may be nothing.
+
+    With a job that does not save it there is nothing.
+    """
     handed, place = staging.root / FOLDER, staging.snapshot / FOLDER
     shutil.rmtree(place, ignore_errors=True)
     found = [handed / name for name in NAMES if (handed / name).is_file()]
-    if not found:
+    if not found or not wanted:
         return {}
     place.mkdir(parents=True)
     for path in found:

@@ -1,4 +1,4 @@
-"""The dumps of a run: all declared databases, and the moment in the log that goes with them.
+"""The dumps of a run: all databases of its job, and the moment in the log that goes with them.
 
 They cost a look at every row, so a run every few minutes keeps those that are there.
 """
@@ -22,11 +22,18 @@ Say = Callable[[str], None]
 
 
 def _record(staging: Staging) -> Path:
-    return staging.root / "dumps.json"
+    return staging.own / "dumps.json"
+
+
+def rows(settings: Settings, staging: Staging, name: str) -> int:
+    """Rows that the dump of a database holds besides those that its service fills in by itself."""
+    initial = settings.initial.get(name, {})
+    counted = {table: int(found["rows"]) for table, found in databases.facts_of(name, staging).items()}
+    return sum(max(0, number - initial.get(table, 0)) for table, number in counted.items())
 
 
 def due(settings: Settings, staging: Staging) -> bool:
-    """Whether the newest dumps are too old, or are not those of the declared databases."""
+    """Whether the newest dumps, or what was read back with them, are too old or not those of the job."""
     try:
         found = json.loads(_record(staging).read_text())
         age = datetime.now(UTC) - datetime.fromisoformat(found["at"])
@@ -35,7 +42,7 @@ def due(settings: Settings, staging: Staging) -> bool:
         return True
     there = all(databases.path_of(name, staging).is_file() for name in known)
     fresh = timedelta(0) <= age < timedelta(hours=settings.dump_hours)
-    return not (there and fresh and known == set(settings.databases))
+    return not (there and fresh and known == set(settings.job(staging.job).databases))
 
 
 def keep(staging: Staging, done: Run) -> None:
@@ -60,13 +67,14 @@ def kept(staging: Staging, done: Run) -> list[Dumped]:
 
 
 def make(settings: Settings, staging: Staging, done: Run, say: Say) -> list[Dumped]:
-    """Dump every declared database; one that cannot be dumped is named, and the run goes on."""
-    databases.drop_others(settings.databases, staging)
+    """Dump every database of the job; one that cannot be dumped is named, and the run goes on."""
+    job = settings.job(staging.job)
+    names = job.databases
+    databases.drop_others(names, staging)
     archive.path_of(staging).unlink(missing_ok=True)
-    names = settings.databases
     maker = _Maker(settings, staging, done, say)
-    if not names:
-        return []
+    if not job.log:
+        return [one for name in names if (one := maker.dump(name, None))]
     try:
         with archive.moment(names) as moment:
             made = [one for name in names if (one := maker.dump(name, moment.views.get(name)))]

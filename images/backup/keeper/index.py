@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,23 @@ class Index:
                 return
             yield from rows
             last = rows[-1][0]
+
+    def offered(self, path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+        """Of what is missing, the copies that another index has: each file, and how to know it as ours."""
+        other = sqlite3.connect(path)
+        try:
+            for listed in self.missing():
+                row = other.execute("select * from copies where file = ?", (listed.file,)).fetchone()
+                if row:
+                    yield listed.file, partial(self._take, row)
+        except sqlite3.DatabaseError:  # Damaged: the other job makes a new one, and here all is fetched.
+            return
+        finally:
+            other.close()
+
+    def _take(self, row: tuple[Any, ...]) -> None:
+        with self.db:
+            self.db.execute("insert or replace into copies values (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def record(self, listed: Listed, sha256: str, headers: Mapping[str, Any]) -> None:
         """What is about to be known as the copy of `listed`; before its file has its name."""

@@ -10,18 +10,25 @@ EVERY = 0.3  # seconds between two lines
 
 
 class Progress:
-    """`step` names what is done now and how much it is; `add` what of it is done. Silent without `write`."""
+    """`step` names what is done now and how much it is; `add` what of it is done. Silent without `write`.
+
+    `of` stands before the name of each step.
+    """
 
     def __init__(
-        self, write: Callable[[str], None] | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        write: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        of: str = "",
     ) -> None:
-        self._write, self._clock, self._last = write, clock, 0.0
+        self._write, self._clock, self._last, self._of = write, clock, 0.0, of
         self._name, self._total, self._of_bytes, self._done, self._bytes = "", 0, 0, 0, 0
 
     def step(self, name: str, total: int = 0, of_bytes: int = 0) -> None:
         """`total` counts what is to be done, 0 when nobody knows; sizes in bytes."""
         self.end()
-        self._name, self._total, self._of_bytes, self._done, self._bytes = name, total, of_bytes, 0, 0
+        self._name = f"{self._of}: {name}" if self._of else name
+        self._total, self._of_bytes, self._done, self._bytes = total, of_bytes, 0, 0
         self._tell()
 
     def add(self, count: int = 1, size: int = 0) -> None:

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from . import status
-from .retention import Decision, Snapshot, decide
+from . import series, status
+from .retention import Decision, Snapshot, decide_each
 from .settings import FILES, PASSWORD, PASSWORD_BEFORE
 from .vault import LockedError, VaultError, restic
 
@@ -32,8 +32,8 @@ def prune(*, delete: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"schema": SCHEMA, "started": status.now(), "result": "failed", "reason": ""}
     try:
         if (REPOSITORY / "config").is_file():
-            retention = json.loads((FILES / "prune.json").read_text())["retention"]
-            found |= _prune(retention, delete)
+            told = json.loads((FILES / "prune.json").read_text())
+            found |= _prune(told["retention"], told["jobs"], delete)
         found["result"] = "ok"
     except (VaultError, OSError) as error:
         found["reason"] = str(error)
@@ -41,11 +41,13 @@ def prune(*, delete: bool) -> dict[str, Any]:
     return found
 
 
-def _prune(retention: Mapping[str, int], delete: bool) -> dict[str, Any]:
+def _prune(
+    retention: Mapping[str, int], jobs: Mapping[str, Mapping[str, int]], delete: bool
+) -> dict[str, Any]:
     password = _password()
     _drop_dead_locks(password)
     snapshots = _snapshots(password)
-    decision = decide(snapshots, retention)
+    decision = decide_each(snapshots, retention, jobs)
     found: dict[str, Any] = {"snapshots": len(snapshots), "odd": sorted(decision.odd), "forgotten": 0}
     if delete:
         found["forgotten"] = _delete(password, decision)
@@ -107,7 +109,8 @@ def _snapshots(password: str) -> list[Snapshot]:
         arrived = (REPOSITORY / "snapshots" / entry["id"]).stat().st_mtime
         named = datetime.fromisoformat(entry["time"])
         complete = "partial" not in (entry.get("tags") or [])
-        found.append(Snapshot(entry["id"], named, datetime.fromtimestamp(arrived, UTC), complete))
+        when = datetime.fromtimestamp(arrived, UTC)
+        found.append(Snapshot(entry["id"], named, when, complete, series.job_of(entry)))
     return found
 
 

@@ -39,15 +39,21 @@ Outcome = tuple[Saved, str]
 
 @dataclass(frozen=True)
 class Copies:
-    """Where the contents come from: a snapshot with its folder. `room` is for their files."""
+    """Where the contents come from: a snapshot with its folder. `room` is for their files.
+
+    `buckets` are those that are taken from this snapshot.
+    """
 
     snapshot: str
     folder: Path
     room: Path
+    buckets: frozenset[str]
 
 
 def refill(copies: Copies, s3: Any, ledger: Ledger, progress: Progress) -> None:
-    """Put every wanted object; `ledger` has the outcome."""
+    """Put every wanted object of these buckets; `ledger` has the outcome."""
+    if not copies.buckets:
+        return
     progress.step("objects", *ledger.totals("wanted"))
     with ThreadPoolExecutor(store.WORKERS) as pool:
         jobs = _uploads(_wanted(copies, ledger), s3)
@@ -105,7 +111,8 @@ def _wanted(copies: Copies, ledger: Ledger) -> Iterator[tuple[Saved, Path | None
     number, current = 0, None
     try:
         for name, content in _stream(copies):
-            if (saved := ledger.by_file(name)) is None:
+            saved = ledger.by_file(name)
+            if saved is None or saved.listed.bucket not in copies.buckets:
                 continue
             number += 1
             # Until its outcome is marked, it must not come a second time.
@@ -118,6 +125,8 @@ def _wanted(copies: Copies, ledger: Ledger) -> Iterator[tuple[Saved, Path | None
         if current:  # It was cut off in the middle of this one.
             ledger.mark(current, "wanted")
     for saved in ledger.having("wanted"):
+        if saved.listed.bucket not in copies.buckets:
+            continue
         number += 1
         ledger.mark(saved, "under way")
         yield _checked(

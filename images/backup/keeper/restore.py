@@ -20,10 +20,10 @@ from typing import Any, BinaryIO, cast
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import databases, objects, store, vault
+from . import databases, objects, series, store, vault
 from .configuration import path_of
 from .objects import Saved, shown
-from .settings import CA, STAGING
+from .settings import STAGING, Place
 from .staging import Staging
 from .vault import VaultError
 
@@ -64,12 +64,6 @@ def content(snapshot: str, saved: Saved, into: BinaryIO) -> None:
         raise RestoreError(f"{shown(saved.listed.key)} came back with another content than was saved")
 
 
-def keys(snapshot: str, bucket: str | None, prefix: str) -> None:
-    """Print one line of JSON an object."""
-    for saved in entries(snapshot, bucket, prefix):
-        print(objects.encode(saved))
-
-
 def cat(snapshot: str, bucket: str, key: str) -> None:
     """Print one object. Raises RestoreError."""
     for saved in entries(snapshot, bucket, key):
@@ -94,13 +88,13 @@ def configuration(snapshot: str, name: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def restore(snapshot: str, endpoint: str, bucket: str, prefix: str, into: str | None) -> int:
+def restore(snapshot: str, place: Place, bucket: str, prefix: str, into: str | None) -> int:
     """Put objects back into `bucket`, or into the bucket `into`; return how many could not be.
 
     All files of the snapshot come as one stream, in the order of their names: one process of restic for all
     of them, and no second copy on disk.
     """
-    s3 = store.client(endpoint, CA, *_credentials())
+    s3 = store.client(place, *_credentials())
     room = Staging(STAGING).temporary
     room.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=room) as folder, Wanted(Path(folder, "wanted.sqlite")) as wanted:
@@ -194,11 +188,40 @@ def _credentials() -> tuple[str, str]:
         raise RestoreError(f"there are no credentials: {fix}") from None
 
 
-def resolve(snapshot: str) -> str:
-    """The name of a snapshot as a whole. Raises VaultError when there is none of this kind."""
+def listed(snapshot: str = "latest") -> list[dict[str, Any]]:
+    """Every snapshot with a manifest, or the one of that name. Raises VaultError when there is none."""
     done = vault.restic("snapshots", "--json", "--no-lock", *([] if snapshot == "latest" else [snapshot]))
     kept = str(STAGING / "snapshot")
     found = [s for s in json.loads(done.stdout or "[]") if s["paths"] == [kept]]
     if not found:
         raise VaultError(f"no snapshot {snapshot} with a manifest; earlier ones: restic snapshots")
-    return str(max(found, key=lambda s: s["time"])["id"])
+    return found
+
+
+def resolve(snapshot: str, source: str) -> str:
+    """The whole name of a snapshot; for `latest`, of the newest one that holds the source.
+
+    Raises VaultError when there is none.
+    """
+    found = [s for s in listed(snapshot) if snapshot != "latest" or series.holds(s, source)]
+    if not found:
+        raise VaultError(f"no snapshot holds {source}: no job saves it (backup.jobs)")
+    return str(max(found, key=series.arrival)["id"])
+
+
+def keys(snapshot: str, bucket: str | None, prefix: str) -> None:
+    """Print one line of JSON an object; for `latest` from the newest snapshot of each bucket."""
+    if bucket or snapshot != "latest":
+        name = resolve(snapshot, f"{series.BUCKET}{bucket}")
+        for saved in entries(name, bucket, prefix):
+            print(objects.encode(saved))
+        return
+    known = listed()
+    newest = max(known, key=series.arrival)
+    named = [source for source in series.sources_of(known) if source.startswith(series.BUCKET)]
+    picks = series.compose(known, named, None, emptied=True)
+    own = {source.removeprefix(series.BUCKET): str(p.snapshot["id"]) for source, p in picks.items()}
+    for name in dict.fromkeys([*own.values()] or [str(newest["id"])]):
+        for saved in entries(name, None, prefix):
+            if own.get(saved.listed.bucket, name) == name:
+                print(objects.encode(saved))

@@ -25,12 +25,16 @@ PERIODS: Mapping[str, Callable[[datetime], object]] = {
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`named` is the time that its writer gave it, `arrived` when the vault's disk got it; both UTC."""
+    """`named` is the time that its writer gave it, `arrived` when the vault's disk got it; both UTC.
+
+    `job` is empty for one of an earlier release, which had a single job.
+    """
 
     name: str
     named: datetime
     arrived: datetime
     complete: bool = True
+    job: str = ""
 
     @property
     def plausible(self) -> bool:
@@ -44,6 +48,30 @@ class Decision:
     keep: frozenset[str]
     forget: frozenset[str]
     odd: frozenset[str]
+
+
+# The job that saves what the single one of earlier releases did.
+SUCCESSOR = "everything"
+
+
+def decide_each(
+    snapshots: Iterable[Snapshot], retention: Mapping[str, int], jobs: Mapping[str, Mapping[str, int]]
+) -> Decision:
+    """Judge each job's snapshots by its own retention: no job's count for another.
+
+    Those of a job that is declared no more are kept by `retention`; so are those of an earlier release,
+    unless a job goes on with them.
+    """
+    series: dict[str, list[Snapshot]] = {}
+    for snapshot in snapshots:
+        name = snapshot.job or (SUCCESSOR if SUCCESSOR in jobs else "")
+        series.setdefault(name, []).append(snapshot)
+    decisions = [decide(found, jobs.get(name, retention)) for name, found in series.items()]
+    return Decision(
+        frozenset().union(*(d.keep for d in decisions)),
+        frozenset().union(*(d.forget for d in decisions)),
+        frozenset().union(*(d.odd for d in decisions)),
+    )
 
 
 def decide(snapshots: Iterable[Snapshot], retention: Mapping[str, int]) -> Decision:

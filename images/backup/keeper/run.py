@@ -1,4 +1,4 @@
-"""One backup: list the store, fetch what is new, append a snapshot, and compare it with the listing.
+"""One run of a job: list its buckets, fetch what is new, append a snapshot, and compare it with the listing.
 
 What the store does not give is named and left out, and the run ends as partial: all else is saved.
 """
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import archive, archived, configuration, dumps, status, store, vault
+from . import archive, archived, configuration, dumps, series, status, store, vault
 from .databases import DatabaseError, Dumped
 from .index import Index
 from .objects import manifest
 from .progress import Progress
-from .settings import CA, PASSWORD, PASSWORD_BEFORE, Settings, repository
+from .settings import CA, PASSWORD, PASSWORD_BEFORE, Job, Settings, repository
 from .staging import RoomError, Staging
 from .status import Run
 from .store import StoreError
@@ -45,14 +45,17 @@ def run(
     *,
     thorough: bool = True,
 ) -> Run:
-    """Do all of it, and never raise: what went wrong is in the result.
+    """Do all of the job that `staging` is of, and never raise: what went wrong is in the result.
 
     A run that is not `thorough` keeps the dumps that are there and reads nothing back, unless that is due.
     """
     done = Run(started=status.now())
     try:
         course = Course(say, progress or Progress())
-        _run(settings, staging, s3, course, done, thorough=thorough or dumps.due(settings, staging))
+        job = settings.job(staging.job)
+        index = staging.prepare([one.name for one in settings.jobs])
+        due = thorough or dumps.due(settings, staging)
+        _run(Work(settings, job, staging, s3, index), course, done, thorough=due)
         done.result = "partial" if _is_partial(done) else "ok"
     except (StoreError, RoomError, VaultError, IncompleteError) as error:
         done.reason = str(error)
@@ -72,32 +75,40 @@ class Course:
     progress: Progress
 
 
-def _run(settings: Settings, staging: Staging, s3: Any, course: Course, done: Run, *, thorough: bool) -> None:
-    index = staging.prepare()
+@dataclass(frozen=True)
+class Work:
+    """What a run works with."""
+
+    settings: Settings
+    job: Job
+    staging: Staging
+    s3: Any
+    index: Index
+
+
+def _run(work: Work, course: Course, done: Run, *, thorough: bool) -> None:
+    settings, job, staging, index = work.settings, work.job, work.staging, work.index
     say, step = course.say, course.progress.step
     try:
         if new := vault.open_repository(PASSWORD, PASSWORD_BEFORE):
             say(new)
         _check_vault(settings, done)
-        done.configuration = configuration.take_over(staging)
-        has_log = archived.BUCKET in settings.buckets and bool(settings.databases)
+        done.configuration = configuration.take_over(staging, wanted=job.configuration)
         # Before a moment of the log is marked, which cannot be reached from a base backup that ends after it.
-        based = has_log and _is_based(s3, done, say)
-        step("dumping the databases")
-        dumped = dumps.make(settings, staging, done, say) if thorough else dumps.kept(staging, done)
+        based = job.log and _is_based(work.s3, done, say)
+        # Without the log, rows are of the time of the dump.
+        if fresh := thorough or not job.log:
+            step("dumping the databases")
+        dumped = dumps.make(settings, staging, done, say) if fresh else dumps.kept(staging, done)
         if based:
             step("archiving the database's log")
             _archive(done, say)
-        _collect(settings, staging, s3, index, done, progress=course.progress)
+        _collect(work, done, course.progress)
         staging.drop_replaced(index)
         _count(index, done)
         _write_manifest(staging, index, done.started)
-        # The number tells a restore which snapshots are of a store that had just been emptied: a new database
-        # begins its archive at once.
-        filled = sum(found["objects"] for name, found in done.buckets.items() if name != archived.BUCKET)
-        tags = ["partial" if _is_partial(done) else "complete", f"objects={filled}"]
         step("writing the snapshot")
-        done.snapshot = vault.back_up(staging.snapshot, tags)
+        done.snapshot = vault.back_up(staging.snapshot, job.name, _tags(work, done))
         step("comparing")
         _compare(staging, index, done, dumped)
         if thorough:
@@ -111,6 +122,22 @@ def _run(settings: Settings, staging: Staging, s3: Any, course: Course, done: Ru
     finally:
         course.progress.end()
         index.close()
+
+
+def _tags(work: Work, done: Run) -> list[str]:
+    """What the snapshot holds. A database that could not be dumped is not in it.
+
+    The numbers tell a restore which snapshots are of a stack that had just been emptied: a new database
+    begins its archive at once.
+    """
+    job, buckets = work.job, done.buckets.items()
+    sources = [f"{series.BUCKET}{name}" for name in job.buckets]
+    sources += [f"{series.DATABASE}{name}" for name in done.databases]
+    sources += [series.LOG] * job.log + [series.CONFIGURATION] * bool(done.configuration)
+    objects = sum(found["objects"] for name, found in buckets if name != archived.BUCKET)
+    rows = sum(dumps.rows(work.settings, work.staging, name) for name in done.databases)
+    state = "partial" if _is_partial(done) else "complete"
+    return [state, *series.tags(job.name, sources, objects=objects, rows=rows)]
 
 
 def _is_partial(done: Run) -> bool:
@@ -150,27 +177,26 @@ def _check_vault(settings: Settings, done: Run) -> None:
         )
 
 
-def _collect(
-    settings: Settings, staging: Staging, s3: Any, index: Index, done: Run, *, progress: Progress
-) -> None:
+def _collect(work: Work, done: Run, progress: Progress) -> None:
     """List and fetch; again where a base backup ended meanwhile: it has files that were not listed."""
-    has_archive = archived.BUCKET in settings.buckets
+    staging, index = work.staging, work.index
     for _ in range(COLLECT_TRIES):
-        before = archive.catalogues(s3) if has_archive else set()
+        before = archive.catalogues(work.s3) if work.job.log else set()
         progress.step("listing the store")
-        _list(settings, s3, index)
+        _list(work.job, work.s3, index)
         staging.drop_deleted(index)
-        staging.check_room(index.missing_bytes(), settings.limits["staging"])
+        staging.borrow(index)
+        staging.check_room(index.missing_bytes(), work.settings.limits["staging"])
         progress.step("fetching", *index.missing_totals())
-        _fetch(staging, s3, index, done, progress)
-        if not has_archive or archive.catalogues(s3) == before:
+        _fetch(staging, work.s3, index, done, progress)
+        if not work.job.log or archive.catalogues(work.s3) == before:
             return
     done.warnings.append("base backups ended all the time: the newest one may be incomplete in this snapshot")
 
 
-def _list(settings: Settings, s3: Any, index: Index) -> None:
+def _list(job: Job, s3: Any, index: Index) -> None:
     index.begin()
-    for bucket in settings.buckets:
+    for bucket in job.buckets:
         for page in store.listing(s3, bucket):
             index.add(page)
 

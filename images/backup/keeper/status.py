@@ -1,10 +1,13 @@
-"""The state of the backups as a document, and what to say of it. Pure, but for the file itself."""
+"""The state of the jobs as a document, and what to say of it. Pure, but for the file itself.
+
+`running_since` and `run` of one job are an entry; the document holds the entry of each job.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +17,7 @@ from .cron import due
 from .objects import shown
 
 SCHEMA = "aidc.backup/1"
+Entry = Mapping[str, Any]
 NAMED = 20  # unreadable objects that the document names; it counts all
 GRACE = timedelta(minutes=15)  # a run is late so long after it was due
 WARN_PERCENT = 80
@@ -21,6 +25,8 @@ WARN_PERCENT = 80
 Result = Literal["ok", "partial", "failed"]
 State = Literal["ok", "partial", "failed", "running", "late", "none"]
 EXIT_CODES: Mapping[str, int] = {"ok": 0, "failed": 1, "partial": 3}
+# The worst first: what all jobs together are.
+WORST: Sequence[State] = ("failed", "late", "none", "running", "partial", "ok")
 
 
 @dataclass
@@ -51,8 +57,28 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def document(run: Run, running_since: str | None) -> dict[str, Any]:
-    return {"schema": SCHEMA, "running_since": running_since, "run": asdict(run) if run.finished else None}
+def entry(run: Run, running_since: str | None = None) -> dict[str, Any]:
+    return {"running_since": running_since, "run": asdict(run) if run.finished else None}
+
+
+def entry_of(found: Mapping[str, Any] | None, job: str) -> Entry | None:
+    """None when no run of the job was begun since the container started."""
+    entries: Mapping[str, Entry] = (found or {}).get("jobs", {})
+    return entries.get(job)
+
+
+def with_entry(
+    found: Mapping[str, Any] | None, job: str, given: Entry, known: Iterable[str]
+) -> dict[str, Any]:
+    """The document with another entry for `job`; entries of jobs that are not `known` go."""
+    entries = dict((found or {}).get("jobs", {})) | {job: dict(given)}
+    return {"schema": SCHEMA, "jobs": {name: entries[name] for name in known if name in entries}}
+
+
+def overall(states: Iterable[State]) -> State:
+    """The worst of them."""
+    given = set(states)
+    return next((state for state in WORST if state in given), "none")
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
@@ -71,7 +97,7 @@ def read(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.get("schema") == SCHEMA else None
 
 
-def state(found: Mapping[str, Any] | None, schedule: str, moment: datetime) -> State:
+def state(found: Entry | None, schedule: str, moment: datetime) -> State:
     """The newest finished run's result; `running` when there is none yet, `late` when one did not come."""
     run = (found or {}).get("run")
     begun = (found or {}).get("running_since")
@@ -88,8 +114,8 @@ def state(found: Mapping[str, Any] | None, schedule: str, moment: datetime) -> S
     return result
 
 
-def describe(found: Mapping[str, Any] | None, what: State) -> str:
-    """One line for a user."""
+def describe(found: Entry | None, what: State) -> str:
+    """One line for a user on one job."""
     run = (found or {}).get("run")
     if what == "late":
         begun = (found or {}).get("running_since")
@@ -106,6 +132,41 @@ def describe(found: Mapping[str, Any] | None, what: State) -> str:
         text = f"partial: {unreadable(run)}"
     until = [f"the database's log until {run['log_until']}"] if run.get("log_until") else []
     return "; ".join([text, *until, *run["warnings"]])
+
+
+def report(found: Mapping[str, Any] | None, schedules: Mapping[str, str], moment: datetime) -> dict[str, Any]:
+    """All jobs with state and text, and what they are together: what `backup status` prints.
+
+    `schedules` maps the declared jobs to their schedules. `run` is the one that ended last.
+    """
+    jobs: dict[str, dict[str, Any]] = {}
+    for name, schedule in schedules.items():
+        own = entry_of(found, name)
+        what = state(own, schedule, moment)
+        told = {"schedule": schedule, "state": what, "text": describe(own, what)}
+        jobs[name] = {**told, **(own or {"running_since": None, "run": None})}
+    busy = {name: job["running_since"] for name, job in jobs.items() if job["running_since"]}
+    for name, job in jobs.items():
+        # One that waits for another is late for a reason that its own entry does not show.
+        others = [f"{other} has been running since {since}" for other, since in busy.items() if other != name]
+        if job["state"] == "late" and others:
+            job["text"] += f" ({', '.join(others)})"
+    runs = [job["run"] for job in jobs.values() if job["run"]]
+    return {
+        "schema": SCHEMA,
+        "state": overall(job["state"] for job in jobs.values()),
+        "text": together({name: str(job["text"]) for name, job in jobs.items()}),
+        "running_since": next(iter(busy.values()), None),
+        "run": max(runs, key=lambda run: str(run["finished"]), default=None),
+        "jobs": jobs,
+    }
+
+
+def together(texts: Mapping[str, str]) -> str:
+    """One line for all jobs; of a single one, without its name."""
+    if len(texts) == 1:
+        return next(iter(texts.values()))
+    return " | ".join(f"{name}: {text}" for name, text in texts.items())
 
 
 def unreadable(run: Mapping[str, Any]) -> str:

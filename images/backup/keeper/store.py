@@ -20,6 +20,7 @@ from botocore.exceptions import (
 )
 
 from .objects import Listed
+from .settings import Place
 
 CHUNK = 2**20
 WORKERS = 4
@@ -58,7 +59,9 @@ class Fetched:
     reason: str = ""
 
 
-def client(endpoint: str, ca_file: str, key: str | None = None, secret: str | None = None) -> Any:
+def client(
+    place: Place, key: str | None = None, secret: str | None = None, config: Config | None = None
+) -> Any:
     """An S3 client; without `key` and `secret` with those of the shared file, read anew."""
     settings = Config(
         s3={"addressing_style": "path"},
@@ -69,8 +72,11 @@ def client(endpoint: str, ca_file: str, key: str | None = None, secret: str | No
         # Else a checksum is looked for in the answer to a failure, and botocore itself fails on it.
         response_checksum_validation="when_required",
     )
-    return boto3.session.Session(key, secret, region_name="us-east-1").client(
-        "s3", endpoint_url=endpoint, verify=ca_file, config=settings
+    return boto3.session.Session(key, secret, region_name=place.region).client(
+        "s3",
+        endpoint_url=place.endpoint,
+        verify=place.authority,
+        config=settings.merge(config) if config else settings,
     )
 
 

@@ -1,20 +1,24 @@
 """The drill on its schedule, in a service without a network that can only read the vault's disk.
 
+Objects are compared by hash; the database comes back from its dumps, and again from its base backup and log.
 What came back goes to a folder of its own and is removed again; the outcome stays in RECORD.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from . import drill, status
+from . import drill, models, returned, status
 from .cron import due
 from .databases import FOLDER
 from .objects import ManifestError
@@ -25,13 +29,18 @@ from .vault import VaultError, last_words
 SCHEMA = "aidc.drill-run/1"
 PLACE = Path("/drill")
 RECORD = PLACE / "state" / "drill.json"
-WITHIN = 6 * 3600  # seconds for the databases
+WORK = PLACE / "work"
+WITHIN = 6 * 3600  # seconds for the databases, each way
 GRACE = timedelta(minutes=15)
 State = Literal["passed", "failed", "stale", "waiting"]
 
 
 def begin() -> None:
-    """Note when the service came into being: until the first drill is due, none is missed."""
+    """Note when the service came into being: until the first drill is due, none is missed.
+
+    What a drill left that was killed with the container is removed.
+    """
+    _clear()
     RECORD.parent.mkdir(parents=True, exist_ok=True)
     if read() is None:
         status.write(RECORD, {"schema": SCHEMA, "since": status.now(), "run": None})
@@ -50,39 +59,65 @@ def run() -> dict[str, Any]:
     """Restore the newest snapshot for trial and compare it. Never raises: see the run's `passed`."""
     found = read() or {"schema": SCHEMA, "since": status.now(), "run": None}
     started, clock = status.now(), time.monotonic()
-    objects, databases = _trial()
-    outcome = {
-        "started": started,
-        "finished": status.now(),
-        "seconds": round(time.monotonic() - clock, 1),
-        "objects": objects,
-        "databases": databases,
-        "passed": passed(objects, databases),
-    }
+    outcome = _trial(started)
+    outcome |= {"started": started, "finished": status.now(), "seconds": round(time.monotonic() - clock, 1)}
     found = {**found, "run": outcome}
     RECORD.parent.mkdir(parents=True, exist_ok=True)
     status.write(RECORD, found)
     return found
 
 
-def passed(objects: Mapping[str, Any], databases: Mapping[str, Any]) -> bool:
-    """Everything came back as it was saved."""
-    if "fault" in objects or "fault" in databases:
-        return False
-    return bool(objects["different"] == 0 and objects["databases"] == databases)
-
-
-def _trial() -> tuple[dict[str, Any], dict[str, Any]]:
-    work = PLACE / "work"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
+def _trial(started: str) -> dict[str, Any]:
+    _clear()
+    WORK.mkdir(parents=True)
     try:
-        objects = drill.drill(None, work, _check_room)
-        return objects, _databases(work)
+        objects = drill.drill(None, WORK, _check_room)
+        dumps = _database("database-drill", str(drill.restored(Staging(STAGING).snapshot, WORK) / FOLDER),
+                          str(WORK / "server"))  # fmt: skip
+        # Its room is needed for the next.
+        shutil.rmtree(WORK / "server", ignore_errors=True)
+        archive = objects["archive"]
+        moment = [f"--lsn={archive['moment']['lsn']}"] if archive["moment"] else []
+        log = (
+            _database("database-archive-drill", str(WORK / "repository"), *moment) if archive["files"] else {}
+        )
+        return returned.outcome(
+            objects, dumps, log, started, tuple(models.faults(dumps.get("champions", ()), WORK))
+        )
     except (VaultError, ManifestError, RoomError, OSError) as error:
-        return {"fault": str(error)}, {"fault": "no snapshot to restore from"}
+        return returned.outcome({"fault": str(error)}, {"fault": "no snapshot to restore from"}, {}, started)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        _clear()
+
+
+def _clear() -> None:
+    """Remove what a drill restored, and end what of a killed one is still at work there."""
+    for kind in (signal.SIGQUIT, signal.SIGKILL):  # the first lets a server take its shared memory along
+        if not _end(kind):
+            break
+    shutil.rmtree(WORK, ignore_errors=True)
+
+
+def _end(kind: signal.Signals) -> bool:
+    """Send a signal to what is left of a drill; whether some of it lives on after five seconds."""
+    for _ in range(50):
+        left = list(_left())
+        if not left:
+            return False
+        for process in left:
+            with suppress(ProcessLookupError):
+                os.kill(process, kind)
+        time.sleep(0.1)
+    return True
+
+
+def _left() -> Iterator[int]:
+    """Processes of ours that name the drill's folder, as an argument or in their environment."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            if bytes(WORK) in told and int(process.name) != os.getpid():
+                yield int(process.name)
 
 
 def _check_room(needed: int) -> None:
@@ -95,12 +130,18 @@ def _check_room(needed: int) -> None:
         )
 
 
-def _databases(work: Path) -> dict[str, Any]:
-    folder = drill.restored(Staging(STAGING).snapshot, work) / FOLDER
-    command = ["database-drill", str(folder), str(work / "server")]
+def _database(*command: str) -> dict[str, Any]:
+    """What one of the database's programs prints, or its last words as `fault`."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=WITHIN, stdin=subprocess.DEVNULL
+            # It ends with the drill, also with one that is killed.
+            ["setpriv", "--pdeathsig", "KILL", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=WITHIN,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "DATA_DIR": str(WORK)},
         )
     except subprocess.TimeoutExpired:
         return {"fault": f"{command[0]} did not end within {WITHIN} s"}
@@ -140,22 +181,25 @@ def describe(found: Mapping[str, Any] | None, what: State) -> str:
         )
     snapshot = str(run["objects"].get("snapshot", ""))[:8] if run else ""
     if what == "passed" and run:
-        rows = sum(int(t["rows"]) for tables in run["databases"].values() for t in tables.values())
-        return (
-            f"{run['objects']['objects']} objects and {rows} rows of snapshot {snapshot} came back as saved"
-        )
+        counts = f"{run['objects']['objects']} objects and {rows(run)} rows"
+        text = f"{counts} of snapshot {snapshot} came back as saved"
+        if log := run.get("log"):
+            text += f", and from the log the rows of {log['tables']} tables, until {log['until']}"
+        return text
     return f"failed: {fault(run)}"
+
+
+def rows(run: Mapping[str, Any]) -> int:
+    """How many rows came back from the dumps."""
+    databases = run["databases"]
+    if "fault" in databases:
+        return 0
+    return sum(int(table["rows"]) for tables in databases.values() for table in tables.values())
 
 
 def fault(run: Mapping[str, Any] | None) -> str:
     """The first of what went wrong."""
-    objects, databases = (run or {}).get("objects", {}), (run or {}).get("databases", {})
-    for part in (objects, databases):
-        if "fault" in part:
-            return str(part["fault"])
-    if objects.get("faults"):
-        return str(objects["faults"][0])
-    return "a table has other rows than were saved; see `make drill`"
+    return str(next(iter((run or {}).get("faults", ())), "no reason was recorded; see `make drill`"))
 
 
 def now() -> datetime:

@@ -86,9 +86,12 @@ def drop_own_locks() -> None:
     restic(*UNLOCK)
 
 
-def back_up(folder: Path, tags: Sequence[str]) -> str:
-    """Append a snapshot of `folder`; return its name. A file that restic cannot read fails it."""
-    done = restic("backup", "--json", "--host", "object-store", "--tag", ",".join(tags), str(folder))
+def back_up(folder: Path, job: str, tags: Sequence[str]) -> str:
+    """Append a snapshot of `folder`; return its name. A file that restic cannot read fails it.
+
+    What did not change since the newest one with the same host and path is not read: each job is a host.
+    """
+    done = restic("backup", "--json", "--host", job, "--tag", ",".join(tags), str(folder))
     for line in reversed(done.stdout.splitlines()):
         message = json.loads(line) if line.startswith("{") else {}
         if message.get("message_type") == "summary":

@@ -13,9 +13,9 @@ from images.backup.keeper import archive, archived, databases, drill, dumps, run
 from images.backup.keeper.databases import DatabaseError
 from images.backup.keeper.objects import Listed, Saved
 from images.backup.keeper.progress import Progress
-from images.backup.keeper.settings import Settings
+from images.backup.keeper.settings import Job, Place, Settings
 from images.backup.keeper.staging import Staging
-from tests.unit.images.test_databases import settings, staging
+from tests.unit.images.test_databases import JOB, settings, staging
 
 __all__ = ["staging"]
 QUIET, WRITING = "740:740:", "740:742:740"
@@ -157,9 +157,10 @@ def test_the_store_is_listed_again_where_a_base_backup_ended_meanwhile(
         yield [Listed(bucket, prefix, 0, f"e{min(counted, changes)}", "x")] if prefix else []
 
     monkeypatch.setattr(store, "listing", listing)
-    known = Settings("https://store", "* * * * *", {"staging": 2**40}, (archived.BUCKET,), ("tracking",))
+    job = Job(JOB, "* * * * *", (archived.BUCKET,), ("tracking",), log=True)
+    known = Settings(Place("https://store"), {"staging": 2**40}, (job,))
     done = status.Run(started=status.now())
     index = staging.prepare()
-    run._collect(known, staging, None, index, done, progress=Progress())
+    run._collect(run.Work(known, job, staging, None, index), done, Progress())
     index.close()
     assert (counted, bool(done.warnings)) == (listings, changes == 9)

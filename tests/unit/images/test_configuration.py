@@ -29,6 +29,13 @@ def test_what_was_handed_over_is_saved_with_its_digest(tmp_path: Path) -> None:
     assert saved == set(configuration.NAMES)
 
 
+def test_a_job_of_other_things_does_not_save_it(tmp_path: Path) -> None:
+    (tmp_path / "configuration").mkdir()
+    (tmp_path / "configuration" / "stack.yaml").write_text("x")
+    assert configuration.take_over(staging(tmp_path), wanted=False) == {}
+    assert not (tmp_path / "snapshot" / "configuration").exists()
+
+
 def test_where_nothing_was_handed_over_nothing_of_an_earlier_run_is_saved(tmp_path: Path) -> None:
     assert configuration.take_over(staging(tmp_path)) == {}
     assert not (tmp_path / "snapshot" / "configuration").exists()

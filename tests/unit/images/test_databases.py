@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from images.backup.keeper import databases, dumps, run, status
 from images.backup.keeper.databases import DatabaseError
-from images.backup.keeper.settings import Settings
+from images.backup.keeper.settings import Job, Place, Settings
 from images.backup.keeper.staging import Staging
 
 ROOT = Path(__file__).parents[3]
+JOB = "everything"
 PROGRAMS = {
     # Answers each command at once, and in a transaction one line to each query.
     "psql": """
@@ -53,14 +55,15 @@ def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Staging:
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     monkeypatch.setattr(databases, "FACTS", ROOT / "images" / "shared" / "table-facts.sql")
-    found = Staging(tmp_path / "staging")
+    found = Staging(tmp_path / "staging", JOB)
     found.root.mkdir()
     found.prepare().close()
     return found
 
 
 def settings(*names: str) -> Settings:
-    return Settings("https://store", "* * * * *", {"staging": 2**40, "vault": 2**40}, (), names)
+    job = Job(JOB, "* * * * *", databases=names, log=True)
+    return Settings(Place("https://store"), {"staging": 2**40, "vault": 2**40}, (job,))
 
 
 def test_a_dump_is_in_the_snapshots_folder_and_known_by_its_content(staging: Staging) -> None:
@@ -92,7 +95,7 @@ def test_one_broken_database_does_not_stop_the_others(staging: Staging) -> None:
 def test_a_partial_run_names_the_database(staging: Staging) -> None:
     done = status.Run(started=status.now(), finished=status.now(), result="partial")
     dumps.make(settings("broken"), staging, done, lambda _text: None)
-    assert status.describe(status.document(done, None), "partial").startswith(
+    assert status.describe(status.entry(done), "partial").startswith(
         "partial: could not be read: database broken (pg_dump: gone)"
     )
 
@@ -112,7 +115,7 @@ def test_without_room_for_one_database_the_others_are_dumped(staging: Staging) -
     """And an earlier dump of it does not pass for one of this run."""
     databases.dump("tracking", staging)
     done = status.Run(started=status.now())
-    small = Settings("https://store", "* * * * *", {"staging": 1, "vault": 2**40}, (), ("tracking",))
+    small = replace(settings("tracking"), limits={"staging": 1, "vault": 2**40})
     assert dumps.make(small, staging, done, lambda _text: None) == []
     assert "backup.staging_capacity" in done.unreadable_databases[0]["reason"]
     assert not databases.path_of("tracking", staging).exists()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from images.backup.keeper import drill, objects
+from images.backup.keeper import drill, objects, series
 from images.backup.keeper.objects import Listed, ManifestError, Saved
 from images.backup.keeper.vault import VaultError
 
@@ -36,9 +37,9 @@ def test_before_the_first_snapshot_there_is_none() -> None:
         drill.choose(SNAPSHOTS, "2026-01-30T00:00:00+00:00")
 
 
-def saved(folder: Path, key: str, content: bytes) -> Saved:
+def saved(folder: Path, key: str, content: bytes, bucket: str = "datasets") -> Saved:
     """An object with its copy in `folder`."""
-    listed = Listed("datasets", key, len(content), "e", TAKEN)
+    listed = Listed(bucket, key, len(content), "e", TAKEN)
     path = folder / listed.file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
@@ -89,3 +90,41 @@ def test_a_damaged_pack_is_named_with_the_snapshot(tmp_path: Path, monkeypatch: 
         VaultError, match=f"snapshot abababab cannot be restored: .*; damaged: data/aa/{pack}$"
     ):
         drill.drill(None, tmp_path)
+
+
+def test_what_two_jobs_have_saved_comes_back_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data sets are newer in the nightly job, all else is in the other: each is compared as it was there."""
+    told: list[dict[str, object]] = []
+    kept: dict[str, Path] = {}
+    for name, hour, job, sources, keys in (
+        ("a" * 64, 2, "all", ("bucket/datasets", "bucket/models"), ("models/m", "datasets/old")),
+        ("b" * 64, 3, "nightly", ("bucket/datasets",), ("datasets/new",)),
+    ):
+        kept[name] = tmp_path / job / "staging" / "snapshot"
+        kept[name].mkdir(parents=True)
+        entries = [saved(kept[name], key.split("/")[1], key.encode(), key.split("/")[0]) for key in keys]
+        lines = "".join(f"{line}\n" for line in objects.manifest(TAKEN, entries))
+        (kept[name] / "manifest.jsonl").write_text(lines)
+        tags = ["complete", *series.tags(job, sources, objects=1, rows=0)]
+        time = f"2026-01-31T0{hour}:00:00Z"
+        told.append({"id": name, "time": time, "tags": tags, "paths": ["/staging/snapshot"]})
+
+    def restic(command: str, *arguments: str, **_: object) -> SimpleNamespace:
+        if command == "restore":
+            target = drill.restored(Path("/staging/snapshot"), tmp_path / "root")
+            shutil.copytree(kept[arguments[-1]], target, dirs_exist_ok=True)
+        return SimpleNamespace(stdout=json.dumps(told if command == "snapshots" else {"total_size": 5}))
+
+    monkeypatch.setattr(drill, "restic", restic)
+    needed: list[int] = []
+    found = drill.drill(None, tmp_path / "root", needed.append)
+    assert needed == [10]
+    assert (found["objects"], found["different"]) == (2, 0)
+    assert {part["job"]: part["sources"] for part in found["snapshots"]} == {
+        "all": ("bucket/models",),
+        "nightly": ("bucket/datasets",),
+    }
+    assert found["taken"] == "2026-01-31T02:00:00Z"
+    assert found["archive"]["expected"] is False

@@ -79,7 +79,7 @@ def test_when_a_run_was_due(schedule: str, expected: str | None) -> None:
 def finished(result: str, **more: Any) -> dict[str, Any]:
     run = status.Run(started="2026-02-02T10:00:00+00:00", finished="2026-02-02T10:01:00+00:00", **more)
     run.result = result  # type: ignore[assignment]
-    return status.document(run, None)
+    return status.entry(run)
 
 
 MOMENT = datetime(2026, 2, 2, 10, 10, tzinfo=UTC)

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import pytest
 from botocore.exceptions import ClientError
 
-from images.backup.keeper import recover, refill, reload, vault
+from images.backup.keeper import recover, refill, reload, series, vault
 from images.backup.keeper.ledger import Ledger
 from images.backup.keeper.objects import Listed, Saved
 from images.backup.keeper.progress import Progress
@@ -29,35 +29,45 @@ SNAPSHOTS: list[dict[str, Any]] = [
 ]
 
 
-def test_the_newest_snapshot_that_is_not_of_an_emptied_store_is_chosen() -> None:
-    assert recover.choose(SNAPSHOTS, None, None) == (SNAPSHOTS[1], 1)
+def order(**changes: Any) -> recover.Order:
+    return recover.Order(("datasets",), ("tracking",), **changes)
 
 
-def test_a_time_means_the_newest_until_then_whatever_it_holds() -> None:
-    assert recover.choose(SNAPSHOTS, "2026-01-31T03:30:00+00:00", None) == (SNAPSHOTS[2], 0)
-    assert recover.choose(SNAPSHOTS, "2026-01-31T02:30:00+01:00", None) == (SNAPSHOTS[0], 0)
+def ids(picks: dict[str, series.Pick]) -> dict[str, str]:
+    return {source: str(pick.snapshot["id"]) for source, pick in picks.items()}
 
 
-def test_a_snapshot_of_a_release_that_noted_no_number_counts_as_holding_something() -> None:
-    older = [{"id": "a", "time": "2026-01-31T01:00:00Z", "tags": ["complete"]}]
-    assert recover.choose([*older, SNAPSHOTS[2]], None, None) == (older[0], 1)
+BOTH = ("bucket/datasets", "database/tracking")
 
 
-def test_where_all_are_empty_the_newest_is_taken() -> None:
-    assert recover.choose([SNAPSHOTS[2]], None, None) == (SNAPSHOTS[2], 0)
+def test_an_order_takes_each_source_from_the_newest_snapshot_of_a_stack_that_held_something() -> None:
+    found = recover.choose(SNAPSHOTS, order(), {})
+    assert ids(found) == dict.fromkeys(BOTH, "bb22")
+    assert {pick.passed_over for pick in found.values()} == {1}
+
+
+def test_only_snapshots_of_the_copy_are_taken_by_a_rebuild() -> None:
+    found = recover.choose(SNAPSHOTS, order(among=("aa11",)), {})
+    assert ids(found) == dict.fromkeys(BOTH, "aa11")
+
+
+def test_an_interrupted_restore_goes_on_with_its_snapshot_unless_a_time_is_named() -> None:
+    begun = {"bucket/datasets": "aa11", "bucket/other": "aa11"}
+    assert ids(recover.choose(SNAPSHOTS, order(), begun)) == dict(zip(BOTH, ("aa11", "bb22"), strict=True))
+    at = "2026-01-31T02:30:00+00:00"
+    assert ids(recover.choose(SNAPSHOTS, order(at=at), begun)) == dict.fromkeys(BOTH, "bb22")
 
 
 @pytest.mark.parametrize(
-    ("at", "name", "fault"),
+    ("changes", "fault"),
     [
-        ("2026-01-30T00:00:00+00:00", None, "no snapshot until 2026-01-30"),
-        (None, "ff", "no snapshot ff"),
-        (None, "bb", "more than one snapshot bb"),
+        ({"at": "2026-01-30T00:00:00+00:00"}, "no snapshot until 2026-01-30"),
+        ({"among": ()}, "no snapshot"),
     ],
 )
-def test_a_snapshot_that_is_not_there_is_an_error(at: str | None, name: str | None, fault: str) -> None:
+def test_without_a_snapshot_there_is_an_error(changes: dict[str, Any], fault: str) -> None:
     with pytest.raises(RestoreError, match=fault):
-        recover.choose(SNAPSHOTS, at, name)
+        recover.choose(SNAPSHOTS, order(**changes), {})
 
 
 def test_rows_that_a_service_fills_in_by_itself_do_not_stand_in_the_way() -> None:
@@ -175,7 +185,8 @@ class Lab:
         self.ledger.add(self.saved.values())
 
     def refill(self) -> None:
-        refill.refill(Copies("s", FOLDER, self.room), self.store, self.ledger, Progress())
+        buckets = frozenset({"datasets"})
+        refill.refill(Copies("s", FOLDER, self.room, buckets), self.store, self.ledger, Progress())
         refill.verify(self.store, self.ledger, "put", Progress(), "read")
 
 
@@ -189,6 +200,13 @@ def test_every_object_is_put_with_its_headers_and_read_back(lab: Lab) -> None:
     assert lab.store.held == {key: (content, {"ContentType": key}) for key, content in OBJECTS.items()}
     assert lab.ledger.totals("verified") == (len(OBJECTS), sum(map(len, OBJECTS.values())))
     assert list(lab.room.iterdir()) == []
+
+
+def test_objects_of_a_bucket_that_comes_from_another_snapshot_are_left_to_it(lab: Lab) -> None:
+    copies = Copies("s", FOLDER, lab.room, frozenset({"models"}))
+    refill.refill(copies, lab.store, lab.ledger, Progress())
+    assert lab.store.held == {}
+    assert lab.ledger.totals("wanted")[0] == len(OBJECTS)
 
 
 def test_after_a_damaged_pack_everything_else_is_put_and_the_object_is_named(lab: Lab) -> None:

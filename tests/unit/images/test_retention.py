@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from images.backup.keeper.prune import DEAD_AFTER, dead
-from images.backup.keeper.retention import Snapshot, decide
+from images.backup.keeper.retention import Snapshot, decide, decide_each
 
 START = datetime(2026, 2, 2, tzinfo=UTC)
 RETENTION = {"hourly": 24, "daily": 7, "weekly": 5, "monthly": 12}
@@ -40,6 +41,27 @@ def test_a_complete_snapshot_goes_before_a_later_partial_one_of_the_same_hour() 
     later = Snapshot("later", START + timedelta(days=40), START + timedelta(days=40))
     kept = decide([whole, part, later], {**NOTHING, "monthly": 2}).keep
     assert kept == {"0000", "later"}
+
+
+def test_each_job_keeps_its_own_and_none_pushes_out_anothers() -> None:
+    often = [replace(s, name=f"often-{s.name}", job="often") for s in every(5, 100)]
+    rare = [replace(s, name=f"rare-{s.name}", job="rare") for s in every(24 * 60, 20)]
+    yearly = {**NOTHING, "daily": 365}
+    found = decide_each([*often, *rare], NOTHING, {"often": NOTHING, "rare": yearly})
+    assert found.keep == {"often-0099", *(s.name for s in rare)}
+    assert len(found.forget) == 99
+
+
+def test_snapshots_of_an_earlier_release_go_on_with_the_job_that_saves_everything() -> None:
+    before, after = every(5, 2)
+    after = replace(after, job="everything")
+    assert decide_each([before, after], RETENTION, {"everything": NOTHING}).forget == {"0000"}
+    assert decide_each([before, after], NOTHING, {"other": NOTHING}).forget == frozenset()
+
+
+def test_a_job_that_is_declared_no_more_is_kept_as_the_file_says_for_all() -> None:
+    gone = [replace(s, job="gone") for s in every(24 * 60, 9)]
+    assert len(decide_each(gone, {**NOTHING, "daily": 4}, {"other": NOTHING}).keep) == 4
 
 
 @settings(derandomize=True, max_examples=200)

@@ -8,8 +8,9 @@ import pytest
 
 from components.planning import archive
 from components.planning.config import Archive
+from components.planning.store_place import place
 
-PUBLIC = archive.settings(Archive(keep_full=3), host="object-store", authority="/etc/aidc/ca.crt")
+PUBLIC = archive.settings(Archive(keep_full=3), place(None), files="/etc/aidc")
 WHOLE = archive.with_secrets(PUBLIC, "an-id", "a-key", "a-passphrase")
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from docker.errors import APIError, ImageNotFound
 
+from components.compute import USER
 from operations.accepting import trial
 from operations.errors import RefusedError
 
-DOCUMENT = {"gpus": [], "faults": []}
+DOCUMENT: dict[str, Any] = {"gpus": [], "faults": []}
 
 
 class Container:
@@ -63,7 +64,7 @@ def test_the_container_has_the_gpus_no_network_and_no_rights() -> None:
     assert engine.made["network_mode"] == "none"
     assert engine.made["cap_drop"] == ["ALL"]
     assert engine.made["read_only"] is True
-    assert engine.made["user"] == trial.USER
+    assert engine.made["user"] == USER
 
 
 @pytest.mark.parametrize("said", ["", "no JSON\n", "[]\n", '{"gpus": []}\n'])

@@ -144,6 +144,46 @@ def test_the_examples_pass_secrets_to_the_tools_and_never_as_arguments(tmp_path:
     ]
 
 
+def test_the_variables_hold_no_secret_until_a_shell_evaluates_them(tmp_path: Path) -> None:
+    outputs = {
+        "s3": {"access_key": "THE-ID", "secret_key": "THE-KEY"},
+        "ray_token": "THE-RAY",
+        "tracking": {"jobs": "THE-JOBS"},
+    }
+    (tmp_path / "outputs").write_text(json.dumps(outputs))
+    for name, line in {"pulumi": "cat outputs", "python": f'exec {sys.executable} "$@"'}.items():
+        (tmp_path / name).write_text(f'#!/bin/bash\necho "$*" >>arguments\n{line}\n')
+        (tmp_path / name).chmod(0o755)
+    text = access.variables("dev", ENDPOINTS, "/a b/ca.pem", "/a b/bundle.pem")
+    assert "THE-" not in text
+    shown = "env | grep -E '^(RAY|AWS|MLFLOW|SSL)_' | sort"
+    variables = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(
+        ["bash", "-euc", f"{text}\n{shown}"],
+        cwd=tmp_path,
+        env=variables,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "THE-" not in (tmp_path / "arguments").read_text()
+    assert done.stdout.splitlines() == [
+        "AWS_ACCESS_KEY_ID=THE-ID",
+        "AWS_CA_BUNDLE=/a b/ca.pem",
+        "AWS_DEFAULT_REGION=us-east-1",
+        "AWS_ENDPOINT_URL_S3=https://s",
+        "AWS_SECRET_ACCESS_KEY=THE-KEY",
+        "MLFLOW_TRACKING_PASSWORD=THE-JOBS",
+        "MLFLOW_TRACKING_SERVER_CERT_PATH=/a b/ca.pem",
+        "MLFLOW_TRACKING_URI=https://t",
+        "MLFLOW_TRACKING_USERNAME=jobs",
+        "RAY_API_SERVER_ADDRESS=https://r",
+        "RAY_AUTH_MODE=token",
+        "RAY_AUTH_TOKEN=THE-RAY",
+        "SSL_CERT_FILE=/a b/bundle.pem",
+    ]
+
+
 def test_a_lifecycle_copy_has_other_ports_and_subnets_and_no_seed() -> None:
     raw = {"network": {"cidr": "10.77.0.0/20"}, "load_balancer": {"ports": {"ray": 60000}}, "backup": {}}
     config = lifecycle.moved(raw, [])["config"]

@@ -167,3 +167,15 @@ def test_a_backup_may_meet_a_node_that_does_not_know_its_key_yet(subject: Subjec
 
 def test_every_name_has_a_proof() -> None:
     assert set(proof.CHECKS) == set(ROTATABLE)
+
+
+def test_keys_of_an_outside_store_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    names, issues = rotate.without_outside(["certificates", "s3/client", "s3/backup"], "all", "keys.ini")
+    assert (names, issues) == (["certificates"], [])
+    assert "s3/client, s3/backup" in capsys.readouterr().out
+
+
+def test_a_key_of_an_outside_store_that_is_named_is_refused_with_the_way_to_it() -> None:
+    _, issues = rotate.without_outside(["s3/client"], "s3/client", "keys.ini")
+    assert [issue.path for issue in issues] == ["WHAT s3/client"]
+    assert "keys.ini" in issues[0].fix

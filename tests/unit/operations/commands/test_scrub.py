@@ -7,15 +7,21 @@ import pytest
 from docker.errors import NotFound
 
 from operations.commands import scrub
+from operations.engine.client import EngineResource
 from operations.errors import FAILED, OK, OperationError, RefusedError
 
 
 class Engine:
     """A node that prints `lines` when it is scrubbed."""
 
-    def __init__(self, lines: list[str], code: int = 0, running: bool = True) -> None:
-        self.lines, self.code, self.running = lines, code, running
+    def __init__(
+        self, lines: list[str], code: int = 0, running: bool = True, gateway: tuple[str, ...] = ()
+    ) -> None:
+        self.lines, self.code, self.running, self.gateway = lines, code, running, gateway
         self.command: list[str] = []
+
+    def containers(self, _stack: str) -> list[EngineResource]:
+        return [EngineResource("container", name, name) for name in self.gateway]
 
     def inspect(self, name: str) -> dict[str, Any]:
         if not self.running:
@@ -95,3 +101,9 @@ def test_a_store_that_refuses_is_told_with_its_reason(scrubbed: Any) -> None:
 def test_a_scrub_that_broke_off_is_no_success(scrubbed: Any) -> None:
     with pytest.raises(OperationError, match="did not end"):
         scrubbed("scanned 5 running")
+
+
+def test_an_outside_store_is_left_to_its_operator(scrubbed: Any) -> None:
+    code, text = scrubbed(running=False, gateway=("aidc-dev-store-gateway",))
+    assert code == OK
+    assert "outside store, which is not ours" in text

@@ -154,3 +154,41 @@ def test_a_state_that_cannot_be_read_is_reported(nothing: Mock, capsys: pytest.C
 def test_a_misspelt_stack_is_shown_the_near_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert status.main("deev", as_json=False) == 1
     assert "did you mean 'dev'?" in capsys.readouterr().out
+
+
+def told(**states: str) -> dict[str, Any]:
+    """What the backup's service says of its jobs."""
+    run = {"finished": "2026-01-31T12:00:00+00:00"}
+    jobs = {
+        name: {"state": state, "text": f"it is {state}", "schedule": "* * * * *", "run": run}
+        for name, state in states.items()
+    }
+    return {"state": "failed", "text": "all", "run": run, "jobs": jobs, "unsaved": ["bucket/raw"]}
+
+
+class Answering(FakeEngine):
+    def __init__(self, answer: Any) -> None:
+        super().__init__({})
+        self.answer = answer
+
+    def output(self, container: str, command: Any, *_: Any) -> str | None:
+        return None if self.answer is None else json.dumps(self.answer)
+
+
+def test_each_backup_job_has_a_line_of_its_own_where_there_are_several() -> None:
+    backup = status.last_backup(Answering(told(often="ok", rare="failed")), "dev")
+    assert {name: line and line.text for name, line in status.backup_lines(backup).items()} == {
+        "backup often": "it is ok",
+        "backup rare": "it is failed",
+    }
+    assert backup
+    assert (backup.result, backup.not_saved) == ("failed", ["bucket/raw"])
+    assert list(status.backup_lines(status.last_backup(Answering(told(one="ok")), "dev"))) == ["last backup"]
+
+
+def test_a_service_of_before_there_were_jobs_is_understood() -> None:
+    known = {name: told()[name] for name in ("state", "text", "run")}
+    found = status.last_backup(Answering(known), "dev")
+    assert found
+    assert (found.result, found.jobs) == ("failed", {})
+    assert status.last_backup(Answering(None), "dev") is None

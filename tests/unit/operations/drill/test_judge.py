@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from operations.documents import Drill
+from operations.documents import Drill, DrillModel
 from operations.drill.archived import Archived
 from operations.drill.judge import judge
 
@@ -26,9 +27,13 @@ OBJECTS: dict[str, Any] = {
 
 
 def judged(
-    objects: dict[str, Any] = OBJECTS, databases: dict[str, Any] = TABLES, archive: Archived = NO_LOG
+    objects: dict[str, Any] = OBJECTS,
+    databases: dict[str, Any] = TABLES,
+    archive: Archived = NO_LOG,
+    models: Sequence[DrillModel] = (),
 ) -> Drill:
-    return judge(objects, databases, archive, STARTED, 12.34)
+    came_back = databases if "fault" in databases else {"databases": databases, "champions": []}
+    return judge(objects, came_back, archive, models, started=STARTED, seconds=12.34)
 
 
 def levels(drill: Drill) -> list[bool]:
@@ -88,3 +93,24 @@ def test_other_rows_from_the_log_fail_the_last_level() -> None:
     drill = judged(archive=Archived(differences=("database tracking from its log, table a: none",)))
     assert levels(drill) == [True, True, False]
     assert drill.different == 1
+
+
+def model(outcome: Any, detail: str = "") -> DrillModel:
+    return DrillModel(model="mlp", version=3, sha256="ab", outcome=outcome, against="live", detail=detail)
+
+
+@pytest.mark.parametrize("outcome", ["different", "failed"])
+def test_a_model_that_does_not_answer_as_the_live_one_fails_the_last_level(outcome: str) -> None:
+    drill = judged(models=[model(outcome, "label 3, there 4")])
+    assert levels(drill) == [True, True, False]
+    assert (drill.different, drill.faults) == (1, ["model mlp, version 3: label 3, there 4"])
+
+
+def test_the_last_level_says_which_models_answered() -> None:
+    assert "prediction of mlp: equal (live)" in judged(models=[model("equal")]).levels[2].detail
+
+
+def test_without_a_model_the_drill_says_so_and_passes() -> None:
+    drill = judged()
+    assert drill.passed
+    assert "no model to compare" in drill.levels[2].detail

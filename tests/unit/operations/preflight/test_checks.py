@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from components.planning.config import LoadBalancer, Network, StackConfig
+from components.planning.issues import Issue
 from components.planning.units import GIB
 from operations.engine.client import EngineResource
 from operations.preflight import checks
@@ -267,6 +268,30 @@ def test_a_store_that_holds_data_keeps_its_number_of_nodes(made_for: int | None,
     issues = checks.object_store_size(StackConfig(), made_for).issues
     assert [i.path for i in issues] == (["aidc:datacenter.object_store.nodes"] if refused else [])
     assert all("write 6" in i.fix for i in issues)
+
+
+OUTSIDE = StackConfig.model_validate(
+    {"object_store": {"external": {"endpoint": "https://s3.example.org", "addresses": ["203.0.113.7"]}}}
+)
+
+
+@pytest.mark.parametrize(("made_for", "refused"), [(None, False), (4, True)])
+def test_data_of_an_own_store_is_not_left_behind_for_an_outside_one(
+    made_for: int | None, refused: bool
+) -> None:
+    issues = checks.object_store_size(OUTSIDE, made_for).issues
+    assert [i.path for i in issues] == (["aidc:datacenter.object_store.external"] if refused else [])
+
+
+@pytest.mark.parametrize(("host", "refused"), [("203.0.113.7", True), ("203.0.113.8", False)])
+def test_an_outside_store_is_on_another_machine(host: str, refused: bool) -> None:
+    paths = [issue.path for issue in checks.outside_store(OUTSIDE, (), [host]).issues]
+    assert paths == (["aidc:datacenter.object_store.external.addresses[0]"] if refused else [])
+
+
+def test_faults_in_the_files_of_an_outside_store_are_told() -> None:
+    fault = Issue("aidc:datacenter.object_store.external.ca", "is missing", "write it")
+    assert checks.outside_store(OUTSIDE, [fault], ()).issues == (fault,)
 
 
 def test_another_stacks_data_does_not_matter() -> None:

@@ -11,9 +11,15 @@ from operations.restoring import run
 from operations.restoring.bar import Bar, amount
 
 PLAN: dict[str, Any] = {
-    "snapshot": "ab" * 32,
-    "taken": "2026-01-31T02:15:00.123456789Z",
-    "partial": False,
+    "parts": [
+        {
+            "snapshot": "ab" * 32,
+            "job": "everything",
+            "taken": "2026-01-31T02:15:00.123456789Z",
+            "partial": False,
+            "sources": ["bucket/datasets", "database/tracking"],
+        }
+    ],
     "passed_over": 0,
     "resumes": False,
     "buckets": {"datasets": {"objects": 3, "bytes": 2**20, "lost": 0}},
@@ -29,7 +35,7 @@ DONE: dict[str, Any] = {
 
 def test_the_plan_names_snapshot_and_sources() -> None:
     assert run.describe(PLAN) == [
-        "snapshot abababab of 2026-01-31 02:15:00 UTC",
+        "snapshot abababab of 2026-01-31 02:15:00 UTC, job everything",
         "  bucket/datasets: 3 objects, 1 MiB",
         "  database/tracking: 7 rows in 2 tables",
     ]
@@ -38,14 +44,27 @@ def test_the_plan_names_snapshot_and_sources() -> None:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"partial": True}, "partial snapshot abababab of 2026-01-31 02:15:00 UTC"),
-        ({"passed_over": 2}, "  (the 2 snapshots after it: of an empty store)"),
-        ({"resumes": True}, "  (an interrupted restore of it goes on)"),
-        ({"missing": ["database/x"]}, "  database/x: not in the snapshot"),
+        (
+            {"parts": [{**PLAN["parts"][0], "partial": True, "job": ""}]},
+            "partial snapshot abababab of 2026-01-31 02:15:00 UTC",
+        ),
+        ({"passed_over": 2}, "  (passed over: 2 newer snapshots of an empty stack)"),
+        ({"resumes": True}, "  (an interrupted restore goes on)"),
+        ({"missing": ["database/x"]}, "  database/x: in no snapshot"),
     ],
 )
 def test_what_is_unusual_about_it_is_said(changes: dict[str, Any], line: str) -> None:
     assert line in run.describe(PLAN | changes)
+
+
+def test_each_source_stands_below_the_snapshot_that_it_comes_from() -> None:
+    first, second = ({**PLAN["parts"][0], "snapshot": c * 64, "job": c, "sources": [s]} for c, s in
+                     (("a", "bucket/datasets"), ("b", "database/tracking")))  # fmt: skip
+    lines = run.describe(PLAN | {"parts": [first, second]})
+    assert [line.partition(" of ")[0] for line in lines] == [
+        "snapshot aaaaaaaa", "  bucket/datasets: 3 objects, 1 MiB",
+        "snapshot bbbbbbbb", "  database/tracking: 7 rows in 2 tables",
+    ]  # fmt: skip
 
 
 def test_a_refusal_names_what_is_held_and_a_fix() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from operations.errors import OperationError
+from components.planning.outside import KeyPair
+from components.runtime import outside_store
+from operations.errors import OperationError, RefusedError
 from operations.restoring import session
 from operations.restoring.order import Sources
 from operations.restoring.session import Request
@@ -27,7 +29,9 @@ class Subject:
         self.asked: list[tuple[list[str], Mapping[str, str]]] = []
         self.engine = self
         node = SimpleNamespace(container="aidc-dev-object-store-1")
-        self.plan = SimpleNamespace(stack="dev", by_role=lambda role: (node,))
+        store = SimpleNamespace(external=None)
+        config = SimpleNamespace(object_store=store)
+        self.plan = SimpleNamespace(stack="dev", config=config, by_role=lambda role: (node,))
 
     def container(self, name: str) -> str:
         return f"aidc-dev-{name}"
@@ -89,3 +93,33 @@ def test_what_a_program_says_without_an_outcome_is_the_reason() -> None:
 def test_an_identity_that_cannot_be_removed_is_an_error() -> None:
     with pytest.raises(OperationError, match="cannot be removed"):
         session.dismiss(Subject(code=1))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> dict[str, KeyPair]:
+    """What the file of an outside store's credentials holds."""
+    found: dict[str, KeyPair] = {}
+    monkeypatch.setattr(outside_store, "read", lambda _: SimpleNamespace(keys=found))
+    return found
+
+
+def outside() -> Subject:
+    made = Subject(DONE)
+    made.plan.config.object_store.external = SimpleNamespace(credentials="keys.ini")
+    return made
+
+
+def test_an_outside_store_is_written_with_the_key_that_its_file_has_for_it(keys: dict[str, KeyPair]) -> None:
+    keys["restore"] = KeyPair("an-id", "a-key")
+    made = outside()
+    session.carry_out(made, REQUEST, lambda _: None)  # type: ignore[arg-type]
+    assert made.told[-1]["s3"] == ["an-id", "a-key"]
+    assert made.asked == []
+
+
+def test_without_such_a_key_nothing_is_restored_and_the_file_is_named(keys: dict[str, KeyPair]) -> None:
+    keys["backup"] = KeyPair("an-id", "a-key")
+    made = outside()
+    with pytest.raises(RefusedError, match=r"\[restore\] to keys\.ini"):
+        session.carry_out(made, REQUEST, lambda _: None)  # type: ignore[arg-type]
+    assert made.told == []

@@ -1,0 +1,121 @@
+"""The driver of a user's job, on a compute node: opens its run in MLflow, runs the script, says how it ended.
+
+`python -P -m benchmark.jobs.run --name demo --ranks 2 --cpus 0.7 -- train.py --epochs 3`. A single rank is a
+process beside this one, with the resources that Ray has given to the job; several are actors
+(`benchmark.jobs.ranks`). The exit code is the script's.
+"""
+
+# ruff: noqa: PLC0415  (Ray exists in the stack only, and a job of one rank does without it)
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmark.jobs import environment, process, tracked
+
+STOPPED = 128 + signal.SIGTERM
+
+
+@dataclass(frozen=True)
+class Job:
+    """`cpus`, `gpus` and `memory` (bytes) are those of one rank; `script` is the file and its arguments."""
+
+    name: str
+    ranks: int
+    cpus: float
+    gpus: int
+    memory: int
+    script: tuple[str, ...]
+
+
+def parse(arguments: Sequence[str]) -> Job:
+    parser = argparse.ArgumentParser(prog="benchmark.jobs.run")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--ranks", type=int, default=1)
+    parser.add_argument("--cpus", type=float, default=1.0)
+    parser.add_argument("--gpus", type=int, default=0)
+    parser.add_argument("--memory", type=int, default=0)
+    parser.add_argument("script", nargs="+")
+    given = parser.parse_args(arguments)
+    return Job(given.name, given.ranks, given.cpus, given.gpus, given.memory, tuple(given.script))
+
+
+def say(text: str) -> None:
+    print(f"aidc: {text}", flush=True)
+
+
+def alone(job: Job, variables: dict[str, str]) -> int:
+    """One rank, whose output is the job's. Its exit code."""
+    address = os.environ.get("AIDC_FABRIC_ADDRESS", "127.0.0.1")
+    visible = tuple(gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu)
+    place = environment.Place(socket.gethostname(), address, visible if job.gpus else ())
+    told = environment.of_rank(0, [place], process.free_port(address), job.cpus)
+    child = process.start(job.script, {**variables, **told}, None)
+
+    def stop(_number: int, _frame: object) -> None:
+        child.terminate()
+        raise SystemExit(STOPPED)
+
+    signal.signal(signal.SIGTERM, stop)
+    return process.exit_code(child.wait())
+
+
+def opened(job: Job) -> tracked.Run | None:
+    """The job's run in MLflow; None, with the reason in the log, where none can be opened."""
+    parameters = {
+        "script": " ".join(job.script),
+        "ranks": str(job.ranks),
+        "cpus": f"{job.cpus:g}",
+        "gpus": str(job.gpus),
+    }
+    try:
+        run = tracked.server().open(job.name, parameters, {"aidc.job": job.name})
+    except tracked.TrackingError as error:
+        say(f"no run in MLflow: {error}")
+        return None
+    if outside := os.environ.get("AIDC_TRACKING_URL"):
+        say(f"run in MLflow: {outside}/#/experiments/{run.experiment}/runs/{run.identifier}")
+    return run
+
+
+def close(run: tracked.Run | None, code: int) -> None:
+    if run is None:
+        return
+    status = "FINISHED" if code == 0 else "KILLED" if code == STOPPED else "FAILED"
+    try:
+        run.end(status)
+    except tracked.TrackingError as error:
+        say(f"the run in MLflow stays open: {error}")
+
+
+def main(arguments: Sequence[str]) -> int:
+    job = parse(arguments)
+    run = opened(job)
+    code = STOPPED
+    try:
+        identifier = run.identifier if run else None
+        if job.ranks == 1:
+            code = alone(job, environment.of_job(job.name, 1, identifier))
+        else:
+            from benchmark.jobs import ranks
+
+            code = ranks.together(job, identifier)
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        code = 1
+        raise
+    finally:
+        close(run, code)
+    if code not in (0, STOPPED):
+        say(f"{job.script[0]} {process.ending(code)}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

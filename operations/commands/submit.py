@@ -1,0 +1,56 @@
+"""Run a Python script of yours on the compute nodes, and show its log until it ends.
+
+`--ranks 2` runs it as two DDP ranks with the environment of torchrun. What the script finds in its
+environment (S3, MLflow, a place for checkpoints) is listed in docs/jobs.md. Ctrl-C leaves the job running. A
+job that can never fit is refused; one that has to wait says for what. A node that dies costs a start: the
+ranks start again, from the script's last checkpoint.
+
+Exit codes: that of the script; 1 the job was lost; 2 refused, nothing was submitted; 130 no longer followed,
+the job goes on; 143 the job was stopped.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from operations.errors import INTERRUPTED, OK, RefusedError, refusal
+from operations.jobs import capacity, following, package, request, session
+from operations.jobs.request import Asked, Request
+from operations.process import say
+
+
+def main(stack: str, *, workdir: str | None = None, detach: bool = False, **given: str) -> int:
+    """Submit what is `given` (as Asked has it), and follow it unless `detach`. Raises RefusedError."""
+    wanted, issues = request.read(Asked(**given), datetime.now(UTC))
+    if wanted is None:
+        raise refusal(issues, "nothing was submitted")
+    packed = package.pack(given["script"], workdir)
+    found = session.connect(stack)
+    with session.reporting():
+        wanted = _fitting(wanted, found.nodes())
+        if others := request.running_of(wanted.name, found.ray.jobs()):
+            raise RefusedError(
+                f"NAME: job {others[0]} of this name has not ended, and both would write the same "
+                f"checkpoints\n    fix: give another name, or `make stop JOB={others[0]}`"
+            )
+        identifier = session.start(found, wanted, packed)
+        times = f"{wanted.ranks} ranks of " if wanted.ranks > 1 else ""
+        say(f"job {identifier}: {packed.script}, {times}{wanted.need}")
+        if detach:
+            say(f"`make logs JOB={identifier}` follows it")
+            return OK
+        try:
+            return following.keep_up(found, wanted, packed, identifier)
+        except KeyboardInterrupt:
+            say(f"\njob {identifier} goes on: `make logs JOB={identifier}` follows it, `make stop` ends it")
+            return INTERRUPTED
+
+
+def _fitting(wanted: Request, nodes: list[capacity.Node]) -> Request:
+    """With the CPUs that the nodes suggest where nobody said how many. Raises RefusedError."""
+    if not wanted.need.cpus:
+        wanted = wanted.with_cpus(capacity.default_cpus(wanted.ranks, nodes))
+    if why := capacity.refusal(wanted.ranks, wanted.need, nodes):
+        fix = "ask for less with RANKS, CPUS, GPUS or MEMORY, or add to compute.nodes"
+        raise RefusedError(f"{why}\n    fix: {fix}")
+    return wanted

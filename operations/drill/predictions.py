@@ -1,0 +1,124 @@
+"""Whether the restored models answer as the live ones do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from operations.documents import DrillModel
+
+# The same weights on another kind of processor, or computed together with other requests.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A model that should answer. `version` and `card` are the registry's; without them it is only served."""
+
+    model: str
+    sha256: str
+    card: str = ""
+    version: int | None = None
+
+    def __str__(self) -> str:
+        """As the program that asks it is told."""
+        return f"{self.model}:{self.sha256}" + (f":{self.card}" if self.card else "")
+
+
+def wanted(champions: Sequence[Mapping[str, Any]], served: Mapping[str, str]) -> list[Wanted]:
+    """The registry's champions, as the restored database has them; where there are none, what is served."""
+    if champions:
+        return [
+            Wanted(str(c["model"]), str(c["sha256"]), str(c["card"]), int(c["version"]))
+            for c in champions
+            if c["sha256"] and c["card"]
+        ]
+    return [Wanted(name, sha256) for name, sha256 in sorted(served.items())]
+
+
+def judge(
+    models: Sequence[Wanted], answered: Mapping[str, Any], live: Mapping[str, Sequence[Any]]
+) -> list[DrillModel]:
+    """`answered` is what `predict_once` prints, `live` model to the live answer to the same request."""
+    answers = {model["model"]: model for model in answered.get("models", ())}
+    found = []
+    for model in models:
+        answer = answers.get(model.model)
+        if answer is None:
+            fault = (
+                answered.get("fault") or answered.get("faults", {}).get(model.model) or "it did not answer"
+            )
+            # What is served and not registered may be newer than the snapshot.
+            outcome = "failed" if model.version is not None or "fault" in answered else "not compared"
+            found.append(_row(model, outcome, None, str(fault)))
+            continue
+        against, other = "live", live.get(model.model)
+        if other is None:
+            against, other = "recorded", answer.get("recorded")
+        if other is None:
+            found.append(
+                _row(model, "not compared", None, "it answers; no live answer is known to compare with")
+            )
+            continue
+        differences = list(different(answer["predictions"], other))
+        said = differences[0] if differences else f"{len(other)} answers equal the {WORDS[against]}"
+        found.append(_row(model, "different" if differences else "equal", against, said))
+    return found
+
+
+WORDS = {"live": "live ones", "recorded": "recorded ones"}
+
+
+def different(here: Sequence[Any], there: Sequence[Any]) -> Iterator[str]:
+    """Each answer that is another one, by the number of the instance."""
+    if len(here) != len(there):
+        yield f"{len(here)} answers, {len(there)} there"
+        return
+    for i, (one, other) in enumerate(zip(here, there, strict=True)):
+        try:
+            pairs = list(zip(one["probabilities"], other["probabilities"], strict=True))
+            same = one["label"] == other["label"]
+            # Not a number is near to nothing.
+            near = all(abs(a - b) <= TOLERANCE for a, b in pairs)
+        except (LookupError, TypeError, ValueError):
+            yield f"instance {i}: the answers are of another shape"
+            continue
+        if not (same and near):
+            apart = max((abs(a - b) for a, b in pairs), default=0.0)
+            yield (
+                f"instance {i}: label {one['label']}, there {other['label']}; "
+                f"probabilities differ by up to {apart:.1e}"
+            )
+
+
+def _row(model: Wanted, outcome: Any, against: Any, detail: str) -> DrillModel:
+    return DrillModel(
+        model=model.model,
+        version=model.version,
+        sha256=model.sha256,
+        outcome=outcome,
+        against=against,
+        detail=detail,
+    )
+
+
+def summary(models: Sequence[DrillModel]) -> str:
+    """Of the levels' line."""
+    if not models:
+        return "no model to compare"
+    words: dict[str, list[str]] = {}
+    for model in models:
+        words.setdefault(f"{model.outcome} ({model.against})" if model.against else model.outcome, []).append(
+            model.model
+        )
+    return "prediction of " + "; ".join(f"{', '.join(names)}: {said}" for said, names in words.items())
+
+
+def faults(models: Sequence[DrillModel]) -> list[str]:
+    """Those that fail the drill."""
+    return [
+        f"model {m.model}{'' if m.version is None else f', version {m.version}'}: {m.detail}"
+        for m in models
+        if m.outcome in ("different", "failed")
+    ]

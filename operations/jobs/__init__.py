@@ -1,0 +1,1 @@
+"""A user's own jobs: packing them, whether they fit, submitting and following them."""

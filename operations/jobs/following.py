@@ -1,0 +1,108 @@
+"""Following a job until it ends: its log, what it waits for, new starts where its driver's node is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.cluster.ray_api import LOST
+from benchmark.core.errors import BenchmarkError
+from operations.errors import FAILED, OK
+from operations.jobs import capacity, request, session
+from operations.jobs.package import Package
+from operations.jobs.request import Request
+from operations.jobs.session import Session
+from operations.process import say, warn
+
+STARTS = 3
+STOPPED = 143
+REMIND_S = 60.0
+# A job that need not wait is pending for a moment, too.
+PENDING_S = 3.0
+# What Ray writes before the script's own first line.
+HEADINGS = ("Running entrypoint for job ", "Runtime env is setting up.")
+
+
+@dataclass(frozen=True)
+class End:
+    """A job's last status, the exit code of a command that followed it, and whether it ever ran."""
+
+    status: str
+    code: int
+    ran: bool
+
+
+def follow(opened: Session, identifier: str) -> End:
+    """Print a job's log until it ends. KeyboardInterrupt leaves it running."""
+    waiting, last = _Waiting(opened), dict[str, Any]()
+    ran = False
+
+    def state(found: Mapping[str, Any]) -> None:
+        nonlocal ran
+        last.update(found)
+        ran = ran or found.get("status") == "RUNNING"
+        waiting.see(found)
+
+    def line(text: str) -> None:
+        if not text.startswith(HEADINGS):
+            say(text)
+
+    status = opened.ray.follow(identifier, line, keep=True, on_state=state)
+    if status == "FAILED" and last.get("driver_exit_code") is None:
+        # It never began: there is no log that could say why.
+        why = str(last.get("message") or "Ray does not say why it failed").strip()
+        warn(f"job {identifier}: {why[:2000]}")
+    return End(status, code_of(status, last.get("driver_exit_code")), ran)
+
+
+def code_of(status: str, driver: int | None) -> int:
+    """As a shell has it: 128 and the number for a driver that a signal ended, which Ray has negative."""
+    if status in ("SUCCEEDED", "STOPPED"):
+        return OK if status == "SUCCEEDED" else STOPPED
+    return FAILED if not driver else driver if driver > 0 else 128 - driver
+
+
+def keep_up(opened: Session, wanted: Request, package: Package, first: str) -> int:
+    """Follow a job that was just submitted; one that is lost with its driver's node is submitted again."""
+    identifier = first
+    for number in range(1, STARTS + 1):
+        end = follow(opened, identifier)
+        # One that never ran was stopped while it waited.
+        if end.status != LOST or not end.ran:
+            if end.status in (LOST, "STOPPED"):
+                say(f"job {identifier} was stopped")
+            return end.code
+        if number < STARTS:
+            with suppress(BenchmarkError):  # what may be left of it must not run beside its successor
+                opened.ray.stop(identifier)
+            identifier = session.start(opened, wanted, package)
+            say(f"the node of the job's driver was lost; submitted again as {identifier}")
+    warn(f"job {identifier}: lost like the {STARTS - 1} before it")
+    return FAILED
+
+
+def waits_of(job: Mapping[str, Any], nodes: Sequence[capacity.Node]) -> str:
+    """What a job that has not begun waits for; empty for one that could start, or is not one of ours."""
+    asked = request.asked_of(job.get("metadata"))
+    return capacity.waits(*asked, nodes) if asked else ""
+
+
+class _Waiting:
+    """Says what a job waits for that has not begun, once and then every minute."""
+
+    def __init__(self, opened: Session) -> None:
+        self.opened, self.begun, self.told = opened, time.monotonic(), 0.0
+
+    def see(self, job: Mapping[str, Any]) -> None:
+        now = time.monotonic()
+        if job.get("status") != "PENDING" or now - self.begun < PENDING_S:
+            return
+        if self.told and now - self.told < REMIND_S:
+            return
+        with suppress(BenchmarkError):
+            if why := waits_of(job, self.opened.nodes()):
+                self.told = now
+                say(f"waiting for {why}")

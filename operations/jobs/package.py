@@ -1,0 +1,132 @@
+"""What a job takes along: one script, or the files of a folder, as the archive that Ray unpacks on a node."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from components.planning.units import MIB
+from operations.errors import RefusedError
+from operations.output import size
+
+# Bytes before compression: what is larger belongs into the object store, from which the nodes read it.
+SCRIPT_MOST, FOLDER_MOST = 10 * MIB, 100 * MIB
+FILES_MOST = 10_000
+# Never taken along, and neither is what begins with a dot: histories, environments, caches, passwords.
+LEFT_OUT = frozenset({"__pycache__", "node_modules", "venv", "out"})
+# What runs the script on the node; a module of this name would be found in its place.
+RESERVED = "benchmark"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+LARGEST = 3
+
+
+@dataclass(frozen=True)
+class Package:
+    """`script` is the path within the archive; the same files make the same `name`."""
+
+    script: str
+    name: str
+    content: bytes = field(repr=False)
+    files: int = 1
+
+
+def pack(script: str, folder: str | None = None) -> Package:
+    """The script alone, or with the folder that it is in. Raises RefusedError with the fix."""
+    return _folder(script, Path(folder)) if folder else _alone(Path(script))
+
+
+def _alone(script: Path) -> Package:
+    _check(script, "SCRIPT", str(script))
+    if (length := script.stat().st_size) > SCRIPT_MOST:
+        raise RefusedError(
+            f"SCRIPT: {script} has {size(length)}, and a script may have {size(SCRIPT_MOST)}\n"
+            "    fix: put data into the bucket `datasets`, from which the job reads them (docs/jobs.md)"
+        )
+    return _archive(script.name, {script.name: script})
+
+
+def _folder(script: str, folder: Path) -> Package:
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise RefusedError(
+            f"WORKDIR: {folder} {what}\n    fix: name the folder with the script and its modules"
+        )
+    # Relative to the folder, or to where the command was given.
+    place = folder / script if (folder / script).exists() else Path(script)
+    _check(place, "SCRIPT", f"{script} (looked for in {folder}, too)")
+    root = folder.resolve()
+    if not place.resolve().is_relative_to(root):
+        raise RefusedError(
+            f"SCRIPT: {script} is not in WORKDIR {folder}\n    fix: give a folder that holds the script"
+        )
+    files = {str(PurePosixPath(path.relative_to(root))): path for path in _below(root)}
+    inside = str(PurePosixPath(place.resolve().relative_to(root)))
+    files.setdefault(inside, place.resolve())
+    if any(PurePosixPath(name).parts[0] in (RESERVED, f"{RESERVED}.py") for name in files):
+        raise RefusedError(
+            f"WORKDIR: {folder} has a module {RESERVED!r}, the name of what runs your script on the nodes\n"
+            "    fix: rename it, or give the folder below it"
+        )
+    _check_size(folder, files)
+    return _archive(inside, files)
+
+
+def _check(path: Path, what: str, shown: str) -> None:
+    fix = "name a Python file, as SCRIPT=train.py"
+    if not path.exists():
+        raise RefusedError(f"{what}: {shown} does not exist\n    fix: {fix}")
+    if path.is_dir():
+        raise RefusedError(
+            f"{what}: {shown} is a folder\n    fix: {fix}, with WORKDIR={path} for its modules"
+        )
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise RefusedError(f"{what}: {shown} cannot be read\n    fix: {fix}")
+
+
+def _below(root: Path) -> Iterator[Path]:
+    """Every file to take along; links are followed only where they stay in the folder."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if _taken(name))
+        for name in sorted(filter(_taken, names)):
+            path = Path(folder, name)
+            if path.is_file() and path.resolve().is_relative_to(root):
+                yield path
+
+
+def _taken(name: str) -> bool:
+    return not name.startswith(".") and name not in LEFT_OUT and not name.endswith(".pyc")
+
+
+def _check_size(folder: Path, files: dict[str, Path]) -> None:
+    if len(files) > FILES_MOST:
+        raise RefusedError(
+            f"WORKDIR: {folder} holds {len(files):,} files, and {FILES_MOST:,} may be taken along\n"
+            "    fix: give the folder with the code alone"
+        )
+    sizes = {name: path.stat().st_size for name, path in files.items()}
+    if (total := sum(sizes.values())) > FOLDER_MOST:
+        largest = sorted(sizes, key=lambda name: -sizes[name])[:LARGEST]
+        raise RefusedError(
+            f"WORKDIR: {folder} has {size(total)}, and {size(FOLDER_MOST)} may be taken along; the largest: "
+            f"{', '.join(f'{name} ({size(sizes[name])})' for name in largest)}\n"
+            "    fix: put data into the bucket `datasets`, from which the job reads them (docs/jobs.md)"
+        )
+
+
+def _archive(script: str, files: dict[str, Path]) -> Package:
+    """Without times and owners, so that the same files have the same digest."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in sorted(files.items()):
+            info = zipfile.ZipInfo(name, EPOCH)
+            info.external_attr = 0o644 << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, path.read_bytes())
+    content = stream.getvalue()
+    digest = hashlib.sha256(content).hexdigest()[:32]
+    return Package(script, f"_ray_pkg_{digest}.zip", content, len(files))

@@ -1,0 +1,108 @@
+"""Ray's API of a running stack, for jobs: look at the cluster, find, submit and stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmark.cluster import stack as running
+from benchmark.cluster.ray_api import JOB_VARIABLES, RayClient
+from benchmark.core.errors import BenchmarkError, UnknownJobError
+from components.planning.issues import suggest
+from operations.errors import OperationError, RefusedError
+from operations.jobs import capacity, request
+from operations.jobs.package import Package
+from operations.jobs.request import Request
+from operations.output import ago
+
+STARTS = 3
+STOPPED = 143
+REMIND_S = 60.0
+ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
+# What Ray writes before the script's own first line.
+HEADINGS = ("Running entrypoint for job ", "Runtime env is setting up.")
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Errors of the stack's clients as errors of a command."""
+    try:
+        yield
+    except BenchmarkError as error:
+        raise OperationError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class Session:
+    """Ray's API; names of the compute nodes by address; what every job is told."""
+
+    ray: RayClient
+    names: Mapping[str, str]
+    variables: Mapping[str, str]
+
+    def nodes(self) -> list[capacity.Node]:
+        """The compute nodes, with what is taken of them now."""
+        state = self.ray.state
+        return capacity.nodes(state("nodes"), state("actors"), state("placement_groups"), self.names)
+
+
+def connect(stack: str) -> Session:
+    """Raises OperationError when the stack is not up."""
+    with reporting():
+        found = running.read(stack)
+        services = [s for s in found.inventory.get("services", []) if s["role"] == "compute"]
+        names = {address: s["name"] for s in services for address in s["addresses"].values()}
+        allowed = [b for b in found.inventory.get("buckets", []) if "compute" in (*b["read"], *b["write"])]
+        variables = {
+            "AIDC_BUCKETS": ",".join(bucket["name"] for bucket in allowed),
+            # For people: the nodes reach the server by another name.
+            "AIDC_TRACKING_URL": found.inventory.get("endpoints", {}).get("tracking") or "",
+            # MLflow's own line would show that other name.
+            "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+        }
+        return Session(found.ray(), names, variables)
+
+
+def find(ray: RayClient, wanted: str) -> dict[str, Any]:
+    """The newest job of this name or id. Raises RefusedError with the nearest name."""
+    jobs = sorted(ray.jobs(), key=lambda job: int(job.get("start_time") or 0), reverse=True)
+    for job in jobs:
+        if wanted in (request.name_of(job), job.get("submission_id"), job.get("job_id")):
+            return job
+    names = {request.name_of(job) for job in jobs}
+    fix = suggest(wanted, names, "`make jobs` lists them")
+    raise RefusedError(f"JOB: there is no job {wanted!r}\n    fix: {fix}")
+
+
+def start(session: Session, wanted: Request, package: Package) -> str:
+    """Ray's id of the new job."""
+    ray = session.ray
+    ray.upload(package.name, package.content)
+    taken = {str(job.get("submission_id")) for job in ray.jobs()}
+    variables = {**JOB_VARIABLES, **session.variables}
+    body = request.body(wanted, package.script, package.name, variables)
+    return ray.submit_body({"submission_id": request.identifier(wanted.name, taken), **body})
+
+
+def stop(ray: RayClient, identifier: str, within: float = 30.0) -> str:
+    """The job's status once it has ended, or its last one."""
+    ray.stop(identifier)
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            status = str(ray.status(identifier)["status"])
+        except UnknownJobError:
+            return "STOPPED"
+        if status in ENDED or time.monotonic() > deadline:
+            return status
+        time.sleep(0.5)
+
+
+def age(job: Mapping[str, Any]) -> str:
+    """Since it was submitted."""
+    moment = job.get("start_time")
+    return ago(datetime.fromtimestamp(int(moment) / 1000, UTC)) if moment else ""

@@ -1,0 +1,157 @@
+"""A user's own jobs on the live stack: the tutorial as it is written, refusals, waiting, stopping."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from components.planning.inventory import Inventory
+from tests.acceptance.conftest import ROOT, STACK
+
+TUTORIAL = ROOT / "docs" / "tutorial-own-script.md"
+TIMEOUT_S = 300
+
+
+def aidc(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "operations", *words]
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "STACK": STACK}, capture_output=True, text=True,
+        timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
+
+
+def jobs() -> dict[str, dict[str, str]]:
+    """The rows of `make jobs`, by id."""
+    return {row["id"]: row for row in json.loads(aidc("jobs", "--json").stdout)}
+
+
+@pytest.fixture(scope="module")
+def named() -> str:
+    """A name that no earlier run of these tests has used: it would find that one's checkpoints."""
+    return f"tutorial-{int(time.time())}"
+
+
+@pytest.fixture(scope="module")
+def tutorial(named: str) -> list[str]:
+    """What each command block of the tutorial prints. The name of its job is the only change."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", TUTORIAL.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 5
+    marked = "\necho '@@ next'\n".join(blocks)
+    text = re.sub(r"(NAME=|JOB=|jobs/|run_name = ')tutorial", rf"\g<1>{named}", marked)
+    # Without what `make test` was called with: its variables would become those of these commands.
+    own = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", text], cwd=ROOT, env={**own, "STACK": STACK},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout.split("@@ next\n")
+
+
+def test_the_tutorial_trains_two_ranks_on_the_data_that_it_wrote(tutorial: list[str]) -> None:
+    whole = "".join(tutorial)
+    assert "2000 rows in s3://datasets/tutorial/rows.csv" in whole
+    first = next(part for part in tutorial if "2 ranks of" in part)
+    assert all(f"[{rank}] rank {rank} of 2 begins with 1000 rows" in first for rank in (0, 1))
+    losses = [float(loss) for loss in re.findall(r"\[0\] epoch \d: loss ([\d.]+)", first)]
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+
+
+def test_the_same_name_goes_on_from_the_checkpoint(tutorial: list[str]) -> None:
+    assert re.findall(r"\[0\] epoch (\d)", tutorial[-1]) == ["3", "4"]
+    assert "[1] rank 1 goes on with epoch 3" in tutorial[-1]
+
+
+def test_the_job_and_its_curve_are_in_sight(tutorial: list[str], named: str) -> None:
+    table = next(part for part in tutorial if "waits for" in part)
+    assert re.search(rf"{named}.*succeeded", table)
+    assert any(f"jobs/{named}/last.pt" in part for part in tutorial)
+    assert any(re.search(r"FINISHED loss [\d.]+ at step 2", part) for part in tutorial)
+
+
+SCRIPT = """
+import os, sys
+names = ("aws-credentials", "mlflow-credentials", "ray-token")
+lines = [line for name in names for line in open(f"/etc/aidc/{name}").read().splitlines()]
+values = [line.split(" = ")[-1].strip() for line in lines if not line.startswith("[")]
+values = [value for value in values if len(value) > 16]
+seen = " ".join([*os.environ.values(), *sys.argv])
+print("secrets", len(values), "seen", sum(value in seen for value in values), "as", os.getuid())
+raise ValueError("a mistake of my own")
+"""
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    script = tmp_path_factory.mktemp("job") / "mistaken.py"
+    script.write_text(SCRIPT)
+    return aidc("submit", str(script), "--args", "--word 'a b'", "--name", f"mistaken-{int(time.time())}")
+
+
+def test_a_script_that_fails_shows_its_own_traceback_alone(failed: subprocess.CompletedProcess[str]) -> None:
+    assert failed.returncode == 1
+    assert "ValueError: a mistake of my own" in failed.stdout
+    assert len(re.findall(r'^ +File "', failed.stdout, re.MULTILINE)) == 1
+
+
+def test_no_secret_is_in_a_job_s_variables_or_arguments(failed: subprocess.CompletedProcess[str]) -> None:
+    assert "secrets 4 seen 0 as 10001" in failed.stdout
+
+
+def test_a_job_that_can_never_fit_is_refused_at_once(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text("")
+    before = jobs()
+    done = aidc("submit", str(script), "--cpus", "64", "--ranks", "2")
+    assert done.returncode == 2
+    assert "2 ranks of 64 CPUs cannot run: not one would fit on an empty node (compute-node1" in done.stderr
+    assert jobs().keys() == before.keys()
+
+
+def test_a_job_waits_visibly_and_both_can_be_stopped(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text("import time; print('begun', flush=True); time.sleep(600)")
+    first, second = (f"wait-{number}-{int(time.time())}" for number in (1, 2))
+    for name in (first, second):
+        done = aidc("submit", str(script), "--ranks", "2", "--detach", "--name", name)
+        assert done.returncode == 0, done.stderr
+        deadline = time.monotonic() + 60
+        while jobs()[name]["state"] not in ("running", "waiting") and time.monotonic() < deadline:
+            time.sleep(1)
+    deadline = time.monotonic() + 60
+    while not (row := jobs()[second])["waits for"] and time.monotonic() < deadline:
+        time.sleep(1)
+    assert row["state"] == "waiting"
+    assert row["waits for"].startswith("2 × ")
+    assert f"held by job {first}" in row["waits for"]
+    assert [aidc("stop", name).returncode for name in (second, first)] == [0, 0]
+    assert {jobs()[name]["state"] for name in (first, second)} == {"stopped"}
+
+
+def test_a_driver_that_asks_for_nothing_is_kept_off_the_head(
+    inventory: Inventory, access: dict[str, Any], ca_file: str
+) -> None:
+    answer = requests.post(
+        f"{inventory.endpoints['ray']}/api/jobs/",
+        json={"entrypoint": "true", "entrypoint_num_cpus": None},
+        headers={"Authorization": f"Bearer {access['ray_token']}"},
+        verify=ca_file,
+        timeout=30,
+    )
+    assert (answer.status_code, "--entrypoint-num-cpus" in answer.text) == (400, True)
+
+
+def test_the_wrong_name_of_a_job_is_told_with_the_right_one(tutorial: list[str], named: str) -> None:
+    done = aidc("logs", "--job", f"{named}x")
+    assert done.returncode == 2
+    assert f"did you mean {named!r}" in done.stderr

@@ -1,0 +1,48 @@
+"""Logs, commands and restarts of services by their short names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tests.acceptance.conftest import ROOT, STACK
+
+
+def aidc(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "operations", *words], cwd=ROOT, env={**os.environ, "STACK": STACK},
+        capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+
+
+def test_a_command_runs_as_the_service_s_own_user() -> None:
+    done = aidc("exec", "--service", "load-balancer", "--cmd", "id -u")
+    assert (done.returncode, done.stdout.strip()) == (0, "10010")
+
+
+def test_the_exit_code_is_the_command_s() -> None:
+    assert aidc("exec", "--service", "load-balancer", "--cmd", "sh -c 'exit 7'").returncode == 7
+
+
+def test_a_log_begins_with_as_many_lines_as_asked_for() -> None:
+    done = aidc("logs", "--service", "tracking", "--tail", "2")
+    assert done.returncode == 0
+    assert len((done.stdout + done.stderr).splitlines()) == 2
+
+
+def test_a_service_that_does_not_exist_is_told_with_the_nearest_one() -> None:
+    done = aidc("logs", "--service", "load-balanser")
+    assert done.returncode == 2
+    assert "did you mean 'load-balancer'?" in done.stderr
+
+
+def test_a_restart_ends_with_a_healthy_service() -> None:
+    done = aidc("restart", "--service", "drill")
+    assert (done.returncode, "healthy" in done.stdout) == (0, True)
+
+
+def test_top_lists_every_service_that_runs() -> None:
+    done = aidc("top")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("load-balancer", "compute-node1", "database", "all"))
