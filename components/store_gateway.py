@@ -116,15 +116,7 @@ class StoreGateway(pulumi.ComponentResource):
         """Runs again whenever what is declared, a key or the authority changes."""
         plan = context.plan
         service, place = plan.service(STORE_CHECK), plan.store
-        sections = [
-            pulumi.Output.format(
-                "[{0}]\naws_access_key_id = {1}\naws_secret_access_key = {2}\n",
-                user,
-                client.access_key,
-                client.secret_key,
-            )
-            for user, client in self.clients.items()
-        ]
+        sections = [client.credentials_file(user) for user, client in self.clients.items()]
         files = FileVolume(
             service.name,
             FileVolumeArgs(

@@ -11,6 +11,8 @@ setup_python() {
     return
   fi
 
+  # Through a link another clone's environment would be emptied.
+  [ ! -L "$venv" ] || rm -f "$venv"
   rm -f "$marker"
   if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1 ||
     [ "$("$venv/bin/python" -c 'import sys; print(sys.version_info[:2])')" != "${wanted#*- }" ]; then

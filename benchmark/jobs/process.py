@@ -16,6 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 PR_SET_PDEATHSIG = 1
 CHUNK = 1 << 16
 LONGEST = 1 << 20  # characters of a line that are kept together
+STOPPED = 128 + signal.SIGTERM
+
+
+def say(text: str) -> None:
+    """A line of ours in the job's log."""
+    print(f"aidc: {text}", flush=True)
 
 
 def start(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.jobs import environment, process
 from benchmark.jobs.environment import Place
+from benchmark.jobs.process import STOPPED, say
 
 if TYPE_CHECKING:
     from benchmark.jobs.run import Job
@@ -66,10 +67,6 @@ class Attempt:
         return next((code for code in self.codes.values() if code != 0), 0)
 
 
-def say(text: str) -> None:
-    print(f"aidc: {text}", flush=True)
-
-
 def together(job: Job, run: str | None) -> int:
     """The exit code of the job; a lost node or actor costs a start, a script that fails ends it."""
     import ray
@@ -90,7 +87,7 @@ def together(job: Job, run: str | None) -> int:
 
 
 def _stop(_number: int, _frame: object) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
+    raise SystemExit(STOPPED)
 
 
 def _start(job: Job, variables: Mapping[str, str]) -> Attempt:

@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.jobs import environment, process, tracked
-
-STOPPED = 128 + signal.SIGTERM
+from benchmark.jobs.process import STOPPED, say
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,6 @@ def parse(arguments: Sequence[str]) -> Job:
     parser.add_argument("script", nargs="+")
     given = parser.parse_args(arguments)
     return Job(given.name, given.ranks, given.cpus, given.gpus, given.memory, tuple(given.script))
-
-
-def say(text: str) -> None:
-    print(f"aidc: {text}", flush=True)
 
 
 def alone(job: Job, variables: dict[str, str]) -> int:

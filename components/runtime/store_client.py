@@ -22,10 +22,11 @@ class Client:
     secret_key: pulumi.Output[str]
     authority: str | None = None
 
-    def credentials_file(self) -> pulumi.Output[str]:
-        """The AWS tools' shared credentials file."""
+    def credentials_file(self, profile: str = "default") -> pulumi.Output[str]:
+        """One section of the AWS tools' shared credentials file."""
         return pulumi.Output.format(
-            "[default]\naws_access_key_id = {0}\naws_secret_access_key = {1}\n",
+            "[{0}]\naws_access_key_id = {1}\naws_secret_access_key = {2}\n",
+            profile,
             self.access_key,
             self.secret_key,
         )

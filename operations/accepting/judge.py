@@ -8,13 +8,13 @@ from statistics import median
 from typing import Any, Literal
 
 from operations.accepting.host import Host
+from operations.preflight.checks import TOOLKIT
 
 Verdict = Literal["pass", "fail", "skipped"]
 # A GPU that is slower than its peers by so much holds all of them up.
 SLOWER = 0.15
 # A step that got longer by so much during the training.
 SLOWED = 0.10
-TOOLKIT = "install nvidia-container-toolkit, run `nvidia-ctk runtime configure`, restart the engine"
 DRIVER = "install the NVIDIA driver of your distribution and restart the machine"
 RESET = "see `dmesg | grep -i xid`, restart the machine, and have the card replaced if it comes back"
 COOL = "clean filters and fans, check the machine's airflow and power supply"

@@ -1,5 +1,6 @@
-"""Stop a job: its script gets SIGTERM, and SIGKILL three seconds later. One that
-waits ends when its turn comes.
+"""Stop a job: its script gets SIGTERM, and SIGKILL three seconds later.
+
+A job that waits ends when its turn comes.
 
 Exit codes: 0 it has ended; 1 it has not, or the stack is not up; 2 there is no such job.
 """

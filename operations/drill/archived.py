@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from images.backup.keeper import returned
 from operations.documents import DrillLog
-from operations.drill.compare import compare
 
 
 @dataclass(frozen=True)
@@ -36,38 +36,11 @@ def judge(
     if "fault" in result:
         return Archived(fault=str(result["fault"]))
     moment = part["moment"] or {}
-    changed = moment.get("changed", {})
-    differences = tuple(compared(moment, result["moment"] or {}))
-    until = datetime.fromisoformat(result["until"])
-    tables = sum(map(len, kept(moment.get("facts", {}), changed).values()))
-    named = [f"{name}.{table}" for name, tables_ in changed.items() for table in tables_]
-    log = DrillLog(
-        backup=result["backup"],
-        until=until.isoformat(timespec="seconds"),
-        rpo_s=round((started - until).total_seconds(), 1),
-        moment=moment.get("time"),
-        tables=tables,
-        changed=named,
-        seconds=result["seconds"],
-    )
+    told = returned.log_summary(part, result, started.isoformat())
+    if told is None:
+        return Archived(fault="the replay of the log did not say until when it came")
+    log = DrillLog(**told, moment=moment.get("time"))
+    until, named = datetime.fromisoformat(log.until), log.changed
+    differences = tuple(returned.at_moment(moment, result["moment"] or {}))
     remark = f"its log until {until:%H:%M:%S}" + (f", {len(named)} tables changing" if named else "")
     return Archived(differences=differences, log=log, remark=remark)
-
-
-def compared(moment: Mapping[str, Any], restored: Mapping[str, Any]) -> Iterator[str]:
-    """The differences at the moment."""
-    changed = moment.get("changed", {})
-    recorded, found = kept(moment.get("facts", {}), changed), kept(restored, changed)
-    yield from compare(recorded, {name: found.get(name) for name in recorded}, " from its log")
-
-
-def kept(databases: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables that can be compared: not those that changed at the moment, nor those that keep no log."""
-    return {
-        name: {
-            table: facts
-            for table, facts in tables.items()
-            if table not in changed.get(name, ()) and not facts.get("unlogged")
-        }
-        for name, tables in databases.items()
-    }

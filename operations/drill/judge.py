@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from audit.verdicts import plural
+from images.backup.keeper.returned import differences as compare
+from images.backup.keeper.returned import moment_of
 from operations.documents import Drill, DrillLevel, DrillModel
 from operations.drill import predictions
 from operations.drill.archived import Archived
-from operations.drill.compare import compare
 
 SHOWN = 20
 
@@ -69,7 +70,7 @@ def judge(
         at=at,
         snapshot=objects.get("snapshot"),
         taken=taken,
-        rpo_s=round((started - _moment(taken)).total_seconds(), 1) if taken else None,
+        rpo_s=round((started - moment_of(taken)).total_seconds(), 1) if taken else None,
         rto_s=round(seconds, 1),
         log=archive.log,
         models=list(models),
@@ -81,8 +82,3 @@ def judge(
         unreadable_then=int(objects.get("unreadable_then", 0)),
         faults=[*faults, *objects.get("faults", ()), *differences][:SHOWN],
     )
-
-
-def _moment(text: str) -> datetime:
-    """restic's own time, in UTC, without its nanoseconds."""
-    return datetime.fromisoformat(text[:19] + "+00:00")

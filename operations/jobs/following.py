@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmark.cluster.ray_api import LOST
 from benchmark.core.errors import BenchmarkError
+from benchmark.jobs.process import STOPPED, exit_code
 from operations.errors import FAILED, OK
 from operations.jobs import capacity, request, session
 from operations.jobs.package import Package
@@ -18,7 +19,6 @@ from operations.jobs.session import Session
 from operations.process import say, warn
 
 STARTS = 3
-STOPPED = 143
 REMIND_S = 60.0
 # A job that need not wait is pending for a moment, too.
 PENDING_S = 3.0
@@ -62,7 +62,7 @@ def code_of(status: str, driver: int | None) -> int:
     """As a shell has it: 128 and the number for a driver that a signal ended, which Ray has negative."""
     if status in ("SUCCEEDED", "STOPPED"):
         return OK if status == "SUCCEEDED" else STOPPED
-    return FAILED if not driver else driver if driver > 0 else 128 - driver
+    return exit_code(driver) if driver else FAILED
 
 
 def keep_up(opened: Session, wanted: Request, package: Package, first: str) -> int:

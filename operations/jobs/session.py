@@ -19,12 +19,7 @@ from operations.jobs.package import Package
 from operations.jobs.request import Request
 from operations.output import ago
 
-STARTS = 3
-STOPPED = 143
-REMIND_S = 60.0
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
-# What Ray writes before the script's own first line.
-HEADINGS = ("Running entrypoint for job ", "Runtime env is setting up.")
 
 
 @contextmanager

@@ -31,6 +31,7 @@ BESIDE = GIB  # of memory: vault, firewall, and the job that sets the object sto
 IMAGE_DISK = {"compute": 9 * GIB}
 OTHER_IMAGE_DISK = GIB // 2
 MINIMUM_API = (1, 41)
+TOOLKIT = "install nvidia-container-toolkit, run `nvidia-ctk runtime configure`, restart the engine"
 # Days before the end of the certificates from which on there is a warning.
 WARN_DAYS = 30
 
@@ -92,10 +93,10 @@ def gpu_runtime(asked: bool, info: Mapping[str, Any], hook: bool) -> Check:
         return Check(name, note="present")
     if found := cdi_gpus(info):
         return Check(name, note=f"through CDI: {', '.join(found)}")
-    fix = "install nvidia-container-toolkit, run `nvidia-ctk runtime configure`, restart the engine"
+    place = f"{DATACENTER}.compute.nodes"
     return Check(
         name,
-        (Issue(f"{DATACENTER}.compute.nodes", "nodes request GPUs, but the engine has no GPU runtime", fix),),
+        (Issue(place, "nodes request GPUs, but the engine has no GPU runtime", TOOLKIT),),
     )
 
 

@@ -133,7 +133,7 @@ def test_a_run_without_room_fails_before_it_fetches(job: Any, full: str, odd: di
         "from dataclasses import replace; from keeper import run, settings, staging, store\n"
         "found = settings.load()\n"
         f"found = replace(found, limits={{**found.limits, {full!r}: 1}})\n"
-        "s3 = store.client(found.endpoint, settings.CA)\n"
+        "s3 = store.client(found.store)\n"
         "done = run.run(found, staging.Staging(settings.STAGING, 'everything'), s3, print)\n"
         "print(done.result, done.fetched, done.reason)"
     )

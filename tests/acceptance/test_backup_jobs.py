@@ -25,7 +25,7 @@ from keeper import __main__, jobs, settings
 found = settings.load()
 one = settings.Job("second", "0 3 * * *", ({bucket!r},))
 together = settings.Settings(
-    found.endpoint, found.limits, (*found.jobs, one), found.dump_hours, found.initial, found.unsaved
+    found.store, found.limits, (*found.jobs, one), found.dump_hours, found.initial, found.unsaved
 )
 jobs.load = lambda: together
 sys.exit(__main__.main(sys.argv[1:]))

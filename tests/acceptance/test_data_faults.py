@@ -107,7 +107,7 @@ def test_a_bucket_that_does_not_exist_is_named(job: Any) -> None:
         "found = settings.load()\n"
         "job = found.job('everything')\n"
         "found = replace(found, jobs=(replace(job, buckets=(*job.buckets, 'deleted-meanwhile')),))\n"
-        "s3 = store.client(found.endpoint, settings.CA)\n"
+        "s3 = store.client(found.store)\n"
         "done = run.run(found, staging.Staging(settings.STAGING, 'everything'), s3, print)\n"
         "print(done.result, done.reason, done.unreadable_objects)"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from benchmark.experiments.resilience import Load
 from benchmark.experiments.served_models import request_bodies
 from benchmark.tracking import lock, promotion, registry, rows
 from benchmark.tracking.recording import Recorder, existing
+from operations.__main__ import main as operations
 from tests.acceptance.conftest import STACK
 
 MODEL = "mlp"
@@ -70,6 +73,16 @@ def test_the_served_model_is_the_champion(stack: Stack, client: MlflowClient, re
     assert champion is not None
     assert (listing.served(stack) or {})[MODEL] == champion.tags[registry.SHA256]
     assert champion.tags["run"] == result["run_id"]
+
+
+def test_a_drill_gets_the_same_answers_from_the_backup(result: dict[str, Any], tmp_path: Path) -> None:
+    assert operations(["backup", "--stack", STACK]) == 0
+    assert operations(["drill", "--stack", STACK, "--out", str(tmp_path)]) == 0
+    models = json.loads((tmp_path / "drill.json").read_text())["models"]
+    outcomes = {model["model"]: model["outcome"] for model in models}
+    assert {name: outcomes.get(name) for name in result["configuration"]["workloads"]} == dict.fromkeys(
+        result["configuration"]["workloads"], "equal"
+    )
 
 
 def test_promote_and_demote_under_load_without_a_failed_request(

@@ -96,6 +96,7 @@ def test_the_drill_service_restores_the_newest_snapshot_and_says_so(drill: Any) 
     found = json.loads(drill.check_output("backup trial-status"))
     assert found["state"] == "passed"
     assert found["run"]["objects"]["objects"] >= len(OBJECTS)
+    assert found["run"]["log"]["tables"] > 0
     assert drill.run("ls /drill/work").rc != 0
 
 

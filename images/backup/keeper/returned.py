@@ -1,4 +1,7 @@
-"""What came back in a drill, against what was recorded when it was saved. Pure."""
+"""What came back in a drill, against what was recorded when it was saved. Pure.
+
+Both drills judge by it: the service's in its container, and `make drill`.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def outcome(
         else:
             faults += from_log
         found["log"] = log_summary(objects["archive"], log, started)
-        age = datetime.fromisoformat(started) - _taken(objects)
+        age = datetime.fromisoformat(started) - moment_of(str(objects["taken"]))
         found["rpo_s"] = round(age.total_seconds(), 1)
     return {
         **found,
@@ -65,12 +68,14 @@ def log_faults(archive: Mapping[str, Any], result: Mapping[str, Any]) -> Iterato
     elif "fault" in result:
         yield f"database from its log: {result['fault']}"
     else:
-        moment = archive["moment"] or {}
-        changed = moment.get("changed", {})
-        recorded, found = kept(moment.get("facts", {}), changed), kept(result["moment"] or {}, changed)
-        yield from differences(
-            recorded, {name: found[name] for name in recorded if name in found}, " from its log"
-        )
+        yield from at_moment(archive["moment"] or {}, result["moment"] or {})
+
+
+def at_moment(moment: Mapping[str, Any], restored: Tables) -> Iterator[str]:
+    """What the log brought back, against what was recorded at that moment."""
+    changed = moment.get("changed", {})
+    recorded, found = kept(moment.get("facts", {}), changed), kept(restored, changed)
+    yield from differences(recorded, {name: found.get(name) for name in recorded}, " from its log")
 
 
 def kept(databases: Tables, changed: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,9 +108,9 @@ def log_summary(archive: Mapping[str, Any], result: Mapping[str, Any], started: 
     }
 
 
-def _taken(objects: Mapping[str, Any]) -> datetime:
-    """When the snapshot was taken: restic's own time, in UTC, without its nanoseconds."""
-    return datetime.fromisoformat(str(objects["taken"])[:19] + "+00:00")
+def moment_of(text: str) -> datetime:
+    """restic's own time, in UTC, without its nanoseconds."""
+    return datetime.fromisoformat(text[:19] + "+00:00")
 
 
 def _words(facts: Mapping[str, Any] | None) -> str:

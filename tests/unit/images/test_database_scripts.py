@@ -36,6 +36,7 @@ SERVER = """#!/usr/bin/python3
 import os, signal, sys, time
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 open(os.environ["STATE_DIR"] + "/started", "w")
+open(os.environ["STATE_DIR"] + "/serving", "w")
 time.sleep(0.7)
 signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
 while True:
@@ -85,7 +86,13 @@ def eventually(true: Callable[[], bool], within: float = 20) -> bool:
 
 @pytest.fixture
 def server(state: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([SCRIPTS / "database-server"], start_new_session=True) as process:
+    # A shell cannot trap what its parent ignores, as everything does that `nohup` starts.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        process = subprocess.Popen([SCRIPTS / "database-server"], start_new_session=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with process:
         yield process
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -137,6 +144,8 @@ def test_new_passwords_that_come_during_a_run_are_not_lost(
     state: Path, server: subprocess.Popen[bytes]
 ) -> None:
     assert eventually(healthy)
+    # Before that the signal would end it: Python needs a moment until it ignores one.
+    assert eventually((state / "serving").exists)
     slow = state.parent / "bin/pg_isready"
     slow.write_text(f"#!/bin/bash\necho run >>{state}/runs\nsleep 1\n")
     server.send_signal(signal.SIGHUP)

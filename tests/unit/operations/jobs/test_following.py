@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from benchmark.cluster.ray_api import LOST
+from benchmark.jobs.process import STOPPED
 from operations.jobs import request
 from operations.jobs.capacity import Need, Node
-from operations.jobs.following import STOPPED, code_of, waits_of
+from operations.jobs.following import code_of, waits_of
 from operations.jobs.request import Request
 
 
