@@ -100,7 +100,6 @@ def _metrics() -> str:
     """The policy of who may read the store's metrics and do nothing else, not even to its own keys."""
     statements = [
         {"Effect": "Allow", "Action": ["admin:Prometheus"]},
-        _deny(NEVER),
         _deny(("s3:*",)),
         {"Effect": "Deny", "Action": list(OWN_ACCOUNT)},
         {"Effect": "Deny", "Action": ["kms:*"]},
