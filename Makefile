@@ -60,6 +60,10 @@ up: ## bring the stack up and wait until it is healthy
 status: ## show the health and endpoints of every service
 	@$(RUN) python -m operations status --stack $(STACK)
 
+.PHONY: alerts
+alerts: ## list the alerts that fire, and what to do about each
+	@$(RUN) python -m operations alerts --stack $(STACK)
+
 .PHONY: accept
 accept: ## test the GPUs of this machine, before a stack is built on them; writes accept.json
 	@$(RUN) python -m operations accept --stack $(STACK) --out $(OUT) $(call option,--seconds,SECONDS)

@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, Command] = {
     "status": Command(
         _RUN, "show the health of every service and the endpoints", "aidc status --json", "status"
     ),
+    "alerts": Command(_RUN, "list what needs somebody's attention, and what to do", "aidc alerts", "alerts"),
     "usage": Command(
         _RUN, "show what each service uses over a minute", "aidc usage --seconds 10", "usage"
     ),
@@ -181,7 +182,7 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
             command.add_argument(
                 "--stack", default=os.environ.get("STACK", "dev"), help="default: $STACK, else dev"
             )
-    for name in ("status", "doctor", "jobs"):
+    for name in ("status", "alerts", "doctor", "jobs"):
         made[name].add_argument("--json", action="store_true", dest="as_json", help="print JSON")
     made["destroy"].add_argument(
         "--purge", action="store_true", help="also delete the data, the seed and the stack"

@@ -66,6 +66,25 @@ class LastDrill(_Entry):
     different: int | None = Field(default=None, description="Objects, tables and models that differ.")
 
 
+class Alert(_Entry):
+    """A rule of the monitoring that holds now."""
+
+    name: str
+    state: Literal["firing", "pending"] = Field(description="`pending`: not yet for as long as it must hold.")
+    severity: Literal["page", "ticket"] = Field(description="`page`: act at once; `ticket`: within days.")
+    since: str | None = Field(description="When it began to hold, RFC 3339.")
+    summary: str
+    runbook: str = Field(description="What to do: a file of this repository, and the section in it.")
+
+
+class Alerts(_Entry):
+    """What `aidc alerts --json` prints."""
+
+    schema_: Literal["aidc.alerts/1"] = Field(alias="schema")
+    stack: str
+    alerts: list[Alert]
+
+
 class Status(_Entry):
     """What `aidc status --json` prints."""
 
@@ -74,6 +93,9 @@ class Status(_Entry):
     healthy: bool = Field(description="Every service is healthy, and the deployed inventory is known.")
     services: list[Service]
     endpoints: dict[str, str | None] = Field(description="Name to URL; null for one that is off.")
+    alerts: list[Alert] | None = Field(
+        default=None, description="Alerts that fire or are about to; null when monitoring cannot be asked."
+    )
     last_backup: Backup | None = Field(description="Null when no backup has run yet.")
     undeclared_buckets: list[str] = Field(
         default=[], description="Buckets of the store that nobody declares: not usable, not backed up."

@@ -52,17 +52,19 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
         ),
         Rule(
             "RestartLoop",
-            f"changes(max({STARTED}) by (service)[30m:30s]) >= 3",
+            # Not changes(), which counts that a figure is there at all.
+            f"changes_prometheus(max({STARTED}) by (service)[30m:30s]) >= 3",
             0,
             "page",
-            "{{ $labels.service }} was started {{ $value }} times within half an hour",
+            "{{ $labels.service }} was restarted {{ $value }} times within half an hour",
         ),
         Rule(
             "ReadingsStale",
             'time() - max(node_textfile_mtime_seconds{file=~"/readings/.+"}) by (file) > 300',
             2,
             "page",
-            "no figures in {{ $labels.file }} for {{ $value | humanizeDuration }}: that service hangs",
+            "no figures in {{ $labels.file }} for {{ $value | humanizeDuration }}: "
+            "that service hangs, or is stopped",
         ),
         Rule(
             "DiskAlmostFull",

@@ -22,9 +22,9 @@ from components.planning.inventory import Inventory, load
 from components.planning.paths import ROOT
 from components.runtime.health import judge
 from components.runtime.labels import KIND, ROLE
-from operations.documents import Backup, BackupJob, LastDrill, Service, Status, content
+from operations.documents import Alert, Backup, BackupJob, LastDrill, Service, Status, content
 from operations.drill import newest as drills
-from operations.engine import usage
+from operations.engine import alerts, usage
 from operations.engine.client import Engine, EngineError, EngineResource, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
 from operations.output import ago, console, parse_time, size
@@ -51,6 +51,7 @@ def main(stack: str, *, as_json: bool) -> int:
     endpoints = inventory.endpoints if inventory else {}
     backup = last_backup(engine, stack) if rows else None
     drill = last_drill(engine, stack) if rows else None
+    fires = alerts.ask(engine, stack) if rows else None
     foreign = undeclared_buckets(engine, inventory) if inventory and rows else []
     if as_json:
         document = Status(
@@ -59,6 +60,7 @@ def main(stack: str, *, as_json: bool) -> int:
             healthy=healthy,
             services=rows,
             endpoints=endpoints,
+            alerts=fires,
             last_backup=backup,
             last_drill=drill,
             undeclared_buckets=foreign,
@@ -70,6 +72,7 @@ def main(stack: str, *, as_json: bool) -> int:
     else:
         console().print(_table(stack, rows))
         _epilogue(stack, rows, endpoints, {**backup_lines(backup), "last drill": drill}, remark)
+        say(f"{'alerts':<12} {alerts_line(stack, fires)}")
         if backup and backup.not_saved:
             say(f"saved by no backup job: {', '.join(backup.not_saved)}; fix: backup.jobs, docs/backup.md")
         if foreign:
@@ -151,6 +154,14 @@ def _row(base: Mapping[str, Any], raw: Mapping[str, Any], used: usage.Usage | No
         memory_bytes=used.memory if used else None,
         memory_limit_bytes=used.limit if used else None,
     )
+
+
+def alerts_line(stack: str, found: Sequence[Alert] | None) -> str:
+    """Which alerts fire, by name."""
+    if found is None:
+        return "the metrics service cannot be asked"
+    names = sorted({alert.name for alert in found if alert.state == "firing"})
+    return f"{', '.join(names)}; what to do: make alerts STACK={stack}" if names else "none"
 
 
 def last_backup(engine: Engine, stack: str) -> Backup | None:
