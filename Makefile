@@ -68,6 +68,10 @@ open: ## write what `make status` says as a page, home.html, and print its addre
 node: ## check the compute nodes, or NODE, as before each job; WAIVE="reason" gives it ranks all the same
 	@$(RUN) python -m operations node --stack $(STACK) --out $(OUT) $(call option,--node,NODE) $(call option,--waive,WAIVE)
 
+.PHONY: alerts
+alerts: ## list the alerts that fire, and what to do about each
+	@$(RUN) python -m operations alerts --stack $(STACK)
+
 .PHONY: accept
 accept: ## test the GPUs of this machine, before a stack is built on them; writes accept.json
 	@$(RUN) python -m operations accept --stack $(STACK) --out $(OUT) $(call option,--seconds,SECONDS)

@@ -12,10 +12,12 @@ from components.drill import Drill
 from components.export import inventory
 from components.firewall import Firewall
 from components.load_balancer import LoadBalancer
+from components.monitoring import Monitoring
 from components.network import Fabric
 from components.object_store import ObjectStore
 from components.planning import rotation
 from components.planning.issues import ConfigError
+from components.planning.monitoring import SECRET, VIEWER
 from components.planning.plan import make_plan
 from components.planning.tracking import USERS, secret_of
 from components.planning.validation import load
@@ -74,6 +76,14 @@ def main() -> None:
     sources = [store.setup, database.container, vault.container]
     backup = BackupJob("backup", inside, store.clients["backup"], sources)
     balancer = LoadBalancer("load-balancer", inside, client.trust(plan.store))
+    left = {
+        "firewall": firewall.readings,
+        "database": database.readings,
+        "backup": backup.readings,
+        "vault-pruner": pruner.readings,
+        "drill": drill.readings,
+    }
+    monitoring = Monitoring("metrics", inside, store.clients["monitor"], left)
 
     services = [
         *store.nodes,
@@ -86,6 +96,7 @@ def main() -> None:
         pruner.container,
         drill.container,
         backup.container,
+        monitoring.container,
     ]
     Ready("stack-ready", [*services, balancer.container], timeout=600)
 
@@ -95,6 +106,7 @@ def main() -> None:
         "ca_pem": identity.authority(),
         "ray_token": compute.token,
         "tracking": {user: identity.password(secret_of(user)) for user in USERS},
+        "monitoring": {VIEWER: identity.password(SECRET)},
         "s3": {
             "access_key": client.access_key,
             "secret_key": client.secret_key,

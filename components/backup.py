@@ -20,7 +20,7 @@ from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
 from components.runtime.identity import Identity
 from components.runtime.logins import logins
 from components.runtime.store_client import Client
-from components.runtime.volume import volume
+from components.runtime.volume import READINGS, readings, volume
 
 VAULT_USER = "10030"
 BACKUP_USER = "10040"
@@ -147,6 +147,7 @@ class BackupJob(pulumi.ComponentResource):
     """
 
     container: docker.Container
+    readings: pulumi.Output[str]
 
     def __init__(
         self,
@@ -183,6 +184,8 @@ class BackupJob(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         staging = volume(plan.stack, f"{name}-staging", "scratch", parent=self)
+        left = readings(plan.stack, name, parent=self)
+        self.readings = left.name
         process = Process(
             image=context.images["backup"],
             command=["backup", "schedule"],
@@ -208,7 +211,7 @@ class BackupJob(pulumi.ComponentResource):
                 "RESTIC_REPOSITORY_FILE": f"{FILES_DIR}/repository",
             },
             files=files,
-            volumes={"/staging": staging.name},
+            volumes={"/staging": staging.name, READINGS: left.name},
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
             health=Health(command=("backup", "check", "--health")),
             grace=10,

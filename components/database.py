@@ -14,7 +14,7 @@ from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.runtime.identity import Identity
 from components.runtime.store_client import Client
-from components.runtime.volume import volume
+from components.runtime.volume import READINGS, readings, volume
 
 USER = "10050"
 # Parallel queries share memory there; it counts against the service's own limit.
@@ -42,6 +42,7 @@ class Database(pulumi.ComponentResource):
     """One server. Its data volume survives a destroy; only the container's own user is a superuser."""
 
     container: docker.Container
+    readings: pulumi.Output[str]
 
     def __init__(
         self, name: str, context: Context, s3_client: Client, opts: pulumi.ResourceOptions | None = None
@@ -82,6 +83,8 @@ class Database(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         data = volume(plan.stack, f"{name}-data", "data", parent=self)
+        left = readings(plan.stack, name, parent=self)
+        self.readings = left.name
         process = Process(
             image=context.images["database"],
             command=files.followed(["database-server"]),
@@ -90,7 +93,7 @@ class Database(pulumi.ComponentResource):
             cpus=settings.cpus,
             environment={"HOME": "/tmp", "TZ": "UTC", "CAPACITY": str(settings.storage)},
             files=files,
-            volumes={"/data": data.name},
+            volumes={"/data": data.name, READINGS: left.name},
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
             health=Health(command=("healthcheck",), interval=10),
             shm=SHM,

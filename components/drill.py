@@ -14,7 +14,7 @@ from components.planning.config import StackConfig
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
-from components.runtime.volume import volume
+from components.runtime.volume import READINGS, readings, volume
 
 
 def drill_settings(config: StackConfig) -> str:
@@ -27,6 +27,7 @@ class Drill(pulumi.ComponentResource):
     """Healthy when its record can be read: what became of the drills is for the status and the audit."""
 
     container: docker.Container
+    readings: pulumi.Output[str]
 
     def __init__(
         self,
@@ -59,6 +60,8 @@ class Drill(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         scratch = volume(context.plan.stack, f"{name}-scratch", "scratch", parent=self)
+        left = readings(context.plan.stack, name, parent=self)
+        self.readings = left.name
         process = Process(
             image=context.images["drill"],
             command=["backup", "trial-schedule"],
@@ -71,7 +74,7 @@ class Drill(pulumi.ComponentResource):
                 "RESTIC_PASSWORD_FILE": f"{FILES_DIR}/repository-password",
             },
             files=files,
-            volumes={"/drill": scratch.name},
+            volumes={"/drill": scratch.name, READINGS: left.name},
             read_only_volumes={"/data": data},
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
             health=Health(command=("backup", "trial-check", "--health"), interval=30),

@@ -14,6 +14,7 @@ from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import File, FileVolume, FileVolumeArgs
 from components.runtime.rendering import render
+from components.runtime.volume import READINGS, readings
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Firewall(pulumi.ComponentResource):
     """The container that loads the rule set, and reloads it when it is removed."""
 
     container: docker.Container
+    readings: pulumi.Output[str]
 
     def __init__(self, name: str, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("aidc:firewall:Firewall", name, None, opts)
@@ -94,6 +96,8 @@ class Firewall(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
+        left = readings(context.plan.stack, name, parent=self)
+        self.readings = left.name
         process = Process(
             image=context.images["firewall"],
             command=["firewall"],
@@ -108,6 +112,7 @@ class Firewall(pulumi.ComponentResource):
                 "AIDC_BRIDGES": " ".join(segment.bridge for segment in context.plan.segments),
             },
             files=files,
+            volumes={READINGS: left.name},
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=1m"},
             health=Health(command=("firewall", "check"), interval=2, start_period=10),
             processes=4096,

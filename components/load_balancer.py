@@ -11,14 +11,18 @@ import pulumi_docker as docker
 
 from components.planning.flows import (
     INFERENCE,
+    LB_METRICS,
     LB_STATS,
+    METRICS,
     MLFLOW,
+    MONITORING,
     RAY_API,
     S3,
     SERVE,
     STORE_GATEWAY,
     TRACKING,
 )
+from components.planning.monitoring import LOOKED_AT, SECRET, VIEWER
 from components.planning.plan import Plan, Service
 from components.planning.tracking import USERS, authorization, balancer_names, secret_of
 from components.planning.units import GIB, MIB
@@ -31,7 +35,7 @@ from components.runtime.rendering import render
 USER = "10010"
 # Port in the container; largest body in bytes; methods that may have a body.
 # pure: no request has side effects (a prediction has none), so each may be sent again to another server.
-# token: checked here; S3 and Ray check their clients themselves, tracking does so behind the check here.
+# token: checked here; S3 and Ray check their clients themselves, tracking and metrics behind the check here.
 FRONTENDS: tuple[dict[str, Any], ...] = (
     {
         "name": "inference",
@@ -58,6 +62,7 @@ FRONTENDS: tuple[dict[str, Any], ...] = (
         "pure": False,
         "token": False,
     },
+    {"name": "monitoring", "port": MONITORING, "max_body": 0, "body": "POST", "pure": True, "token": False},
 )
 # Bytes of a call to MLflow's API, which its server keeps in memory; artefacts pass through it by file.
 CALL = 16 * MIB
@@ -98,6 +103,11 @@ def configuration(plan: Plan) -> str:
         store=plan.store,
         tracking=plan.service("tracking").addresses["service"],
         mlflow_port=MLFLOW,
+        metrics=plan.service("metrics").addresses["monitor"],
+        metrics_port=METRICS,
+        looked_at=LOOKED_AT,
+        monitor_address=plan.service("load-balancer").addresses["monitor"],
+        own_metrics_port=LB_METRICS,
         ray_head=plan.service("ray-head").addresses["service"],
         serve_port=SERVE,
         ray_port=RAY_API,
@@ -118,6 +128,11 @@ def tracking_logins(identity: Identity) -> pulumi.Output[str]:
     for user in USERS:
         lines += [identity.password(secret_of(user)).apply(partial(authorization, user)), "\n"]
     return pulumi.Output.concat(*lines)
+
+
+def monitoring_login(identity: Identity) -> pulumi.Output[str]:
+    """What the header Authorization may say on the way to the metrics."""
+    return pulumi.Output.concat(identity.password(SECRET).apply(partial(authorization, VIEWER)), "\n")
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -159,11 +174,16 @@ class LoadBalancer(pulumi.ComponentResource):
                         on_change="USR2",
                     ),
                     File(path="tracking-logins", content=tracking_logins(context.identity), on_change="USR2"),
+                    File(
+                        path="monitoring-logins",
+                        content=monitoring_login(context.identity),
+                        on_change="USR2",
+                    ),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        inside = {"inference": INFERENCE, "s3": S3, "ray": RAY_API, "tracking": TRACKING}
+        inside = {str(frontend["name"]): int(frontend["port"]) for frontend in FRONTENDS}
         process = Process(
             image=context.images["load-balancer"],
             # USR2 makes the master reload its files and hand the open ports to a new worker.

@@ -18,6 +18,7 @@ from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.runtime.volume import READINGS, readings
 
 
 def pruner_settings(config: StackConfig) -> str:
@@ -30,6 +31,7 @@ class Pruner(pulumi.ComponentResource):
     """Judges the snapshots once at start, and deletes on the schedule `backup.prune_schedule`."""
 
     container: docker.Container
+    readings: pulumi.Output[str]
 
     def __init__(
         self,
@@ -56,6 +58,8 @@ class Pruner(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
+        left = readings(context.plan.stack, name, parent=self)
+        self.readings = left.name
         process = Process(
             image=context.images["backup"],
             command=["backup", "prune-schedule"],
@@ -68,7 +72,7 @@ class Pruner(pulumi.ComponentResource):
                 "RESTIC_PASSWORD_FILE": f"{FILES_DIR}/repository-password",
             },
             files=files,
-            volumes={"/data": data},
+            volumes={"/data": data, READINGS: left.name},
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},
             health=Health(command=("backup", "prune-check"), interval=30),
             grace=30,

@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, Command] = {
         _RUN, "check the compute nodes, as before each job", "aidc node --node compute-node1", "node"
     ),
     "open": Command(_RUN, "write the status as a page for a browser", "aidc open --stack dev", "open"),
+    "alerts": Command(_RUN, "list what needs somebody's attention, and what to do", "aidc alerts", "alerts"),
     "usage": Command(
         _RUN, "show what each service uses over a minute", "aidc usage --seconds 10", "usage"
     ),
@@ -185,7 +186,7 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
             command.add_argument(
                 "--stack", default=os.environ.get("STACK", "dev"), help="default: $STACK, else dev"
             )
-    for name in ("status", "doctor", "jobs", "node"):
+    for name in ("status", "alerts", "doctor", "jobs", "node"):
         made[name].add_argument("--json", action="store_true", dest="as_json", help="print JSON")
     made["destroy"].add_argument(
         "--purge", action="store_true", help="also delete the data, the seed and the stack"

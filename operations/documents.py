@@ -17,6 +17,25 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Alert(_Entry):
+    """A rule of the monitoring that holds now."""
+
+    name: str
+    state: Literal["firing", "pending"] = Field(description="`pending`: not yet for as long as it must hold.")
+    severity: Literal["page", "ticket"] = Field(description="`page`: act at once; `ticket`: within days.")
+    since: str | None = Field(description="When it began to hold, RFC 3339.")
+    summary: str
+    runbook: str = Field(description="What to do: a file of this repository, and the section in it.")
+
+
+class Alerts(_Entry):
+    """What `aidc alerts --json` prints."""
+
+    schema_: Literal["aidc.alerts/1"] = Field(alias="schema")
+    stack: str
+    alerts: list[Alert]
+
+
 class LifecycleFigure(_Entry):
     """One figure: seconds, where less is better, or a ratio, where more is better."""
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from operations.documents import Alert
 from operations.nodes_document import NodeVerdict
 
 
@@ -110,6 +111,9 @@ class Status(_Entry):
     healthy: bool = Field(description="Every service is healthy, and the deployed inventory is known.")
     services: list[Service]
     endpoints: dict[str, str | None] = Field(description="Name to URL; null for one that is off.")
+    alerts: list[Alert] | None = Field(
+        default=None, description="Alerts that fire or are about to; null when monitoring cannot be asked."
+    )
     last_backup: Backup | None = Field(description="Null when no backup has run yet.")
     undeclared_buckets: list[str] = Field(
         default=[], description="Buckets of the store that nobody declares: not usable, not backed up."

@@ -9,13 +9,15 @@ needed_tools=${needed_tools:-} # set by setup.sh
 PULUMI_VERSION=$(locked pulumi) # the CLI and the language host have the version of the Python SDK
 DOCKER_PROVIDER_VERSION=$(locked pulumi-docker)
 
-# package NAME, linker_flags NAME, binary NAME: how each tool is built, and its file name.
+# package NAME, linker_flags NAME, binary NAME: how each tool is built, and its file name; of several packages the
+# first is named like the tool.
 package() {
   case $1 in
     pulumi) echo github.com/pulumi/pulumi/pkg/v3/cmd/pulumi ;;
     minio) echo github.com/minio/minio ;;
     supercronic) echo github.com/aptible/supercronic ;;
     versitygw) echo github.com/versity/versitygw/cmd/versitygw ;; # for tests/s3
+    victoria-metrics) echo github.com/VictoriaMetrics/VictoriaMetrics/app/{victoria-metrics,vmalert,vmalert-tool} ;;
     language-host | docker-provider) echo . ;;
   esac
 }
@@ -73,7 +75,7 @@ tools_needed() {
   elif ! docker_plugin_installed && ! docker_plugin_downloaded; then
     echo docker-provider
   fi
-  printf '%s\n' minio supercronic versitygw
+  printf '%s\n' minio supercronic versitygw victoria-metrics
 }
 
 # With a time limit: on a machine with restricted internet access the attempt may hang.
@@ -160,7 +162,7 @@ build_tool() {
 }
 
 compile() {
-  local name=$1 folder=$2 sdk
+  local name=$1 folder=$2 packages sdk
   cd "$AIDC_ROOT/toolchain/$name" || exit
   case $name in
     pulumi | language-host)
@@ -168,8 +170,10 @@ compile() {
         fail "toolchain/$name/go.mod pins a Pulumi other than requirements.txt ($PULUMI_VERSION): make them equal."
       ;;
   esac
+  read -ra packages <<<"$(package "$name")"
+  # Into a folder each package goes under its own name.
   CGO_ENABLED=0 go build -trimpath -buildvcs=false -mod=readonly -ldflags "$(linker_flags "$name")" \
-    -o "$folder/$(binary "$name")" "$(package "$name")"
+    -o "$folder/$([ ${#packages[@]} -gt 1 ] || binary "$name")" "${packages[@]}"
   if [ "$name" = language-host ]; then
     # The executor and the provider of dynamic resources are scripts of the Python SDK.
     sdk=$(go list -m -f '{{.Dir}}' github.com/pulumi/pulumi/sdk/v3)

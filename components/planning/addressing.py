@@ -32,6 +32,7 @@ FIRST_HOST = {
     "database": 33,
     "tracking": 34,
     "tracking-setup": 35,
+    "metrics": 36,
     "object-store": 40,
     "compute": 100,
 }

@@ -19,7 +19,9 @@ from components.planning.units import GIB
 # Whom the YAML may let into a bucket. Services of the stack have their own identities, for one bucket each.
 Identity = Literal["compute", "client"]
 TRACKING, DATABASE, BACKUP = "tracking", "database", "backup"
-IDENTITIES = ("compute", "client", TRACKING, DATABASE, BACKUP)
+# Reads the metrics of the store, and no bucket.
+MONITOR = "monitor"
+IDENTITIES = ("compute", "client", TRACKING, DATABASE, BACKUP, MONITOR)
 SYSTEM = (TRACKING, DATABASE)
 # The first segment of the paths of the store's own pages.
 RESERVED = ("minio",)

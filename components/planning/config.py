@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from components.planning.addressing import PRIVATE
 from components.planning.buckets import Buckets, Declared, SystemBuckets, declared
 from components.planning.fields import ByteSize, Model
-from components.planning.flows import INFERENCE, RAY_API, S3, TRACKING
+from components.planning.flows import INFERENCE, MONITORING, RAY_API, S3, TRACKING
 from components.planning.jobs import Cron, Jobs, Retention
 from components.planning.outside import External
 from components.planning.units import GIB, MIB, cpus_text
@@ -116,6 +116,8 @@ class PublishedPorts(Model):
     """HTTPS: Ray's dashboard and job API."""
     tracking: Port = TRACKING
     """HTTPS: MLflow's page and API: runs, metrics, registered models."""
+    monitoring: Port = MONITORING
+    """HTTPS: VictoriaMetrics' page and query API: dashboards, metrics, alerts."""
 
 
 class RequestRates(Model):
@@ -129,6 +131,8 @@ class RequestRates(Model):
     """Calls of the job API and the dashboard."""
     tracking: Rate = 200
     """Calls of MLflow's API and its page."""
+    monitoring: Rate = 200
+    """Queries, and the page."""
 
 
 class LoadBalancer(Model):
@@ -262,6 +266,17 @@ class Tracking(Model):
     """The most that the server may use."""
 
 
+class Monitoring(Model):
+    """VictoriaMetrics: it reads the metrics of every service, keeps them, and evaluates the alerts."""
+
+    cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 0.5
+    """CPUs, in hundredths."""
+    memory: Annotated[ByteSize, Field(ge=192 * MIB)] = 256 * MIB
+    """The most that the service may use; its caches are sized to it."""
+    retention_days: Annotated[int, Field(ge=1, le=1825, strict=True)] = 30
+    """Days for which metrics are kept."""
+
+
 class StackConfig(Model):
     """The whole data centre."""
 
@@ -273,3 +288,4 @@ class StackConfig(Model):
     tracking: Tracking = Tracking()
     backup: Backup = Backup()
     drill: Drill = Drill()
+    monitoring: Monitoring = Monitoring()

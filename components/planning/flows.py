@@ -46,8 +46,9 @@ CLIENTS = "clients"
 # Where an S3 store outside the stack takes the place of its own.
 STORE_GATEWAY, STORE_CHECK, OUTSIDE_STORE = "store-gateway", "store-check", "outside-store"
 HTTPS = 443
-INFERENCE, S3, RAY_API, TRACKING, LB_STATS = 8443, 9443, 8265, 5443, 8404
-SERVE, MINIO, VAULT, DATABASE, MLFLOW = 8000, 9000, 8000, 5432, 5000
+INFERENCE, S3, RAY_API, TRACKING, MONITORING = 8443, 9443, 8265, 5443, 7443
+LB_STATS, LB_METRICS = 8404, 8405
+SERVE, MINIO, VAULT, DATABASE, MLFLOW, METRICS = 8000, 9000, 8000, 5432, 5000, 8428
 RAY_GCS = (6379, 6379)
 # The services of every Ray node; 6386 is free.
 RAY_NODE_MANAGER, RAY_OBJECT_MANAGER, RAY_RUNTIME_ENV_AGENT = 6380, 6381, 6382
@@ -66,12 +67,15 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
         Listen(S3, S3, "S3, TLS"),
         Listen(RAY_API, RAY_API, "Ray jobs and dashboard, TLS"),
         Listen(TRACKING, TRACKING, "tracking of experiments, TLS"),
-        Listen(LB_STATS, LB_STATS, "health and metrics"),
+        Listen(MONITORING, MONITORING, "monitoring: metrics and alerts, TLS"),
+        Listen(LB_STATS, LB_STATS, "health, for its own check"),
+        Listen(LB_METRICS, LB_METRICS, "metrics, TLS"),
     ),
     "ray-head": (
         Listen(RAY_API, RAY_API, "Ray jobs and dashboard, token"),
         Listen(*RAY_GCS, "Ray control store, token"),
         Listen(*RAY_NODE, "Ray node services, token"),
+        Listen(RAY_METRICS, RAY_METRICS, "Ray metrics"),
         Listen(*RAY_CLIENT, "Ray client, token"),
         Listen(*RAY_WORKERS, "Ray workers"),
         Listen(*RAY_EPHEMERAL, "training rendezvous and collectives"),
@@ -80,12 +84,14 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
         Listen(SERVE, SERVE, "Ray Serve"),
         Listen(*SERVE_REPLICAS, "Ray Serve replicas"),
         Listen(*RAY_NODE, "Ray node services, token"),
+        Listen(RAY_METRICS, RAY_METRICS, "Ray metrics"),
         Listen(*RAY_WORKERS, "Ray workers"),
         Listen(*RAY_EPHEMERAL, "training rendezvous and collectives"),
     ),
     "object-store": (Listen(MINIO, MINIO, "S3, TLS"),),
     "database": (Listen(DATABASE, DATABASE, "PostgreSQL, TLS"),),
     "tracking": (Listen(MLFLOW, MLFLOW, "MLflow, TLS"),),
+    "metrics": (Listen(METRICS, METRICS, "VictoriaMetrics, TLS"),),
     "vault": (Listen(VAULT, VAULT, "restic REST server, TLS, append-only"),),
 }
 
@@ -107,9 +113,11 @@ FLOWS: tuple[Flow, ...] = (
     Flow(CLIENTS, "load-balancer", S3, S3, "tcp", "edge", "datasets in, results out"),
     Flow(CLIENTS, "load-balancer", RAY_API, RAY_API, "tcp", "edge", "submit and watch jobs"),
     Flow(CLIENTS, "load-balancer", TRACKING, TRACKING, "tcp", "edge", "record runs, register models"),
+    Flow(CLIENTS, "load-balancer", MONITORING, MONITORING, "tcp", "edge", "look at metrics and alerts"),
     Flow("load-balancer", "compute", SERVE, SERVE, "tcp", "service", "inference requests"),
     Flow("load-balancer", "ray-head", RAY_API, RAY_API, "tcp", "service", "job submission and dashboard"),
     Flow("load-balancer", "tracking", MLFLOW, MLFLOW, "tcp", "service", "runs and models of the clients"),
+    Flow("load-balancer", "metrics", METRICS, METRICS, "tcp", "monitor", "metrics for the clients"),
     Flow("load-balancer", "object-store", MINIO, MINIO, "tcp", "storage", "S3 of the clients"),
     Flow("compute", "load-balancer", TRACKING, TRACKING, "tcp", "service", "jobs record their runs"),
     *_ray("ray-head", "compute"),
@@ -126,6 +134,11 @@ FLOWS: tuple[Flow, ...] = (
     Flow("backup", "object-store", MINIO, MINIO, "tcp", "storage", "read what is to be backed up"),
     Flow("backup", "database", DATABASE, DATABASE, "tcp", "storage", "read what is to be backed up"),
     Flow("backup", "vault", VAULT, VAULT, "tcp", "backup", "append encrypted snapshots"),
+    Flow("metrics", "load-balancer", LB_METRICS, LB_METRICS, "tcp", "monitor", "its metrics"),
+    Flow("metrics", "object-store", MINIO, MINIO, "tcp", "storage", "its metrics"),
+    Flow("metrics", "ray-head", RAY_METRICS, RAY_METRICS, "tcp", "service", "its metrics"),
+    Flow("metrics", "ray-head", RAY_DASHBOARD_METRICS, RAY_DASHBOARD_METRICS, "tcp", "service", "jobs"),
+    Flow("metrics", "compute", RAY_METRICS, RAY_METRICS, "tcp", "service", "metrics of nodes and models"),
 )
 
 
@@ -134,7 +147,7 @@ def with_outside_store(port: int = HTTPS) -> tuple[Flow, ...]:
     own, job = "object-store", "object-store-setup"
     rows = [flow for flow in FLOWS if own not in (flow.source, flow.destination)]
     for flow in FLOWS:
-        if flow.destination == own and flow.source not in (own, job):
+        if flow.destination == own and flow.source not in (own, job, "metrics"):
             rows.append(replace(flow, destination=STORE_GATEWAY, port=port, port_end=port))
     why = "S3 of the outside store, with the TLS of whoever asks"
     return (

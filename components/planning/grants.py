@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from components.planning.buckets import Declared
+from components.planning.buckets import MONITOR, Declared
 
 ANYWHERE = ["arn:aws:s3:::*"]
 # Permission to read, write or delete is one of these lists; MinIO needs the first on the bucket itself.
@@ -51,6 +51,8 @@ NEVER = (
 
 def policy(user: str, buckets: Sequence[Declared]) -> str:
     """The S3 policy of `user` as JSON: the actions that it needs, by bucket, and those it may never take."""
+    if user == MONITOR:
+        return _metrics()
     return _policy(
         (READ, [bucket.name for bucket in buckets if user in bucket.read]),
         (WRITE, [bucket.name for bucket in buckets if user in bucket.write]),
@@ -77,6 +79,30 @@ def _policy(*allowed: tuple[Sequence[str], Sequence[str]]) -> str:
             _deny(("s3:PutObject",), {"Null": {key: "false"}})
             for key in ("s3:x-amz-server-side-encryption-customer-algorithm", "s3:RequestObjectTagKeys")
         ),
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=1)
+
+
+# What the store lets a user do with its own account unless it is denied. Denying `admin:*` would deny metrics
+# too, and so did a denial with NotAction, in each node but the one that had been told the policy.
+OWN_ACCOUNT = (
+    "admin:CreateServiceAccount",
+    "admin:UpdateServiceAccount",
+    "admin:RemoveServiceAccount",
+    "admin:ListServiceAccounts",
+    "admin:ListTemporaryAccounts",
+    "admin:CreateUser",
+    "admin:GetUser",
+)
+
+
+def _metrics() -> str:
+    """The policy of who may read the store's metrics and do nothing else, not even to its own keys."""
+    statements = [
+        {"Effect": "Allow", "Action": ["admin:Prometheus"]},
+        _deny(("s3:*",)),
+        {"Effect": "Deny", "Action": list(OWN_ACCOUNT)},
+        {"Effect": "Deny", "Action": ["kms:*"]},
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=1)
 

@@ -93,5 +93,6 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         service("vault-pruner", "vault-pruner"),
         service("drill", "drill"),
         service("backup", "backup"),
+        service("metrics", "metrics"),
     )
     return Plan(stack, config, planned, services, flows)

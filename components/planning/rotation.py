@@ -47,6 +47,8 @@ ROTATABLE: Mapping[str, Rotatable] = {
     "database/tracking_auth_owner": Rotatable("nothing; open sessions stay, new ones need the new password"),
     "tracking/admin": Rotatable("people and programs that log in to tracking need the new password at once"),
     "tracking/benchmark": Rotatable("clients that record runs need the new password at once"),
+    "monitoring/viewer": Rotatable("people and programs that look at metrics need the new password at once"),
+    "s3/monitor": Rotatable("metrics of the object store are missing for some seconds"),
     "tracking/jobs": Rotatable("running jobs record again as soon as they log in again"),
     "s3/tracking": Rotatable("the tracking server restarts: it answers 503 for some seconds"),
     "vault/writer": Rotatable("nothing; a backup that is running fails and is repeated"),

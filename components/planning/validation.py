@@ -192,6 +192,7 @@ def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
         ("database", config.database.memory),
         ("tracking", config.tracking.memory),
         ("backup", config.backup.memory),
+        ("monitoring", config.monitoring.memory),
     ):
         if size > host.memory:
             fault = f"{size_text(size)} is more than the host has ({host.memory / GIB:.1f} GiB)"
@@ -218,6 +219,7 @@ def _cpus_beside_nodes(config: StackConfig) -> Iterator[tuple[str, float]]:
     yield "database", config.database.cpus
     yield "tracking", config.tracking.cpus
     yield "backup", config.backup.cpus
+    yield "monitoring", config.monitoring.cpus
 
 
 def _check_gpu(path: str, gpu: int, host: HostFacts) -> Iterator[Issue]:

@@ -24,6 +24,7 @@ IMAGES = (
     "vault",
     "backup",
     "drill",
+    "metrics",
 )
 # The host's CA bundle differs from machine to machine and serves only the build's downloads.
 NOT_CONTENT = frozenset({"ca-certificates.crt"})

@@ -9,6 +9,13 @@ import pulumi_docker as docker
 
 from components.runtime.labels import labels
 
+READINGS = "/readings"
+
+
+def readings(stack: str, name: str, *, parent: pulumi.Resource) -> docker.Volume:
+    """Declare where the service `name` leaves its figures for the metrics: images/shared/readings."""
+    return volume(stack, f"{name}-readings", "scratch", parent=parent)
+
 
 def volume(
     stack: str, name: str, kind: Literal["data", "scratch"], *, parent: pulumi.Resource

@@ -25,6 +25,7 @@ from components.planning.paths import ROOT
 from components.planning.units import size_text
 from operations.documents import (
     Acceptance,
+    Alerts,
     BackupFigures,
     DatabaseFigures,
     Drill,
@@ -223,6 +224,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "flows.md": flows,
     "policies.md": policies,
     "schemas/accept.json": partial(schema, Acceptance),
+    "schemas/alerts.json": partial(schema, Alerts),
     "schemas/audit.json": document.schema_text,
     "schemas/backup-figures.json": partial(schema, BackupFigures),
     "schemas/database-figures.json": partial(schema, DatabaseFigures),

@@ -28,14 +28,16 @@ BINARIES: Mapping[str, tuple[str, ...]] = {
     "object-store": ("minio",),
     "backup": ("supercronic",),
     "drill": ("supercronic",),
+    "metrics": ("victoria-metrics", "vmalert"),
 }
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
 # Image → what it shares with others, from images/shared.
 SHARED: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("load-balancer", "object-store", "tracking", "vault"), ("follow",)),
-    "database": ("follow", "champions.sql", "table-facts.sql"),
-    "backup": ("table-facts.sql",),
-    "drill": ("champions.sql", "table-facts.sql"),
+    "database": ("champions.sql", "follow", "readings", "table-facts.sql"),
+    "firewall": ("readings",),
+    "backup": ("readings", "table-facts.sql"),
+    "drill": ("champions.sql", "readings", "table-facts.sql"),
 }
 # Image → what it takes over from another image's folder.
 TAKEN_OVER: Mapping[str, tuple[str, ...]] = {

@@ -79,7 +79,7 @@ def context(found: Status, now: datetime, beside: Collection[str]) -> dict[str, 
         "headline": headline(found, len(bad)),
         "healthy": found.healthy,
         "remark": found.remark,
-        "bad": bad + [line for line in checked if line.look == "bad"],
+        "bad": alerts(found) + bad + [line for line in checked if line.look == "bad"],
         "services": services,
         "jobs": list(jobs(found, now)),
         "silent": found.jobs is None,
@@ -97,6 +97,12 @@ def service(row: Service) -> Line:
     """`unhealthy: HTTP 503`: the word is what stands before the reason."""
     word, _, reason = row.state.splitlines()[0].partition(": ")
     return Line(row.name, word, "good" if row.healthy else "bad", reason)
+
+
+def alerts(found: Status) -> list[Line]:
+    """Those that fire."""
+    firing = [alert for alert in found.alerts or () if alert.state == "firing"]
+    return [Line(alert.name, alert.severity, "bad", alert.summary) for alert in firing]
 
 
 def headline(found: Status, bad: int) -> str:

@@ -17,7 +17,7 @@ from components.planning.inventory import Inventory, load
 from components.runtime.health import judge
 from components.runtime.labels import KIND, ROLE
 from operations.drill import newest as drills
-from operations.engine import usage
+from operations.engine import alerts, usage
 from operations.engine.client import Engine, EngineResource
 from operations.errors import OperationError
 from operations.jobs import listing, session
@@ -55,6 +55,7 @@ class Looker:
             drill = pool.submit(last_drill, engine, stack)
             refused = pool.submit(asked.refused, engine, stack)
             disk = pool.submit(asked.disk, engine, stack)
+            fires = pool.submit(alerts.ask, engine, stack)
             inventory, remark = told.result()
             rows = collect(engine, inventory, resources)
             out = nodes.folder(stack)
@@ -65,6 +66,7 @@ class Looker:
                 healthy=bool(rows) and all(row.healthy for row in rows) and inventory is not None,
                 services=rows,
                 endpoints=inventory.endpoints if inventory else {},
+                alerts=fires.result() if rows else None,
                 last_backup=backup.result() if rows else None,
                 last_drill=drill.result() if rows else None,
                 undeclared_buckets=undeclared_buckets(engine, inventory) if inventory and rows else [],

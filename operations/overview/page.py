@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.planning.flows import STORE_GATEWAY
+from operations.documents import Alert
 from operations.output import ago, size
 from operations.overview.looking import MISSING
 from operations.status_document import (
@@ -48,6 +49,7 @@ def lines(found: Status) -> Iterator[str]:
             yield _line(name, f"{one.result}, {ago(datetime.fromisoformat(one.at))} ago; {one.text}")
         else:
             yield _line(name, one.text if one else "none yet")
+    yield _line("alerts", alerts_line(found.stack, found.alerts))
     yield from jobs(found.jobs)
     yield from nodes(found)
     yield from machine(found)
@@ -66,6 +68,14 @@ def last_of(found: Status) -> dict[str, Last | None]:
 
 def _line(name: str, text: str) -> str:
     return f"{name:<{WIDTH}} {text}"
+
+
+def alerts_line(stack: str, found: Sequence[Alert] | None) -> str:
+    """Which alerts fire, by name."""
+    if found is None:
+        return "the metrics service cannot be asked"
+    names = sorted({alert.name for alert in found if alert.state == "firing"})
+    return f"{', '.join(names)}; what to do: make alerts STACK={stack}" if names else "none"
 
 
 def jobs(found: Sequence[Job] | None) -> Iterator[str]:

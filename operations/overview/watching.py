@@ -79,6 +79,7 @@ def facts(found: Status) -> dict[str, str]:
     told |= {f"node {node.node}": node.verdict for node in found.nodes}
     for name, one in page.last_of(found).items():
         told[name] = f"{one.result} at {one.at}" if one else "none yet"
+    told |= {f"alert {alert.name}": alert.state for alert in found.alerts or ()}
     told["remark"] = found.remark or "none"
     return told
 

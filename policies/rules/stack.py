@@ -173,3 +173,24 @@ def files_readonly(stack: Stack) -> Iterator[Fault]:
     for container in _services(stack):
         for volume in sorted(files & set(container.writable_volumes)):
             yield Fault.at(container, f"it may write to the files in {volume}")
+
+
+@stack_rule(
+    severity="high",
+    level="mandatory",
+    fix="mount the volume with readOnly in all services but the one that it belongs to",
+)
+def one_writer(stack: Stack) -> Iterator[Fault]:
+    """Checks whether no service can change what another one has written, but the pruner the vault's."""
+    writers: dict[str, list[Resource]] = {}
+    for container in _services(stack):
+        for volume in sorted(set(container.writable_volumes)):
+            writers.setdefault(volume, []).append(container)
+    for volume, those in writers.items():
+        if {container.role for container in those} == {VAULT, PRUNER} and len(those) == 2:
+            continue
+        # Whose it is, its name says; where that is not one of them, each is at fault.
+        guests = [container for container in those if not volume.startswith(f"{container.name}-")]
+        if len(those) > 1:
+            for container in guests or those:
+                yield Fault.at(container, f"it may write to {volume}, as another service does")

@@ -32,7 +32,7 @@ ENV PASSWORD_FILE=/etc/aidc/password
 COPY server /usr/local/bin/server
 USER 10001
 """
-SUBNETS = {"edge": 0, "service": 2, "fabric": 4, "storage": 6, "backup": 8}
+SUBNETS = {"edge": 0, "service": 2, "fabric": 4, "storage": 6, "backup": 8, "monitor": 10}
 
 
 def labels(**values: str) -> list[dict[str, str]]:

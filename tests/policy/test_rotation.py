@@ -28,6 +28,7 @@ REPLACED = {
     "s3/compute": {"object-store-setup"},
     "s3/tracking": {"object-store-setup"},
     "s3/database": {"object-store-setup"},
+    "s3/monitor": {"object-store-setup"},
     "tracking/admin": {"tracking-setup"},
     "tracking/benchmark": {"tracking-setup"},
     "tracking/jobs": {"tracking-setup"},
@@ -35,7 +36,7 @@ REPLACED = {
 }
 # Name → the services that get other files.
 TOLD = {
-    "certificates": {"load-balancer", "object-store", "database", "tracking", "vault"},
+    "certificates": {"load-balancer", "object-store", "database", "tracking", "vault", "metrics"},
     "authority": {
         "load-balancer",
         "object-store",
@@ -46,6 +47,7 @@ TOLD = {
         "vault",
         "backup",
         "compute",
+        "metrics",
     },
     "database/backup": {"database", "backup"},
     "database/monitor": {"database"},
@@ -59,6 +61,8 @@ TOLD = {
     "s3/backup": {"object-store-setup", "backup"},
     "s3/compute": {"object-store-setup", "compute"},
     "s3/database": {"object-store-setup", "database"},
+    "s3/monitor": {"object-store-setup", "metrics"},
+    "monitoring/viewer": {"metrics", "load-balancer"},
     "s3/tracking": {"object-store-setup", "tracking"},
     "tracking/admin": {"tracking-setup", "load-balancer"},
     "tracking/benchmark": {"tracking-setup", "tracking", "load-balancer"},

@@ -105,6 +105,12 @@ def rebuilds(rule: str, old: str, new: str) -> Violation:
     return Violation(rule, f"{old}-{new}", "build-file", change)
 
 
+def _two_guests(plant: Any) -> None:
+    """Neither of the two that write to it is the one that it is named after."""
+    for key in ("backup", "pruner"):
+        plant[key]["mounts"] = [{"type": "volume", "source": "aidc-test-readings", "target": "/readings"}]
+
+
 def _type(type_: str, plant: Any) -> None:
     plant.types["component"] = type_
 
@@ -754,6 +760,8 @@ VIOLATIONS = (
     removes("pin-reviewed", "reviewedVersion", "pin"),
     sets("review-fresh", key="pin", ageDays=91),
     Violation("files-readonly", "writable", "vault", lambda p: p["vault"]["mounts"][0].pop("readOnly")),
+    Violation("one-writer", "guest", "backup", lambda p: p["backup"].update(mounts=p["store"]["mounts"])),
+    Violation("one-writer", "two-guests", "", _two_guests),
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@
   backup inspect [--at TIME]          the snapshots that a rebuild may restore, on the vault's disk: JSON
   backup recover [--plan]             `make restore`: the order as JSON on standard input, its course as JSON
   backup trial-schedule|trial|trial-check|trial-status|trial-metrics      the same of the drill
-  backup prune-schedule|prune|prune-check|prune-status      the same of the pruner, on the vault's disk
+  backup prune-schedule|prune|prune-check|prune-status|prune-metrics      the same of the pruner
 `keys`, `cat`, `dump`, `restore` and `configuration` take --snapshot ID instead of the newest that holds it,
 `keys` and `restore` also --prefix.
 """
@@ -34,6 +34,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from . import jobs, status
+from .leave import leave
 from .settings import STATUS, load
 
 END_WITHIN = 30  # seconds from an interrupt to the end at the latest
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "backup", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("schedule", "status", "metrics", "trial-metrics"):
+    for name in ("schedule", "status", "metrics", "trial-metrics", "prune-metrics"):
         commands.add_parser(name).set_defaults(health=False)
     one = commands.add_parser("run")
     one.add_argument("--job", action="append", default=[], metavar="NAME")
@@ -231,7 +232,14 @@ def _prune(command: str) -> int:
     except (OSError, ValueError):
         print("nothing was pruned yet")
         return 1
+    if command == "prune-metrics":
+        from . import metrics  # noqa: PLC0415
+
+        print("\n".join(metrics.of_prune(found)))
+        return 0
     print(json.dumps(found, indent=1) if command == "prune-status" else prune.describe(found))
+    if command == "prune-check":
+        leave("vault-pruner", "prune-metrics")
     return 0 if command == "prune-status" or found["result"] == "ok" else 1
 
 
@@ -260,6 +268,8 @@ def _trial(command: str, *, health: bool) -> int:
         print(json.dumps({**(found_ or {"schema": trial.SCHEMA, "run": None}), "state": what, "text": text}))
         return 0
     print(text)
+    if health:
+        leave("drill", "trial-metrics")
     return 0 if health or what in ("passed", "waiting") else 1
 
 

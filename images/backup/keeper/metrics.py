@@ -36,6 +36,14 @@ def of_drill(found: Mapping[str, Any] | None, state: str) -> Iterator[str]:
         yield from _gauge("aidc_drill_duration_seconds", "Until all of it was compared.", run["seconds"])
 
 
+def of_prune(found: Mapping[str, Any]) -> Iterator[str]:
+    """`found` is the record of the pruner."""
+    succeeded = int(found["result"] == "ok")
+    yield from _gauge("aidc_prune_ok", "1: the newest pruning of the vault succeeded.", succeeded)
+    if found.get("finished"):
+        yield from _gauge("aidc_prune_finished_timestamp_seconds", "Its end.", _seconds(found["finished"]))
+
+
 def _head(name: str, text: str) -> Iterator[str]:
     yield f"# HELP {name} {text}"
     yield f"# TYPE {name} gauge"

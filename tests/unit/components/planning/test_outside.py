@@ -73,6 +73,7 @@ def test_whoever_asked_the_own_store_asks_the_gateway() -> None:
     own = {f.source for f in FLOWS if f.destination == "object-store"} - {
         "object-store",
         "object-store-setup",
+        "metrics",  # of an outside store it knows nothing
     }
     assert {f.source for f in plan().flows if f.destination == STORE_GATEWAY} == own | {STORE_CHECK}
 

@@ -195,6 +195,7 @@ def test_a_lifecycle_copy_has_other_ports_and_subnets_and_no_seed() -> None:
         "s3": 29443,
         "ray": 15488,
         "tracking": 25443,
+        "monitoring": 27443,
     }
 
 

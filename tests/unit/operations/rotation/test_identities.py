@@ -177,3 +177,9 @@ def test_nothing_rotates_when_the_present_key_is_not_taken(subject: Subject, eng
 def test_no_key_shows_in_what_is_printed_of_a_session() -> None:
     assert "KEY" not in repr(SESSION)
     assert "TOKEN" not in repr(SESSION)
+
+
+def test_a_session_of_who_may_list_nothing_is_not_tried(engine: Mock) -> None:
+    subject = Subject(PLAN, engine, SEED, Generations(DAY, DAY), "ca.pem", {"s3/monitor": SESSION})
+    assert list(identities.revived(subject, "s3/monitor")) == []
+    assert not engine.method_calls

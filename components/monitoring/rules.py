@@ -1,0 +1,192 @@
+"""Alerts that a person must act on: one table, from which vmalert's rules come. Pure.
+
+Each has a section in docs/runbooks.md, which says what it means and what to do.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from components.planning.plan import Plan
+
+RUNBOOKS = "docs/runbooks.md"
+# When a service was started, as each kind of program tells it.
+STARTED = (
+    '{__name__=~"aidc_service_started_timestamp_seconds|process_start_time_seconds'
+    '|minio_node_process_starttime_seconds"}'
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`holds` is MetricsQL, and true for each series that it returns; `minutes` it must have been so.
+
+    `summary` may use {{ $labels.… }} and {{ $value }}.
+    """
+
+    name: str
+    holds: str
+    minutes: int
+    severity: Literal["page", "ticket"]
+    summary: str
+
+    @property
+    def runbook(self) -> str:
+        return f"{RUNBOOKS}#{self.name.lower()}"
+
+
+def rules(plan: Plan) -> tuple[Rule, ...]:
+    """The alerts of a stack; what its services may hold is in some of them."""
+    vault = plan.config.backup.vault_capacity
+    return (
+        Rule("ServiceDown", "up == 0", 3, "page", "{{ $labels.service }} does not tell its metrics"),
+        # Inference has servers only on nodes with a served model.
+        Rule(
+            "BackendDown",
+            'max(haproxy_server_status{state="UP", proxy!="inference"}) by (proxy, server) == 0',
+            2,
+            "page",
+            "the load balancer finds no answer at {{ $labels.server }} ({{ $labels.proxy }})",
+        ),
+        Rule(
+            "RestartLoop",
+            # Not changes(), which counts that a figure is there at all.
+            f"changes_prometheus(max({STARTED}) by (service)[30m:30s]) >= 3",
+            0,
+            "page",
+            "{{ $labels.service }} was restarted {{ $value }} times within half an hour",
+        ),
+        Rule(
+            "ReadingsStale",
+            'time() - max(node_textfile_mtime_seconds{file=~"/readings/.+"}) by (file) > 300',
+            2,
+            "page",
+            "no figures in {{ $labels.file }} for {{ $value | humanizeDuration }}: "
+            "that service hangs, or is stopped",
+        ),
+        Rule(
+            "DiskAlmostFull",
+            'min(node_filesystem_avail_bytes{mountpoint="/data"} / node_filesystem_size_bytes) < 0.1',
+            5,
+            "page",
+            "the engine's disk has {{ $value | humanizePercentage }} left",
+        ),
+        Rule(
+            "MemoryAlmostUsedUp",
+            "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes < 0.05",
+            10,
+            "ticket",
+            "the machine has {{ $value | humanizePercentage }} of its memory left",
+        ),
+        Rule(
+            "CertificateExpires",
+            "min(aidc_certificate_expires_timestamp_seconds) by (certificate) - time() < 21 * 86400",
+            0,
+            "ticket",
+            "{{ $labels.certificate }} expires in {{ $value | humanizeDuration }}",
+        ),
+        Rule(
+            "BackupFailed",
+            'aidc_backup_state{state=~"failed|late"} == 1',
+            10,
+            "page",
+            "the newest backup is {{ $labels.state }}",
+        ),
+        Rule(
+            "BackupPartial",
+            'aidc_backup_state{state="partial"} == 1',
+            30,
+            "ticket",
+            "the backup cannot read everything",
+        ),
+        Rule("PruneFailed", "aidc_prune_ok == 0", 10, "ticket", "snapshots cannot be pruned"),
+        Rule(
+            "VaultAlmostFull",
+            f"aidc_backup_vault_bytes > {vault // 10 * 9}",
+            10,
+            "ticket",
+            "the vault holds {{ $value | humanize1024 }}B",
+        ),
+        Rule(
+            "DrillFailed",
+            'aidc_drill_state{state=~"failed|stale"} == 1',
+            0,
+            "page",
+            "the newest restore drill is {{ $labels.state }}",
+        ),
+        Rule(
+            "ArchiveFails",
+            'aidc_archive_failing_since_timestamp_seconds{what=~"push|stanza"} > 0',
+            5,
+            "page",
+            "the database's log is not archived ({{ $labels.what }})",
+        ),
+        Rule(
+            "BaseBackupFails",
+            'aidc_archive_failing_since_timestamp_seconds{what!~"push|stanza"} > 0',
+            60,
+            "ticket",
+            "the database's archive has a fault ({{ $labels.what }})",
+        ),
+        Rule(
+            "DriveOffline",
+            "max(minio_cluster_drive_offline_total) > 0",
+            5,
+            "page",
+            "{{ $value }} drives of the object store are offline",
+        ),
+        Rule(
+            "StoreHeals",
+            "max(minio_cluster_health_erasure_set_healing_drives) > 0",
+            60,
+            "ticket",
+            "{{ $value }} drives of the object store have been healing for an hour",
+        ),
+        Rule(
+            "StoreAlmostFull",
+            "min(minio_cluster_capacity_usable_free_bytes / minio_cluster_capacity_usable_total_bytes) < 0.1",
+            10,
+            "page",
+            "the object store has {{ $value | humanizePercentage }} left",
+        ),
+        Rule(
+            "ManyErrors",
+            'sum(rate(haproxy_backend_http_responses_total{code="5xx"}[5m])) by (proxy)'
+            " / sum(rate(haproxy_backend_http_responses_total[5m])) by (proxy) > 0.05"
+            " and sum(increase(haproxy_backend_http_responses_total[5m])) by (proxy) > 20",
+            5,
+            "page",
+            "{{ $value | humanizePercentage }} of the answers of {{ $labels.proxy }} are errors",
+        ),
+        Rule(
+            "SlowAnswers",
+            'max(haproxy_backend_response_time_average_seconds{proxy="inference"}) > 1',
+            10,
+            "ticket",
+            "inference answers after {{ $value | humanizeDuration }} on average",
+        ),
+        Rule(
+            "TrafficRefused",
+            "sum(increase(aidc_firewall_refused_packets_total[10m])) by (chain) > 100",
+            0,
+            "ticket",
+            "the firewall refused {{ $value }} packets ({{ $labels.chain }}) within ten minutes",
+        ),
+    )
+
+
+def configuration(plan: Plan) -> str:
+    """vmalert's file of rules, JSON, which is YAML as well."""
+    entries = [
+        {
+            "alert": rule.name,
+            "expr": rule.holds,
+            "for": f"{rule.minutes}m",
+            "labels": {"severity": rule.severity, "stack": plan.stack},
+            "annotations": {"summary": rule.summary, "runbook": rule.runbook},
+        }
+        for rule in rules(plan)
+    ]
+    return json.dumps({"groups": [{"name": "aidc", "rules": entries}]}, indent=1) + "\n"

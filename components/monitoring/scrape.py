@@ -1,0 +1,126 @@
+"""What the metrics server reads, where, and how often. Pure.
+
+Every target is a row here and a flow in `flows.py`; the label `service` is the name that `make status` shows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from components.planning.flows import (
+    FLOWS,
+    LB_METRICS,
+    METRICS,
+    MINIO,
+    RAY_DASHBOARD_METRICS,
+    RAY_METRICS,
+)
+from components.planning.monitoring import VIEWER
+from components.planning.pki import CA_YEARS, LEAF_DAYS
+from components.planning.plan import Plan, Service
+from components.planning.rotation import Generations
+from components.planning.store_place import ALIAS
+from components.runtime.files import FILES_DIR
+
+ROLE = "metrics"
+EXPIRES = "aidc_certificate_expires_timestamp_seconds"
+# Seconds between two readings.
+INTERVAL = 30
+# In the container: the machine's own figures, and the files that services leave for the metrics.
+NODE_EXPORTER, ALERTS = 9100, 8880
+# Samples that one reading may have: a service that has gone mad would otherwise fill the disk.
+MOST = 20_000
+# Ray's histograms are nine tenths of what it tells; go_* is the runtime of each Go program.
+NOISE = "(ray_.*_bucket|go_.*|minio_(audit|notify|node_replication|cluster_webhook|node_ilm)_.*|promhttp_.*)"
+
+
+def configuration(plan: Plan) -> str:
+    """The scrape configuration of a stack, JSON, which is YAML as well."""
+    services = {role: plan.by_role(role) for role in ("load-balancer", "object-store", "ray-head", "compute")}
+    store = {"authorization": {"type": "Bearer", "credentials_file": f"{FILES_DIR}/object-store-token"}}
+    jobs = [
+        _job("load-balancer", services["load-balancer"], LB_METRICS, name="load-balancer"),
+        _job(
+            "object-store",
+            services["object-store"],
+            MINIO,
+            name=ALIAS,
+            more={**store, "metrics_path": "/minio/v2/metrics/node"},
+        ),
+        # What the store as a whole knows: each node tells it, in case one is away.
+        _job(
+            "object-store-cluster",
+            services["object-store"],
+            MINIO,
+            name=ALIAS,
+            more={**store, "metrics_path": "/minio/v2/metrics/cluster", "scrape_interval": "60s"},
+        ),
+        _job("ray-head", services["ray-head"], RAY_METRICS),
+        _job("ray-dashboard", services["ray-head"], RAY_DASHBOARD_METRICS),
+        _job("compute", services["compute"], RAY_METRICS),
+        {
+            "job_name": "metrics",
+            **_tls("localhost"),
+            "basic_auth": {"username": VIEWER, "password_file": f"{FILES_DIR}/password"},
+            "static_configs": [_target(f"localhost:{METRICS}", "metrics")],
+        },
+        {"job_name": "alerts", "static_configs": [_target(f"127.0.0.1:{ALERTS}", "metrics")]},
+        {"job_name": "host", "static_configs": [_target(f"127.0.0.1:{NODE_EXPORTER}", "host")]},
+    ]
+    drop = [{"source_labels": ["__name__"], "regex": NOISE, "action": "drop"}]
+    # An outside store is none of ours: its figures are its owner's.
+    jobs = [job for job in jobs if not (plan.store.is_outside and job["job_name"].startswith("object-store"))]
+    for job in jobs:
+        job["metric_relabel_configs"] = drop
+    general = {"scrape_interval": f"{INTERVAL}s", "scrape_timeout": "10s", "sample_limit": MOST}
+    return json.dumps({"global": general, "scrape_configs": jobs}, indent=1) + "\n"
+
+
+def certificates(generations: Generations) -> str:
+    """When the stack's certificates expire, as a file of readings.
+
+    As declared: each rotation proves that the services show them.
+    """
+    days = {
+        "certificates": (generations.renewed, LEAF_DAYS),
+        "authority": (generations.issued, CA_YEARS * 365 * generations.of("authority")),
+    }
+    lines = []
+    for name, (start, valid) in days.items():
+        end = datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=valid)
+        lines.append(f'{EXPIRES}{{certificate="{name}"}} {end.timestamp():.0f}\n')
+    return "".join(lines)
+
+
+def _job(
+    job: str,
+    services: Sequence[Service],
+    port: int,
+    *,
+    name: str | None = None,
+    more: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """One job over `services`; with `name`, over TLS with that name in the certificate."""
+    return {
+        "job_name": job,
+        **(_tls(name) if name else {}),
+        **(more or {}),
+        "static_configs": [_target(f"{_address(s, port)}:{port}", s.name) for s in services],
+    }
+
+
+def _address(service: Service, port: int) -> str:
+    """Where the flow table lets the metrics server ask it."""
+    allowed = (f for f in FLOWS if (f.source, f.destination, f.port) == (ROLE, service.role, port))
+    return service.addresses[next(allowed).segment]
+
+
+def _target(address: str, service: str) -> dict[str, Any]:
+    return {"targets": [address], "labels": {"instance": service, "service": service}}
+
+
+def _tls(name: str) -> dict[str, Any]:
+    return {"scheme": "https", "tls_config": {"ca_file": f"{FILES_DIR}/ca.crt", "server_name": name}}

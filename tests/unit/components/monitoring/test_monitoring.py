@@ -1,0 +1,103 @@
+"""What is read, shown and told: each target is a declared flow, and each alert has a runbook."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from components.monitoring import dashboards, rules, scrape
+from components.planning.config import StackConfig
+from components.planning.flows import FLOWS
+from components.planning.monitoring import LOOKED_AT, token
+from components.planning.paths import ROOT
+from components.planning.pki import LEAF_DAYS
+from components.planning.plan import make_plan
+from components.planning.rotation import Generations
+
+PLAN = make_plan("dev", StackConfig())
+CACHE = Path(os.environ.get("AIDC_CACHE") or Path.home() / ".cache/aidc")
+VMALERT = shutil.which("vmalert", path=f"{CACHE}/bin")
+
+
+def targets() -> set[str]:
+    jobs = json.loads(scrape.configuration(PLAN))["scrape_configs"]
+    found = (target for job in jobs for entry in job["static_configs"] for target in entry["targets"])
+    return {target for target in found if not target.startswith(("localhost:", "127.0.0.1:"))}
+
+
+def test_the_metrics_server_asks_exactly_where_the_flow_table_lets_it() -> None:
+    flows = [flow for flow in FLOWS if flow.source == scrape.ROLE]
+    allowed = {
+        f"{service.addresses[flow.segment]}:{flow.port}"
+        for flow in flows
+        for service in PLAN.by_role(flow.destination)
+    }
+    assert targets() == allowed
+
+
+def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
+    text = (ROOT / rules.RUNBOOKS).read_text()
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [rule.name for rule in rules.rules(PLAN)]
+
+
+@pytest.mark.skipif(VMALERT is None, reason="vmalert is not built: make setup")
+def test_vmalert_takes_the_rules(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(rules.configuration(PLAN))
+    done = subprocess.run(
+        [str(VMALERT), "-dryRun", f"-rule={file}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_dashboards_fill_their_rows() -> None:
+    for content in dashboards.files().values():
+        for row in json.loads(content)["rows"]:
+            assert sum(panel["width"] for panel in row["panels"]) % 12 == 0, row["title"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/vmui/",
+        "/prometheus/api/v1/query_range",
+        "/api/v1/label/job/values",
+        "/prometheus/vmalert/api/v1/rules",
+    ],
+)
+def test_what_the_page_needs_is_let_through(path: str) -> None:
+    assert re.match(LOOKED_AT, path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/write", "/api/v1/import", "/api/v1/export", "/api/v1/admin/tsdb/delete_series", "/metrics",
+        "/internal/force_merge", "/debug/pprof/", "/snapshot/create", "/-/reload", "/vmalert/-/reload",
+        "/config", "/flags", "/federate", "/api/v1/%71uery", "/graphite/render", "/prometheus/api/v1/read",
+    ],
+)  # fmt: skip
+def test_nothing_else_is(path: str) -> None:
+    assert not re.match(LOOKED_AT, path)
+
+
+def test_the_token_names_its_owner_and_changes_with_the_key() -> None:
+    one, other = token("ID", "key"), token("ID", "another")
+    assert one.count(".") == 2
+    assert one.rpartition(".")[0] == other.rpartition(".")[0]
+    assert one != other
+
+
+def test_certificates_expire_as_declared() -> None:
+    renewed = date(2026, 1, 1)
+    text = scrape.certificates(Generations(renewed, renewed))
+    (line,) = [line for line in text.splitlines() if 'certificate="certificates"' in line]
+    end = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=LEAF_DAYS)
+    assert float(line.split()[-1]) == end.timestamp()
