@@ -16,13 +16,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmark.jobs import environment, process, tracked
+from benchmark.jobs import environment, packages, process, tracked
+from benchmark.jobs.packages import PackagesError
 from benchmark.jobs.process import STOPPED, say
 
 
 @dataclass(frozen=True)
 class Job:
-    """`cpus`, `gpus` and `memory` (bytes) are those of one rank; `script` is the file and its arguments."""
+    """`cpus`, `gpus` and `memory` (bytes) are those of one rank; `script` is the file and its arguments.
+
+    `packages` is the digest of the layer of packages that it needs; empty where it needs none.
+    """
 
     name: str
     ranks: int
@@ -30,6 +34,7 @@ class Job:
     gpus: int
     memory: int
     script: tuple[str, ...]
+    packages: str = ""
 
 
 def parse(arguments: Sequence[str]) -> Job:
@@ -39,9 +44,12 @@ def parse(arguments: Sequence[str]) -> Job:
     parser.add_argument("--cpus", type=float, default=1.0)
     parser.add_argument("--gpus", type=int, default=0)
     parser.add_argument("--memory", type=int, default=0)
+    parser.add_argument("--packages", default="")
     parser.add_argument("script", nargs="+")
     given = parser.parse_args(arguments)
-    return Job(given.name, given.ranks, given.cpus, given.gpus, given.memory, tuple(given.script))
+    return Job(
+        given.name, given.ranks, given.cpus, given.gpus, given.memory, tuple(given.script), given.packages
+    )
 
 
 def alone(job: Job, variables: dict[str, str]) -> int:
@@ -69,13 +77,30 @@ def opened(job: Job) -> tracked.Run | None:
         "gpus": str(job.gpus),
     }
     try:
-        run = tracked.server().open(job.name, parameters, {"aidc.job": job.name})
+        run = tracked.server().open(
+            job.name,
+            parameters,
+            {"aidc.job": job.name, **({"aidc.packages": job.packages} if job.packages else {})},
+        )
     except tracked.TrackingError as error:
         say(f"no run in MLflow: {error}")
         return None
     if outside := os.environ.get("AIDC_TRACKING_URL"):
         say(f"run in MLflow: {outside}/#/experiments/{run.experiment}/runs/{run.identifier}")
     return run
+
+
+def provided(job: Job, run: tracked.Run | None) -> dict[str, str]:
+    """What the script needs to find its packages; their lock goes to the run. Raises PackagesError."""
+    if not job.packages:
+        return {}
+    folder = packages.provide(job.packages)
+    try:
+        if run:
+            run.attach(packages.LOCK, (folder / packages.LOCK).read_bytes())
+    except tracked.TrackingError as error:
+        say(f"the run in MLflow has no list of the packages: {error}")
+    return packages.variables(folder, os.environ)
 
 
 def close(run: tracked.Run | None, code: int) -> None:
@@ -94,14 +119,19 @@ def main(arguments: Sequence[str]) -> int:
     code = STOPPED
     try:
         identifier = run.identifier if run else None
+        found = provided(job, run)
         if job.ranks == 1:
-            code = alone(job, environment.of_job(job.name, 1, identifier))
+            code = alone(job, {**environment.of_job(job.name, 1, identifier), **found})
         else:
             from benchmark.jobs import ranks
 
             code = ranks.together(job, identifier)
     except KeyboardInterrupt:
         pass
+    except PackagesError as error:
+        say(f"no packages: {error}")
+        code = 1
+        return code
     except Exception:
         code = 1
         raise

@@ -54,6 +54,7 @@ def rows_of(
                 "ranks": str(asked[0]) if asked else "",
                 "each": str(asked[1]) if asked else "",
                 "age": session.age(job),
+                "packages": str((job.get("metadata") or {}).get(request.PACKAGES_KEY, ""))[:12],
                 "waits for": following.waits_of(job, nodes) if waits else "",
             }
         )

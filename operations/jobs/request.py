@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any
@@ -21,8 +21,8 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 RANKS_MOST = 512
 MEMORY_LEAST = 64 * 1024 * 1024
 # What a job's metadata say of it; `make jobs` reads them.
-NAME_KEY, RANKS_KEY, CPUS_KEY, GPUS_KEY, MEMORY_KEY = (
-    f"aidc_{key}" for key in ("name", "ranks", "cpus", "gpus", "memory")
+NAME_KEY, RANKS_KEY, CPUS_KEY, GPUS_KEY, MEMORY_KEY, PACKAGES_KEY = (
+    f"aidc_{key}" for key in ("name", "ranks", "cpus", "gpus", "memory", "packages")
 )
 
 
@@ -41,15 +41,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Request:
-    """`cpus` of the need is 0 where the nodes decide."""
+    """`cpus` of the need is 0 where the nodes decide; `packages` is the digest of a layer, or empty."""
 
     name: str
     ranks: int
     need: Need
     arguments: tuple[str, ...]
+    packages: str = ""
 
     def with_cpus(self, cpus: float) -> Request:
-        return Request(self.name, self.ranks, Need(cpus, self.need.gpus, self.need.memory), self.arguments)
+        return replace(self, need=replace(self.need, cpus=cpus))
 
 
 def read(asked: Asked, now: datetime) -> tuple[Request | None, list[Issue]]:
@@ -119,6 +120,7 @@ def entrypoint(request: Request, script: str) -> str:
     words += ["--ranks", str(request.ranks), "--cpus", f"{need.cpus:g}"]
     words += ["--gpus", str(need.gpus)] if need.gpus else []
     words += ["--memory", str(need.memory)] if need.memory else []
+    words += ["--packages", request.packages] if request.packages else []
     return shlex.join([*words, "--", script, *request.arguments])
 
 
@@ -138,6 +140,7 @@ def body(request: Request, script: str, package: str, variables: Mapping[str, st
         CPUS_KEY: f"{need.cpus:g}",
         GPUS_KEY: str(need.gpus),
         MEMORY_KEY: str(need.memory),
+        **({PACKAGES_KEY: request.packages} if request.packages else {}),
     }
     return {
         "entrypoint": entrypoint(request, script),
