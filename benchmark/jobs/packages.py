@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,8 @@ from benchmark.core.store import Body, Store, open_store
 # On a volume, as /tmp lets nothing be executed, and packages have libraries.
 ROOT = Path("/var/lib/packages")
 PREFIX = "datasets/packages/"
+# The digest, in the environment of the job's processes.
+VARIABLE = "AIDC_PACKAGES"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 # The list of a layer's packages with the hashes that they were installed by; part of the layer.
 LOCK = "packages.txt"
@@ -163,6 +166,21 @@ def _changing(root: Path) -> Iterator[None]:
         for left in root.glob("fetch-*"):
             _remove(left)
         yield
+
+
+def enable() -> None:
+    """In a Ray worker of the job, before its first task: what the script starts with Ray finds them, too."""
+    digest = os.environ.get(VARIABLE, "")
+    if not digest:
+        return
+    try:
+        folder = provide(digest)
+    except PackagesError as error:
+        print(f"aidc: no packages: {error}", flush=True)
+        return
+    os.environ.update(variables(folder, os.environ))
+    place = next((n for n, path in enumerate(sys.path) if path.endswith("site-packages")), len(sys.path))
+    sys.path.insert(place, str(folder))
 
 
 def variables(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:

@@ -13,12 +13,15 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
+from benchmark.jobs.packages import VARIABLE
 from components.planning.issues import Issue
 from components.planning.units import parse_size
 from operations.jobs.capacity import DRIVER_CPUS, Need
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 RANKS_MOST = 512
+# Called in every Ray worker of a job with packages.
+HOOK = "benchmark.jobs.packages.enable"
 MEMORY_LEAST = 64 * 1024 * 1024
 # What a job's metadata say of it; `make jobs` reads them.
 NAME_KEY, RANKS_KEY, CPUS_KEY, GPUS_KEY, MEMORY_KEY, PACKAGES_KEY = (
@@ -134,6 +137,7 @@ def body(request: Request, script: str, package: str, variables: Mapping[str, st
         **({"entrypoint_num_gpus": driver.gpus} if driver.gpus else {}),
         **({"entrypoint_memory": driver.memory} if driver.memory else {}),
     }
+    packages = {VARIABLE: request.packages} if request.packages else {}
     metadata = {
         NAME_KEY: request.name,
         RANKS_KEY: str(request.ranks),
@@ -145,7 +149,11 @@ def body(request: Request, script: str, package: str, variables: Mapping[str, st
     return {
         "entrypoint": entrypoint(request, script),
         "metadata": metadata,
-        "runtime_env": {"working_dir": f"gcs://{package}", "env_vars": dict(variables)},
+        "runtime_env": {
+            "working_dir": f"gcs://{package}",
+            "env_vars": {**variables, **packages},
+            **({"worker_process_setup_hook": HOOK} if packages else {}),
+        },
         **amounts,
     }
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,23 @@ def test_room_is_made_by_the_oldest_that_nobody_uses(
     packages.provide(digests[2], root, store)
     assert used.is_dir()
     assert not (root / digests[0]).exists()
+
+
+def test_a_worker_of_ray_finds_the_packages_before_those_of_the_image(
+    store: DirectoryStore, root: Path, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = put({"small.py": "1"})
+    monkeypatch.setattr(packages, "provide", partial(packages.provide, root=root, store=store))
+    monkeypatch.setattr(sys, "path", ["/script", "/opt/aidc", "/x/site-packages"])
+    monkeypatch.setenv("PYTHONPATH", "/opt/aidc")
+    monkeypatch.setenv(packages.VARIABLE, digest)
+    packages.enable()
+    assert sys.path == ["/script", "/opt/aidc", str(root / digest), "/x/site-packages"]
+    assert os.environ["PYTHONPATH"] == f"/opt/aidc:{root / digest}"
+
+
+def test_a_worker_without_packages_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = list(sys.path)
+    monkeypatch.delenv(packages.VARIABLE, raising=False)
+    packages.enable()
+    assert sys.path == before
