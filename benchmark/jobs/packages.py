@@ -33,7 +33,7 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 LOCK = "packages.txt"
 # Bytes and files of one layer; bytes of all layers that a node keeps.
 MOST, FILES_MOST, KEPT = 2 << 30, 60_000, 8 << 30
-CHUNK = 1 << 20
+FIX = "fix: submit again with REFRESH=1, which writes it anew"
 
 
 class PackagesError(Exception):
@@ -77,7 +77,7 @@ def provide(digest: str, root: Path = ROOT, store: Store | None = None) -> Path:
     except OSError as error:
         raise PackagesError(f"{root}: {error.strerror or error}") from error
     except BenchmarkError as error:
-        raise PackagesError(str(error)) from error
+        raise PackagesError(f"{error}; {FIX}") from error
 
 
 def _provide(digest: str, root: Path, store: Store | None) -> Path:
@@ -103,13 +103,15 @@ def _fetch(digest: str, root: Path, store: Store) -> None:
         with store.open(key(digest)) as body:
             unpack(body, fresh)
         if digest_of(fresh) != digest:
-            raise PackagesError(f"{key(digest)}: what the store has under this digest is something else")
+            raise PackagesError(
+                f"{key(digest)}: what the store has under this digest is something else; {FIX}"
+            )
         # Packages that keep something beside their code would change the layer.
         for place in [fresh, *fresh.rglob("*")]:
             place.chmod(place.stat().st_mode & ~0o222)
         fresh.rename(root / digest)
     except (tarfile.TarError, EOFError, ValueError) as error:
-        raise PackagesError(f"{key(digest)}: cannot be unpacked: {error}") from error
+        raise PackagesError(f"{key(digest)}: cannot be unpacked: {error}; {FIX}") from error
     finally:
         _remove(fresh)
 

@@ -45,7 +45,7 @@ def main(
                 f"checkpoints\n    fix: give another name, or `make stop JOB={others[0]}`"
             )
         if asked and (made := layer.provide(asked, refresh=refresh)):
-            layer.upload(made, found.store())
+            layer.upload(made, found.store(), anew=refresh)
             wanted = replace(wanted, packages=made.digest)
         identifier = session.start(found, wanted, packed)
         times = f"{wanted.ranks} ranks of " if wanted.ranks > 1 else ""

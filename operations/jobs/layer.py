@@ -102,15 +102,18 @@ def archive_of(layer: Layer) -> Path:
     raise OperationError(f"packages {layer.digest[:12]} are not in the cache any more\n    fix: submit again")
 
 
-def upload(layer: Layer, store: S3Store) -> None:
-    """Put the layer where the nodes find it, unless it is there. Raises OperationError."""
+def upload(layer: Layer, store: S3Store, *, anew: bool = False) -> None:
+    """Put the layer where the nodes find it; one that is there stays, unless `anew`.
+
+    Raises OperationError.
+    """
     from boto3.exceptions import Boto3Error  # noqa: PLC0415  (half a second)
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     key = packages.key(layer.digest)
     bucket, _, path = key.partition("/")
     try:
-        if not store.exists(key):
+        if anew or not store.exists(key):
             store.client.upload_file(str(archive_of(layer)), bucket, path)
     except (BenchmarkError, Boto3Error, BotoCoreError, ClientError) as error:
         raise OperationError(f"packages: {key} cannot be written: {error}") from error

@@ -92,6 +92,19 @@ def test_the_second_time_no_index_is_needed(
     assert "version 4.12.0" in again.stdout
 
 
+def test_what_was_changed_on_the_nodes_is_not_imported(
+    first: subprocess.CompletedProcess[str], inventory: Inventory, script: str, name: str
+) -> None:
+    digest = jobs()[name]["packages"]
+    change = f"cd /var/lib/packages/{digest}*/humanize && chmod u+w . __init__.py && echo 1/0 > __init__.py"
+    nodes = [service.container for service in inventory.services if service.role == "compute"]
+    changed = [subprocess.run(["docker", "exec", node, "sh", "-c", change], check=False) for node in nodes]
+    assert any(done.returncode == 0 for done in changed)
+    again = aidc("submit", script, "--pip", "humanize==4.12.0", "--ranks", "2", "--name", f"{name}-mended")
+    assert "[0] version 4.12.0" in again.stdout, again.stdout + again.stderr
+    assert "[1] version 4.12.0" in again.stdout
+
+
 def test_the_job_and_its_run_say_which_packages_it_had(
     first: subprocess.CompletedProcess[str],
     inventory: Inventory,
