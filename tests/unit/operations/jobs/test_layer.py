@@ -7,9 +7,11 @@ import hashlib
 import json
 import zipfile
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from benchmark.core.store import S3Store
 from benchmark.jobs import packages
 from operations.errors import RefusedError
 from operations.jobs import layer, locking, requirements
@@ -169,3 +171,25 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
         path.write_bytes(content)
     _, issues = layer.read(None, str(path))
     assert [issue.path for issue in issues] == [f"REQUIREMENTS: {path}"]
+
+
+class Bucket:
+    """The part of an object store's client that an upload needs."""
+
+    def __init__(self, present: bool) -> None:
+        self.present, self.client, self.written = present, self, list[tuple[str, str]]()
+
+    def exists(self, _key: str) -> bool:
+        return self.present
+
+    def upload_file(self, _path: str, bucket: str, key: str) -> None:
+        self.written.append((bucket, key))
+
+
+@pytest.mark.parametrize(
+    ("present", "anew", "written"), [(False, False, 1), (True, False, 0), (True, True, 1)]
+)
+def test_a_layer_is_uploaded_once_and_again_when_asked(present: bool, anew: bool, written: int) -> None:
+    found, bucket = made("smallish"), Bucket(present)
+    layer.upload(found, cast("S3Store", bucket), anew=anew)
+    assert bucket.written == [("datasets", f"packages/{found.digest}.tar.gz")] * written
