@@ -152,7 +152,8 @@ submit: ## run a script of yours on the compute nodes, and follow it: SCRIPT=tra
 	@[ -n $(or $(call given,SCRIPT),"") ] || { echo "error: no script given; fix: make submit SCRIPT=train.py" >&2; exit 2; }
 	@$(RUN) python -m operations submit --stack $(STACK) $(call option,--ranks,RANKS) $(call option,--gpus,GPUS) \
 		$(call option,--cpus,CPUS) $(call option,--memory,MEMORY) $(call option,--args,ARGS) $(call option,--name,NAME) \
-		$(call option,--workdir,WORKDIR) $(if $(call given,DETACH),--detach) -- $(call given,SCRIPT)
+		$(call option,--workdir,WORKDIR) $(call option,--pip,PIP) $(call option,--requirements,REQUIREMENTS) \
+		$(if $(call given,REFRESH),--refresh) $(if $(call given,DETACH),--detach) -- $(call given,SCRIPT)
 
 .PHONY: jobs
 jobs: ## list the jobs: state, age, what they wait for
@@ -276,6 +277,9 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= ARGS       submit: the script's arguments
 ##= NAME       submit: a name; the same name finds the same checkpoints (default: the script's, with the time)
 ##= WORKDIR    submit: a folder that is taken along with the script
+##= PIP        submit: packages of the package index, as "rich lightning==2.6": locked, kept, for this job alone
+##= REQUIREMENTS submit: a file that lists them
+##= REFRESH    submit: 1 resolves the packages anew, not from the cache
 ##= DETACH     submit: 1 does not follow the log
 ##= JSON       status: 1 prints a document for programs
 ##= WATCH      status: 1 looks again every few seconds, until Ctrl-C

@@ -41,6 +41,8 @@ NODE_LABEL = "aidc/node"
 OBJECT_STORE_BYTES = 300 * MIB
 # Ray reads half a gigabyte of code when it starts: seconds from memory, minutes from a slow disk.
 START_PERIOD = 420
+# Where a job's packages are kept: /tmp is in memory, and nothing in it can be executed.
+PACKAGES = "/var/lib/packages"
 TMPFS = {"/tmp": "rw,noexec,nosuid,nodev,size=1g"}
 SYSCTLS = {"net.ipv4.ip_local_port_range": f"{RAY_EPHEMERAL[0]} {RAY_EPHEMERAL[1]}"}
 
@@ -217,6 +219,9 @@ class ComputePool(pulumi.ComponentResource):
                     shm=node.shm,
                     environment={**environment(service), **node_environment(plan.store)},
                     files=files,
+                    volumes={
+                        PACKAGES: volume(plan.stack, f"{service.name}-packages", "scratch", parent=self).name
+                    },
                     tmpfs=TMPFS,
                     sysctls=SYSCTLS,
                     gpus=node.gpus,

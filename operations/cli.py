@@ -301,6 +301,9 @@ def _jobs(made: Mapping[str, argparse.ArgumentParser]) -> None:
         "--name", help="finds the checkpoints again (default: the script's name and the time)"
     )
     submit.add_argument("--workdir", metavar="FOLDER", help="folder that is taken along with the script")
+    submit.add_argument("--pip", metavar="PACKAGES", help='packages of the index: "rich lightning==2.6"')
+    submit.add_argument("--requirements", metavar="FILE", help="requirements file with more of them")
+    submit.add_argument("--refresh", action="store_true", help="resolve packages anew, not from the cache")
     submit.add_argument("--detach", action="store_true", help="do not follow the log")
     made["stop"].add_argument("job", help="name or id, as `aidc jobs` lists it")
 

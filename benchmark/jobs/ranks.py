@@ -36,6 +36,8 @@ REMIND_S = 60.0
 class Rank:
     """Runs in a Ray actor."""
 
+    packages: Mapping[str, str] = {}
+
     def place(self) -> tuple[Place, int]:
         """Where it is, and a port that is free there."""
         import ray
@@ -45,11 +47,21 @@ class Rank:
         node = os.uname().nodename
         return Place(node, address, tuple(map(str, accelerators))), process.free_port(address)
 
+    def prepare(self, digest: str) -> str:
+        """Provide the packages that the script needs; what went wrong, or nothing."""
+        from benchmark.jobs import packages
+
+        try:
+            self.packages = packages.variables(packages.provide(digest), os.environ)
+        except packages.PackagesError as error:
+            return str(error)
+        return ""
+
     def run(self, script: Sequence[str], variables: Mapping[str, str]) -> Iterator[list[str] | int]:
         """What the script prints, by lines, and at last its exit code."""
         import subprocess
 
-        child = process.start(script, variables, subprocess.PIPE)
+        child = process.start(script, {**variables, **self.packages}, subprocess.PIPE)
         assert child.stdout is not None
         yield from process.lines(child.stdout.fileno())
         yield process.exit_code(child.wait())
@@ -151,15 +163,31 @@ def free() -> str:
     return "; ".join(parts) or "no node is there"
 
 
+def _prepared(job: Job, actors: Sequence[Any], attempt: Attempt) -> list[tuple[Place, int]]:
+    """Where the ranks are, with a free port each; `attempt` gets what stands in the way of a start."""
+    import ray
+    from ray.exceptions import RayError
+
+    try:
+        found = list(ray.get([actor.place.remote() for actor in actors]))
+        wrong = ray.get([actor.prepare.remote(job.packages) for actor in actors]) if job.packages else []
+    except RayError as error:
+        attempt.lost[0] = reason(error)
+        return []
+    for number, why in enumerate(wrong):
+        if why:
+            say(f"rank {number} on {found[number][0].node}: no packages: {why}")
+            attempt.codes[number] = 1
+    return found
+
+
 def _follow(job: Job, actors: Sequence[Any], variables: Mapping[str, str]) -> Attempt:
     import ray
     from ray.exceptions import RayError
 
     attempt = Attempt()
-    try:
-        found = ray.get([actor.place.remote() for actor in actors])
-    except RayError as error:
-        attempt.lost[0] = reason(error)
+    found = _prepared(job, actors, attempt)
+    if attempt.lost or attempt.codes:
         return attempt
     places, port = [place for place, _ in found], found[0][1]
     for number, place in enumerate(places):

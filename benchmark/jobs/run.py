@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.core import placement
-from benchmark.jobs import environment, process, tracked
+from benchmark.jobs import environment, packages, process, tracked
+from benchmark.jobs.packages import PackagesError
 from benchmark.jobs.process import STOPPED, say
 
 
@@ -25,6 +26,7 @@ from benchmark.jobs.process import STOPPED, say
 class Job:
     """`cpus`, `gpus` and `memory` (bytes) are those of one rank; `script` is the file and its arguments.
 
+    `packages` is the digest of the layer of packages that it needs; empty where it needs none.
     `without`: nodes that get no ranks.
     """
 
@@ -34,6 +36,7 @@ class Job:
     gpus: int
     memory: int
     script: tuple[str, ...]
+    packages: str = ""
     without: tuple[str, ...] = ()
 
 
@@ -45,10 +48,13 @@ def parse(arguments: Sequence[str]) -> Job:
     parser.add_argument("--gpus", type=int, default=0)
     parser.add_argument("--memory", type=int, default=0)
     parser.add_argument("--without", type=placement.names, default=())
+    parser.add_argument("--packages", default="")
     parser.add_argument("script", nargs="+")
     given = parser.parse_args(arguments)
-    script = tuple(given.script)
-    return Job(given.name, given.ranks, given.cpus, given.gpus, given.memory, script, given.without)
+    return Job(
+        given.name, given.ranks, given.cpus, given.gpus, given.memory, tuple(given.script),
+        packages=given.packages, without=given.without,
+    )  # fmt: skip
 
 
 def alone(job: Job, variables: dict[str, str]) -> int:
@@ -76,13 +82,30 @@ def opened(job: Job) -> tracked.Run | None:
         "gpus": str(job.gpus),
     }
     try:
-        run = tracked.server().open(job.name, parameters, {"aidc.job": job.name})
+        run = tracked.server().open(
+            job.name,
+            parameters,
+            {"aidc.job": job.name, **({"aidc.packages": job.packages} if job.packages else {})},
+        )
     except tracked.TrackingError as error:
         say(f"no run in MLflow: {error}")
         return None
     if outside := os.environ.get("AIDC_TRACKING_URL"):
         say(f"run in MLflow: {outside}/#/experiments/{run.experiment}/runs/{run.identifier}")
     return run
+
+
+def provided(job: Job, run: tracked.Run | None) -> dict[str, str]:
+    """What the script needs to find its packages; their lock goes to the run. Raises PackagesError."""
+    if not job.packages:
+        return {}
+    folder = packages.provide(job.packages)
+    try:
+        if run:
+            run.attach(packages.LOCK, (folder / packages.LOCK).read_bytes())
+    except tracked.TrackingError as error:
+        say(f"the run in MLflow has no list of the packages: {error}")
+    return packages.variables(folder, os.environ)
 
 
 def close(run: tracked.Run | None, code: int) -> None:
@@ -101,14 +124,19 @@ def main(arguments: Sequence[str]) -> int:
     code = STOPPED
     try:
         identifier = run.identifier if run else None
+        found = provided(job, run)
         if job.ranks == 1:
-            code = alone(job, environment.of_job(job.name, 1, identifier))
+            code = alone(job, {**environment.of_job(job.name, 1, identifier), **found})
         else:
             from benchmark.jobs import ranks
 
             code = ranks.together(job, identifier)
     except KeyboardInterrupt:
         pass
+    except PackagesError as error:
+        say(f"no packages: {error}")
+        code = 1
+        return code
     except Exception:
         code = 1
         raise

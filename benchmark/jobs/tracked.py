@@ -16,6 +16,8 @@ import requests
 
 EXPERIMENT = "jobs"
 API = "/api/2.0/mlflow"
+# After `API`, whose last part is another one.
+ARTEFACTS = "-artifacts/artifacts"
 LOGIN = Path("~/.mlflow/credentials")
 TIMEOUT_S = 10.0
 TEXT = 5000  # characters of a parameter or a tag
@@ -26,15 +28,22 @@ class TrackingError(Exception):
 
 
 class Run:
-    """One run; `identifier` and `experiment` are MLflow's ids."""
+    """One run; `identifier` and `experiment` are MLflow's ids, `place` is where its artefacts are."""
 
-    def __init__(self, server: Server, identifier: str, experiment: str) -> None:
-        self.server, self.identifier, self.experiment = server, identifier, experiment
+    def __init__(self, server: Server, identifier: str, experiment: str, place: str = "") -> None:
+        self.server, self.identifier, self.experiment, self.place = server, identifier, experiment, place
 
     def end(self, status: str) -> None:
         """`status`: FINISHED, FAILED or KILLED. Raises TrackingError."""
         body = {"run_id": self.identifier, "status": status, "end_time": _now()}
         self.server.call("POST", "/runs/update", json=body)
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Add an artefact. Raises TrackingError."""
+        scheme, _, path = self.place.partition(":/")
+        if scheme != "mlflow-artifacts":
+            raise TrackingError(f"the server takes no artefacts at {self.place!r}")
+        self.server.call("PUT", f"{ARTEFACTS}/{path.strip('/')}/{name}", data=content)
 
 
 class Server:
@@ -53,10 +62,11 @@ class Server:
             "start_time": _now(),
             "tags": [{"key": k, "value": v[:TEXT]} for k, v in tags.items()],
         }
-        identifier = str(self.call("POST", "/runs/create", json=body)["run"]["info"]["run_id"])
+        made = self.call("POST", "/runs/create", json=body)["run"]["info"]
+        identifier = str(made["run_id"])
         found = [{"key": k, "value": v[:TEXT]} for k, v in parameters.items()]
         self.call("POST", "/runs/log-batch", json={"run_id": identifier, "params": found})
-        return Run(self, identifier, experiment)
+        return Run(self, identifier, experiment, str(made.get("artifact_uri", "")))
 
     def _experiment(self) -> str:
         path, query = "/experiments/get-by-name", {"experiment_name": EXPERIMENT}

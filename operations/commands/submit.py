@@ -16,16 +16,26 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from operations.errors import INTERRUPTED, OK, RefusedError, refusal
-from operations.jobs import capacity, following, gate, package, request, session
+from operations.jobs import capacity, following, gate, layer, package, request, session
 from operations.jobs.request import Asked, Request
 from operations.process import say
 
 
-def main(stack: str, *, workdir: str | None = None, detach: bool = False, **given: str) -> int:
+def main(
+    stack: str,
+    *,
+    workdir: str | None = None,
+    detach: bool = False,
+    pip: str | None = None,
+    requirements: str | None = None,
+    refresh: bool = False,
+    **given: str,
+) -> int:
     """Submit what is `given` (as Asked has it), and follow it unless `detach`. Raises RefusedError."""
     wanted, issues = request.read(Asked(**given), datetime.now(UTC))
-    if wanted is None:
-        raise refusal(issues, "nothing was submitted")
+    asked, mistakes = layer.read(pip, requirements)
+    if wanted is None or mistakes:
+        raise refusal([*issues, *mistakes], layer.WHAT)
     packed = package.pack(given["script"], workdir)
     found = session.connect(stack)
     with session.reporting():
@@ -37,6 +47,9 @@ def main(stack: str, *, workdir: str | None = None, detach: bool = False, **give
                 f"NAME: job {others[0]} of this name has not ended, and both would write the same "
                 f"checkpoints\n    fix: give another name, or `make stop JOB={others[0]}`"
             )
+        if asked and (made := layer.provide(asked, refresh=refresh)):
+            layer.upload(made, found.store(), anew=refresh)
+            wanted = replace(wanted, packages=made.digest)
         identifier = session.start(found, wanted, packed)
         times = f"{wanted.ranks} ranks of " if wanted.ranks > 1 else ""
         say(f"job {identifier}: {packed.script}, {times}{wanted.need}")

@@ -25,6 +25,7 @@ def rows_of(
             "ranks": str(job.ranks or ""),
             "each": job.each,
             "age": session.age(raw),
+            "packages": str((raw.get("metadata") or {}).get(request.PACKAGES_KEY, ""))[:12],
             "waits for": job.waits_for,
         }
         for raw, job in zip(_submitted(jobs), entries(jobs, groups, nodes), strict=True)

@@ -14,16 +14,19 @@ from pathlib import PurePath
 from typing import Any
 
 from benchmark.core import placement
+from benchmark.jobs.packages import VARIABLE
 from components.planning.issues import Issue
 from components.planning.units import parse_size
 from operations.jobs.capacity import DRIVER_CPUS, Need
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 RANKS_MOST = 512
+# Called in every Ray worker of a job with packages.
+HOOK = "benchmark.jobs.packages.enable"
 MEMORY_LEAST = 64 * 1024 * 1024
 # What a job's metadata say of it; `make jobs` reads them.
-NAME_KEY, RANKS_KEY, CPUS_KEY, GPUS_KEY, MEMORY_KEY = (
-    f"aidc_{key}" for key in ("name", "ranks", "cpus", "gpus", "memory")
+NAME_KEY, RANKS_KEY, CPUS_KEY, GPUS_KEY, MEMORY_KEY, PACKAGES_KEY = (
+    f"aidc_{key}" for key in ("name", "ranks", "cpus", "gpus", "memory", "packages")
 )
 
 
@@ -42,12 +45,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Request:
-    """`cpus` of the need is 0 where the nodes decide. `without`: nodes that get no ranks."""
+    """`cpus` of the need is 0 where the nodes decide; `packages` is the digest of a layer, or empty.
+
+    `without`: nodes that get no ranks.
+    """
 
     name: str
     ranks: int
     need: Need
     arguments: tuple[str, ...]
+    packages: str = ""
     without: tuple[str, ...] = ()
 
     def with_cpus(self, cpus: float) -> Request:
@@ -122,6 +129,7 @@ def entrypoint(request: Request, script: str) -> str:
     words += ["--gpus", str(need.gpus)] if need.gpus else []
     words += ["--memory", str(need.memory)] if need.memory else []
     words += ["--without", ",".join(request.without)] if request.without else []
+    words += ["--packages", request.packages] if request.packages else []
     return shlex.join([*words, "--", script, *request.arguments])
 
 
@@ -136,17 +144,23 @@ def body(request: Request, script: str, package: str, variables: Mapping[str, st
         **({"entrypoint_memory": driver.memory} if driver.memory else {}),
         **({"entrypoint_label_selector": placement.selector(request.without)} if request.without else {}),
     }
+    packages = {VARIABLE: request.packages} if request.packages else {}
     metadata = {
         NAME_KEY: request.name,
         RANKS_KEY: str(request.ranks),
         CPUS_KEY: f"{need.cpus:g}",
         GPUS_KEY: str(need.gpus),
         MEMORY_KEY: str(need.memory),
+        **({PACKAGES_KEY: request.packages} if request.packages else {}),
     }
     return {
         "entrypoint": entrypoint(request, script),
         "metadata": metadata,
-        "runtime_env": {"working_dir": f"gcs://{package}", "env_vars": dict(variables)},
+        "runtime_env": {
+            "working_dir": f"gcs://{package}",
+            "env_vars": {**variables, **packages},
+            **({"worker_process_setup_hook": HOOK} if packages else {}),
+        },
         **amounts,
     }
 

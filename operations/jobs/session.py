@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from typing import Any
 from benchmark.cluster import stack as running
 from benchmark.cluster.ray_api import JOB_VARIABLES, RayClient
 from benchmark.core.errors import BenchmarkError, UnknownJobError
+from benchmark.core.store import S3Store
 from components.planning.issues import suggest
 from operations.errors import OperationError, RefusedError
 from operations.jobs import capacity, request
@@ -33,11 +34,12 @@ def reporting() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Session:
-    """Ray's API; names of the compute nodes by address; what every job is told."""
+    """Ray's API; names of the compute nodes by address; what every job is told; the object store."""
 
     ray: RayClient
     names: Mapping[str, str]
     variables: Mapping[str, str]
+    store: Callable[[], S3Store]
 
     def nodes(self) -> list[capacity.Node]:
         """The compute nodes, with what is taken of them now."""
@@ -59,7 +61,7 @@ def connect(stack: str) -> Session:
             # MLflow's own line would show that other name.
             "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         }
-        return Session(found.ray(), names, variables)
+        return Session(found.ray(), names, variables, found.store)
 
 
 def find(ray: RayClient, wanted: str) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmark.jobs.tracked import TrackingError, server
+from benchmark.jobs.tracked import API, Server, TrackingError, server
 
 ENVIRONMENT = {"MLFLOW_TRACKING_URI": "https://t:1/", "MLFLOW_TRACKING_SERVER_CERT_PATH": "/ca"}
 
@@ -22,3 +23,29 @@ def test_the_login_is_read_from_the_client_s_file(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(environment: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(TrackingError, match="on this node"):
         server(environment, tmp_path / "nothing")
+
+
+class Recording(Server):
+    """Answers as MLflow does, and keeps what it was asked."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__("https://t:1", "jobs", "word", "/ca")
+        self.place, self.asked = place, list[tuple[str, str, Any]]()
+
+    def call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        self.asked.append((method, path, arguments.get("data")))
+        if path == "/experiments/get-by-name":
+            return {"experiment": {"experiment_id": "7"}}
+        return {"run": {"info": {"run_id": "r", "artifact_uri": self.place}}}
+
+
+def test_an_artefact_goes_below_the_run_s_own_place() -> None:
+    asked = Recording("mlflow-artifacts:/7/r/artifacts")
+    asked.open("demo", {}, {}).attach("packages.txt", b"rich==1")
+    assert API + asked.asked[-1][1] == "/api/2.0/mlflow-artifacts/artifacts/7/r/artifacts/packages.txt"
+    assert asked.asked[-1][::2] == ("PUT", b"rich==1")
+
+
+def test_a_server_that_takes_no_artefacts_is_named() -> None:
+    with pytest.raises(TrackingError, match="takes no artefacts at 's3://elsewhere'"):
+        Recording("s3://elsewhere").open("demo", {}, {}).attach("packages.txt", b"")

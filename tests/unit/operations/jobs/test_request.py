@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -80,3 +82,18 @@ def test_a_job_of_the_same_name_that_goes_on_is_found() -> None:
     ]
     assert request.running_of("a", jobs) == ["a-2"]
     assert request.name_of(jobs[2]) == "x"
+
+
+def test_packages_are_told_to_the_driver_the_workers_and_the_list_of_jobs() -> None:
+    body = request.body(replace(wanted(), packages="ab" * 32), "train.py", "p.zip", {"A": "b"})
+    assert parse(shlex.split(body["entrypoint"])[4:]).packages == "ab" * 32
+    assert body["runtime_env"]["env_vars"] == {"A": "b", "AIDC_PACKAGES": "ab" * 32}
+    assert body["metadata"]["aidc_packages"] == "ab" * 32
+    module, _, function = body["runtime_env"]["worker_process_setup_hook"].rpartition(".")
+    assert callable(getattr(import_module(module), function))
+
+
+def test_a_job_without_packages_has_no_hook() -> None:
+    body = request.body(wanted(), "train.py", "p.zip", {})
+    assert "worker_process_setup_hook" not in body["runtime_env"]
+    assert "--packages" not in body["entrypoint"]
