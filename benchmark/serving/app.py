@@ -4,6 +4,7 @@
     GET  /v1/health                       {"status": "ok", "replica", "models": {workload: sha256}}
     GET  /v1/metrics                      what the replica that answers has counted, for Prometheus
     POST /v1/models/<workload>:predict    {"instances": […]} -> {"predictions": […], "model_sha256", …}
+    POST /v1/models/<workload>:generate   text that a language model continues: `benchmark.serving.generating`
 
 An instance is a list of features (mlp, digits) or text (bytelm: its bytes are the context). A
 prediction is `{"label", "probabilities"}`, or for text the distribution of the next byte. A user's own
@@ -25,12 +26,16 @@ import torch
 
 from benchmark.checkpoints.loading import Model, load
 from benchmark.core.store import open_store
-from benchmark.serving.batches import JSON, Answer
+from benchmark.serving.batches import JSON, Answer, Stream
+from benchmark.serving.generating import Generation, generation
 from benchmark.serving.metrics import CONTENT_TYPE, Metrics
 from benchmark.serving.requests import RequestError, parse, read, shown
 from benchmark.serving.service import Service
 from benchmark.serving.settings import CANARY, Arguments
 from benchmark.serving.work import ONGOING, QUEUED, Call, call, limits
+
+GENERATE = ":generate"
+ACTIONS = ("predict", GENERATE[1:])
 
 
 class Router:
@@ -76,10 +81,10 @@ class Router:
     def find(self, method: str, path: str) -> str:
         """The name of a prediction's model, before anything of the body is read."""
         name, colon, action = path.removeprefix("/v1/models/").partition(":")
-        if not path.startswith("/v1/models/") or not colon or action != "predict":
+        if not path.startswith("/v1/models/") or not colon or action not in ACTIONS:
             raise RequestError(
                 404,
-                f"{shown(path)}: not found; try POST /v1/models/<workload>:predict, "
+                f"{shown(path)}: not found; try POST /v1/models/<workload>:predict or :generate, "
                 "or GET /v1/models, /v1/health, /v1/metrics",
             )
         if name not in self.models or name.endswith(CANARY):
@@ -89,11 +94,13 @@ class Router:
             raise RequestError(405, f"{path}: only POST is allowed here", {"Allow": "POST"})
         return name
 
-    def route(self, method: str, path: str, body: bytes) -> Call:
-        """A prediction: its model, replaced or removed meanwhile, still answers."""
+    def route(self, method: str, path: str, body: bytes) -> Call | Generation:
+        """What is asked of a model: one that is replaced or removed meanwhile still answers."""
         name = self.drawn(self.find(method, path))
-        model = self.models[name]
-        return call(model, parse(body, model.config), self.chosen.get(name, {}).get("version", ""))
+        model, version = self.models[name], self.chosen.get(name, {}).get("version", "")
+        if path.endswith(GENERATE):
+            return generation(body, model, name.removesuffix(CANARY), version)
+        return call(model, parse(body, model.config), version)
 
     def known(self, path: str) -> str | None:
         """The model that `path` names if it is served: a client's inventions become no label."""
@@ -124,7 +131,7 @@ def build(arguments: dict[str, Any]) -> Any:
     """The application builder that Ray Serve calls: `import_path: benchmark.serving.app:build`."""
     from ray import serve
     from starlette.requests import Request  # type: ignore[import-not-found]
-    from starlette.responses import Response  # type: ignore[import-not-found]
+    from starlette.responses import Response, StreamingResponse  # type: ignore[import-not-found]
 
     settings = Arguments.model_validate(arguments)
 
@@ -159,6 +166,10 @@ def build(arguments: dict[str, Any]) -> Any:
                 return read(request.stream(), request.headers.get("content-length"))
 
             found = await self.service.answer(request.method, request.url.path, body, self.predict)
+            if isinstance(found, Stream):
+                # A part that waits in a proxy for the next one would be no stream.
+                headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+                return StreamingResponse(found.events, found.status, headers, found.media_type)
             return Response(found.body, found.status, found.headers, found.media_type)
 
     return Models.bind()  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import traceback
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 from benchmark.serving.metrics import Metrics
@@ -13,6 +13,7 @@ from benchmark.serving.requests import RequestError
 from benchmark.serving.work import Call
 
 JSON = "application/json"
+EVENTS = "text/event-stream"
 
 
 class Answer(NamedTuple):
@@ -22,6 +23,14 @@ class Answer(NamedTuple):
     body: bytes
     media_type: str = JSON
     headers: dict[str, str] = {}  # noqa: RUF012  (never changed)
+
+
+class Stream(NamedTuple):
+    """An HTTP answer whose body comes in parts, as they are computed."""
+
+    events: AsyncIterator[bytes]
+    status: int = 200
+    media_type: str = EVENTS
 
 
 def content(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:

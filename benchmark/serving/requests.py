@@ -7,7 +7,7 @@ float32 numbers, or of Unicode text, of a size that the model answers in time.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from typing import Any
 
 from benchmark.checkpoints.signature import OwnModel, Wrong, kind
@@ -46,15 +46,8 @@ async def read(parts: AsyncIterable[bytes], declared: str | None = None) -> byte
 
 def parse(body: bytes, config: ModelConfig | OwnModel) -> list[Any]:
     """The instances of a request; RequestError names the first field that is wrong."""
-    if len(body) > MAX_BODY:
-        raise _too_long(f"{len(body)} bytes")
-    try:
-        # Whole numbers as floats: one of a thousand digits is infinite, and read as fast as another.
-        content = json.loads(body, parse_int=float, object_pairs_hook=_once)
-    except RecursionError:
-        raise RequestError(400, "body: is nested too deeply") from None
-    except ValueError as error:
-        raise RequestError(400, f"body: is not JSON: {error}") from None
+    # Whole numbers as floats: one of a thousand digits is infinite, and read as fast as another.
+    content = content_of(body, numbers=float)
     instances = content.get("instances") if isinstance(content, dict) else None
     if not isinstance(instances, list) or not instances:
         raise RequestError(
@@ -92,6 +85,18 @@ def _got(content: Any, field: str) -> str:
 def _inside(instance: Any, place: str) -> Any:
     """The number that `[3]` names, or all of it."""
     return instance[int(place[1:-1])] if place.startswith("[") else instance
+
+
+def content_of(body: bytes, numbers: Callable[[str], float]) -> Any:
+    """The JSON of a body; `numbers` reads whole ones."""
+    if len(body) > MAX_BODY:
+        raise _too_long(f"{len(body)} bytes")
+    try:
+        return json.loads(body, parse_int=numbers, object_pairs_hook=_once)
+    except RecursionError:
+        raise RequestError(400, "body: is nested too deeply") from None
+    except ValueError as error:
+        raise RequestError(400, f"body: is not JSON: {error}") from None
 
 
 def shown(text: str) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 from benchmark.checkpoints.exported import Exported
 from benchmark.checkpoints.loading import Model
@@ -91,12 +92,13 @@ class Backlog:
     """What waits at this replica and is being computed. Used by the event loop; only `measured` by others."""
 
     def __init__(self) -> None:
-        self.waiting: set[Call] = set()
+        # Weak: a stream that nobody began to read ends without a word.
+        self.waiting: WeakSet[Call] = WeakSet()
         self.computing: tuple[Call, ...] = ()
         self.speed = SPEED
 
     def seconds(self) -> float:
-        return sum(c.work for c in self.waiting.union(self.computing)) / self.speed
+        return sum(c.work for c in {*self.waiting, *self.computing}) / self.speed
 
     def admit(self, asked: Call) -> None:
         """Accept it, or RequestError 503: an idle replica accepts everything that one request may ask."""

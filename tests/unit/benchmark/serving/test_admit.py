@@ -15,7 +15,7 @@ from benchmark.serving.admit import admit
 from benchmark.serving.requests import RequestError
 from benchmark.serving.settings import Arguments
 from tests.unit.benchmark import own_model
-from tests.unit.benchmark.served import ask, computed
+from tests.unit.benchmark.served import ask, computed, prediction
 
 
 def served(tmp_path: Path, **versions: dict[str, str]) -> Arguments:
@@ -38,16 +38,15 @@ def served(tmp_path: Path, **versions: dict[str, str]) -> Arguments:
 
 def test_an_admitted_model_answers_and_names_its_version(tmp_path: Path) -> None:
     router = app.Router(served(tmp_path))
-    assert ask(router, "sums", [[1, 2, 3], {"x": [0, 0, 1]}]) == [[6.0], [1.0]]
-    call = router.route("POST", "/v1/models/sums:predict", b'{"instances": [[1, 2, 3]]}')
+    found: list[Any] = list(ask(router, "sums", [[1, 2, 3], {"x": [0, 0, 1]}]))
+    assert found == [[6.0], [1.0]]
+    call = prediction(router, "sums", b'{"instances": [[1, 2, 3]]}')
     assert computed(router, [call])[0]["model_version"] == "1"
 
 
 def test_a_canary_gets_its_share_and_each_answer_names_its_version(tmp_path: Path) -> None:
     router = app.Router(served(tmp_path, canary={"version": "2", "share": "25"}))
-    calls = [
-        router.route("POST", "/v1/models/sums:predict", b'{"instances": [[1, 1, 1]]}') for _ in range(2000)
-    ]
+    calls = [prediction(router, "sums", b'{"instances": [[1, 1, 1]]}') for _ in range(2000)]
     answers = [(a["model_version"], a["predictions"]) for a in computed(router, calls)]
     assert dict(answers) == {"1": [[3.0]], "2": [[6.0]]}
     # Of 2000 requests 500; five standard deviations are 97.
