@@ -95,6 +95,9 @@ def variables(
     if url := endpoints.get("tracking"):
         found |= {"MLFLOW_TRACKING_URI": url, "MLFLOW_TRACKING_USERNAME": JOBS}
         found |= {"MLFLOW_TRACKING_SERVER_CERT_PATH": certificate}
+        # What the load balancer refuses, and MLflow's client would try of itself.
+        parts = ("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD")
+        found |= dict.fromkeys(parts, "false")
     if url := endpoints.get("inference"):
         found["AIDC_INFERENCE_URL"] = url
     lines = [f"export {name}={shlex.quote(value)}" for name, value in found.items()]
