@@ -94,6 +94,7 @@ def test_what_cannot_be_promoted_is_refused_and_changes_nothing(tutorial: list[s
 
 PICKLED = """
 import sys, mlflow, torch
+mlflow.log_metric("loss", 0.0)
 mlflow.pytorch.log_model(torch.nn.Linear(2, 1), name="model", serialization_format="pickle",
                          pip_requirements=["torch"], registered_model_name=sys.argv[1])
 """
