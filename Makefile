@@ -193,11 +193,11 @@ models: ## list the registered models: versions, aliases, quality, what is serve
 	@$(RUN) python -m benchmark models --stack $(STACK)
 
 .PHONY: promote
-promote: ## serve a version of MODEL without a failed request: VERSION=7 (default: the candidate)
-	@$(RUN) python -m benchmark promote --stack $(STACK) --model "$(MODEL)" $(if $(VERSION),--version "$(VERSION)")
+promote: ## serve a version of MODEL without a failed request: VERSION=7; with SHARE=10 for 10 % of its requests
+	@$(RUN) python -m benchmark promote --stack $(STACK) --model "$(MODEL)" $(if $(VERSION),--version "$(VERSION)") $(if $(SHARE),--share "$(SHARE)")
 
 .PHONY: demote
-demote: ## serve the version of MODEL again that was served before
+demote: ## take the last promotion of MODEL back: end its canary, or serve the version before
 	@$(RUN) python -m benchmark demote --stack $(STACK) --model "$(MODEL)"
 
 .PHONY: serve
@@ -303,7 +303,8 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= DURATION   bench: expected seconds of the run, for WINDOW and SERIES (default: 600)
 ##= RUN        record, report: a run as `make runs` lists it
 ##= MODEL      promote, demote: a model as `make models` lists it
-##= VERSION    promote: number or alias of one of its versions (default: candidate)
+##= VERSION    promote: number or alias of one of its versions (default: canary, candidate, or your newest)
+##= SHARE      promote: percentage of the requests that it answers beside the champion (default: 100)
 ##= CASE       faults: worker, node, driver, head or all (default: all)
 ##= ROUNDS     bench-storage, bench-backup, bench-database: measurements of each kind, in turns (default: 8)
 ##= SECONDS    accept: seconds of training on all GPUs (default: 60)

@@ -137,6 +137,11 @@ def node_environment(store: StorePlace) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": f"https://load-balancer:{TRACKING}",
         "MLFLOW_TRACKING_SERVER_CERT_PATH": f"{FILES_DIR}/ca.crt",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # Artefacts pass through the server: the load balancer refuses presigned addresses and uploads in
+        # parts, which MLflow's client would take of itself.
+        "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+        "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
+        "GIT_PYTHON_REFRESH": "quiet",
     }
 
 

@@ -108,5 +108,30 @@ class Loaded:
                     answers[i] = {"label": int(p.argmax()), "probabilities": rounded}
         return answers
 
+    @torch.inference_mode()
+    def following(self, text: bytes) -> Tensor:
+        """Logits of the byte after a text, of which the last `context` bytes count."""
+        found: Tensor = self.model(torch.tensor([list(text[-self.config.context :])]))[0, -1]
+        return found.double()
+
     def describe(self) -> dict[str, Any]:
         return {k: self.card[k] for k in ("workload", "sha256", "metric", "quality", "seed", "bytes")}
+
+
+class Generator:
+    """Continues a text, one byte at a time. Temperature 0 takes the likeliest one, else the seed decides."""
+
+    def __init__(self, model: Loaded, prompt: str, temperature: float, seed: int) -> None:
+        self.model, self.temperature = model, temperature
+        self.text = prompt.encode()[-model.config.context :]
+        self.random = torch.Generator().manual_seed(seed)
+
+    def next(self) -> int:
+        logits = self.model.following(self.text)
+        if self.temperature:
+            chances = (logits / self.temperature).softmax(-1)
+            byte = int(torch.multinomial(chances, 1, generator=self.random))
+        else:
+            byte = int(logits.argmax())
+        self.text = (self.text + bytes([byte]))[-self.model.config.context :]
+        return byte

@@ -141,6 +141,10 @@ class MlflowClient:
         body = {"name": name, "alias": alias, "version": version}
         self._call("POST", "/registered-models/alias", json=body)
 
+    def delete_alias(self, name: str, alias: str) -> None:
+        """One that is not there stays away."""
+        self._call("DELETE", "/registered-models/alias", json={"name": name, "alias": alias})
+
     def _artefact(self, run: Mapping[str, Any], name: str) -> str:
         root = str(run["info"]["artifact_uri"])
         scheme, _, path = root.partition(":")

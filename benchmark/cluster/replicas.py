@@ -12,10 +12,12 @@ from benchmark.checkpoints.artefact import card_key
 from benchmark.cluster.connection import Connection, Endpoint
 from benchmark.cluster.ray_api import RayClient
 from benchmark.core.errors import BenchmarkError
-from benchmark.serving.settings import MAX_REPLICAS
+from benchmark.serving.settings import CANARY, MAX_REPLICAS
 
 UPDATE_S = 240.0
-Models = dict[str, dict[str, str]]  # workload -> `card`, the key of its card, and `sha256` of its weights
+# Model -> `card`, the key of its card, `sha256` of its weights, `version` where it is known. With CANARY
+# after its name: a second version, and `share`, the percentage of the requests that it gets.
+Models = dict[str, dict[str, str]]
 
 
 def limits_for(nodes: int, minimum: int | None = None, maximum: int | None = None) -> dict[str, int]:
@@ -52,8 +54,19 @@ def deployed(ray: RayClient) -> tuple[Models, dict[str, int]]:
     return dict(settings.get("user_config") or {}), limits
 
 
-def await_models(connection: Connection, hashes: dict[str, str], timeout_s: float = 90) -> None:
+def answering(body: bytes) -> Models:
+    """What a replica says that it serves: as it was told, without the keys of the cards."""
+    found: Models = {}
+    for row in json.loads(body)["models"]:
+        found[row["workload"]] = {k: row[k] for k in ("sha256", "version") if k in row}
+        if row.get("canary"):
+            found[row["workload"] + CANARY] = dict(row["canary"])
+    return found
+
+
+def await_models(connection: Connection, models: Models, timeout_s: float = 90) -> None:
     """Wait until the load balancer answers with the models just deployed, not their predecessors."""
+    wanted = {name: {k: v for k, v in m.items() if k != "card"} for name, m in models.items()}
     deadline = time.monotonic() + timeout_s
     last = "no answer"
     matches = 0
@@ -61,8 +74,7 @@ def await_models(connection: Connection, hashes: dict[str, str], timeout_s: floa
         try:
             status, body = connection.call("GET", "/v1/models")
             last = f"status {status}: {body[:200].decode(errors='replace')}"
-            served = {m["workload"]: m["sha256"] for m in json.loads(body)["models"]} if status == 200 else {}
-            matches = matches + 1 if served == hashes else 0
+            matches = matches + 1 if status == 200 and answering(body) == wanted else 0
         except (http.client.HTTPException, OSError, ValueError, KeyError, TypeError) as error:
             last, matches = f"{type(error).__name__}: {error}", 0
         if time.monotonic() > deadline:
@@ -83,5 +95,5 @@ def roll_out(
     mark("update")
     ray.deploy({"models": models, **limits}, timeout_s=UPDATE_S)
     with Connection(endpoint) as connection:
-        await_models(connection, {name: model["sha256"] for name, model in models.items()})
+        await_models(connection, models)
     mark("updated")

@@ -9,11 +9,13 @@ import sys
 from collections.abc import Mapping
 
 from benchmark.analysis.runs import aligned
+from benchmark.cluster import replicas
 from benchmark.cluster import stack as stacks
 from benchmark.cluster.connection import Connection
 from benchmark.cluster.stack import Stack
 from benchmark.commands.promote import add_stack_arguments, registry_of
 from benchmark.core.errors import StackError
+from benchmark.serving.settings import CANARY
 from benchmark.tracking import registry
 
 COLUMNS = ("model", "version", "aliases", "served", "quality", "verdicts", "tier", "run", "sha256")
@@ -37,11 +39,11 @@ def main(options: argparse.Namespace) -> int:
 
 
 def served(stack: Stack) -> dict[str, str] | None:
-    """Model to the hash of the weights that answer now; None where nothing answers."""
+    """Model to the hash of the weights that answer now, and `<model>@canary`; None where nothing answers."""
     try:
         with Connection(stack.inference(), timeout_s=10) as connection:
             status, body = connection.call("GET", "/v1/models")
-        return {m["workload"]: m["sha256"] for m in json.loads(body)["models"]} if status == 200 else None
+        return {n: m["sha256"] for n, m in replicas.answering(body).items()} if status == 200 else None
     except (http.client.HTTPException, OSError, ValueError, KeyError, TypeError, StackError):
         return None
 
@@ -53,7 +55,7 @@ def rows(known: registry.Catalogue, answering: Mapping[str, str] | None) -> list
         for version in versions:
             tags = version.tags
             here = tags.get(registry.SHA256)
-            is_served = "?" if answering is None else "yes" if answering.get(name) == here else "no"
+            is_served = "?" if answering is None else _served(name, version, answering)
             quality = f"{tags['quality']} {tags.get('metric', '')}".strip() if tags.get("quality") else "-"
             found.append(
                 {
@@ -69,3 +71,12 @@ def rows(known: registry.Catalogue, answering: Mapping[str, str] | None) -> list
                 }
             )
     return found
+
+
+def _served(name: str, version: registry.Version, answering: Mapping[str, str]) -> str:
+    here = version.tags.get(registry.SHA256)
+    if not here:
+        return "no"
+    if registry.CANARY in version.aliases and answering.get(name + CANARY) == here:
+        return f"{version.tags.get(registry.SHARE, '?')} %"
+    return "yes" if answering.get(name) == here else "no"

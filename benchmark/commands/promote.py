@@ -1,5 +1,7 @@
 """`python -m benchmark promote`: serve another version of a registered model, without a failed request.
 
+With --share, it answers that percentage of the requests beside the champion, until it is promoted or demoted.
+
 All replicas change one after the other, then the version becomes the champion. Exit codes: 0 it is served;
 1 it is not, and the old one still is; 2 no such model or version.
 """
@@ -14,7 +16,7 @@ from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.stack import Stack
 from benchmark.console import say
 from benchmark.core.errors import StackError
-from benchmark.tracking import lock, promotion, registry
+from benchmark.tracking import admission, lock, promotion, registry
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,24 +30,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version",
         dest="wanted",
-        default=registry.CANDIDATE,
-        help="its number or an alias (default: candidate, the newest that passed its verdicts)",
+        help="its number or an alias (default: the canary; else the candidate, the newest that passed its "
+        "verdicts; of a model of your own the newest)",
+    )
+    parser.add_argument(
+        "--share", type=share, default=100, help="percentage of the requests that it answers (default: 100)"
     )
     add_stack_arguments(parser)
 
 
+def share(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r:.40}: give a whole number from 1 to 100, in percent")
+    return int(text)
+
+
 def main(options: argparse.Namespace) -> int:
     stack = stacks.read(options.stack, options.inventory, options.access)
-    return change(stack, options.model, options.wanted, "promote")
+    return change(stack, options.model, options.wanted, "promote", options.share)
 
 
-def change(stack: Stack, model: str, wanted: str, command: str) -> int:
+def change(stack: Stack, model: str, wanted: str | None, command: str, share: int = 100) -> int:
     """Serve the version that has this number or alias."""
     client = registry_of(stack)
     with lock.hold(stack.store(), f"`make {command} MODEL={model}`"):
-        version = registry.choose(registry.catalogue(client), model, wanted)
+        known = registry.catalogue(client)
+        version = registry.choose(known, model, wanted or registry.default(known, model))
+        if not version.admitted:
+            version = admission.admit(stack.ray(), client, version, say)
         say(f"{model}: version {version.number}, sha256 {version.served['sha256'][:16]}…, is rolled out")
-        if promotion.promote(stack, client, version, say):
+        if share < 100:
+            promotion.try_beside(stack, client, version, share, say)
+            say(f"{model}: version {version.number} answers {share} % of the requests, as canary")
+        elif promotion.promote(stack, client, version, say):
             say(f"{model}: version {version.number} is served, and is the champion")
         else:
             say(f"{model}: version {version.number} was served already; nothing was changed")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 CHECKPOINT_BUCKET = "checkpoints"
+EXPERIMENT = "jobs"  # of all jobs' runs in MLflow
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ def of_job(name: str, attempt: int, run: str | None) -> dict[str, str]:
         "AIDC_CHECKPOINT_PREFIX": prefix,
         "AIDC_CHECKPOINTS": f"s3://{bucket}/{prefix}",
     }
-    return {**found, "MLFLOW_RUN_ID": run} if run else found
+    # What is logged outside a run, as a model may be, would go into an experiment that jobs cannot change.
+    tracked = {"MLFLOW_RUN_ID": run, "MLFLOW_EXPERIMENT_NAME": EXPERIMENT} if run else {}
+    return {**found, **tracked}
 
 
 def of_rank(rank: int, places: Sequence[Place], port: int, cpus: float) -> dict[str, str]:

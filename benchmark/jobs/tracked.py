@@ -14,7 +14,8 @@ from typing import Any
 
 import requests
 
-EXPERIMENT = "jobs"
+from benchmark.jobs.environment import EXPERIMENT
+
 API = "/api/2.0/mlflow"
 # After `API`, whose last part is another one.
 ARTEFACTS = "-artifacts/artifacts"

@@ -3,10 +3,12 @@
     GET  /v1/models                       {"models": [{"workload", "sha256", "quality", "limits", …}]}
     GET  /v1/health                       {"status": "ok", "replica", "models": {workload: sha256}}
     GET  /v1/metrics                      what the replica that answers has counted, for Prometheus
-    POST /v1/models/<workload>:predict    {"instances": […]} -> {"predictions": […], "model_sha256"}
+    POST /v1/models/<workload>:predict    {"instances": […]} -> {"predictions": […], "model_sha256", …}
+    POST /v1/models/<workload>:generate   text that a language model continues: `benchmark.serving.generating`
 
 An instance is a list of features (mlp, digits) or text (bytelm: its bytes are the context). A
-prediction is `{"label", "probabilities"}`, or for text the distribution of the next byte.
+prediction is `{"label", "probabilities"}`, or for text the distribution of the next byte. A user's own
+model takes and gives what its signature says. The answer names the version that gave it, where one is known.
 Requests that wait together are computed together, in a thread of their own. A model is loaded only if
 its weights have the hash that the deployment names. What a request may ask for: `benchmark.serving.work`.
 """
@@ -16,19 +18,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import torch
 
-from benchmark.checkpoints.artefact import Loaded
+from benchmark.checkpoints.loading import Model, load
 from benchmark.core.store import open_store
-from benchmark.serving.batches import JSON, Answer
+from benchmark.serving.batches import JSON, Answer, Stream
+from benchmark.serving.generating import Generation, generation
 from benchmark.serving.metrics import CONTENT_TYPE, Metrics
 from benchmark.serving.requests import RequestError, parse, read, shown
 from benchmark.serving.service import Service
-from benchmark.serving.settings import Arguments
+from benchmark.serving.settings import CANARY, Arguments
 from benchmark.serving.work import ONGOING, QUEUED, Call, call, limits
+
+GENERATE = ":generate"
+ACTIONS = ("predict", GENERATE[1:])
 
 
 class Router:
@@ -38,19 +45,26 @@ class Router:
         torch.set_num_threads(arguments.threads)
         self.metrics = Metrics(replica)
         self.store = arguments.store
-        self.models: dict[str, Loaded] = {}
-        self.models = self.load(arguments.models)
+        self.models: dict[str, Model] = {}
+        self.chosen: Mapping[str, Mapping[str, str]] = {}
+        self.serve(arguments.models, self.load(arguments.models))
 
-    def load(self, chosen: Mapping[str, Mapping[str, str]]) -> dict[str, Loaded]:
+    def load(self, chosen: Mapping[str, Mapping[str, str]]) -> dict[str, Model]:
         """The models of `chosen`, all of them or CheckpointError; what is in memory with its hash stays."""
         store = open_store(self.store)
-        known = self.hashes()
+        known = {m.card["sha256"]: m for m in self.models.values()}
         return {
-            name: self.models[name]
-            if known.get(name) == m["sha256"]
-            else Loaded(store, m["card"], m["sha256"])
-            for name, m in chosen.items()
+            name: known.get(m["sha256"]) or load(store, m["card"], m["sha256"]) for name, m in chosen.items()
         }
+
+    def serve(self, chosen: Mapping[str, Mapping[str, str]], loaded: Mapping[str, Model]) -> None:
+        """From now on requests are answered by these."""
+        self.models, self.chosen = dict(loaded), chosen
+
+    def drawn(self, name: str) -> str:
+        """The model, or its canary for that one's share of the requests."""
+        share = self.chosen.get(name + CANARY, {}).get("share", "0")
+        return name + CANARY if random.random() * 100 < float(share) else name
 
     def page(self, method: str, path: str) -> tuple[str, str] | None:
         """(content type, body) of a page about this replica; None where `path` names none."""
@@ -64,26 +78,29 @@ class Router:
             return CONTENT_TYPE, self.metrics.text(self.hashes())
         return JSON, json.dumps(pages[path]())
 
-    def find(self, method: str, path: str) -> Loaded:
-        """The model of a prediction, before anything of the body is read."""
+    def find(self, method: str, path: str) -> str:
+        """The name of a prediction's model, before anything of the body is read."""
         name, colon, action = path.removeprefix("/v1/models/").partition(":")
-        if not path.startswith("/v1/models/") or not colon or action != "predict":
+        if not path.startswith("/v1/models/") or not colon or action not in ACTIONS:
             raise RequestError(
                 404,
-                f"{shown(path)}: not found; try POST /v1/models/<workload>:predict, "
+                f"{shown(path)}: not found; try POST /v1/models/<workload>:predict or :generate, "
                 "or GET /v1/models, /v1/health, /v1/metrics",
             )
-        if name not in self.models:
-            served = ", ".join(sorted(self.models)) or "none"
+        if name not in self.models or name.endswith(CANARY):
+            served = ", ".join(n for n in sorted(self.models) if not n.endswith(CANARY)) or "none"
             raise RequestError(404, f"{shown(name)}: no such model; serving {served}")
         if method != "POST":
             raise RequestError(405, f"{path}: only POST is allowed here", {"Allow": "POST"})
-        return self.models[name]
+        return name
 
-    def route(self, method: str, path: str, body: bytes) -> Call:
-        """A prediction: its model, replaced or removed meanwhile, still answers."""
-        model = self.find(method, path)
-        return call(model, parse(body, model.config))
+    def route(self, method: str, path: str, body: bytes) -> Call | Generation:
+        """What is asked of a model: one that is replaced or removed meanwhile still answers."""
+        name = self.drawn(self.find(method, path))
+        model, version = self.models[name], self.chosen.get(name, {}).get("version", "")
+        if path.endswith(GENERATE):
+            return generation(body, model, name.removesuffix(CANARY), version)
+        return call(model, parse(body, model.config), version)
 
     def known(self, path: str) -> str | None:
         """The model that `path` names if it is served: a client's inventions become no label."""
@@ -98,15 +115,23 @@ class Router:
         return {"status": "ok", "replica": self.metrics.replica, "models": self.hashes()}
 
     def overview(self) -> dict[str, Any]:
-        models = [{**m.describe(), "limits": limits(m)} for _, m in sorted(self.models.items())]
+        models = [self.row(n) for n in sorted(self.models) if not n.endswith(CANARY)]
         return {"models": models}
+
+    def row(self, name: str) -> dict[str, Any]:
+        model, canary = self.models[name], self.chosen.get(name + CANARY)
+        found: dict[str, Any] = {**model.describe(), "workload": name, "limits": limits(model)}
+        found |= {k: v for k, v in self.chosen.get(name, {}).items() if k == "version"}
+        if canary:
+            found["canary"] = {k: canary[k] for k in ("version", "sha256", "share") if k in canary}
+        return found
 
 
 def build(arguments: dict[str, Any]) -> Any:
     """The application builder that Ray Serve calls: `import_path: benchmark.serving.app:build`."""
     from ray import serve
     from starlette.requests import Request  # type: ignore[import-not-found]
-    from starlette.responses import Response  # type: ignore[import-not-found]
+    from starlette.responses import Response, StreamingResponse  # type: ignore[import-not-found]
 
     settings = Arguments.model_validate(arguments)
 
@@ -128,7 +153,7 @@ def build(arguments: dict[str, Any]) -> Any:
         async def reconfigure(self, chosen: dict[str, dict[str, str]]) -> None:
             """Other models, in place: requests are answered by the old ones until the new ones are loaded."""
             loaded = await asyncio.to_thread(self.router.load, chosen)
-            self.router.models = loaded
+            self.router.serve(chosen, loaded)
 
         @serve.batch(  # type: ignore[untyped-decorator]
             max_batch_size=settings.max_batch_size, batch_wait_timeout_s=settings.batch_wait_s
@@ -141,6 +166,10 @@ def build(arguments: dict[str, Any]) -> Any:
                 return read(request.stream(), request.headers.get("content-length"))
 
             found = await self.service.answer(request.method, request.url.path, body, self.predict)
+            if isinstance(found, Stream):
+                # A part that waits in a proxy for the next one would be no stream.
+                headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+                return StreamingResponse(found.events, found.status, headers, found.media_type)
             return Response(found.body, found.status, found.headers, found.media_type)
 
     return Models.bind()  # type: ignore[attr-defined]

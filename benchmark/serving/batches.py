@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import traceback
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 from benchmark.serving.metrics import Metrics
@@ -13,6 +13,7 @@ from benchmark.serving.requests import RequestError
 from benchmark.serving.work import Call
 
 JSON = "application/json"
+EVENTS = "text/event-stream"
 
 
 class Answer(NamedTuple):
@@ -24,13 +25,22 @@ class Answer(NamedTuple):
     headers: dict[str, str] = {}  # noqa: RUF012  (never changed)
 
 
+class Stream(NamedTuple):
+    """An HTTP answer whose body comes in parts, as they are computed."""
+
+    events: AsyncIterator[bytes]
+    status: int = 200
+    media_type: str = EVENTS
+
+
 def content(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """As JSON in plain ASCII: a client's half surrogate pair in a message must not break the answer."""
     return Answer(status, json.dumps(value, allow_nan=False).encode("ascii"), JSON, headers or {})
 
 
 def refused(error: RequestError) -> Answer:
-    return content({"error": str(error)}, error.status, error.headers)
+    where = error.wrong._asdict() if error.wrong else {}
+    return content({"error": str(error), **where}, error.status, error.headers)
 
 
 def compute(calls: Sequence[Call], metrics: Metrics) -> list[Answer]:
@@ -63,8 +73,18 @@ def _together(calls: Sequence[Call]) -> list[Answer]:
     return found
 
 
-def _answer(asked: Call, predictions: list[dict[str, Any]]) -> Answer:
+def _answer(asked: Call, predictions: list[Any]) -> Answer:
     for i, prediction in enumerate(predictions):
-        if not all(map(math.isfinite, prediction["probabilities"])):
+        if not finite(prediction):
             return refused(RequestError(422, f"instances[{i}]: the model's answer to it is not finite"))
-    return content({"predictions": predictions, "model_sha256": asked.model.card["sha256"]})
+    version = {"model_version": asked.version} if asked.version else {}
+    return content({"predictions": predictions, "model_sha256": asked.model.card["sha256"], **version})
+
+
+def finite(value: Any) -> bool:
+    """Whether every number of a prediction is."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(finite, value.values()))
+    return all(map(finite, value)) if isinstance(value, list) else True

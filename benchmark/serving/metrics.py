@@ -25,6 +25,8 @@ __all__ = ["CONTENT_TYPE", "Metrics"]
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 # Requests computed together.
 BATCH = (1, 2, 4, 8, 16, 32, 64)
+# Of one byte of a text that is generated.
+BYTE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 NO_MODEL = ""
 
 # Otherwise the library adds a `_created` series to every counter and histogram.
@@ -43,24 +45,48 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.requests = Counter(
-            "aidc_serve_requests_total", "Answers by model and HTTP status.", ("replica", "model", "status"),
+            "aidc_serve_requests_total", "Answers by model, version and HTTP status.",
+            ("replica", "model", "version", "status"),
             registry=self.registry,
         )  # fmt: skip
         self.seconds = Histogram(
-            "aidc_serve_request_seconds", "From a request's arrival to its prediction.", ("replica", "model"),
+            "aidc_serve_request_seconds", "From a request's arrival to its prediction.",
+            ("replica", "model", "version"),
             buckets=SECONDS, registry=self.registry,
         )  # fmt: skip
         self.batches = Histogram(
             "aidc_serve_batch_requests", "Requests computed together.", ("replica", "model"),
             buckets=BATCH, registry=self.registry,
         )  # fmt: skip
+        self.first_bytes = Histogram(
+            "aidc_serve_first_byte_seconds", "From a request's arrival to the first byte generated.",
+            ("replica", "model"), buckets=SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self.bytes = Histogram(
+            "aidc_serve_byte_seconds", "Between two bytes of a text that is generated.", ("replica", "model"),
+            buckets=BYTE_SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self.gone = Counter(
+            "aidc_serve_generations_stopped_total", "Texts whose client went away before their end.",
+            ("replica", "model"), registry=self.registry,
+        )  # fmt: skip
         self.lock = threading.Lock()
 
-    def answered(self, workload: str | None, status: int, seconds: float) -> None:
-        """One request: its model, if it named one that is served, its HTTP status and its duration."""
-        self.requests.labels(self.replica, workload or NO_MODEL, str(status)).inc()
+    def answered(self, workload: str | None, status: int, seconds: float, version: str = "") -> None:
+        """One request: its model, if it named one that is served, its HTTP status and its duration.
+
+        `version`: the one that answered; empty where it is not known, or the request was refused before.
+        """
+        self.requests.labels(self.replica, workload or NO_MODEL, version, str(status)).inc()
         if workload and status == 200:
-            self.seconds.labels(self.replica, workload).observe(seconds)
+            self.seconds.labels(self.replica, workload, version).observe(seconds)
+
+    def wrote(self, workload: str, seconds: float, *, first: bool) -> None:
+        """One byte of a text that is generated."""
+        (self.first_bytes if first else self.bytes).labels(self.replica, workload).observe(seconds)
+
+    def left(self, workload: str) -> None:
+        self.gone.labels(self.replica, workload).inc()
 
     def computed(self, workload: str, requests: int) -> None:
         """One forward pass for `requests` requests."""

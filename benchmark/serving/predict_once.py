@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmark.checkpoints.artefact import Loaded
+from benchmark.checkpoints.loading import load
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.store import DirectoryStore, get_json
 from benchmark.serving import recorded
@@ -81,7 +81,7 @@ def answer(store: DirectoryStore, wanted: Wanted) -> dict[str, Any]:
     key = wanted.card or next((c.card for c in cards(store) if c.sha256 == wanted.sha256), "")
     if not key:
         raise BenchmarkError(f"sha256 {wanted.sha256[:16]}…: no card names it")
-    model = Loaded(store, key, wanted.sha256)
+    model = load(store, key, wanted.sha256)
     kept = recorded.read(store, wanted.sha256)
     instances = kept["instances"] if kept else recorded.instances(model.config)
     return {

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from benchmark.serving.batches import Answer, compute, content, refused
+from benchmark.serving.batches import Answer, Stream, compute, content, refused
+from benchmark.serving.generating import Generation, events, pieces, together
 from benchmark.serving.requests import RequestError
 from benchmark.serving.work import Backlog, Call
 
@@ -36,21 +38,29 @@ class Service:
         path: str,
         body: Callable[[], Awaitable[bytes]],
         predict: Callable[[Call], Awaitable[Answer]],
-    ) -> Answer:
+    ) -> Answer | Stream:
         """`body` reads it, once it is known that one is wanted; `predict` queues for a batch."""
         begin = time.perf_counter()
+        found: Answer | Stream
+        version = ""
         try:
             if page := self.router.page(method, path):
                 found = Answer(200, page[1].encode(), page[0])
             else:
                 self.router.find(method, path)
-                found = await self._predicted(self.router.route(method, path, await body()), predict)
+                asked = self.router.route(method, path, await body())
+                version = (asked.call if isinstance(asked, Generation) else asked).version
+                if isinstance(asked, Generation):
+                    found = await self._generated(asked)
+                else:
+                    found = await self._predicted(asked, predict)
         except RequestError as error:
             found = refused(error)
         except Exception:  # a fault of ours must not look like silence
             traceback.print_exc()
             found = content({"error": "internal error"}, 500)
-        self.router.metrics.answered(self.router.known(path), found.status, time.perf_counter() - begin)
+        taken = time.perf_counter() - begin
+        self.router.metrics.answered(self.router.known(path), found.status, taken, version)
         return found
 
     async def _predicted(self, asked: Call, predict: Callable[[Call], Awaitable[Answer]]) -> Answer:
@@ -62,6 +72,23 @@ class Service:
             raise
         finally:
             self.backlog.forget(asked)
+
+    async def _generated(self, asked: Generation) -> Answer | Stream:
+        self.backlog.admit(asked.call)
+        found = pieces(asked, self.worker, self.router.metrics)
+        if asked.asked.stream:
+            return Stream(events(self._until_its_end(asked, found)))
+        return content(await together(self._until_its_end(asked, found)))
+
+    async def _until_its_end(
+        self, asked: Generation, found: AsyncGenerator[dict[str, Any]]
+    ) -> AsyncGenerator[dict[str, Any]]:
+        try:
+            async with aclosing(found):
+                async for piece in found:
+                    yield piece
+        finally:
+            self.backlog.forget(asked.call)
 
     async def batch(self, calls: Sequence[Call]) -> list[Answer]:
         """Compute several calls, off the event loop and after the batch before."""

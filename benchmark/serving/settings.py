@@ -8,10 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # A node has 21 ports for replicas, of which one that has ended keeps its own for a while.
 MAX_REPLICAS = 16
+# After the name of a model: a second version, which gets a share of the requests.
+CANARY = "@canary"
 
 
 class Arguments(BaseModel):
-    """What to serve: workload -> the key of its card (model.json) and the hash of its weights.
+    """What to serve: model -> the key of its card (model.json), the hash of its weights, and its version.
+
+    `<model>@canary` is a second version of a model, which gets `share` percent of its requests.
 
     As many replicas run as it takes to keep each at `target_ongoing_requests` requests under way or
     waiting, within `min_replicas` and `max_replicas`. Two at least: one may be lost or replaced.

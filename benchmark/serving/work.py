@@ -13,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
-from benchmark.checkpoints.artefact import Loaded
+from benchmark.checkpoints.exported import Exported
+from benchmark.checkpoints.loading import Model
 from benchmark.core.config import GptConfig
 from benchmark.serving.requests import MAX_BODY, MAX_INSTANCES, RequestError
 
@@ -36,15 +38,19 @@ ONGOING, QUEUED = 64, 64
 
 @dataclass(eq=False)
 class Call:
-    """One request for predictions, checked; `work` in FLOP. `left`: its client is gone."""
+    """One request for predictions, checked; `work` in FLOP. `left`: its client is gone.
 
-    model: Loaded
+    `version`: of the model in the registry, where it is known.
+    """
+
+    model: Model
     instances: list[Any]
     work: float
+    version: str = ""
     left: bool = False
 
 
-def call(model: Loaded, instances: list[Any]) -> Call:
+def call(model: Model, instances: list[Any], version: str = "") -> Call:
     """RequestError if it is more work than one request may ask for."""
     work = sum(cost(model, size(model, x)) for x in instances)
     if work > REQUEST_S * SPEED and len(instances) > 1:
@@ -55,26 +61,28 @@ def call(model: Loaded, instances: list[Any]) -> Call:
             f"instances: {len(instances)} are too much work for one request of this model: at most {most} "
             f"{unit} are answered in time; send several requests",
         )
-    return Call(model, instances, work)
+    return Call(model, instances, work, version)
 
 
-def size(model: Loaded, instance: Any) -> int:
+def size(model: Model, instance: Any) -> int:
     """Tokens of a text, of which the last `context` count; 1 for a row."""
     return min(len(instance.encode()), model.config.context) if isinstance(instance, str) else 1
 
 
-def cost(model: Loaded, tokens: int) -> float:
-    """FLOP of one instance: a forward pass is a third of a training step."""
+def cost(model: Model, tokens: int) -> float:
+    """FLOP of one instance: a forward pass is a third of a training step. Of a user's model: as measured."""
+    if isinstance(model, Exported):
+        return INSTANCE_FLOP + float(model.config.seconds) * SPEED
     return INSTANCE_FLOP + tokens * model.flops_per_token / 3
 
 
-def full_length(model: Loaded) -> int:
+def full_length(model: Model) -> int:
     """How many instances of full length one request may hold: at least one."""
     tokens = model.config.context if isinstance(model.config, GptConfig) else 1
     return max(1, min(MAX_INSTANCES, int(REQUEST_S * SPEED / cost(model, tokens))))
 
 
-def limits(model: Loaded) -> dict[str, int]:
+def limits(model: Model) -> dict[str, int]:
     """What a client should know before it asks."""
     found = {"instances": MAX_INSTANCES, "full_length_instances": full_length(model), "body_bytes": MAX_BODY}
     return {**found, "context_bytes": model.config.context} if isinstance(model.config, GptConfig) else found
@@ -84,12 +92,13 @@ class Backlog:
     """What waits at this replica and is being computed. Used by the event loop; only `measured` by others."""
 
     def __init__(self) -> None:
-        self.waiting: set[Call] = set()
+        # Weak: a stream that nobody began to read ends without a word.
+        self.waiting: WeakSet[Call] = WeakSet()
         self.computing: tuple[Call, ...] = ()
         self.speed = SPEED
 
     def seconds(self) -> float:
-        return sum(c.work for c in self.waiting.union(self.computing)) / self.speed
+        return sum(c.work for c in {*self.waiting, *self.computing}) / self.speed
 
     def admit(self, asked: Call) -> None:
         """Accept it, or RequestError 503: an idle replica accepts everything that one request may ask."""

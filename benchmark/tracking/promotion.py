@@ -16,15 +16,36 @@ from benchmark.cluster.replicas import Models
 from benchmark.cluster.stack import Stack
 from benchmark.core.errors import BenchmarkError, CheckpointError, StackError
 from benchmark.core.store import Store, get_json
-from benchmark.tracking.registry import CHAMPION, PREVIOUS, Catalogue, Version, catalogue, with_alias
+from benchmark.serving.settings import CANARY as CANARY_OF
+from benchmark.tracking.registry import (
+    CANARY,
+    CHAMPION,
+    PREVIOUS,
+    SHARE,
+    Catalogue,
+    Version,
+    catalogue,
+    with_alias,
+)
 
 Say = Callable[[str], None]
 
 
 def champions(known: Catalogue) -> Models:
-    """What the aliases say is to be served."""
-    found = ((name, with_alias(versions, CHAMPION)) for name, versions in known.items())
-    return {name: version.served for name, version in found if version}
+    """What the aliases say is to be served: each champion, and its canary where there is one."""
+    found: Models = {}
+    for name, versions in known.items():
+        champion, canary = with_alias(versions, CHAMPION), with_alias(versions, CANARY)
+        if champion:
+            found[name] = champion.served
+        if champion and canary and canary.tags.get(SHARE):
+            found[name + CANARY_OF] = as_canary(canary, canary.tags[SHARE])
+    return found
+
+
+def as_canary(version: Version, share: str) -> dict[str, str]:
+    """As a replica is told of it; `share` is the percentage of the requests that it gets."""
+    return {**version.served, SHARE: share}
 
 
 def usable(store: Store, models: Models, say: Say) -> Models:
@@ -64,6 +85,7 @@ def put_in_service(
 ) -> None:
     """Roll out `wanted` beside what is served already and `others`. The caller holds the lock.
 
+    The canary of a model that is wanted ends, unless it is wanted as well.
     `limits`: of the replicas; by default as they are. Where it fails, what was served before is deployed
     again, and the error is raised.
     """
@@ -71,7 +93,8 @@ def put_in_service(
     before, now = replicas.deployed(ray)
     for name, model in wanted.items():
         check(store, name, model)
-    rest = {name: model for name, model in {**before, **others}.items() if name not in wanted}
+    ended = {name + CANARY_OF for name in wanted}
+    rest = {name: m for name, m in {**before, **others}.items() if name not in {*wanted, *ended}}
     models = {**usable(store, rest, say), **wanted}
     limits = limits or now or replicas.limits_for(stack.compute_nodes)
     try:
@@ -86,10 +109,13 @@ def put_in_service(
 
 def move_aliases(client: MlflowClient, version: Version) -> None:
     """`version` is served now. The old champion becomes `previous` first: no moment loses it."""
-    champion = with_alias(catalogue(client).get(version.model, []), CHAMPION)
+    versions = catalogue(client).get(version.model, [])
+    champion = with_alias(versions, CHAMPION)
     if champion and champion.number != version.number:
         client.set_alias(version.model, PREVIOUS, str(champion.number))
     client.set_alias(version.model, CHAMPION, str(version.number))
+    if with_alias(versions, CANARY):
+        client.delete_alias(version.model, CANARY)
 
 
 def promote(stack: Stack, client: MlflowClient, version: Version, say: Say) -> bool:
@@ -98,7 +124,8 @@ def promote(stack: Stack, client: MlflowClient, version: Version, say: Say) -> b
     model = version.served
     champion = with_alias(known[version.model], CHAMPION)
     before, _ = replicas.deployed(stack.ray())
-    if champion and champion.number == version.number and before.get(version.model) == model:
+    same = before.get(version.model, {}).get("sha256") == model["sha256"]
+    if champion and champion.number == version.number and same and not _canary(version.model, known, before):
         return False
     put_in_service(stack, {version.model: model}, champions(known), say)
     try:
@@ -109,3 +136,42 @@ def promote(stack: Stack, client: MlflowClient, version: Version, say: Say) -> b
             f"{error}; fix: the same command again"
         ) from error
     return True
+
+
+def try_beside(stack: Stack, client: MlflowClient, version: Version, share: int, say: Say) -> None:
+    """Let this version answer `share` percent of the champion's requests. The caller holds the lock."""
+    known = catalogue(client)
+    champion = with_alias(known[version.model], CHAMPION)
+    if champion is None:
+        raise StackError(
+            f"{version.model}: no version is the champion yet, so there is nothing to share requests with; "
+            "fix: promote it without SHARE"
+        )
+    if champion.number == version.number:
+        raise StackError(
+            f"{version.model}: version {version.number} is the champion, and gets all requests; fix: another "
+            "VERSION"
+        )
+    wanted = {version.model + CANARY_OF: as_canary(version, str(share))}
+    put_in_service(stack, wanted, champions(known), say)
+    client.tag_version(version.model, str(version.number), {SHARE: str(share)})
+    client.set_alias(version.model, CANARY, str(version.number))
+
+
+def end_canary(stack: Stack, client: MlflowClient, model: str, say: Say) -> bool:
+    """Let the champion answer all requests again; False where it does. The caller holds the lock."""
+    known = catalogue(client)
+    before, _ = replicas.deployed(stack.ray())
+    if not _canary(model, known, before):
+        return False
+    all_others = {n: m for n, m in champions(known).items() if n != model + CANARY_OF}
+    served = before.get(model) or all_others.get(model)
+    if served:
+        put_in_service(stack, {model: served}, all_others, say)
+    client.delete_alias(model, CANARY)
+    return True
+
+
+def _canary(model: str, known: Catalogue, before: Models) -> bool:
+    """Whether the model has a canary, by its alias or in what is deployed."""
+    return model + CANARY_OF in before or with_alias(known.get(model, []), CANARY) is not None

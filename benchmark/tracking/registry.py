@@ -1,6 +1,7 @@
 """Versions of trained models in MLflow's registry, and the aliases that say what they are for.
 
-`champion` is served, `previous` was before it, `candidate` is the newest version whose verdicts passed.
+`champion` is served, `canary` beside it for a share of the requests, `previous` was the champion before,
+`candidate` is the newest version whose verdicts passed.
 A version is what the object store holds, named by key and hash: MLflow keeps no copy of the weights.
 """
 
@@ -16,10 +17,12 @@ from benchmark.core.errors import ConfigError, StackError
 from benchmark.core.suggest import near
 from benchmark.tracking import rows
 
-CHAMPION, PREVIOUS, CANDIDATE = "champion", "previous", "candidate"
-ALIASES = (CHAMPION, PREVIOUS, CANDIDATE)
+CHAMPION, PREVIOUS, CANDIDATE, CANARY = "champion", "previous", "candidate", "canary"
+ALIASES = (CHAMPION, PREVIOUS, CANDIDATE, CANARY)
 # What a version must say of itself before it can be served.
 CARD, SHA256 = "card", "sha256"
+# Of a canary: the percentage of the requests that it gets.
+SHARE = "share"
 Result = dict[str, Any]
 
 
@@ -38,7 +41,12 @@ class Version:
             raise StackError(
                 f"{self.model} version {self.number}: tag {', '.join(missing)}: missing: it cannot be served"
             )
-        return {CARD: self.tags[CARD], SHA256: self.tags[SHA256]}
+        return {CARD: self.tags[CARD], SHA256: self.tags[SHA256], "version": str(self.number)}
+
+    @property
+    def admitted(self) -> bool:
+        """Whether a replica can be told of it. What a user's own job registers has to be checked first."""
+        return bool(self.tags.get(CARD) and self.tags.get(SHA256))
 
 
 Catalogue = dict[str, list[Version]]  # newest first
@@ -81,6 +89,15 @@ def choose(known: Catalogue, model: str, wanted: str) -> Version:
         hint = near(wanted, [*numbers, *aliases, *ALIASES])
         raise ConfigError([f"VERSION: {wanted!r}: {model} has no such version; it has {there}{hint}"])
     return found
+
+
+def default(known: Catalogue, model: str) -> str:
+    """The version that is promoted where none is named: the canary, the candidate, or a user's newest."""
+    versions = known.get(model, [])
+    named = next((alias for alias in (CANARY, CANDIDATE) if with_alias(versions, alias)), None)
+    # What the benchmark registers says in which run it was judged.
+    own = bool(versions) and "run" not in versions[0].tags
+    return named or (str(versions[0].number) if own else CANDIDATE)
 
 
 def register(client: MlflowClient, result: Result, seed_runs: Mapping[str, str]) -> dict[str, Version]:

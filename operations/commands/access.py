@@ -43,7 +43,8 @@ ADMIN = """d["tracking"]["admin"]"""
 EVERYTHING = """\
 "\\n".join(["export RAY_AUTH_TOKEN=" + d["ray_token"], \
 "export AWS_ACCESS_KEY_ID={access_key} AWS_SECRET_ACCESS_KEY={secret_key}".format(**d["s3"]), \
-"export MLFLOW_TRACKING_PASSWORD=" + d["tracking"]["jobs"]])"""
+"export MLFLOW_TRACKING_PASSWORD=" + d["tracking"]["jobs"], \
+"export AIDC_INFERENCE_TOKEN=" + d["inference_token"]])"""
 EXPORTS = """"export AWS_ACCESS_KEY_ID={access_key} AWS_SECRET_ACCESS_KEY={secret_key}".format(**d["s3"])"""
 
 
@@ -94,6 +95,11 @@ def variables(
     if url := endpoints.get("tracking"):
         found |= {"MLFLOW_TRACKING_URI": url, "MLFLOW_TRACKING_USERNAME": JOBS}
         found |= {"MLFLOW_TRACKING_SERVER_CERT_PATH": certificate}
+        # What the load balancer refuses, and MLflow's client would try of itself.
+        parts = ("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD")
+        found |= dict.fromkeys(parts, "false")
+    if url := endpoints.get("inference"):
+        found["AIDC_INFERENCE_URL"] = url
     lines = [f"export {name}={shlex.quote(value)}" for name, value in found.items()]
     outputs = f"pulumi stack output access --show-secrets --json --stack {shlex.quote(stack)}"
     return "\n".join([*lines, f'eval "$({outputs} | {PICK.format(EVERYTHING)})"'])

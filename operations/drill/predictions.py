@@ -77,19 +77,39 @@ def different(here: Sequence[Any], there: Sequence[Any]) -> Iterator[str]:
         return
     for i, (one, other) in enumerate(zip(here, there, strict=True)):
         try:
-            pairs = list(zip(one["probabilities"], other["probabilities"], strict=True))
-            same = one["label"] == other["label"]
-            # Not a number is near to nothing.
-            near = all(abs(a - b) <= TOLERANCE for a, b in pairs)
+            pairs = list(_pairs(one, other))
+            # Not a number is near to nothing. Values of a user's model have any size.
+            near = all(abs(a - b) <= TOLERANCE * max(1.0, abs(b)) for a, b in pairs)
         except (LookupError, TypeError, ValueError):
             yield f"instance {i}: the answers are of another shape"
             continue
-        if not (same and near):
-            apart = max((abs(a - b) for a, b in pairs), default=0.0)
+        labels = [x["label"] for x in (one, other) if isinstance(x, dict) and "label" in x]
+        if labels[:1] == labels[1:] and near:
+            continue
+        apart = max((abs(a - b) for a, b in pairs), default=0.0)
+        if labels:
             yield (
-                f"instance {i}: label {one['label']}, there {other['label']}; "
+                f"instance {i}: label {labels[0]}, there {labels[-1]}; "
                 f"probabilities differ by up to {apart:.1e}"
             )
+        else:
+            yield f"instance {i}: the answers differ by up to {apart:.1e}"
+
+
+def _pairs(one: Any, other: Any) -> Iterator[tuple[float, float]]:
+    """The numbers of two answers, each with its counterpart. Labels, which are numbers of classes, apart."""
+    if isinstance(one, (dict, list)) and type(one) is not type(other):
+        raise ValueError("another shape")
+    if isinstance(one, dict):
+        if one.keys() != other.keys():
+            raise ValueError("other fields")
+        for name in one.keys() - {"label"}:
+            yield from _pairs(one[name], other[name])
+    elif isinstance(one, list):
+        for pair in zip(one, other, strict=True):
+            yield from _pairs(*pair)
+    else:
+        yield float(one), float(other)
 
 
 def _row(model: Wanted, outcome: Any, against: Any, detail: str) -> DrillModel:

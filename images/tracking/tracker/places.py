@@ -10,6 +10,11 @@ SCHEMES = frozenset({"mlflow-artifacts", "s3", "runs", "models"})
 # A version may say that its model is elsewhere in the object store, where the server cannot read.
 SOURCES = r"^(runs:/|models:/|mlflow-artifacts:/|s3://(?!tracking(/|$))[a-z0-9])"
 CREATION = "/mlflow/experiments/create"
+# The calls that register something, and what their answers call it.
+REGISTRATIONS = {
+    "/mlflow/registered-models/create": "registered_model",
+    "/mlflow/model-versions/create": "model_version",
+}
 REFUSAL = {
     "error_code": "INVALID_PARAMETER_VALUE",
     "message": "leave artifact_location out: artefacts have one place",
@@ -23,3 +28,8 @@ def named(path: str, body: object) -> bool:
     """
     fields = ("artifact_location", "artifactLocation")
     return path.endswith(CREATION) and isinstance(body, dict) and any(body.get(field) for field in fields)
+
+
+def registered(path: str) -> str:
+    """What the answer to a call that registers a model or a version names it by; empty for other calls."""
+    return next((key for end, key in REGISTRATIONS.items() if path.endswith(end)), "")

@@ -121,6 +121,10 @@ class FakeMlflow:
         version["tags"] = [*kept, {"key": asked["key"], "value": asked["value"]}]
         return 200, {}
 
+    def DELETE_registered_models_alias(self, asked: Any) -> Answer:  # noqa: N802
+        self.models[asked["name"]]["aliases"].pop(asked["alias"], None)
+        return 200, {}
+
     def POST_registered_models_alias(self, asked: Any) -> Answer:  # noqa: N802
         self.models[asked["name"]]["aliases"][asked["alias"]] = asked["version"]
         return 200, {}
@@ -144,7 +148,7 @@ def running(fake: FakeMlflow) -> Iterator[MlflowClient]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = handle_any  # noqa: N815
+        do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass

@@ -52,9 +52,15 @@ def computed(router: app.Router, calls: Sequence[Call]) -> list[dict[str, Any]]:
 
 def ask(router: app.Router, name: str, instances: list[Any]) -> list[dict[str, Any]]:
     body = json.dumps({"instances": instances}).encode()
-    (answer,) = computed(router, [router.route("POST", f"/v1/models/{name}:predict", body)])
+    (answer,) = computed(router, [prediction(router, name, body)])
     predictions: list[dict[str, Any]] = answer["predictions"]
     return predictions
+
+
+def prediction(router: app.Router, name: str, body: bytes) -> Call:
+    found = router.route("POST", f"/v1/models/{name}:predict", body)
+    assert isinstance(found, Call)
+    return found
 
 
 async def request(
@@ -75,7 +81,9 @@ async def request(
         (answer,) = await service.batch([asked])
         return answer
 
-    return await service.answer(method, path, read, predict or alone)
+    found = await service.answer(method, path, read, predict or alone)
+    assert isinstance(found, Answer)
+    return found
 
 
 def at_once(service: Service, name: str, bodies: Sequence[bytes]) -> list[Answer]:

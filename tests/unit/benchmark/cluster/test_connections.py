@@ -85,7 +85,7 @@ def test_whatever_is_answered_during_a_roll_out_is_asked_again(answer: Any) -> N
                 return answer  # type: ignore[no-any-return]
             return 200, json.dumps({"models": [{"workload": "mlp", "sha256": "a"}]}).encode()
 
-    replicas.await_models(Played(), {"mlp": "a"})  # type: ignore[arg-type]
+    replicas.await_models(Played(), {"mlp": {"sha256": "a", "card": "k"}})  # type: ignore[arg-type]
 
 
 def test_an_answer_that_never_comes_is_an_error_with_the_last_one() -> None:

@@ -39,4 +39,5 @@ def test_the_same_name_finds_the_same_checkpoints() -> None:
     first, second = of_job("demo", 1, None), of_job("demo", 2, "r")
     assert first["AIDC_CHECKPOINTS"] == second["AIDC_CHECKPOINTS"] == "s3://checkpoints/jobs/demo/"
     assert (second["AIDC_ATTEMPT"], second["MLFLOW_RUN_ID"]) == ("2", "r")
-    assert "MLFLOW_RUN_ID" not in first
+    assert second["MLFLOW_EXPERIMENT_NAME"] == "jobs"
+    assert not {"MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME"} & first.keys()

@@ -56,9 +56,9 @@ def test_series_have_the_names_that_dashboards_ask_for() -> None:
 
 def test_answers_are_counted_by_model_and_status() -> None:
     text, name = filled().text({}), "aidc_serve_requests_total"
-    assert value(text, name, **ONE, model="mlp", status="200") == 5
-    assert value(text, name, **ONE, model="mlp", status="400") == 1
-    assert value(text, name, **ONE, model="", status="404") == 1
+    assert value(text, name, **ONE, model="mlp", version="", status="200") == 5
+    assert value(text, name, **ONE, model="mlp", version="", status="400") == 1
+    assert value(text, name, **ONE, model="", version="", status="404") == 1
 
 
 def test_buckets_are_cumulative_and_hold_every_answer_in_the_last() -> None:
@@ -70,7 +70,7 @@ def test_buckets_are_cumulative_and_hold_every_answer_in_the_last() -> None:
         if sample.name == f"{name}_bucket" and sample.labels["model"] == "mlp"
     ]
     assert counts == sorted(counts)
-    mlp = {**ONE, "model": "mlp"}
+    mlp = {**ONE, "model": "mlp", "version": ""}
     assert value(text, f"{name}_bucket", **mlp, le="0.001") == 1
     assert value(text, f"{name}_bucket", **mlp, le="0.005") == 3
     assert value(text, f"{name}_bucket", **mlp, le="0.1") == 4

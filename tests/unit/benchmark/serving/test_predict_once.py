@@ -11,6 +11,7 @@ from benchmark.serving import predict_once, recorded
 from benchmark.serving.app import Router
 from benchmark.serving.batches import compute
 from benchmark.serving.settings import Arguments
+from tests.unit.benchmark.served import prediction
 
 
 def test_it_answers_as_the_service_does(store: DirectoryStore, arguments: Arguments) -> None:
@@ -19,7 +20,7 @@ def test_it_answers_as_the_service_does(store: DirectoryStore, arguments: Argume
     router = Router(arguments)
     for model in found["models"]:
         body = json.dumps({"instances": model["instances"]}).encode()
-        call = router.route("POST", f"/v1/models/{model['model']}:predict", body)
+        call = prediction(router, model["model"], body)
         (answer,) = compute([call], router.metrics)
         live = json.loads(answer.body)["predictions"]
         assert [a["label"] for a in live] == [a["label"] for a in model["predictions"]]

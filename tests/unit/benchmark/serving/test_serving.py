@@ -19,7 +19,7 @@ from benchmark.model import models
 from benchmark.serving import app, work
 from benchmark.serving import requests as serve_requests
 from benchmark.serving.settings import Arguments
-from tests.unit.benchmark.served import CONFIGS, ask, computed
+from tests.unit.benchmark.served import CONFIGS, ask, computed, prediction
 
 
 def test_models_are_listed_with_their_hash(arguments: Arguments) -> None:
@@ -192,7 +192,7 @@ def test_another_model_is_loaded_beside_the_old_one(arguments: Arguments, store:
 
 def test_a_model_that_is_removed_meanwhile_still_answers(arguments: Arguments) -> None:
     router = app.Router(arguments)
-    called = router.route("POST", "/v1/models/mlp:predict", b'{"instances": [[1, 2, 3]]}')
+    called = prediction(router, "mlp", b'{"instances": [[1, 2, 3]]}')
     served = router.models.pop("mlp")
     (answer,) = computed(router, [called])
     assert answer["model_sha256"] == served.card["sha256"]

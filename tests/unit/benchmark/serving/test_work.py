@@ -60,10 +60,11 @@ def test_one_instance_is_always_answered() -> None:
 
 def test_a_full_backlog_refuses_with_a_time_to_come_back() -> None:
     backlog = work.Backlog()
+    held = [call(4.5e6, 80) for _ in range(100)]
 
     def flood() -> None:
-        for _ in range(100):
-            backlog.admit(call(4.5e6, 80))
+        for one in held:
+            backlog.admit(one)
 
     with pytest.raises(RequestError, match="busy") as caught:
         flood()

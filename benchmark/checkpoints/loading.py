@@ -1,0 +1,23 @@
+"""A model of either kind by its card: a workload's, or a user's own."""
+
+from __future__ import annotations
+
+from benchmark.checkpoints.artefact import Loaded
+from benchmark.checkpoints.exported import Exported
+from benchmark.core.errors import CheckpointError
+from benchmark.core.store import Store, get_json
+
+Model = Loaded | Exported
+
+
+def load(store: Store, card_key: str, sha256: str) -> Model:
+    """CheckpointError where the card names other weights, or these cannot be loaded."""
+    card = get_json(store, card_key)
+    model = card.get("model") if isinstance(card, dict) else None
+    if not isinstance(model, dict) or model.get("kind") != "exported":
+        return Loaded(store, card_key, sha256)
+    if card.get("sha256") != sha256:
+        raise CheckpointError(
+            f"{card_key}: sha256: is {card.get('sha256')}, the deployment asks for {sha256}"
+        )
+    return Exported(store, card)

@@ -1,0 +1,114 @@
+"""`python -m benchmark.serving.admit MODEL VERSION`: make a user's own model fit to be served.
+
+Runs as a job on a compute node. The model comes from MLflow, with the login of jobs; nothing in it is
+unpickled. Its signature is read, its graph is reduced to data (`benchmark.checkpoints.archive`), and it is
+tried with one instance and several. What passed is written to the bucket `models` with a card, as the model
+of a workload is, so that replicas, backups and drills know only one kind. Prints `@progress {"card", …}`, or
+`@error`.
+"""
+
+# ruff: noqa: PLC0415  (MLflow exists in the stack only)
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmark.checkpoints import exported, signature
+from benchmark.checkpoints.archive import clean
+from benchmark.checkpoints.artefact import card_key
+from benchmark.checkpoints.signature import OwnModel
+from benchmark.core.errors import BenchmarkError, CheckpointError, ConfigError, MlflowError
+from benchmark.core.store import Store, open_store, put_json
+
+MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+GRAPH = "data/model.pt2"
+MOST_BYTES = 1 << 30
+HOW = "fix: log it with mlflow.pytorch.log_model(model, name=…, input_example=…)"
+
+
+def main(name: str, version: str) -> int:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            card = admit(open_store("s3://"), name, version, download(name, version, Path(folder)))
+    except BenchmarkError as error:
+        print("@error " + json.dumps({"type": type(error).__name__, "message": str(error)}), flush=True)
+        return 1
+    print("@progress " + json.dumps({"card": card_key(card), "sha256": card["sha256"]}), flush=True)
+    return 0
+
+
+def download(name: str, version: str, folder: Path) -> Path:
+    """The version's files. MlflowError where they cannot be had, CheckpointError where they are too large."""
+    from mlflow.artifacts import download_artifacts, list_artifacts
+    from mlflow.exceptions import MlflowException
+
+    uri = f"models:/{name}/{version}"
+    try:
+        size = sum(f.file_size or 0 for at in (uri, f"{uri}/data") for f in list_artifacts(at))
+        if size > MOST_BYTES:
+            raise CheckpointError(f"{uri}: {size} bytes, at most {MOST_BYTES} are served")
+        return Path(download_artifacts(artifact_uri=uri, dst_path=str(folder)))
+    except (MlflowException, OSError) as error:
+        raise MlflowError(f"{uri}: cannot be fetched: {error!s:.300}") from error
+
+
+def admit(store: Store, name: str, version: str, folder: Path) -> dict[str, Any]:
+    """Check and try the model in a folder as MLflow writes it; its card, which is in the store then."""
+    where = f"{name} version {version}"
+    if not MODEL_NAME.fullmatch(name):
+        raise ConfigError([f"{name!r:.80}: a served model's name has up to 63 of a-z, 0-9, '.', '_', '-'"])
+    described = description(folder, where)
+    path = folder / GRAPH
+    if not path.is_file():
+        raise CheckpointError(f"{where}: {GRAPH}: is not there: pickled models are not served; {HOW}")
+    data = clean(path.read_bytes(), f"{where}: {GRAPH}")
+    model = {"kind": "exported", **signature.of_mlflow(described.get("signature"), where)}
+    seconds = tried(data, OwnModel.model_validate(model), where)
+    sha256 = hashlib.sha256(data).hexdigest()
+    prefix = f"models/{name}/own/{sha256[:32]}"
+    card: dict[str, Any] = {
+        "schema": "aidc.model/1",
+        "workload": name,
+        "key": f"{prefix}/model.pt2",
+        "sha256": sha256,
+        "bytes": len(data),
+        "model": {**model, "seconds": seconds},
+    }
+    store.put(card["key"], data)
+    put_json(store, card_key(card), card)
+    return card
+
+
+def description(folder: Path, where: str) -> Mapping[str, Any]:
+    """MLflow's own file about the model."""
+    import yaml
+
+    try:
+        found = yaml.safe_load((folder / "MLmodel").read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise CheckpointError(f"{where}: MLmodel: cannot be read: {error!s:.200}; {HOW}") from error
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{where}: MLmodel: is not as MLflow writes it; {HOW}")
+    return found
+
+
+def tried(data: bytes, model: OwnModel, where: str) -> float:
+    """Seconds for one instance. CheckpointError where the model does not keep what its signature promises."""
+    graph = exported.module(data, where)
+    try:
+        return exported.try_out(graph, model)
+    except Exception as error:  # PyTorch raises whatever it stumbles over
+        raise CheckpointError(
+            f"{where}: does not answer one instance and several, as its signature says: "
+            f"{error!s:.300}; fix: log it with an input_example of two or more instances"
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))

@@ -1,0 +1,47 @@
+"""Make a version that a user's own job registered fit to be served: a job on the cluster checks and tries it.
+
+The weights never come to this machine, and the bucket of the models is writable to compute nodes alone.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from benchmark.cluster.mlflow_api import MlflowClient
+from benchmark.cluster.ray_api import RayClient, message_of
+from benchmark.core.errors import CheckpointError, StackError
+from benchmark.tracking.registry import CARD, SHA256, Version
+
+TIMEOUT_S = 300.0
+TAIL = 8
+Say = Callable[[str], None]
+
+
+def admit(ray: RayClient, client: MlflowClient, version: Version, say: Say) -> Version:
+    """The version with its card and hash, as MLflow has them then. CheckpointError: it cannot be served."""
+    say(f"{version.model}: version {version.number} was registered by a job; it is checked on a node")
+    identifier = f"admit-{version.model}-{version.number}-{int(time.time() * 1000)}"
+    words = ["python3", "-m", "benchmark.serving.admit", version.model, str(version.number)]
+    ray.submit(shlex.join(words), identifier)
+    answers: dict[str, dict[str, Any]] = {}
+    tail: list[str] = []
+
+    def line(text: str) -> None:
+        if message := message_of(text):
+            answers[message[0]] = message[1]
+        else:
+            tail[:] = [*tail[-TAIL:], text]
+
+    status = ray.follow(identifier, line, TIMEOUT_S)
+    if "error" in answers:
+        raise CheckpointError(f"{answers['error'].get('message', '')}; nothing was changed")
+    found = answers.get("progress", {})
+    if not found.get(CARD) or not found.get(SHA256):
+        raise StackError("\n".join([f"job {identifier}: {status}, and says nothing of the model", *tail]))
+    tags = {CARD: str(found[CARD]), SHA256: str(found[SHA256])}
+    client.tag_version(version.model, str(version.number), tags)
+    return replace(version, tags={**version.tags, **tags})

@@ -1,0 +1,110 @@
+"""A user's own model on the live stack: the tutorial as it is written, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from benchmark.cluster import stack as stacks
+from benchmark.cluster.connection import Connection
+from benchmark.commands import promote
+from benchmark.core.errors import CheckpointError, ConfigError, StackError
+from tests.acceptance.conftest import ROOT, STACK
+
+TUTORIAL = ROOT / "docs" / "tutorial-own-model.md"
+TIMEOUT_S = 480
+
+
+@pytest.fixture(scope="module")
+def model() -> str:
+    """A name that no earlier run of these tests has used: its versions would be numbered otherwise."""
+    return f"slope-{int(time.time())}"
+
+
+@pytest.fixture(scope="module")
+def tutorial(model: str) -> list[str]:
+    """What each command block of the tutorial prints. The name of the model is the only change."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", TUTORIAL.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 8
+    text = "\necho '@@ next'\n".join(blocks)
+    text = re.sub(r"""(NAME=|MODEL=|ask |model_name=")slope""", rf"\g<1>{model}", text)
+    # Without what `make test` was called with: its variables would become those of these commands.
+    own = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", text], cwd=ROOT, env={**own, "STACK": STACK},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout.split("@@ next\n")
+
+
+def answers(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def test_a_model_that_a_job_registered_answers_with_its_version(tutorial: list[str], model: str) -> None:
+    assert re.search(rf"{model} +1 +champion +yes", tutorial[2])
+    (answer,) = answers(tutorial[3])
+    assert answer["model_version"] == "1"
+    assert [len(row) for row in answer["predictions"]] == [1, 1]
+
+
+def test_input_that_does_not_fit_is_refused_by_field(tutorial: list[str]) -> None:
+    first, second = answers(tutorial[4])
+    assert (first["field"], first["expected"], first["got"]) == (
+        "instances[0].x[2]", "float32", "the text 'zero'"
+    )  # fmt: skip
+    assert (second["field"], second["got"]) == ("instances[0].x", "a list of 3")
+
+
+def test_a_canary_answers_its_share(tutorial: list[str]) -> None:
+    counts = {v: int(n) for n, v in re.findall(r'(\d+) "model_version": "(\d)"', tutorial[6])}
+    assert sum(counts.values()) == 200
+    # Of 200 requests 50; five standard deviations are 31.
+    assert 19 <= counts["2"] <= 81
+
+
+def test_promote_and_demote_change_who_answers(tutorial: list[str]) -> None:
+    promoted, demoted = answers(tutorial[7])
+    assert (promoted["model_version"], demoted["model_version"]) == ("2", "1")
+    # 400 steps find what the data were made with.
+    assert promoted["predictions"][0][0] == pytest.approx(2, abs=0.1)
+
+
+def test_an_unknown_model_is_named_beside_those_that_exist(tutorial: list[str], model: str) -> None:
+    with Connection(stacks.read(STACK).inference(), timeout_s=30) as connection:
+        status, body = connection.call("POST", "/v1/models/none:predict", b"{}")
+    assert status == 404
+    assert model in json.loads(body)["error"]
+
+
+def test_what_cannot_be_promoted_is_refused_and_changes_nothing(tutorial: list[str], model: str) -> None:
+    stack = stacks.read(STACK)
+    with pytest.raises(ConfigError, match="has no such version; it has"):
+        promote.change(stack, model, "9", "promote")
+    with pytest.raises(StackError, match="is the champion, and gets all requests"):
+        promote.change(stack, model, "1", "promote", share=10)
+
+
+PICKLED = """
+import sys, mlflow, torch
+mlflow.log_metric("loss", 0.0)
+mlflow.pytorch.log_model(torch.nn.Linear(2, 1), name="model", serialization_format="pickle",
+                         pip_requirements=["torch"], registered_model_name=sys.argv[1])
+"""
+
+
+def test_a_pickled_model_is_not_served(tutorial: list[str], model: str, tmp_path: Any) -> None:
+    script = tmp_path / "pickled.py"
+    script.write_text(PICKLED)
+    name = f"{model}-pickled"
+    command = ["make", "submit", f"STACK={STACK}", f"SCRIPT={script}", f"ARGS={name}", f"NAME={name}"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=TIMEOUT_S)
+    with pytest.raises(CheckpointError, match="pickled models are not served"):
+        promote.change(stacks.read(STACK), name, None, "promote")
