@@ -31,7 +31,7 @@ def test_a_node_is_named_with_its_fault_and_the_fix() -> None:
 
 
 def test_driver_and_ranks_are_kept_off_a_node() -> None:
-    wanted = Request("demo", 2, Need(0.5), (), ("compute-two", "compute-nine"))
+    wanted = Request("demo", 2, Need(0.5), (), without=("compute-two", "compute-nine"))
     body = request.body(wanted, "train.py", "package.zip", {})
     assert body["entrypoint_label_selector"] == {"aidc/node": "!in(compute-nine,compute-two)"}
     assert "--without compute-two,compute-nine" in body["entrypoint"]
@@ -44,5 +44,5 @@ def test_a_job_for_all_nodes_selects_none() -> None:
 
 
 def test_cpus_are_filled_in_without_losing_anything() -> None:
-    wanted = Request("demo", 2, Need(0, 1, 5), ("a",), ("compute-two",))
-    assert wanted.with_cpus(0.5) == Request("demo", 2, Need(0.5, 1, 5), ("a",), ("compute-two",))
+    wanted = Request("demo", 2, Need(0, 1, 5), ("a",), without=("compute-two",))
+    assert wanted.with_cpus(0.5) == Request("demo", 2, Need(0.5, 1, 5), ("a",), without=("compute-two",))
