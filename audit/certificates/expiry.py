@@ -51,7 +51,8 @@ def listeners(inventory: Inventory, running: frozenset[str]) -> list[Listener]:
         if service.container in running and service.role != STORE_GATEWAY
         for listen in service.listens
         if "TLS" in listen.purpose
-        for address in service.addresses.values()
+        for segment, address in service.addresses.items()
+        if listen.segment in (None, segment)
     ]
     outer = []
     for purpose, port in published(inventory).items():

@@ -34,12 +34,13 @@ class Flow:
 
 @dataclass(frozen=True)
 class Listen:
-    """Ports on which a role listens."""
+    """Ports on which a role listens: on each of its addresses, or on the one in `segment` alone."""
 
     port: int
     port_end: int
     purpose: str
     protocol: str = "tcp"
+    segment: str | None = None
 
 
 CLIENTS = "clients"
@@ -69,7 +70,7 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
         Listen(TRACKING, TRACKING, "tracking of experiments, TLS"),
         Listen(MONITORING, MONITORING, "monitoring: metrics and alerts, TLS"),
         Listen(LB_STATS, LB_STATS, "health, for its own check"),
-        Listen(LB_METRICS, LB_METRICS, "metrics, TLS"),
+        Listen(LB_METRICS, LB_METRICS, "metrics, TLS", segment="monitor"),
     ),
     "ray-head": (
         Listen(RAY_API, RAY_API, "Ray jobs and dashboard, token"),

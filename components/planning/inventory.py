@@ -26,12 +26,13 @@ class SegmentEntry(_Entry):
 
 
 class ListenEntry(_Entry):
-    """Ports `port` to `port_end` inclusive."""
+    """Ports `port` to `port_end` inclusive; on the address in `segment` alone, or on each."""
 
     port: int
     port_end: int
     protocol: str
     purpose: str
+    segment: str | None = None
 
 
 class ServiceEntry(_Entry):

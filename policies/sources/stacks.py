@@ -153,9 +153,9 @@ def _configuration(stack: str, root: Path, seed: str) -> dict[str, str]:
     values = values.get("config") or {}
     if not isinstance(values, dict):
         raise SourceError([Issue(path.name, "config: expected a map", "write aidc:datacenter below it")])
-    stand_ins = {f"{PROJECT}:seed": seed, f"{PROJECT}:issued": FAKE_ISSUED}
-    plain = {key: value for key, value in values.items() if key not in stand_ins}
-    return {k: v if isinstance(v, str) else json.dumps(v) for k, v in plain.items()} | stand_ins
+    # A stack that was never up has no day of issue yet.
+    given = {f"{PROJECT}:issued": FAKE_ISSUED, **values, f"{PROJECT}:seed": seed}
+    return {k: v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}
 
 
 def state(exported: Mapping[str, Any]) -> tuple[Resource, ...]:

@@ -12,6 +12,7 @@ import pytest
 from audit.certificates import collect, expiry
 from audit.certificates.expiry import Certificate, Listener
 from components.planning import pki
+from components.planning.flows import LB_METRICS, S3
 from components.planning.inventory import Inventory
 from components.planning.rotation import Generations
 from tests.unit.tls_server import serving
@@ -95,6 +96,12 @@ def test_every_port_that_says_tls_is_asked(inventory: Inventory, running: frozen
     wanted = {(s.name, n.port) for s in inventory.services for n in s.listens if "TLS" in n.purpose}
     assert inner == wanted
     assert {at.name for at in found if at.service == "vault"} == {"vault"}
+    # What listens in one segment alone is asked there alone.
+    balancer = inventory.by_role("load-balancer")[0].addresses
+    assert {at.address for at in found if at.port == LB_METRICS} == {balancer["monitor"]}
+    assert {at.address for at in found if at.port == S3 and at.service == "load-balancer"} == set(
+        balancer.values()
+    )
     assert {(at.address, at.port) for at in found if at.service.startswith("published")} == {
         ("127.0.0.1", 8443),
         ("127.0.0.1", 9443),
