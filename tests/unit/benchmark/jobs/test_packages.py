@@ -119,6 +119,7 @@ def test_another_layer_under_the_digest_is_refused(store: DirectoryStore, root: 
 @pytest.mark.parametrize(
     "content",
     [packed({"a.py": "1"})[:40], b"no archive", packed({"l": ""}, tarfile.SYMTYPE), packed({"../../x": "1"})],
+    ids=["cut short", "no archive", "link", "outside"],
 )
 def test_what_cannot_be_unpacked_is_refused_by_name(
     store: DirectoryStore, root: Path, tmp_path: Path, content: bytes
