@@ -7,6 +7,7 @@ import gzip
 import json
 import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import quote
@@ -119,8 +120,11 @@ def processes(stack: str) -> bytes:
 
 def files(*folders: Path) -> bytes:
     """All files below the folders, one after the other."""
-    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
-    return b"\n".join(unpacked(path.read_bytes()) for path in paths)
+    found = []
+    for path in (path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()):
+        with suppress(FileNotFoundError):  # another program's, that has ended meanwhile
+            found.append(unpacked(path.read_bytes()))
+    return b"\n".join(found)
 
 
 def unpacked(content: bytes) -> bytes:

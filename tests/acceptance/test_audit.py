@@ -12,6 +12,7 @@ import pytest
 
 from components.planning.inventory import Inventory
 from tests.acceptance.conftest import ROOT, STACK
+from tests.acceptance.waiting import heal
 
 # What these say depends on the day: vulnerabilities are published every day.
 OF_THE_DAY = ("packages", "python")
@@ -33,6 +34,7 @@ def failed(document: dict[str, Any]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any], Path]:
+    heal(STACK)
     out = tmp_path_factory.mktemp("audit")
     return *audit(out), out
 
