@@ -30,13 +30,16 @@ def head(access: dict[str, Any], method: str, *headers: str) -> str:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_chunks_are_refused_by_any_method(
-    endpoint: str, access: dict[str, Any], ca_file: str, method: str
+    endpoint: str, inventory: Inventory, access: dict[str, Any], ca_file: str, method: str
 ) -> None:
+    """Before the first of them, or at that in tracking, where an upload of none is an empty artefact."""
+    chunk = b"%x\r\n%s\r\n" % (len(PIECE), PIECE)
+    begin = chunk.decode() if endpoint == inventory.endpoints["tracking"] else ""
     sent, answer = swallowed(
         endpoint,
         ca_file,
-        head(access, method, "Transfer-Encoding: chunked"),
-        repeat(b"%x\r\n%s\r\n" % (len(PIECE), PIECE), 2 * MIB // len(PIECE)),
+        head(access, method, "Transfer-Encoding: chunked") + begin,
+        repeat(chunk, 2 * MIB // len(chunk)),
         first=PATIENCE,
     )
     assert sent < MIB
