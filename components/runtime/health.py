@@ -27,7 +27,8 @@ class Verdict:
 def judge(state: Mapping[str, Any], restarts: int, job: bool) -> Verdict:
     """Judge the engine's `State` of a container. A job is done when it has exited with 0."""
     status = state.get("Status", "unknown")
-    health = (state.get("Health") or {}).get("Status")
+    # What ended and is to start again is unhealthy to the engine, whatever its check would say.
+    health = None if status == "restarting" else (state.get("Health") or {}).get("Status")
     code = state.get("ExitCode")
     if restarts >= MANY_RESTARTS:
         return Verdict(False, True, f"restarted {restarts} times, last exit code {code}")

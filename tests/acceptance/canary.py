@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import subprocess
+import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import quote
@@ -71,7 +74,23 @@ def search(haystack: bytes, wanted: Mapping[bytes, str]) -> set[str]:
     """Names of the secrets that are in `haystack`, also where it is compressed."""
     if haystack[:2] == b"\x1f\x8b":
         haystack = gzip.decompress(haystack)
-    return {name for form, name in wanted.items() if form in haystack}
+    # What holds a line's end or a zero byte is no pattern for grep.
+    plain = [form for form in wanted if not set(form) & {0, 10}]
+    left = wanted if occurs(haystack, plain) else wanted.keys() - set(plain)
+    return {wanted[form] for form in left if form in haystack}
+
+
+def occurs(haystack: bytes, plain: Iterable[bytes]) -> bool:
+    """Whether one of the patterns is there: grep looks for all of them at once."""
+    with tempfile.NamedTemporaryFile() as patterns:
+        patterns.write(b"\n".join(plain))
+        patterns.flush()
+        command = ["grep", "--quiet", "--text", "--fixed-strings", f"--file={patterns.name}"]
+        code = subprocess.run(
+            command, input=haystack, env={**os.environ, "LC_ALL": "C"}, check=False
+        ).returncode
+    assert code in (0, 1)
+    return code == 0
 
 
 def said(*command: str) -> bytes:
@@ -119,8 +138,11 @@ def processes(stack: str) -> bytes:
 
 def files(*folders: Path) -> bytes:
     """All files below the folders, one after the other."""
-    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
-    return b"\n".join(unpacked(path.read_bytes()) for path in paths)
+    found = []
+    for path in (path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()):
+        with suppress(FileNotFoundError):  # another program's, that has ended meanwhile
+            found.append(unpacked(path.read_bytes()))
+    return b"\n".join(found)
 
 
 def unpacked(content: bytes) -> bytes:

@@ -21,6 +21,7 @@ from botocore.config import Config
 
 from components.planning.inventory import Inventory, ServiceEntry, load
 from tests.acceptance.s3_requests import Store
+from tests.acceptance.waiting import settle
 
 ROOT = Path(__file__).parents[2]
 STACK = os.environ.get("STACK", "test")
@@ -54,6 +55,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def inventory() -> Inventory:
     return stack_inventory()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def settled(inventory: Inventory) -> None:
+    """Each module begins with a healthy stack, whichever was before it and whatever that did."""
+    settle(inventory)
 
 
 # Not for the session: a rotation gives new ones.

@@ -19,12 +19,16 @@ def tls(endpoint: str, ca_file: str, protocol: str | None = None) -> ssl.SSLSock
     context = ssl.create_default_context(cafile=ca_file)
     if protocol:
         context.set_alpn_protocols([protocol])
-    raw = socket.create_connection((parts.hostname, parts.port), timeout=15)
+    raw = socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
     return context.wrap_socket(raw, server_hostname=parts.hostname)
 
 
+# So long an answer may take on a slow machine. Seconds.
+PATIENCE = 30
+
+
 def everything(endpoint: str, ca_file: str, sent: bytes, pause: float = 1) -> bytes:
-    """Send raw bytes, and return what comes back until the end, or a pause of `pause` seconds."""
+    """Send raw bytes, and return what comes back until the end, or a pause of `pause` seconds after some."""
     answer = b""
     with tls(endpoint, ca_file) as connection:
         try:
@@ -41,20 +45,26 @@ def status(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/") else 0
 
 
-def swallowed(endpoint: str, ca_file: str, head: str, pieces: Iterable[bytes]) -> tuple[int, bytes]:
-    """How many bytes of a body could be sent before an answer or the end came, and the answer."""
-    sent, answer = 0, b""
+def swallowed(
+    endpoint: str, ca_file: str, head: str, pieces: Iterable[bytes], first: float = 0.05
+) -> tuple[int, bytes]:
+    """How many bytes of a body could be sent before an answer or the end came, and the answer.
+
+    After the head an answer is waited for `first` seconds: long, where it must come before the body.
+    """
+    sent, answer, wait = 0, b"", first
     with tls(endpoint, ca_file) as connection:
         connection.sendall(head.encode())
         try:
             for piece in pieces:
-                connection.settimeout(0.05)
+                connection.settimeout(wait)
+                wait = 0.05
                 try:
                     answer = connection.recv(65536)
                     break
                 except TimeoutError:
                     pass
-                connection.settimeout(15)
+                connection.settimeout(PATIENCE)
                 connection.sendall(piece)
                 sent += len(piece)
         except (TimeoutError, ConnectionError, ssl.SSLError):

@@ -15,7 +15,8 @@ import testinfra
 
 from components.planning.inventory import Inventory
 from tests.acceptance.conftest import STACK
-from tests.acceptance.test_database import Client, client, container, eventually, operations
+from tests.acceptance.test_database import Client, client, container, operations
+from tests.acceptance.waiting import eventually, heal, settle
 
 __all__ = ["client", "container"]
 FAULT = "/tmp/archive-faults/push"
@@ -115,9 +116,11 @@ def repository(local: Any, rows: None) -> Iterator[list[str]]:
 
 
 def test_there_is_a_base_backup_and_nothing_waits(client: Client) -> None:
-    assert eventually(lambda: "newest base backup" in client.host.run("database-archive status").stdout, 120)
+    assert eventually(lambda: "newest base backup" in client.host.run("database-archive status").stdout)
     assert client.host.run("database-archive status").rc == 0
-    assert "aidc_archive_waiting_segments 0" in client.host.check_output("database-archive metrics")
+    # A segment may just be on its way.
+    nothing = "aidc_archive_waiting_segments 0"
+    assert eventually(lambda: nothing in client.host.check_output("database-archive metrics"))
 
 
 def test_every_run_takes_the_log_up_to_its_beginning(rows: None, client: Client, job: Any) -> None:
@@ -195,30 +198,47 @@ def test_another_passphrase_opens_nothing(repository: list[str], local: Any) -> 
     assert "another stack's passphrase" in found.stderr
 
 
+# A base backup and its helpers, not what archives the log at the same time; no pattern of its own.
+BACKUP = "[p]gbackrest .*backup"
+# Held still once it has the lock, and seen to have it still: how long it takes is the machine's business.
+HOLD = f"""
+held() {{ process=$(pgrep -o -f '{BACKUP}') && grep -q "FLOCK .* $process " /proc/locks; }}
+until held; do :; done
+pkill -STOP -f '{BACKUP}' && held
+"""
+
+
+class BaseBackup:
+    """One that is under way, held still."""
+
+    def __init__(self, host: Any) -> None:
+        self.host = host
+        host.run_test("rm -f /tmp/ended")
+        host.run_test("(database-archive run full; echo $? >/tmp/ended) >/dev/null 2>&1 &")
+        host.run_test("timeout 120 bash -c %s", HOLD)
+
+    def end(self, signal: str) -> str:
+        """Its exit code after the signal, once nothing of it is left."""
+        self.host.run_test("pkill -%s -f %s", signal, BACKUP)
+        assert eventually(lambda: self.host.run("test -s /tmp/ended").rc == 0)
+        assert eventually(lambda: self.host.run("pgrep -f %s", BACKUP).rc == 1)
+        return str(self.host.check_output("cat /tmp/ended"))
+
+
 def test_of_two_base_backups_at_once_the_second_is_refused(client: Client) -> None:
-    """The first is held still once it has the lock: how long a backup takes is the machine's business."""
-    host = client.host
-    first = "database-archive run full; echo $? >/tmp/first"
-    locked = "until ls /tmp/pgbackrest/*backup*.lock; do :; done; pkill -STOP -x pgbackrest"
-    host.run_test("rm -f /tmp/first")
-    host.run_test(f"({first}) >/dev/null 2>&1 &")
+    first = BaseBackup(client.host)
     try:
-        host.run_test(f"timeout 60 bash -c '{locked}'")
-        second = host.run("database-archive run full")
+        second = client.host.run("database-archive run full")
     finally:
-        host.run("pkill -CONT -x pgbackrest")
+        code = first.end("CONT")
     assert second.rc == 1
     assert "lock" in second.stderr
-    assert eventually(lambda: host.run("test -s /tmp/first").rc == 0, 120)
-    assert host.check_output("cat /tmp/first") == "0"
+    assert code == "0"
 
 
 def test_a_base_backup_that_was_killed_is_followed_by_a_whole_one(client: Client) -> None:
     host = client.host
-    host.run_test("(database-archive run full; echo $? >/tmp/killed) >/dev/null 2>&1 &")
-    host.run_test("timeout 60 bash -c 'until pkill -KILL -x pgbackrest; do :; done'")
-    assert eventually(lambda: host.run("test -s /tmp/killed").rc == 0, 60)
-    assert host.check_output("cat /tmp/killed") == "1"
+    assert BaseBackup(host).end("KILL") == "1"
     assert host.run("database-archive run incr").rc == 0
     assert host.run("database-archive run full").rc == 0
     assert "no base backup" not in host.run("database-archive status").stdout
@@ -238,11 +258,12 @@ def test_a_log_that_cannot_be_archived_is_named_and_caught_up(
         for number in range(20):
             write(client, 100 + number)
             host.run_test("psql -h /tmp -U postgres -qAtc 'SELECT pg_switch_wal()'")
-        assert eventually(lambda: host.run(f"test -e {FAULT}").rc == 0, 90)
+        assert eventually(lambda: host.run(f"test -e {FAULT}").rc == 0)
         assert host.run("healthcheck").rc == 0
-        host.run_test(f'sed -i "1s/.*/$(($(date +%s) - 600))/" {FAULT}')
+        # Again where an attempt has just written it anew, with the time that it knew.
+        earlier = f'sed -i "1s/.*/$(($(date +%s) - 600))/" {FAULT}; healthcheck'
+        assert eventually(lambda: host.run(earlier).rc == 1)
         unwell = host.run("healthcheck")
-        assert unwell.rc == 1
         assert "the write-ahead log has not been archived since" in unwell.stdout
         assert "object-store" in unwell.stdout
         host.run_test("fallocate --length 700MiB /data/filler")
@@ -254,10 +275,10 @@ def test_a_log_that_cannot_be_archived_is_named_and_caught_up(
         host.run("rm -f /data/filler")
         local.run(f"docker start {nodes}")
     caught_up = "aidc_archive_waiting_segments 0"
-    assert eventually(lambda: caught_up in host.run("database-archive metrics").stdout, 180)
-    assert eventually(lambda: host.run("healthcheck").rc == 0, 60)
-    # What was written while one node was still starting has no shard there until it is healed.
-    assert operations("scrub") == 0
+    assert eventually(lambda: caught_up in host.run("database-archive metrics").stdout)
+    assert eventually(lambda: host.run("healthcheck").rc == 0)
+    settle(inventory)
+    heal(STACK)
 
 
 def test_the_databases_key_can_hide_the_archive_and_erase_nothing(

@@ -89,19 +89,21 @@ def test_what_did_not_change_is_not_fetched_again(job: Any, odd: dict[str, bytes
 # A writer that is killed while it holds the repository; its lock stays.
 KILLED = """
 import subprocess, time
+def locks():
+    return set(subprocess.check_output(["restic", "--no-lock", "list", "locks"], text=True).split())
+before = locks()
 writer = subprocess.Popen(["restic", "--no-cache", "backup", "--stdin"], stdin=subprocess.PIPE)
-for _ in range(60):
-    if subprocess.run(["restic", "--no-lock", "list", "locks"], capture_output=True).stdout.strip():
-        break
-    time.sleep(0.5)
+while not (own := locks() - before):
+    assert writer.poll() is None, "the writer ended before it held the repository"
+    time.sleep(0.1)
 writer.kill()
 writer.wait()
-print(subprocess.run(["restic", "--no-lock", "list", "locks"], capture_output=True, text=True).stdout.strip())
+print(*own)
 """
 
 
 def snapshots(job: Any) -> list[str]:
-    return [found["id"] for found in json.loads(job.check_output("restic snapshots --json"))]
+    return [found["id"] for found in json.loads(job.check_output("restic snapshots --no-lock --json"))]
 
 
 def test_the_pruner_deletes_what_is_not_kept_though_a_writer_was_killed(
@@ -130,10 +132,10 @@ def test_the_pruner_has_no_network(inventory: Inventory) -> None:
 @pytest.mark.parametrize("full", ["vault", "staging"])
 def test_a_run_without_room_fails_before_it_fetches(job: Any, full: str, odd: dict[str, bytes]) -> None:
     script = (
-        "from dataclasses import replace; from keeper import run, settings, staging, store\n"
+        "from dataclasses import replace; from keeper import jobs, run, settings, staging, store\n"
         "found = settings.load()\n"
         f"found = replace(found, limits={{**found.limits, {full!r}: 1}})\n"
-        "s3 = store.client(found.store)\n"
+        "s3, turn = store.client(found.store), jobs.lock()\n"
         "done = run.run(found, staging.Staging(settings.STAGING, 'everything'), s3, print)\n"
         "print(done.result, done.fetched, done.reason)"
     )

@@ -21,6 +21,7 @@ from audit.storage import buckets, check
 from audit.storage.check import INSIDE
 from components.planning.inventory import Inventory, ServiceEntry, load
 from tests.acceptance.conftest import ROOT, STACK, output, s3_client
+from tests.acceptance.waiting import heal
 
 FILE = ROOT / f"Pulumi.{STACK}.yaml"
 # What the file gains below `object_store.buckets`; nothing else changes.
@@ -112,6 +113,7 @@ def before(original: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def first(original: str, before: dict[str, str]) -> Inventory:
     """The stack with three more buckets and another quota."""
+    heal(STACK)
     FILE.write_text(declaring(original, FIRST), encoding="utf-8")
     up()
     return load(output("inventory"))

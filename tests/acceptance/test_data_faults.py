@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -18,19 +18,26 @@ from components.planning.inventory import Inventory
 from tests.acceptance.conftest import stack_inventory
 
 SIZE, COUNT = 8 * 2**20, 12
-# In the job's container, as the same user: the run and the restic below it, from one moment to the next.
+# In the job's container, as the same user: kills a run and its restic while that writes a snapshot.
+# The run is stopped first, so that it cannot go on to its next step meanwhile.
 KILL = """
-import os, signal
-killed = 0
-for entry in filter(str.isdigit, os.listdir("/proc")):
-    try:
-        words = open(f"/proc/{entry}/cmdline", "rb").read().split(b"\\0")
-    except OSError:
-        continue
-    if int(entry) != os.getpid() and (words[:1] == [b"restic"] or words[-3:-1] == [b"keeper", b"run"]):
-        os.kill(int(entry), signal.SIGKILL)
-        killed += 1
-print(killed)
+import contextlib, os, signal, subprocess, time
+run = subprocess.Popen(["backup", "run"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def writers():
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            parent = open(f"/proc/{entry}/stat").read().rpartition(")")[2].split()[1]
+            words = open(f"/proc/{entry}/cmdline", "rb").read().split(b"\\0")
+            if int(parent) == run.pid and words[0] == b"restic" and b"backup" in words:
+                yield int(entry)
+while not (found := list(writers())):
+    assert run.poll() is None, "the run ended before it wrote a snapshot"
+    time.sleep(0.005)
+for number in (signal.SIGSTOP, signal.SIGKILL):
+    for process in (run.pid, *found):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, number)
+print(run.wait())
 """
 
 
@@ -69,10 +76,7 @@ def test_a_run_that_is_killed_costs_nothing_older_and_the_next_one_succeeds(
 ) -> None:
     job.check_output("backup run")
     before, first = snapshots(job), next(iter(objects))
-    run = started(container())
-    time.sleep(2)
-    assert int(job.check_output("python3 -c %s", KILL)) >= 1
-    assert run.wait(timeout=60) != 0
+    assert job.check_output("python3 -c %s", KILL) == "-9"
     assert set(before) <= set(snapshots(job))
     saved = job.check_output("backup cat --snapshot %s results %s | sha256sum", before[-1], first)
     assert saved.split()[0] == hashlib.sha256(objects[first]).hexdigest()
@@ -81,11 +85,13 @@ def test_a_run_that_is_killed_costs_nothing_older_and_the_next_one_succeeds(
 
 
 def test_two_runs_at_once_take_turns_and_both_succeed(job: Any, objects: dict[str, bytes]) -> None:
-    before = snapshots(job)
+    before = set(snapshots(job))
     runs = [started(container()) for _ in range(2)]
-    ends = [(run.wait(timeout=300), run.stdout.read() if run.stdout else "") for run in runs]
-    assert [code for code, _ in ends] == [0, 0], ends
-    assert len(snapshots(job)) == len(before) + 2
+    ends = [(run.communicate(timeout=300)[0], run.returncode) for run in runs]
+    assert [code for _, code in ends] == [0, 0], ends
+    made = {name for said, _ in ends for name in re.findall(r" in snapshot ([0-9a-f]{8})", said)}
+    assert len(made) == 2, ends
+    assert made <= {name[:8] for name in set(snapshots(job)) - before}
 
 
 def test_an_object_that_one_drive_has_lost_is_saved_all_the_same(
@@ -103,11 +109,11 @@ def test_an_object_that_one_drive_has_lost_is_saved_all_the_same(
 
 def test_a_bucket_that_does_not_exist_is_named(job: Any) -> None:
     script = (
-        "from dataclasses import replace; from keeper import run, settings, staging, store\n"
+        "from dataclasses import replace; from keeper import jobs, run, settings, staging, store\n"
         "found = settings.load()\n"
         "job = found.job('everything')\n"
         "found = replace(found, jobs=(replace(job, buckets=(*job.buckets, 'deleted-meanwhile')),))\n"
-        "s3 = store.client(found.store)\n"
+        "s3, turn = store.client(found.store), jobs.lock()\n"
         "done = run.run(found, staging.Staging(settings.STAGING, 'everything'), s3, print)\n"
         "print(done.result, done.reason, done.unreadable_objects)"
     )

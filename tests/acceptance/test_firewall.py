@@ -6,26 +6,27 @@ Each watcher is a container of the firewall's own image, so that the host needs 
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from components.firewall import table_name
 from components.planning.inventory import Inventory, ServiceEntry
-from components.runtime.health import wait
+from tests.acceptance.waiting import eventually, settle
 
-WATCH_SECONDS = 25
-# As often as nft can be asked; a line each time the table was not there, and at its end how often it looked.
+# So long a watcher lives that nobody stops.
+WATCH_SECONDS = 600
+# As often as nft can be asked: a line each time the table was not there, and one when it has begun; its looks
+# are counted in a file.
 WATCH = """
 end=$((SECONDS + $2)); looked=0
 while ((SECONDS < end)) && [[ ! -e /tmp/stop ]]; do
   nft list table inet "$1" >/dev/null 2>&1 || echo gone
   [[ $(cat /proc/sys/net/bridge/bridge-nf-call-iptables) == 1 ]] || echo "no filter within a segment"
   looked=$((looked + 1))
+  echo "$looked" >/tmp/looked
+  ((looked > 1)) || echo begun
 done
-echo "looked $looked"
 """
 
 
@@ -55,14 +56,18 @@ def watched(firewall: ServiceEntry, inventory: Inventory) -> Iterator[Callable[[
     process = subprocess.Popen(
         [*_container(firewall, f"--name={name}"), *command], stdout=subprocess.PIPE, text=True
     )
-    time.sleep(1)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+
+    def looked() -> int:
+        found = subprocess.check_output(["docker", "exec", name, "cat", "/tmp/looked"])
+        return int(found or 0)  # empty while it is being written
 
     def stop() -> list[str]:
-        subprocess.run(["docker", "exec", name, "touch", "/tmp/stop"], check=True)
-        lines = process.communicate(timeout=30)[0].splitlines()
-        looked = int(lines.pop().split()[1])
-        assert looked > 20
-        return lines
+        assert eventually(lambda: looked() > 20)
+        # It may end before the engine can tell that the command has.
+        subprocess.run(["docker", "exec", name, "touch", "/tmp/stop"], check=False)
+        return process.communicate(timeout=60)[0].splitlines()
 
     yield stop
     if process.poll() is None:
@@ -72,12 +77,12 @@ def watched(firewall: ServiceEntry, inventory: Inventory) -> Iterator[Callable[[
 
 @pytest.mark.parametrize("how", [["restart"], ["kill", "--signal=KILL"]], ids=["restart", "kill"])
 def test_without_its_container_the_table_stays(
-    firewall: ServiceEntry, watched: Callable[[], list[str]], local: Any, how: list[str]
+    firewall: ServiceEntry, watched: Callable[[], list[str]], inventory: Inventory, how: list[str]
 ) -> None:
     subprocess.run(["docker", *how, firewall.container], check=True, capture_output=True)
     if how[0] == "kill":
         subprocess.run(["docker", "start", firewall.container], check=True, capture_output=True)
-    assert wait([firewall.container], 30, lambda name: local.docker(name).inspect()) == {}
+    settle(inventory)
     assert watched() == []
 
 
@@ -93,10 +98,7 @@ def test_a_removed_rule_comes_back_within_seconds(
     before = listing()
     assert "refused" in before
     assert in_host(firewall, "nft", *edit.format(table).split()).returncode == 0
-    deadline = time.monotonic() + 10
-    while listing() != before and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert listing() == before
+    assert eventually(lambda: listing() == before, 60)
 
 
 def test_other_tables_are_not_touched(firewall: ServiceEntry, inventory: Inventory) -> None:

@@ -8,46 +8,44 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from components.load_balancer import CONNECTIONS
+from components.load_balancer import CONNECTIONS, SILENCE
 from components.planning.inventory import Inventory
-from tests.acceptance.http_by_hand import status, tls
+from tests.acceptance.http_by_hand import everything, status, tls
+from tests.acceptance.waiting import eventually, settle
 
 FLOOD = 30_000
 BATCH = 250
+MORE = 5
 # What would tell an attacker about the inside.
 LEAKS = (b"Traceback", b"/opt/", b'File "', b"site-packages")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def restarts(inventory: Inventory) -> Iterator[None]:
+def restarts(inventory: Inventory, settled: None) -> Iterator[None]:
     """Whatever these tests send, no service restarts, and all are healthy afterwards."""
-    before = states(inventory)
+    before = starts(inventory)
     yield
-    deadline = time.monotonic() + 30
-    while states(inventory) != before and time.monotonic() < deadline:
-        time.sleep(1)
-    assert states(inventory) == before
+    settle(inventory)
+    assert starts(inventory) == before
 
 
-def states(inventory: Inventory) -> dict[str, tuple[int, str]]:
+def starts(inventory: Inventory) -> dict[str, tuple[int, str]]:
+    """How often the engine has started a container again, and since when it runs."""
     names = [service.container for service in inventory.services]
     described = json.loads(subprocess.check_output(["docker", "inspect", *names]))
-    return {
-        found["Name"]: (found["RestartCount"], (found["State"].get("Health") or {}).get("Status", ""))
-        for found in described
-    }
+    return {found["Name"]: (found["RestartCount"], found["State"]["StartedAt"]) for found in described}
 
 
 def exchange(endpoint: str, ca_file: str, sent: bytes) -> bytes:
-    """Send raw bytes, and return what comes back until the end or for 15 s at most."""
+    """Send raw bytes, and return what comes back until the end of the headers."""
     with tls(endpoint, ca_file) as connection:
         connection.sendall(sent)
         answer = connection.recv(65536)
@@ -80,15 +78,7 @@ def test_request_smuggling_is_refused(endpoint: str, ca_file: str) -> None:
     """Length and chunks together: whichever wins, nothing of the body counts as a second request."""
     smuggled = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with tls(endpoint, ca_file) as connection:
-        connection.settimeout(3)
-        connection.sendall(head + b"0\r\n\r\n" + smuggled)
-        answer = b""
-        try:
-            while more := connection.recv(65536):
-                answer += more
-        except TimeoutError:
-            pass
+    answer = everything(endpoint, ca_file, head + b"0\r\n\r\n" + smuggled, pause=3)
     # Either the connection ended after the first answer, or the second request was an ordinary one of ours.
     assert status(answer) >= 400
     assert b" 200 " not in answer
@@ -112,7 +102,7 @@ def test_inference_of_unknown_length_is_refused(
 ) -> None:
     headers = {"Authorization": f"Bearer {access['inference_token']}"}
     url = f"{inventory.endpoints['inference']}/v1/models/mlp:predict"
-    answer = requests.post(url, data=iter([b"{}"]), headers=headers, verify=ca_file, timeout=10)
+    answer = requests.post(url, data=iter([b"{}"]), headers=headers, verify=ca_file, timeout=30)
     assert answer.status_code == 411
 
 
@@ -126,7 +116,7 @@ def test_without_the_right_credentials_nothing_is_served(
 ) -> None:
     url = f"{inventory.endpoints[name]}{PROTECTED[name]}"
     headers = {"Authorization": header} if header else {}
-    answer = requests.get(url, headers=headers, verify=ca_file, timeout=10)
+    answer = requests.get(url, headers=headers, verify=ca_file, timeout=30)
     assert answer.status_code in (400, 401, 403)
     assert not [leak for leak in LEAKS if leak in answer.content]
 
@@ -152,51 +142,58 @@ def test_a_slow_client_is_given_up(inventory: Inventory, ca_file: str) -> None:
     """Headers that never end: the connection is closed with 408."""
     endpoint = inventory.endpoints["inference"]
     assert endpoint is not None
-    started = time.monotonic()
     answer = exchange(endpoint, ca_file, b"GET / HTTP/1.1\r\nHost: a\r\n")
     assert status(answer) == 408
-    assert 3 < time.monotonic() - started < 10
 
 
 # The first bytes of a TLS handshake that goes no further.
 HALF_A_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+SILENT = ("nothing", "half a hello", "http/1.1", "h2")
 
 
-@pytest.mark.parametrize("said", [b"", HALF_A_HELLO], ids=["nothing", "half a hello"])
-def test_who_says_nothing_before_tls_is_cut(endpoint: str, said: bytes) -> None:
-    parts = urlsplit(endpoint)
-    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
-        connection.sendall(said)
-        started = time.monotonic()
-        assert connection.recv(1) == b""
-        assert time.monotonic() - started < 8
+@pytest.fixture(scope="module")
+def silent(inventory: Inventory, ca_file: str) -> Iterator[dict[tuple[str, str], socket.socket]]:
+    """Connections that say nothing before TLS or after it, at each endpoint: all begun at once."""
+
+    def connect(endpoint: str, how: str) -> socket.socket:
+        if how not in ("nothing", "half a hello"):
+            return tls(endpoint, ca_file, how)
+        parts = urlsplit(endpoint)
+        connection = socket.create_connection((parts.hostname, parts.port))
+        connection.sendall(HALF_A_HELLO if how == "half a hello" else b"")
+        return connection
+
+    urls = filter(None, inventory.endpoints.values())
+    with ExitStack() as stack:
+        yield {(url, how): stack.enter_context(connect(url, how)) for url in urls for how in SILENT}
 
 
-@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
-def test_who_says_nothing_after_tls_is_cut(endpoint: str, ca_file: str, protocol: str) -> None:
-    with tls(endpoint, ca_file, protocol) as connection:
-        connection.settimeout(20)
-        started = time.monotonic()
-        while connection.recv(65536):
-            pass
-        assert time.monotonic() - started < 8
+@pytest.mark.parametrize("how", SILENT)
+def test_who_says_nothing_is_cut(
+    endpoint: str, silent: dict[tuple[str, str], socket.socket], how: str
+) -> None:
+    connection = silent[endpoint, how]
+    connection.settimeout(5 * SILENCE)
+    while connection.recv(65536):
+        pass
 
 
 def test_silent_connections_do_not_shut_others_out(endpoint: str, ca_file: str) -> None:
     """As many as one address may hold: a moment later they are gone."""
     parts = urlsplit(endpoint)
     silent = [
-        socket.create_connection((parts.hostname, parts.port), timeout=5) for _ in range(CONNECTIONS + 20)
+        socket.create_connection((parts.hostname, parts.port), timeout=30) for _ in range(CONNECTIONS + 20)
     ]
+
+    def answered() -> bool:
+        try:
+            answer = exchange(endpoint, ca_file, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        except OSError:
+            return False
+        return status(answer) in (200, 401, 403, 404)
+
     try:
-        deadline = time.monotonic() + 20
-        answer = b""
-        while not answer and time.monotonic() < deadline:
-            try:
-                answer = exchange(endpoint, ca_file, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            except OSError:
-                time.sleep(0.5)
-        assert status(answer) in (200, 401, 403, 404)
+        assert eventually(answered, 60)
     finally:
         for connection in silent:
             connection.close()
@@ -209,7 +206,7 @@ def test_the_scheme_of_a_token_has_no_case(
 ) -> None:
     headers = {"Authorization": f"{scheme} {access[f'{name}_token']}"}
     url = f"{inventory.endpoints[name]}{PROTECTED[name]}"
-    answer = requests.get(url, headers=headers, verify=ca_file, timeout=10)
+    answer = requests.get(url, headers=headers, verify=ca_file, timeout=30)
     assert answer.status_code not in (401, 403)
 
 
@@ -242,22 +239,21 @@ def test_a_flood_is_refused_and_then_forgiven(
     endpoint = inventory.endpoints["ray"]
     assert endpoint is not None
     batch = b"GET /api/version HTTP/1.1\r\nHost: a\r\n\r\n" * BATCH
+    headers = {"Authorization": f"Bearer {access['ray_token']}"}
+
+    def asked() -> int:
+        url = f"{endpoint}/api/version"
+        return requests.get(url, headers=headers, verify=ca_file, timeout=30).status_code
+
     with tls(endpoint, ca_file) as connection:
-        sent, answer = 0, b""
-        while b" 429 " not in answer and sent < FLOOD:
+        sent, refused = 0, 0
+        # Some more beyond the first refusal: what was sent long ago counts less with every moment.
+        while refused < MORE and sent < FLOOD:
             connection.sendall(batch)
-            sent, answer = sent + BATCH, b""
+            answer = b""
             while answer.count(b"HTTP/1.1 ") < BATCH and (more := connection.recv(2**20)):
                 answer += more
-    assert b" 429 " in answer, f"{sent} requests and no refusal"
-    headers = {"Authorization": f"Bearer {access['ray_token']}"}
-    answers = []
-    for _ in range(20):
-        answers.append(
-            requests.get(f"{endpoint}/api/version", headers=headers, verify=ca_file, timeout=10).status_code
-        )
-        if answers[-1] == 200:
-            break
-        time.sleep(1)
-    assert answers[0] == 429
-    assert answers[-1] == 200
+            sent, refused = sent + BATCH, refused + (b" 429 " in answer)
+        assert refused == MORE, f"{sent} requests, {refused} batches with a refusal"
+        assert asked() == 429
+    assert eventually(lambda: asked() == 200, 60)

@@ -27,6 +27,7 @@ from components.planning.inventory import Inventory
 from components.planning.plan import Plan, make_plan
 from components.planning.rotation import Generations
 from components.planning.validation import load
+from tests.acceptance.waiting import WITHIN, eventually
 from tests.s3 import madmin
 from tests.s3.server import Identity, Server
 
@@ -95,7 +96,7 @@ class Outside:
             self.image,
             "check-store",
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=WITHIN)
         return done.returncode, done.stdout + done.stderr
 
 
@@ -190,7 +191,7 @@ def _settings(plan: Plan, within: str) -> str:
 
 def _filled(server: Server, plan: Plan) -> dict[str, Identity]:
     """The declared buckets, and a user for each identity with the policy that an own store gives it."""
-    root, deadline = server.client(server.root), time.monotonic() + 30
+    root, deadline = server.client(server.root), time.monotonic() + WITHIN
     while True:
         try:
             root.list_buckets()
@@ -300,12 +301,9 @@ def docker_health(command: Sequence[str]) -> int:
 
 def test_the_gateway_is_unhealthy_while_the_store_does_not_answer(outside: Outside) -> None:
     check = (f"{NAME}-gateway", "healthcheck")
-    assert docker_health(check) == 0
+    assert eventually(lambda: docker_health(check) == 0)
     docker("pause", f"{NAME}-store")
     try:
-        deadline = time.monotonic() + 40
-        while docker_health(check) == 0 and time.monotonic() < deadline:
-            time.sleep(1)
-        assert docker_health(check) != 0
+        assert eventually(lambda: docker_health(check) != 0)
     finally:
         docker("unpause", f"{NAME}-store")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import docker
@@ -10,8 +12,12 @@ import pytest
 
 from components.planning.inventory import Inventory, ServiceEntry
 
-# Starts as many sleeping processes as it is told, and says so when all of them are there.
-FORK = "i=0; while [ $i -lt {count} ]; do sleep 3 & i=$((i+1)); done; echo all"
+# Starts so many processes, says so when all of them are there, and ends with them when its input does.
+# `sh` ends where it cannot fork; what it does then needs no other process. The group is its own.
+FORK = """
+trap 'read told; trap "" TERM; kill 0' EXIT
+i=0; while [ $i -lt {count} ]; do sleep 600 & i=$((i+1)); done; echo all
+"""
 
 
 def test_the_engine_limits_the_processes_of_each_container(service: ServiceEntry, local: Any) -> None:
@@ -34,17 +40,28 @@ def neighbour(backup: Any) -> Iterator[Any]:
     """A container outside the stack, of the same user."""
     image, user = backup.attrs["Config"]["Image"], backup.attrs["Config"]["User"]
     made = docker.from_env().containers.run(
-        image, ["sleep", "120"], user=user, network_mode="none", read_only=True, cap_drop=["ALL"], detach=True
+        image, ["sleep", "600"], user=user, network_mode="none", read_only=True, cap_drop=["ALL"], detach=True
     )
     yield made
     made.remove(force=True)
 
 
+@contextmanager
+def forking(container: Any, count: int) -> Iterator[str]:
+    """What is said when all of the processes are there, or no more can be; they stay for the block."""
+    command = ["docker", "exec", "--interactive", container.name, "sh", "-c", FORK.format(count=count)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield process.stdout.readline()
+        process.stdin.close()
+        process.wait(60)
+
+
 def test_a_full_container_leaves_room_to_a_neighbour_of_the_same_user(backup: Any, neighbour: Any) -> None:
-    limit = backup.attrs["HostConfig"]["PidsLimit"]
-    # `sh` ends where it cannot fork; the processes that it started go on.
-    full = backup.exec_run(["sh", "-c", FORK.format(count=limit + 50)])
-    beside = neighbour.exec_run(["sh", "-c", FORK.format(count=limit + 50)])
-    assert b"Cannot fork" in full.output
-    assert b"all" not in full.output
-    assert beside.output.strip() == b"all"
+    count = backup.attrs["HostConfig"]["PidsLimit"] + 50
+    with forking(backup, count) as full, forking(neighbour, count) as beside:
+        assert "Cannot fork" in full
+        assert beside == "all\n"

@@ -13,7 +13,7 @@ FILE = ROOT / f"Pulumi.{STACK}.yaml"
 MISTAKES = {
     "nodes: 4 ": ("nodes: 6 ", "was made with 4 nodes"),
     "head: {memory: 4GiB}": ("head: {memory: 4GiB, cpus: 4096}", "1024"),
-    '"*/30 * * * *"': ('"0 3 * * 6-7"', "7 stands for Sunday"),
+    '"0 0 29 2 *"': ('"0 3 * * 6-7"', "7 stands for Sunday"),
     "bind: 127.0.0.1": ("bind: 224.0.0.1", "not an address that a host can have"),
 }
 

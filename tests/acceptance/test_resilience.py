@@ -12,7 +12,7 @@ from tests.acceptance.conftest import OUT, benchmark
 def training() -> dict[str, Any]:
     """`faults.json` of a short training whose first rank is killed between two checkpoints."""
     (OUT / "faults.json").unlink(missing_ok=True)
-    arguments = ["--tier", "smoke", "--workload", "bytelm", "--steps", "40", "--checkpoint-every", "10"]
+    arguments = ["--tier", "smoke", "--workload", "bytelm", "--steps", "60", "--checkpoint-every", "10"]
     benchmark("faults", "--case", "worker", *arguments)
     return dict(json.loads((OUT / "faults.json").read_text()))
 

@@ -38,7 +38,7 @@ def test_a_service_that_does_not_exist_is_told_with_the_nearest_one() -> None:
 
 
 def test_a_restart_ends_with_a_healthy_service() -> None:
-    done = aidc("restart", "--service", "drill")
+    done = aidc("restart", "--service", "vault")
     assert (done.returncode, "healthy" in done.stdout) == (0, True)
 
 

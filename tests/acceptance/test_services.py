@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from components.planning.inventory import Inventory, ServiceEntry
+from tests.acceptance.waiting import eventually
 
 
 @pytest.fixture
@@ -13,8 +14,11 @@ def found(service: ServiceEntry, local: Any) -> dict[str, Any]:
     return dict(local.docker(service.container).inspect())
 
 
-def test_is_healthy(found: dict[str, Any]) -> None:
-    assert found["State"]["Health"]["Status"] == "healthy"
+def test_is_healthy(service: ServiceEntry, local: Any) -> None:
+    def health() -> str:
+        return str(local.docker(service.container).inspect()["State"]["Health"]["Status"])
+
+    assert eventually(lambda: health() == "healthy"), health()
 
 
 def test_did_not_crash(found: dict[str, Any]) -> None:

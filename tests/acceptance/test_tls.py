@@ -16,7 +16,7 @@ from components.planning import pki
 
 def connect(endpoint: str, context: ssl.SSLContext) -> ssl.SSLSocket:
     parts = urlsplit(endpoint)
-    raw = socket.create_connection((parts.hostname, parts.port), timeout=5)
+    raw = socket.create_connection((parts.hostname, parts.port), timeout=30)
     return context.wrap_socket(raw, server_hostname=parts.hostname)
 
 
@@ -44,20 +44,20 @@ def test_old_protocol_is_refused(endpoint: str) -> None:
 
 def test_plain_http_is_refused(endpoint: str) -> None:
     with pytest.raises(requests.ConnectionError):
-        requests.get(endpoint.replace("https://", "http://"), timeout=5)
+        requests.get(endpoint.replace("https://", "http://"), timeout=30)
 
 
 @pytest.mark.parametrize("token", [None, "wrong"])
 def test_ray_api_needs_the_token(inventory: Any, ca_file: str, token: str | None) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     url = f"{inventory.endpoints['ray']}/api/jobs/"
-    assert requests.get(url, headers=headers, verify=ca_file, timeout=10).status_code in (401, 403)
+    assert requests.get(url, headers=headers, verify=ca_file, timeout=30).status_code in (401, 403)
 
 
 def test_ray_api_answers_with_the_token(inventory: Any, access: dict[str, Any], ca_file: str) -> None:
     headers = {"Authorization": f"Bearer {access['ray_token']}"}
     url = f"{inventory.endpoints['ray']}/api/jobs/"
-    assert requests.get(url, headers=headers, verify=ca_file, timeout=10).status_code == 200
+    assert requests.get(url, headers=headers, verify=ca_file, timeout=30).status_code == 200
 
 
 # Where to ask, whom, and what it answers to somebody without credentials.

@@ -88,7 +88,7 @@ def lockable(root: Any) -> Iterator[str]:
     bucket = f"s3-suite-{uuid.uuid4().hex[:12]}"
     root.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
     yield bucket
-    for _ in range(10):
+    for _ in range(60):
         left = root.list_object_versions(Bucket=bucket)
         versions = (*left.get("Versions", ()), *left.get("DeleteMarkers", ()))
         for found in versions:

@@ -30,7 +30,7 @@ from tests.s3 import madmin
 from tests.s3.server import Identity, Server
 
 # Seconds for a server to answer.
-START = 20.0
+START = 120.0
 VERSIONED, PLAIN, FOREIGN = "suite-versioned", "suite-plain", "suite-foreign"
 READ = ("s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectVersion")
 WRITE = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")

@@ -56,7 +56,7 @@ def followed(tmp_path: Path) -> Iterator[Followed]:
     server = Followed(tmp_path)
     yield server
     server.process.terminate()
-    server.process.wait(10)
+    server.process.wait(60)
 
 
 def test_a_changed_file_is_told_once(followed: Followed) -> None:
@@ -104,7 +104,7 @@ def test_a_server_starts_on_files_that_belong_together(tmp_path: Path) -> None:
 
 def test_its_end_is_that_of_the_server(followed: Followed) -> None:
     followed.process.send_signal(signal.SIGTERM)
-    assert followed.process.wait(10) == 7
+    assert followed.process.wait(60) == 7
 
 
 def test_a_server_that_dies_ends_it(tmp_path: Path) -> None:

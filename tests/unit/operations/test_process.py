@@ -98,24 +98,27 @@ def test_a_secret_goes_in_by_stdin() -> None:
     assert done.stdout.strip() == "secret"
 
 
-# Writes its file in two halves, as `pulumi config set` rewrites the stack's file.
+# Writes its file in two halves, as `pulumi config set` rewrites the stack's file; the second once it is told.
 TWO_HALVES = """
 import pathlib, sys, time
 path = pathlib.Path(sys.argv[1])
 path.write_text("half")
-time.sleep(0.6)
+while not path.with_name("told").exists():
+    time.sleep(0.01)
 path.write_text("whole")
 """
 
 
-def signalled_when(condition: Callable[[], bool], times: int = 1) -> threading.Thread:
+def signalled_when(
+    condition: Callable[[], bool], times: int = 1, then: Callable[[], object] = lambda: None
+) -> threading.Thread:
     def send() -> None:
-        deadline = time.monotonic() + 20
-        while not condition() and time.monotonic() < deadline:
+        while not condition():
             time.sleep(0.01)
         for _ in range(times):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.05)
+        then()
 
     thread = threading.Thread(target=send)
     thread.start()
@@ -133,7 +136,7 @@ def short(path: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_short_command_is_not_cut_off_in_the_middle(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    thread = signalled_when(half_written(path))
+    thread = signalled_when(half_written(path), then=(tmp_path / "told").touch)
     with pytest.raises(KeyboardInterrupt), Interrupts():
         short(path)
     thread.join()
@@ -142,7 +145,7 @@ def test_a_short_command_is_not_cut_off_in_the_middle(tmp_path: Path) -> None:
 
 def test_without_interrupts_around_it_a_short_command_is_not_cut_off_either(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    thread = signalled_when(half_written(path))
+    thread = signalled_when(half_written(path), then=(tmp_path / "told").touch)
     with pytest.raises(KeyboardInterrupt):
         short(path)
     thread.join()
@@ -151,10 +154,9 @@ def test_without_interrupts_around_it_a_short_command_is_not_cut_off_either(tmp_
 
 def test_who_insists_ends_a_short_command_that_hangs(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    script = TWO_HALVES.replace("0.6", "60")
     thread = signalled_when(half_written(path), times=3)
     with pytest.raises(KeyboardInterrupt):
-        capture([sys.executable, "-c", script, str(path)], environment=os.environ, cwd=Path.cwd())
+        short(path)
     thread.join()
     assert path.read_text() == "half"
 
@@ -165,21 +167,26 @@ def test_a_short_command_that_hangs_is_ended_at_its_limit(monkeypatch: pytest.Mo
         capture(["sleep", "60"], environment=os.environ, cwd=Path.cwd(), limit=0.2)
 
 
-def test_a_signal_before_the_child_is_known_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_before_the_child_is_known_reaches_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     children = []
+    listens = tmp_path / "listens"
+    script = POLITE.replace("time.sleep(20)", f"open({str(listens)!r}, 'w'); time.sleep(60)")
 
     class Slow(subprocess.Popen[str]):
         def __init__(self, *arguments: object, **options: object) -> None:
             super().__init__(*arguments, **options)  # type: ignore[call-overload]
             children.append(self)
-            time.sleep(0.5)  # until it handles signals itself
+            while not listens.exists() and self.poll() is None:
+                time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.05)
 
     monkeypatch.setattr(subprocess, "Popen", Slow)
     lines: list[str] = []
     with Interrupts() as interrupts:
-        assert run(POLITE, lines.append, interrupts) == 3
+        assert run(script, lines.append, interrupts) == 3
     assert interrupts.count == 1
     assert lines[-1] == "cleaned up"
     assert children[0].returncode == 3

@@ -72,7 +72,11 @@ def test_a_signal_ends_the_program_and_all_that_it_started(tmp_path: Path, kind:
     try:
         with pytest.raises(KeyboardInterrupt):
             children.run(
-                command(kind, tmp_path), cwd=tmp_path, env=dict(os.environ), timeout_s=120, grace_s=3
+                command(kind, tmp_path),
+                cwd=tmp_path,
+                env=dict(os.environ),
+                timeout_s=120,
+                grace_s=60 if kind == "fair" else 1,
             )
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -96,7 +96,8 @@ def test_latency_counts_from_the_schedule_not_from_the_send() -> None:
 
     outcome = open_loop.run_schedule([0.0, 0.0, 0.0], connect, senders=1)
     latencies = sorted(answer.latency for answer in outcome)
-    assert latencies[2] == pytest.approx(0.09, abs=0.025)
+    # Each waits for those before it; a busy machine only makes it longer.
+    assert all(latency >= 0.029 * place for place, latency in enumerate(latencies, 1))
 
 
 def test_failed_requests_are_counted_and_not_timed() -> None:

@@ -230,7 +230,8 @@ def test_a_request_whose_client_has_gone_is_not_computed(
 
         path = "/v1/models/mlp:predict"
         task = asyncio.ensure_future(request(service, "POST", path, body([[7, 7, 7]]), wait))
-        await asyncio.sleep(0.01)
+        while not asked and not task.done():
+            await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await service.batch(asked)

@@ -10,6 +10,7 @@ from components.runtime.health import Verdict, judge, wait
 
 RUNNING = {"Status": "running", "ExitCode": 0}
 EXITED = {"Status": "exited", "ExitCode": 1}
+RESTARTING = {"Status": "restarting", "ExitCode": 1, "Health": {"Status": "unhealthy", "Log": []}}
 
 
 def health(status: str, output: str = "") -> dict[str, Any]:
@@ -23,6 +24,8 @@ def health(status: str, output: str = "") -> dict[str, Any]:
         (health("healthy"), 0, False, Verdict(True, False, "healthy")),
         (health("starting"), 0, False, Verdict(False, False, "starting")),
         (health("unhealthy", "no table"), 0, False, Verdict(False, True, "unhealthy: no table")),
+        (RESTARTING, 1, False, Verdict(False, False, "restarting")),
+        (RESTARTING, 3, False, Verdict(False, True, "restarted 3 times, last exit code 1")),
         (EXITED, 0, False, Verdict(False, True, "exited with code 1")),
         (EXITED, 0, True, Verdict(False, True, "exited with code 1")),
         ({"Status": "exited", "ExitCode": 0}, 0, True, Verdict(True, False, "finished")),
