@@ -103,6 +103,21 @@ def test_after_a_restore_champion_and_canary_come_back(
     assert promotion.champions(registry.catalogue(client)) == deployed.models
 
 
+def test_a_canary_whose_champion_cannot_be_served_is_left_out_with_it(
+    client: MlflowClient, versions: list[Version], deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(client, versions)
+
+    def check(_store: Any, name: str, _model: Any) -> None:
+        if name == MODEL:
+            raise StackError("its weights are gone")
+
+    monkeypatch.setattr(promotion, "check", check)
+    other = {"other": {"card": "k", "sha256": "f"}}
+    promotion.put_in_service(STACK, other, {}, print)
+    assert deployed.models == other
+
+
 def test_without_a_champion_there_is_nothing_to_share(
     client: MlflowClient, versions: list[Version], deployed: Deployed
 ) -> None:
