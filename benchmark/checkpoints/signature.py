@@ -125,6 +125,8 @@ def kind(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "a bool"
+    if isinstance(value, int):
+        return str(value) if abs(value) < EXACT else "a number too large"
     if isinstance(value, float):
         return f"{value:g}" if not value.is_integer() or abs(value) > EXACT else f"{value:.0f}"
     if isinstance(value, str):

@@ -83,17 +83,9 @@ def _refused(error: ValidationError) -> RequestError:
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"])).encode("ascii", "backslashreplace").decode()[:60]
     missing = first["type"] == "missing"
-    got = "nothing: the field is missing" if missing else kind(_as_json(first["input"]))
+    got = "nothing: the field is missing" if missing else kind(first["input"])
     wrong = Wrong(name, str(first["msg"]), got)
     return RequestError(400, f"{name}: {wrong.expected}; is {got}", wrong=wrong)
-
-
-def _as_json(value: Any) -> Any:
-    return (
-        float(value)
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
-        else value
-    )
 
 
 async def pieces(asked: Generation, worker: Executor, metrics: Metrics) -> AsyncGenerator[dict[str, Any]]:

@@ -96,6 +96,8 @@ def put_in_service(
     ended = {name + CANARY_OF for name in wanted}
     rest = {name: m for name, m in {**before, **others}.items() if name not in {*wanted, *ended}}
     models = {**usable(store, rest, say), **wanted}
+    # A canary shares the requests of a champion, and is not found without one.
+    models = {n: m for n, m in models.items() if n.removesuffix(CANARY_OF) in models}
     limits = limits or now or replicas.limits_for(stack.compute_nodes)
     try:
         replicas.roll_out(ray, stack.inference(), models, limits)

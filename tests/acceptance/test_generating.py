@@ -1,4 +1,4 @@
-"""Text that a served language model writes, through the load balancer: as it comes, and while it is wanted."""
+"""Text that a served language model writes, through the load balancer: as it comes, while it is wanted."""
 
 from __future__ import annotations
 

@@ -141,3 +141,9 @@ def test_a_server_of_another_authority_is_not_healthy(files: Path, monkeypatch: 
 
 def test_the_login_is_the_benchmarks(files: Path) -> None:
     assert base64.b64decode(health.login().partition(" ")[2]) == b"benchmark:a password"
+
+
+def test_only_calls_that_register_something_share_it() -> None:
+    assert places.registered("/api/2.0/mlflow/registered-models/create") == "registered_model"
+    assert places.registered("/ajax-api/2.0/mlflow/model-versions/create") == "model_version"
+    assert places.registered("/api/2.0/mlflow/registered-models/search") == ""

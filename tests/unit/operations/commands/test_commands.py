@@ -148,6 +148,7 @@ def test_the_variables_hold_no_secret_until_a_shell_evaluates_them(tmp_path: Pat
     outputs = {
         "s3": {"access_key": "THE-ID", "secret_key": "THE-KEY"},
         "ray_token": "THE-RAY",
+        "inference_token": "THE-TOKEN",
         "tracking": {"jobs": "THE-JOBS"},
     }
     (tmp_path / "outputs").write_text(json.dumps(outputs))
@@ -156,7 +157,7 @@ def test_the_variables_hold_no_secret_until_a_shell_evaluates_them(tmp_path: Pat
         (tmp_path / name).chmod(0o755)
     text = access.variables("dev", ENDPOINTS, "/a b/ca.pem", "/a b/bundle.pem")
     assert "THE-" not in text
-    shown = "env | grep -E '^(RAY|AWS|MLFLOW|SSL)_' | sort"
+    shown = "env | grep -E '^(AIDC|RAY|AWS|MLFLOW|SSL)_' | sort"
     variables = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
     done = subprocess.run(
         ["bash", "-euc", f"{text}\n{shown}"],
@@ -168,11 +169,15 @@ def test_the_variables_hold_no_secret_until_a_shell_evaluates_them(tmp_path: Pat
     )
     assert "THE-" not in (tmp_path / "arguments").read_text()
     assert done.stdout.splitlines() == [
+        "AIDC_INFERENCE_TOKEN=THE-TOKEN",
+        "AIDC_INFERENCE_URL=https://i",
         "AWS_ACCESS_KEY_ID=THE-ID",
         "AWS_CA_BUNDLE=/a b/ca.pem",
         "AWS_DEFAULT_REGION=us-east-1",
         "AWS_ENDPOINT_URL_S3=https://s",
         "AWS_SECRET_ACCESS_KEY=THE-KEY",
+        "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=false",
+        "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=false",
         "MLFLOW_TRACKING_PASSWORD=THE-JOBS",
         "MLFLOW_TRACKING_SERVER_CERT_PATH=/a b/ca.pem",
         "MLFLOW_TRACKING_URI=https://t",

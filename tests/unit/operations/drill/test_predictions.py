@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from operations.drill.predictions import Wanted, faults, judge, summary, wanted
+from operations.drill.predictions import Wanted, different, faults, judge, summary, wanted
 
 SHA = "ab" * 32
 CHAMPION = Wanted("mlp", SHA, "models/mlp/r/model.json", 3)
@@ -85,3 +85,20 @@ def test_a_champion_that_did_not_answer_fails(answered: dict[str, Any]) -> None:
 def test_a_served_model_that_is_newer_than_the_snapshot_is_not_compared() -> None:
     (row,) = judge([Wanted("mlp", SHA)], {"models": [], "faults": {"mlp": "no card names it"}}, {})
     assert row.outcome == "not compared"
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "words"),
+    [
+        ([[1.0, 2.0]], [[1.0, 2.00001]], []),
+        ([{"p": [1e9], "n": 3}], [{"p": [1e9 + 1], "n": 3}], []),
+        ([[1.0]], [[1.1]], ["instance 0: the answers differ by up to 1.0e-01"]),
+        ([[1.0]], [[1.0, 2.0]], ["instance 0: the answers are of another shape"]),
+        ([{"p": 1.0}], [{"q": 1.0}], ["instance 0: the answers are of another shape"]),
+        ([[float("nan")]], [[1.0]], ["instance 0: the answers differ by up to nan"]),
+    ],
+)
+def test_answers_of_a_users_model_are_compared_number_by_number(
+    here: list[Any], there: list[Any], words: list[str]
+) -> None:
+    assert list(different(here, there)) == words

@@ -1,0 +1,193 @@
+"""A version that answers a share of the requests: started, ended, brought back; and which one is promoted."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from benchmark.cluster import replicas
+from benchmark.cluster.mlflow_api import MlflowClient
+from benchmark.cluster.stack import Stack
+from benchmark.commands.models import rows
+from benchmark.commands.promote import share
+from benchmark.core.errors import CheckpointError, StackError
+from benchmark.tracking import admission, promotion, registry
+from benchmark.tracking.registry import Version
+
+MODEL = "slope"
+
+
+class Deployed:
+    """What replicas are told, without replicas."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.models: replicas.Models = {}
+        monkeypatch.setattr(replicas, "deployed", lambda _: (self.models, {"min_replicas": 2}))
+        monkeypatch.setattr(replicas, "roll_out", self.roll_out)
+        monkeypatch.setattr(promotion, "check", lambda *_: None)
+
+    def roll_out(self, _ray: Any, _endpoint: Any, models: replicas.Models, _limits: Any) -> None:
+        self.models = models
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Deployed:
+    monkeypatch.setattr(Stack, "ray", lambda _: None)
+    monkeypatch.setattr(Stack, "store", lambda _: None)
+    monkeypatch.setattr(Stack, "inference", lambda _: None)
+    return Deployed(monkeypatch)
+
+
+@pytest.fixture
+def versions(client: MlflowClient) -> list[Version]:
+    """Two of a user's own model, admitted."""
+    client.ensure_model(MODEL)
+    found = []
+    for number in ("1", "2"):
+        tags = {"card": f"models/{MODEL}/{number}/model.json", "sha256": number * 64}
+        client.create_version(MODEL, "s3://models/x", "r", tags)
+        found.append(Version(model=MODEL, number=int(number), tags=tags))
+    return found
+
+
+STACK = Stack("s", {"services": []}, {})
+
+
+def aliases(client: MlflowClient) -> dict[str, int]:
+    return {a: v.number for v in registry.catalogue(client)[MODEL] for a in v.aliases}
+
+
+def begin(client: MlflowClient, versions: list[Version]) -> None:
+    promotion.promote(STACK, client, versions[0], print)
+    promotion.try_beside(STACK, client, versions[1], 10, print)
+
+
+def test_a_canary_is_deployed_beside_the_champion(
+    client: MlflowClient, versions: list[Version], deployed: Deployed
+) -> None:
+    begin(client, versions)
+    assert aliases(client) == {"champion": 1, "canary": 2}
+    assert deployed.models[MODEL]["version"] == "1"
+    assert (
+        deployed.models[f"{MODEL}@canary"] | {"share": "10", "version": "2"}
+        == deployed.models[f"{MODEL}@canary"]
+    )
+
+
+def test_a_canary_ends_and_the_champion_stays(
+    client: MlflowClient, versions: list[Version], deployed: Deployed
+) -> None:
+    begin(client, versions)
+    assert promotion.end_canary(STACK, client, MODEL, print)
+    assert (aliases(client), list(deployed.models)) == ({"champion": 1}, [MODEL])
+    assert not promotion.end_canary(STACK, client, MODEL, print)
+
+
+def test_a_canary_that_is_promoted_is_the_champion_alone(
+    client: MlflowClient, versions: list[Version], deployed: Deployed
+) -> None:
+    begin(client, versions)
+    assert registry.default(registry.catalogue(client), MODEL) == "canary"
+    assert promotion.promote(STACK, client, versions[1], print)
+    assert aliases(client) == {"champion": 2, "previous": 1}
+    assert {name: m["version"] for name, m in deployed.models.items()} == {MODEL: "2"}
+
+
+def test_after_a_restore_champion_and_canary_come_back(
+    client: MlflowClient, versions: list[Version], deployed: Deployed
+) -> None:
+    begin(client, versions)
+    assert promotion.champions(registry.catalogue(client)) == deployed.models
+
+
+def test_a_canary_whose_champion_cannot_be_served_is_left_out_with_it(
+    client: MlflowClient, versions: list[Version], deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(client, versions)
+
+    def check(_store: Any, name: str, _model: Any) -> None:
+        if name == MODEL:
+            raise StackError("its weights are gone")
+
+    monkeypatch.setattr(promotion, "check", check)
+    other = {"other": {"card": "k", "sha256": "f"}}
+    promotion.put_in_service(STACK, other, {}, print)
+    assert deployed.models == other
+
+
+def test_without_a_champion_there_is_nothing_to_share(
+    client: MlflowClient, versions: list[Version], deployed: Deployed
+) -> None:
+    with pytest.raises(StackError, match="promote it without SHARE"):
+        promotion.try_beside(STACK, client, versions[1], 10, print)
+    assert deployed.models == {}
+
+
+def test_the_champion_itself_is_no_canary(
+    client: MlflowClient, versions: list[Version], deployed: Deployed
+) -> None:
+    promotion.promote(STACK, client, versions[0], print)
+    with pytest.raises(StackError, match="is the champion, and gets all requests"):
+        promotion.try_beside(STACK, client, versions[0], 10, print)
+
+
+def test_the_list_shows_the_share(client: MlflowClient, versions: list[Version], deployed: Deployed) -> None:
+    begin(client, versions)
+    answering = {name: m["sha256"] for name, m in deployed.models.items()}
+    assert [row["served"] for row in rows(registry.catalogue(client), answering)] == ["10 %", "yes"]
+
+
+def test_of_a_users_own_model_the_newest_is_the_default() -> None:
+    own = {MODEL: [Version(model=MODEL, number=2), Version(model=MODEL, number=1)]}
+    assert registry.default(own, MODEL) == "2"
+    assert (
+        registry.default({"mlp": [Version(model="mlp", number=2, tags={"run": "r"})]}, "mlp") == "candidate"
+    )
+
+
+@pytest.mark.parametrize("text", ["0", "101", "-1", "1.5", "ten", "", "¹"])
+def test_a_share_is_a_percentage(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="from 1 to 100"):
+        share(text)
+
+
+class Ray:
+    """A job that writes these lines."""
+
+    def __init__(self, *lines: str) -> None:
+        self.lines, self.submitted = lines, ""
+
+    def submit(self, entrypoint: str, _identifier: str) -> None:
+        self.submitted = entrypoint
+
+    def follow(self, _identifier: str, on_line: Callable[[str], None], _timeout: float) -> str:
+        for line in self.lines:
+            on_line(line)
+        return "FAILED"
+
+
+def test_what_a_node_found_out_becomes_tags(client: MlflowClient, versions: list[Version]) -> None:
+    ray: Any = Ray("noise", '@progress {"card": "models/k/model.json", "sha256": "abc"}')
+    found = admission.admit(ray, client, versions[0], print)
+    assert ray.submitted == "python3 -m benchmark.serving.admit slope 1"
+    assert found.served == {"card": "models/k/model.json", "sha256": "abc", "version": "1"}
+    assert registry.catalogue(client)[MODEL][1].served == found.served
+
+
+def test_a_model_that_cannot_be_served_is_told_and_not_tagged(
+    client: MlflowClient, versions: list[Version]
+) -> None:
+    ray: Any = Ray('@error {"type": "CheckpointError", "message": "slope version 1: why"}')
+    with pytest.raises(CheckpointError, match="slope version 1: why; nothing was changed"):
+        admission.admit(ray, client, Version(model=MODEL, number=1), print)
+
+
+def test_a_job_that_says_nothing_is_shown_with_its_last_lines(
+    client: MlflowClient, versions: list[Version]
+) -> None:
+    ray: Any = Ray("Killed")
+    with pytest.raises(StackError, match=r"FAILED(.|\n)*Killed"):
+        admission.admit(ray, client, versions[0], print)
