@@ -72,6 +72,10 @@ node: ## check the compute nodes, or NODE, as before each job; WAIVE="reason" gi
 alerts: ## list the alerts that fire, and what to do about each
 	@$(RUN) python -m operations alerts --stack $(STACK)
 
+.PHONY: grafana
+grafana: ## write the dashboards for an own Grafana to out/<stack>/grafana
+	@$(RUN) python -m operations grafana --stack $(STACK) --out $(OUT)
+
 .PHONY: accept
 accept: ## test the GPUs of this machine, before a stack is built on them; writes accept.json
 	@$(RUN) python -m operations accept --stack $(STACK) --out $(OUT) $(call option,--seconds,SECONDS)

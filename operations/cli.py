@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "open": Command(_RUN, "write the status as a page for a browser", "aidc open --stack dev", "open"),
     "alerts": Command(_RUN, "list what needs somebody's attention, and what to do", "aidc alerts", "alerts"),
+    "grafana": Command(_RUN, "write the dashboards as files for Grafana", "aidc grafana", "grafana"),
     "usage": Command(
         _RUN, "show what each service uses over a minute", "aidc usage --seconds 10", "usage"
     ),
@@ -223,6 +224,7 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     made["scrub"].add_argument(
         "--limit", type=int, default=6 * 3600, metavar="SECONDS", help="stop after so long (default: 21600)"
     )
+    made["grafana"].add_argument("--out", type=Path, help="parent folder of grafana/ (default: out/<stack>)")
     made["sbom"].add_argument("--out", type=Path, help="parent folder of sbom/ (default: out/<stack>)")
     made["bench-lifecycle"].add_argument(
         "--out",
