@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 
-from components.planning.flows import CLIENTS, OUTSIDE_STORE, Flow
+from components.planning.flows import CLIENTS, NEEDLESS, OUTSIDE_STORE, Flow
 from components.planning.plan import Plan
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
@@ -19,7 +20,7 @@ from components.runtime.volume import READINGS, readings
 
 @dataclass(frozen=True)
 class Rule:
-    """One accepting rule. Without `sources` it accepts only traffic that came through a published port."""
+    """What one rule is about. Without `sources`: only traffic that came through a published port."""
 
     name: str
     sources: tuple[str, ...]
@@ -34,8 +35,8 @@ def table_name(stack: str) -> str:
     return f"aidc_{stack}"
 
 
-def rules(plan: Plan) -> tuple[Rule, ...]:
-    """One rule for each flow, on the addresses that both ends have in the flow's segment."""
+def rules(plan: Plan, flows: Sequence[Flow]) -> tuple[Rule, ...]:
+    """One rule for each of `flows`, on the addresses that both ends have in the flow's segment."""
     outside = plan.config.object_store.external
 
     def addresses(role: str, flow: Flow) -> tuple[str, ...]:
@@ -52,7 +53,7 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             ports=flow.ports,
             comment=f"{flow.source} to {flow.destination}: {flow.why}",
         )
-        for flow in plan.flows
+        for flow in flows
     )
 
 
@@ -73,7 +74,8 @@ def ruleset(plan: Plan) -> str:
         stack=plan.stack,
         table=table_name(plan.stack),
         bridges=bridges,
-        rules=rules(plan),
+        rules=rules(plan, plan.flows),
+        needless=rules(plan, NEEDLESS),
         places=places(plan),
     )
 

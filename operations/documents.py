@@ -6,18 +6,30 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from components.planning.paths import ROOT
 
 Outcome = Literal["passed", "missed", "inconclusive"]
 
 
-class _Entry(BaseModel):
+def printable(text: str) -> str:
+    """`text` without what steers a terminal: containers, jobs and nodes choose some of these words."""
+    return "".join(c if c in "\n\t" or c.isprintable() else "�" for c in text)
+
+
+class Entry(BaseModel):
+    """A part of a document. Its words are shown as they are, so they steer no terminal."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _printable(cls, value: Any) -> Any:
+        return printable(value) if isinstance(value, str) else value
 
-class Alert(_Entry):
+
+class Alert(Entry):
     """A rule of the monitoring that holds now."""
 
     name: str
@@ -28,7 +40,7 @@ class Alert(_Entry):
     runbook: str = Field(description="What to do: a file of this repository, and the section in it.")
 
 
-class Alerts(_Entry):
+class Alerts(Entry):
     """What `aidc alerts --json` prints."""
 
     schema_: Literal["aidc.alerts/1"] = Field(alias="schema")
@@ -36,7 +48,7 @@ class Alerts(_Entry):
     alerts: list[Alert]
 
 
-class LifecycleFigure(_Entry):
+class LifecycleFigure(Entry):
     """One figure: seconds, where less is better, or a ratio, where more is better."""
 
     name: str
@@ -48,7 +60,7 @@ class LifecycleFigure(_Entry):
     verdict: Outcome | Literal["not measured", "-"] = Field(description="`-` for a figure without a target.")
 
 
-class Machine(_Entry):
+class Machine(Entry):
     """Where it was measured. `cpus` are logical ones."""
 
     cpus: int | None
@@ -56,7 +68,7 @@ class Machine(_Entry):
     kernel: str
 
 
-class AcceptanceRow(_Entry):
+class AcceptanceRow(Entry):
     """One check of this machine's GPUs."""
 
     check: str
@@ -65,7 +77,7 @@ class AcceptanceRow(_Entry):
     fix: str = Field(description="The next step; empty where nothing failed.")
 
 
-class Acceptance(_Entry):
+class Acceptance(Entry):
     """What `aidc accept` writes."""
 
     schema_: Literal["aidc.accept/1"] = Field(alias="schema")
@@ -76,7 +88,7 @@ class Acceptance(_Entry):
     checks: list[AcceptanceRow]
 
 
-class Lifecycle(_Entry):
+class Lifecycle(Entry):
     """What `aidc bench-lifecycle` writes."""
 
     schema_: Literal["aidc.lifecycle/1"] = Field(alias="schema")
@@ -98,7 +110,7 @@ def write(document: BaseModel, stack: str, out: Path | None, name: str) -> Path:
     return path
 
 
-class DrillLevel(_Entry):
+class DrillLevel(Entry):
     """One level of a restore drill."""
 
     name: str
@@ -106,7 +118,7 @@ class DrillLevel(_Entry):
     detail: str
 
 
-class DrillLog(_Entry):
+class DrillLog(Entry):
     """The database out of its base backup and its log."""
 
     backup: str = Field(description="The base backup that the replay began with.")
@@ -118,7 +130,7 @@ class DrillLog(_Entry):
     seconds: dict[str, float] = Field(description="Of the parts: fetch, replay, check.")
 
 
-class DrillModel(_Entry):
+class DrillModel(Entry):
     """One model out of the backup, and what it answered without a network."""
 
     model: str
@@ -133,7 +145,7 @@ class DrillModel(_Entry):
     detail: str
 
 
-class Drill(_Entry):
+class Drill(Entry):
     """What `make drill` writes to drill.json."""
 
     schema_: Literal["aidc.drill/1"] = Field(alias="schema")
@@ -158,7 +170,7 @@ class Drill(_Entry):
     faults: list[str] = Field(description="The first of what failed or differs.")
 
 
-class Load(_Entry):
+class Load(Entry):
     """What other programs took of the machine meanwhile."""
 
     seconds: float
@@ -166,7 +178,7 @@ class Load(_Entry):
     others_share: float | None = Field(description="Share of all cores, 0 to 1; null when unknown.")
 
 
-class StorageRow(_Entry):
+class StorageRow(Entry):
     """One operation, size, number of clients, and way: `balancer`, `direct`, or `plain`."""
 
     way: str
@@ -184,7 +196,7 @@ class StorageRow(_Entry):
     client_cpus: float = Field(description="Cores that the load's own client used; it shares the machine.")
 
 
-class StorageRatio(_Entry):
+class StorageRatio(Entry):
     """Throughput of `way` divided by that of `to`, with a 95 % interval over pairs of segments."""
 
     way: str
@@ -198,7 +210,7 @@ class StorageRatio(_Entry):
     pairs: int
 
 
-class Storage(_Entry):
+class Storage(Entry):
     """What `make bench-storage` writes to storage.json."""
 
     schema_: Literal["aidc.storage/1"] = Field(alias="schema")
@@ -211,7 +223,7 @@ class Storage(_Entry):
     ratios: list[StorageRatio]
 
 
-class ServiceUsage(_Entry):
+class ServiceUsage(Entry):
     """What one container used. Memory is anonymous and shared memory: file cache does not count."""
 
     name: str
@@ -222,7 +234,7 @@ class ServiceUsage(_Entry):
     limit_bytes: int
 
 
-class StackUsage(_Entry):
+class StackUsage(Entry):
     """What `make usage` writes to usage.json."""
 
     schema_: Literal["aidc.usage/1"] = Field(alias="schema")
@@ -233,7 +245,7 @@ class StackUsage(_Entry):
     services: list[ServiceUsage]
 
 
-class Ratio(_Entry):
+class Ratio(Entry):
     """Throughput of ours divided by that of what it is compared with, with a 95 % interval over pairs."""
 
     ratio: float
@@ -242,14 +254,14 @@ class Ratio(_Entry):
     pairs: int
 
 
-class BackupPair(_Entry):
+class BackupPair(Entry):
     """Seconds of one backup each way, one directly after the other."""
 
     ours_s: float
     by_hand_s: float
 
 
-class BackupFigures(_Entry):
+class BackupFigures(Entry):
     """What `make bench-backup` writes to backup-figures.json."""
 
     schema_: Literal["aidc.backup-figures/1"] = Field(alias="schema")
@@ -264,7 +276,7 @@ class BackupFigures(_Entry):
     verdict: Outcome
 
 
-class DatabaseRow(_Entry):
+class DatabaseRow(Entry):
     """pgbench in one mode by one way: `tls`, `socket`, or `plain`."""
 
     mode: str
@@ -275,7 +287,7 @@ class DatabaseRow(_Entry):
     connect_ms: float | None = Field(description="The same of connecting; null where connections are kept.")
 
 
-class DatabaseRatio(_Entry):
+class DatabaseRatio(Entry):
     """Transactions per second of `way` divided by those of `to`, with a 95 % interval over pairs."""
 
     mode: str
@@ -287,7 +299,7 @@ class DatabaseRatio(_Entry):
     pairs: int
 
 
-class DatabaseFigures(_Entry):
+class DatabaseFigures(Entry):
     """What `make bench-database` writes to database-figures.json."""
 
     schema_: Literal["aidc.database-figures/1"] = Field(alias="schema")
@@ -300,7 +312,7 @@ class DatabaseFigures(_Entry):
     ratios: list[DatabaseRatio]
 
 
-class RecoveryStep(_Entry):
+class RecoveryStep(Entry):
     """One step over all of the data; `mb_s` in 10^6 bytes per second."""
 
     name: str
@@ -308,7 +320,7 @@ class RecoveryStep(_Entry):
     mb_s: float
 
 
-class RecoveryFigures(_Entry):
+class RecoveryFigures(Entry):
     """What `make bench-recovery` writes to recovery-figures.json."""
 
     schema_: Literal["aidc.recovery-figures/1"] = Field(alias="schema")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from operations.documents import Entry
 
 CHECKS = ("answer", "disk", "memory", "clock", "thermal", "gpu", "speed")
 Check = Literal["answer", "disk", "memory", "clock", "thermal", "gpu", "speed"]
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NodeFault(_Entry):
+class NodeFault(Entry):
     """One check that a node did not pass."""
 
     check: Check
@@ -22,7 +20,7 @@ class NodeFault(_Entry):
     fix: str
 
 
-class NodeVerdict(_Entry):
+class NodeVerdict(Entry):
     """The newest verdict on one compute node. One that is `fail` gets no ranks."""
 
     node: str
@@ -41,7 +39,7 @@ class NodeRecord(NodeVerdict):
     history: dict[str, list[float]] = Field(description="Speeds of earlier passes, oldest first.")
 
 
-class Nodes(_Entry):
+class Nodes(Entry):
     """What `make node` writes to nodes.json."""
 
     schema_: Literal["aidc.nodes/1"] = Field(alias="schema")

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from operations.documents import Alert
+from operations.documents import Alert, Entry
 from operations.nodes_document import NodeVerdict
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Service(_Entry):
+class Service(Entry):
     """One container that is declared, or that runs without being declared."""
 
     name: str
@@ -29,7 +25,7 @@ class Service(_Entry):
     memory_limit_bytes: int | None = None
 
 
-class BackupJob(_Entry):
+class BackupJob(Entry):
     """The newest run of a job of the backup."""
 
     result: str = Field(description="`ok`, `partial`, `failed`, `late`, `running` or `none`.")
@@ -38,7 +34,7 @@ class BackupJob(_Entry):
     text: str
 
 
-class Backup(_Entry):
+class Backup(Entry):
     """The newest run of the backup."""
 
     result: str = Field(description="The worst of the jobs.")
@@ -48,7 +44,7 @@ class Backup(_Entry):
     not_saved: list[str] = Field(default=[], description="Sources that no job saves.")
 
 
-class LastDrill(_Entry):
+class LastDrill(Entry):
     """The newest drill: of the stack's own service, or of `make drill` in this clone."""
 
     result: str = Field(description="`passed`, `failed`, `stale` or `waiting`: the first one is not due yet.")
@@ -63,7 +59,7 @@ class LastDrill(_Entry):
     different: int | None = Field(default=None, description="Objects, tables and models that differ.")
 
 
-class Job(_Entry):
+class Job(Entry):
     """A job that waits or runs, or one of those that ended last."""
 
     name: str
@@ -75,7 +71,7 @@ class Job(_Entry):
     waits_for: str = Field(description="In words; empty where it does not wait.")
 
 
-class LastAudit(_Entry):
+class LastAudit(Entry):
     """The newest `make audit` of this clone."""
 
     result: Literal["passed", "failed"]
@@ -84,7 +80,7 @@ class LastAudit(_Entry):
     failed: list[str] = Field(description="Names of the checks that failed.")
 
 
-class LastBenchmark(_Entry):
+class LastBenchmark(Entry):
     """The newest complete `make bench` of this clone."""
 
     result: Literal["passed", "failed"] = Field(description="`failed` where a verdict is `fail`.")
@@ -96,14 +92,14 @@ class LastBenchmark(_Entry):
     failed: list[str] = Field(description="Names of the verdicts that are `fail`.")
 
 
-class Disk(_Entry):
+class Disk(Entry):
     """The file system on which the engine keeps the containers and volumes."""
 
     total_bytes: int
     free_bytes: int = Field(description="For others than root.")
 
 
-class Status(_Entry):
+class Status(Entry):
     """What `aidc status --json` prints."""
 
     schema_: Literal["aidc.status/1"] = Field(alias="schema")

@@ -33,6 +33,8 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 LOCK = "packages.txt"
 # Bytes and files of one layer; bytes of all layers that a node keeps.
 MOST, FILES_MOST, KEPT = 2 << 30, 60_000, 8 << 30
+# Bytes of what a tar file says beside its members, long names for instance, which is read into memory.
+ASIDE_MOST = 64 << 10
 FIX = "fix: submit again with REFRESH=1, which writes it anew"
 
 
@@ -53,6 +55,9 @@ def files(folder: Path) -> Iterator[Path]:
             path = Path(place, name)
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 raise PackagesError(f"{path.relative_to(folder)} is neither a file nor a folder")
+            # The digest ends each name with a line break.
+            if not name.isprintable():
+                raise PackagesError(f"{name!r:.200} is not the name of a file of a package")
         found += [(Path(place, name).relative_to(folder).as_posix(), Path(place, name)) for name in names]
     yield from (path for _, path in sorted(found))
 
@@ -116,10 +121,20 @@ def _fetch(digest: str, root: Path, store: Store) -> None:
         _remove(fresh)
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose header does not fill the memory before anybody sees it."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        # The hook that tarfile documents for subclasses.
+        if self.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) and self.size > ASIDE_MOST:
+            raise PackagesError(f"{self.name!r:.200}: a header of {self.size} bytes")
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]
+
+
 def unpack(body: Body, folder: Path) -> None:
     """Unpack files and nothing else, below `folder` and within the bounds. Raises PackagesError."""
     total = count = 0
-    with tarfile.open(fileobj=cast("IO[bytes]", body), mode="r|gz") as archive:
+    with tarfile.open(fileobj=cast("IO[bytes]", body), mode="r|gz", tarinfo=_Member) as archive:
         for member in archive:
             total, count = total + member.size, count + 1
             if not member.isreg() or total > MOST or count > FILES_MOST:

@@ -1,6 +1,7 @@
 """Alerts that a person must act on: one table, from which vmalert's rules come. Pure.
 
-Each has a section in docs/runbooks.md, which says what it means and what to do.
+Each has a section in docs/runbooks.md, which says what it means and what to do. What one job alone knows is
+asked of that job: a service that leaves its figures in a file could else speak for another.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
         # Inference has servers only on nodes with a served model.
         Rule(
             "BackendDown",
-            'max(haproxy_server_status{state="UP", proxy!="inference"}) by (proxy, server) == 0',
+            'max(haproxy_server_status{job="load-balancer", state="UP", proxy!="inference"})'
+            " by (proxy, server) == 0",
             2,
             "page",
             "the load balancer finds no answer at {{ $labels.server }} ({{ $labels.proxy }})",
@@ -60,7 +62,7 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
         ),
         Rule(
             "ReadingsStale",
-            'time() - max(node_textfile_mtime_seconds{file=~"/readings/.+"}) by (file) > 300',
+            'time() - min(node_textfile_mtime_seconds{file=~"/readings/.+"}) by (file) > 300',
             2,
             "page",
             "no figures in {{ $labels.file }} for {{ $value | humanizeDuration }}: "
@@ -132,37 +134,39 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
         ),
         Rule(
             "DriveOffline",
-            "max(minio_cluster_drive_offline_total) > 0",
+            'max(minio_cluster_drive_offline_total{job=~"object-store.*"}) > 0',
             5,
             "page",
             "{{ $value }} drives of the object store are offline",
         ),
         Rule(
             "StoreHeals",
-            "max(minio_cluster_health_erasure_set_healing_drives) > 0",
+            'max(minio_cluster_health_erasure_set_healing_drives{job=~"object-store.*"}) > 0',
             60,
             "ticket",
             "{{ $value }} drives of the object store have been healing for an hour",
         ),
         Rule(
             "StoreAlmostFull",
-            "min(minio_cluster_capacity_usable_free_bytes / minio_cluster_capacity_usable_total_bytes) < 0.1",
+            'min(minio_cluster_capacity_usable_free_bytes{job=~"object-store.*"}'
+            ' / minio_cluster_capacity_usable_total_bytes{job=~"object-store.*"}) < 0.1',
             10,
             "page",
             "the object store has {{ $value | humanizePercentage }} left",
         ),
         Rule(
             "ManyErrors",
-            'sum(rate(haproxy_backend_http_responses_total{code="5xx"}[5m])) by (proxy)'
-            " / sum(rate(haproxy_backend_http_responses_total[5m])) by (proxy) > 0.05"
-            " and sum(increase(haproxy_backend_http_responses_total[5m])) by (proxy) > 20",
+            'sum(rate(haproxy_backend_http_responses_total{job="load-balancer", code="5xx"}[5m])) by (proxy)'
+            ' / sum(rate(haproxy_backend_http_responses_total{job="load-balancer"}[5m])) by (proxy) > 0.05'
+            ' and sum(increase(haproxy_backend_http_responses_total{job="load-balancer"}[5m])) by (proxy)'
+            " > 20",
             5,
             "page",
             "{{ $value | humanizePercentage }} of the answers of {{ $labels.proxy }} are errors",
         ),
         Rule(
             "SlowAnswers",
-            'max(haproxy_backend_response_time_average_seconds{proxy="inference"}) > 1',
+            'max(haproxy_backend_response_time_average_seconds{job="load-balancer", proxy="inference"}) > 1',
             10,
             "ticket",
             "inference answers after {{ $value | humanizeDuration }} on average",

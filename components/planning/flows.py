@@ -143,6 +143,23 @@ FLOWS: tuple[Flow, ...] = (
 )
 
 
+# Each node's Serve proxy tries the head's, and the head's the replicas; no request goes there. They are
+# refused as everything that is not declared, but are no sign of an intruder, and so counted apart.
+SERVE_FALLBACK = 8500
+NEEDLESS: tuple[Flow, ...] = (
+    Flow(
+        "compute",
+        "ray-head",
+        SERVE_FALLBACK,
+        SERVE_FALLBACK,
+        "tcp",
+        "fabric",
+        "Serve's proxies try the head's",
+    ),
+    Flow("ray-head", "compute", *SERVE_REPLICAS, "tcp", "fabric", "the head's Serve proxy tries replicas"),
+)
+
+
 def with_outside_store(port: int = HTTPS) -> tuple[Flow, ...]:
     """The table where an outside store, at `port`, takes the place of the stack's own: it has one way out."""
     own, job = "object-store", "object-store-setup"

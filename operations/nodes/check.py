@@ -17,6 +17,7 @@ from components.runtime.labels import KIND, ROLE
 from operations.engine.client import Engine, EngineResource
 from operations.errors import OperationError
 from operations.nodes import judge, record
+from operations.nodes.answer import read
 from operations.nodes.judge import Reading
 from operations.nodes_document import NodeRecord, Nodes
 
@@ -78,10 +79,13 @@ def ask(engine: Engine, stack: str, container: EngineResource) -> Reading:
     if said is None:
         return Reading(name, None, f"its check did not end within {PATIENCE} s" if code == 124
                        else f"its check ended with exit code {code}")  # fmt: skip
+    answer = read(said)
+    if answer is None:
+        return Reading(name, None, "its check gave no valid answer")
     ended = time.time()
     # Its clock was read somewhere in between.
     middle, doubt = (begun + ended) / 2, (ended - begun) / 2
-    return Reading(name, said, "", float(said["time"]) - middle, doubt, gpus)
+    return Reading(name, answer, "", answer["time"] - middle, doubt, gpus)
 
 
 def gpus_of(described: Any) -> int:

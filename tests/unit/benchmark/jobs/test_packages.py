@@ -140,6 +140,22 @@ def test_a_layer_that_unpacks_to_too_much_is_refused(
         packages.provide(digest, root, store)
 
 
+@pytest.mark.parametrize(
+    "kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE]
+)
+def test_a_header_that_would_fill_the_memory_is_refused_unread(kind: bytes, tmp_path: Path) -> None:
+    bomb = io.BytesIO(packed({"x": "A" * (packages.ASIDE_MOST + 1)}, kind))
+    with pytest.raises(PackagesError, match="a header of 65537 bytes"):
+        packages.unpack(bomb, tmp_path)
+
+
+def test_a_name_with_a_line_break_is_no_part_of_a_layer(tmp_path: Path) -> None:
+    """Else two files and one with a long name could have the same digest."""
+    (tmp_path / "a.py\nb").write_text("")
+    with pytest.raises(PackagesError, match="not the name of a file"):
+        packages.digest_of(tmp_path)
+
+
 def test_a_missing_layer_is_named(store: DirectoryStore, root: Path) -> None:
     with pytest.raises(PackagesError, match=f"datasets/packages/{'b' * 64}.tar.gz: no such object"):
         packages.provide("b" * 64, root, store)

@@ -56,8 +56,8 @@ def disk(free: float) -> dict[str, str]:
 def answers(bad: int, good: int) -> dict[str, str]:
     name = "haproxy_backend_http_responses_total"
     return {
-        f'{name}{{proxy="s3",code="5xx"}}': f"0+{bad}x60",
-        f'{name}{{proxy="s3",code="2xx"}}': f"0+{good}x60",
+        f'{name}{{job="load-balancer",proxy="s3",code="5xx"}}': f"0+{bad}x60",
+        f'{name}{{job="load-balancer",proxy="s3",code="2xx"}}': f"0+{good}x60",
     }
 
 
@@ -66,8 +66,8 @@ def state(name: str, value: str) -> dict[str, str]:
 
 
 STARTED = 'aidc_service_started_timestamp_seconds{service="backup"}'
-SERVER = 'haproxy_server_status{proxy="s3",server="object-store-1",state="UP"}'
-STORE = {"minio_cluster_capacity_usable_total_bytes": flat(100)}
+SERVER = 'haproxy_server_status{job="load-balancer",proxy="s3",server="object-store-1",state="UP"}'
+STORE = {'minio_cluster_capacity_usable_total_bytes{job="object-store-cluster"}': flat(100)}
 FAILING = "aidc_archive_failing_since_timestamp_seconds"
 # Where the tool's clock begins: 2000-01-01.
 BEGIN = 946684800
@@ -90,11 +90,30 @@ CASES = (
         "the load balancer finds no answer at object-store-1 (s3)",
         {"proxy": "s3", "server": "object-store-1"},
     ),
+    Case(
+        "BackendDown",
+        "and another service says that it is up",
+        {SERVER: flat(0), SERVER.replace("load-balancer", "host"): flat(1)},
+        3,
+        "the load balancer finds no answer at object-store-1 (s3)",
+        {"proxy": "s3", "server": "object-store-1"},
+    ),
+    Case(
+        "ReadingsStale",
+        "and another service says that they are new",
+        {
+            'node_textfile_mtime_seconds{file="/readings/backup/backup.prom"}': flat(BEGIN + 60),
+            'node_textfile_mtime_seconds{file="/readings/backup/backup.prom",x="1"}': f"{BEGIN}+30x400",
+        },
+        9,
+        "no figures in /readings/backup/backup.prom for 8m 0s: that service hangs, or is stopped",
+        {"file": "/readings/backup/backup.prom"},
+    ),
     Case("BackendDown", "up", {SERVER: flat(1)}, 60),
     Case(
         "BackendDown",
         "a node without a model",
-        {'haproxy_server_status{proxy="inference",server="node1",state="UP"}': flat(0)},
+        {'haproxy_server_status{job="load-balancer",proxy="inference",server="node1",state="UP"}': flat(0)},
         60,
     ),
     Case(
@@ -224,27 +243,39 @@ CASES = (
     Case(
         "DriveOffline",
         "one",
-        {"minio_cluster_drive_offline_total": flat(1)},
+        {'minio_cluster_drive_offline_total{job="object-store-cluster"}': flat(1)},
         6,
         "1 drives of the object store are offline",
     ),
-    Case("DriveOffline", "none", {"minio_cluster_drive_offline_total": flat(0)}, 60),
+    Case(
+        "DriveOffline", "none", {'minio_cluster_drive_offline_total{job="object-store-cluster"}': flat(0)}, 60
+    ),
     Case(
         "StoreHeals",
         "an hour",
-        {"minio_cluster_health_erasure_set_healing_drives": flat(2)},
+        {'minio_cluster_health_erasure_set_healing_drives{job="object-store-cluster"}': flat(2)},
         61,
         "2 drives of the object store have been healing for an hour",
     ),
-    Case("StoreHeals", "shorter", {"minio_cluster_health_erasure_set_healing_drives": flat(2)}, 50),
+    Case(
+        "StoreHeals",
+        "shorter",
+        {'minio_cluster_health_erasure_set_healing_drives{job="object-store-cluster"}': flat(2)},
+        50,
+    ),
     Case(
         "StoreAlmostFull",
         "full",
-        {**STORE, "minio_cluster_capacity_usable_free_bytes": flat(9)},
+        {**STORE, 'minio_cluster_capacity_usable_free_bytes{job="object-store-cluster"}': flat(9)},
         11,
         "the object store has 9% left",
     ),
-    Case("StoreAlmostFull", "not yet", {**STORE, "minio_cluster_capacity_usable_free_bytes": flat(11)}, 60),
+    Case(
+        "StoreAlmostFull",
+        "not yet",
+        {**STORE, 'minio_cluster_capacity_usable_free_bytes{job="object-store-cluster"}': flat(11)},
+        60,
+    ),
     Case(
         "ManyErrors", "a tenth", answers(10, 90), 15, "10% of the answers of s3 are errors", {"proxy": "s3"}
     ),
@@ -253,14 +284,14 @@ CASES = (
     Case(
         "SlowAnswers",
         "slow",
-        {'haproxy_backend_response_time_average_seconds{proxy="inference"}': flat(1.5)},
+        {'haproxy_backend_response_time_average_seconds{job="load-balancer",proxy="inference"}': flat(1.5)},
         11,
         "inference answers after 1.5s on average",
     ),
     Case(
         "SlowAnswers",
         "another's",
-        {'haproxy_backend_response_time_average_seconds{proxy="s3"}': flat(60)},
+        {'haproxy_backend_response_time_average_seconds{job="load-balancer",proxy="s3"}': flat(60)},
         60,
     ),
     Case(

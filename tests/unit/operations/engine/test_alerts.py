@@ -58,3 +58,9 @@ def test_a_rule_that_cannot_be_evaluated_is_an_alert_with_its_reason() -> None:
 def test_anything_else_is_no_answer() -> None:
     for text in ("", "<html>", "[]", "null", '{"data": {}}', told({"name": "x"})):
         assert read(text) is None
+
+
+def test_labels_that_a_service_chose_steer_no_terminal() -> None:
+    found = read(told(rule("Down", "page", alert("firing", "\x1b[2Jgone\x9b1m"))))
+    assert found is not None
+    assert found[0].summary.isprintable()

@@ -107,3 +107,29 @@ def test_a_record_that_cannot_be_read_counts_as_none(text: str, tmp_path: Path) 
 )
 def test_gpus_are_those_that_the_container_was_given(requests: Any, count: int) -> None:
     assert check.gpus_of({"HostConfig": {"DeviceRequests": requests}}) == count
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        7,
+        {},
+        said(thermal=None),
+        said(cpu={"model": "Zen"}),
+        said(cpu={"model": "Zen", "gflops": "x", "others": 0}),
+        said(time=float("nan")),
+        said(disk={"/tmp": {"total": 1}}),
+    ],
+    ids=["list", "number", "empty", "no thermal", "half a cpu", "speed in words", "no time", "half a disk"],
+)
+def test_a_node_that_answers_nonsense_fails_alone(answer: Any, tmp_path: Path) -> None:
+    engine = Told({"one": [said(time=time.time())], "two": [answer]})
+    assert checked(engine, tmp_path) == {"one": "pass", "two": "fail"}
+
+
+def test_what_a_node_says_steers_no_terminal(tmp_path: Path) -> None:
+    engine = Told({"one": [said(answer="\x1b]0;mine\x07\x1b[2Jbad")]})
+    (node,) = check.check(engine, "dev", list(check.containers(engine, "dev")), tmp_path).values()
+    assert "bad" in node.faults[0].found
+    assert "\x1b" not in node.faults[0].found
