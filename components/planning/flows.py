@@ -143,8 +143,9 @@ FLOWS: tuple[Flow, ...] = (
 )
 
 
-# Each node's Serve proxy tries the head's, and the head's the replicas; no request goes there. They are
-# refused as everything that is not declared, but are no sign of an intruder, and so counted apart.
+# Each node's Serve proxy tries the head's, and the head's the replicas; no request goes there. Ray Train asks
+# the dashboard for its driver, of which the control store tells. They are refused as everything that is not
+# declared, but are no sign of an intruder, and so counted apart.
 SERVE_FALLBACK = 8500
 NEEDLESS: tuple[Flow, ...] = (
     Flow(
@@ -157,6 +158,7 @@ NEEDLESS: tuple[Flow, ...] = (
         "Serve's proxies try the head's",
     ),
     Flow("ray-head", "compute", *SERVE_REPLICAS, "tcp", "fabric", "the head's Serve proxy tries replicas"),
+    Flow("compute", "ray-head", RAY_API, RAY_API, "tcp", "fabric", "Ray Train asks for its driver"),
 )
 
 
