@@ -121,8 +121,9 @@ def test_inference_takes_no_other_methods(
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE"])
 def test_a_body_without_a_length_is_refused_over_http2(
-    endpoint: str, access: dict[str, Any], ca_file: str, method: str
+    endpoint: str, inventory: Inventory, access: dict[str, Any], ca_file: str, method: str
 ) -> None:
+    """Monitoring takes no body at all, so that one that is there already is too large."""
     fields = [
         (":method", method),
         (":scheme", "https"),
@@ -131,7 +132,10 @@ def test_a_body_without_a_length_is_refused_over_http2(
         ("authorization", f"Bearer {access['inference_token']}"),
     ]
     refused = (b"411", b"405") if method in ("PUT", "DELETE") else (b"411",)
-    assert any(code in http2(endpoint, ca_file, fields, b"{}") for code in refused)
+    if endpoint == inventory.endpoints["monitoring"]:
+        refused = (*refused, b"413")
+    answer = http2(endpoint, ca_file, fields, b"{}")
+    assert any(code in answer for code in refused)
 
 
 def test_http_1_1_without_host_is_refused(endpoint: str, ca_file: str) -> None:
