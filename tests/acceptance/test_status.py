@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,14 +137,18 @@ def test_the_page_shows_every_service_and_no_secret(
 def test_watch_draws_on_a_terminal_and_ctrl_c_gives_it_back() -> None:
     command = [sys.executable, "-m", "operations", "status", "--watch", "--stack", STACK]
     main, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (200, 160))  # rows and columns: what does not fit is not drawn
     with subprocess.Popen(
         command, cwd=ROOT, stdout=terminal, stderr=terminal, start_new_session=True
     ) as child:
         os.close(terminal)
-        shown = read_until(main, b"healthy; logs:")
-        child.send_signal(signal.SIGINT)
-        shown += read_until(main, b"\x1b[?1049l")
-        code = child.wait(timeout=WITHIN_S)
+        try:
+            shown = read_until(main, b"healthy; logs:")
+            child.send_signal(signal.SIGINT)
+            shown += read_until(main, b"\x1b[?1049l")
+            code = child.wait(timeout=WITHIN_S)
+        finally:
+            child.kill()
     assert code == 0
     assert shown.startswith(b"\x1b[?1049h")
     assert b"Traceback" not in shown
