@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -159,7 +160,7 @@ FLAT, TABLE = torch.zeros(4), torch.zeros(4, 4)
 @pytest.mark.parametrize("index", [FAR, -FAR, 4, -5])
 def test_an_index_outside_is_an_error_in_every_operator_that_takes_one(index: int) -> None:
     at, wide = torch.tensor([index]), torch.tensor([[index] * 4])
-    calls = {
+    calls: dict[str, Callable[[], Any]] = {
         "embedding": lambda: OPS.embedding.default(TABLE, at),
         "index_select": lambda: OPS.index_select.default(TABLE, 0, at),
         "index": lambda: OPS.index.Tensor(TABLE, [at]),

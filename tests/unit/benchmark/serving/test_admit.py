@@ -150,11 +150,12 @@ class Artefacts:
             get_model_version=lambda *_: SimpleNamespace(source=self.source),
             get_model_version_download_uri=lambda *_: self.place,
         )
-        for name, more in {
+        modules: dict[str, dict[str, Any]] = {
             "mlflow": {"MlflowClient": lambda: client},
             "mlflow.artifacts": {"download_artifacts": self.download, "list_artifacts": self.list},
             "mlflow.exceptions": {"MlflowException": ValueError},
-        }.items():
+        }
+        for name, more in modules.items():
             module = ModuleType(name)
             vars(module).update(more)
             monkeypatch.setitem(sys.modules, name, module)
