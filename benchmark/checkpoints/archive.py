@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmark.checkpoints.operators import operator_served, size_served
 from benchmark.core.errors import CheckpointError
 
 MOST_BYTES = 2 << 30
@@ -28,18 +29,7 @@ FIXED = frozenset({
     GRAPH, SAMPLE, *CONFIGS,
 })  # fmt: skip
 TENSORS = re.compile(r"data/(weights/weight|constants/tensor)_\d+")
-# ATen has one operator that opens a file by name.
-OPERATOR = re.compile(
-    r"torch\.ops\.aten\.(?!from_file\b)\w+\.\w+|torch\.ops\.higher_order\.(cond|wrap_with_set_grad_enabled)"
-    r"|_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|neg|pow|eq|ne|lt|le|gt|ge|and_|or_)"
-    r"|torch\.sym_(int|float|max|min|not|ite|sum|sqrt)|math\.(ceil|floor|trunc)"
-)
-# Sizes: symbols, numbers, and the functions that PyTorch's printer writes. SymPy evaluates it as Python.
-EXPRESSION = re.compile(
-    r"(?:Symbol\('[su]\d+'(?:, (?:positive|integer|nonnegative)=True)*\)|[su]\d+|\d+(?:\.\d+)?|True|False"
-    r"|[-+*/%(),<>= ]|Integer|Add|Mul|Pow|FloorDiv|CleanDiv|CeilDiv|PythonMod|Mod|Max|Min|Eq|Ne|Ge|Gt|Le|Lt)*"
-)
-LONGEST_EXPRESSION = 500
+STRIDED = 7  # of the schema's layouts: sparse and packed tensors do not check what they are made of
 CONTAINERS = frozenset({"builtins.tuple", "builtins.list", "builtins.dict", None})
 # What reading stumbles over in a file that is something else.
 NOT_ONE = (
@@ -59,7 +49,10 @@ def clean(data: bytes, where: str) -> bytes:
 def _clean(data: bytes, where: str) -> bytes:
     members = dict(_members(data, where))
     for name, pattern in CONFIGS.items():
-        for key, meta in json.loads(members[name])["config"].items():
+        config = json.loads(members[name])["config"]
+        for fault in _faults(config):
+            raise CheckpointError(f"{where}: {name}: {fault}")
+        for key, meta in config.items():
             if meta.get("use_pickle") is not False or not pattern.fullmatch(str(meta.get("path_name"))):
                 raise CheckpointError(f"{where}: {name}: {key!s:.80} is pickled, which is not served")
     graph = json.loads(members[GRAPH])
@@ -113,12 +106,16 @@ def _faults_here(value: Mapping[str, Any]) -> Iterator[str]:
         if value.get(name) is not None:
             yield f"{name}: objects beside tensors are not served"
     for name in ("target", "as_operator"):
-        if name in value and not OPERATOR.fullmatch(str(value[name])):
-            yield f"operator {value[name]!s:.80}: is not served"
-    if (text := value.get("expr_str")) is not None and (
-        len(str(text)) > LONGEST_EXPRESSION or not EXPRESSION.fullmatch(str(text))
-    ):
+        if name in value and not operator_served(value[name]):
+            yield f"operator {value[name]!s:.80}: is not served (docs/own-models.md)"
+    if (text := value.get("expr_str")) is not None and not size_served(text):
         yield f"size {text!s:.80}: is not served"
+    for name in ("layout", "as_layout"):
+        if value.get(name, STRIDED) not in (STRIDED, None):
+            yield f"{name} {value[name]!s:.80}: only strided tensors are served"
+    for name in ("device", "as_device"):
+        if isinstance(device := value.get(name), dict) and device.get("type") != "cpu":
+            yield f"{name} {device.get('type')!s:.80}: served on CPUs only; fix: log model.cpu()"
     for name in ("in_spec", "out_spec"):
         if value.get(name):
             yield from _container_faults(json.loads(value[name]), name)

@@ -12,6 +12,7 @@ import torch
 
 from benchmark.checkpoints.archive import clean
 from benchmark.checkpoints.checkpoint import check
+from benchmark.checkpoints.recurrent import guard
 from benchmark.checkpoints.signature import OwnModel
 from benchmark.core.errors import CheckpointError
 from benchmark.core.store import Store
@@ -50,7 +51,7 @@ def module(data: bytes, where: str) -> Any:
     content = clean(data, where)
     try:
         # Without guards, which are Python code: the signature says what comes in.
-        return torch.export.load(io.BytesIO(content)).module(check_guards=False)
+        return guard(torch.export.load(io.BytesIO(content)).module(check_guards=False))
     except Exception as error:  # PyTorch raises whatever it stumbles over
         raise CheckpointError(f"{where}: cannot be loaded by this PyTorch: {error!s:.300}") from error
 

@@ -31,6 +31,10 @@ LOST = "LOST"
 LOST_BY = frozenset({f"JOB_SUPERVISOR_ACTOR_{w}" for w in ("DIED", "UNKNOWN_FAILURE", "START_FAILURE")})
 
 
+class _OverdueError(Exception):
+    """A job that has not ended in time."""
+
+
 class RayClient:
     def __init__(self, endpoint: str, token: str | None = None, ca_path: str | None = None) -> None:
         self.endpoint = endpoint.rstrip("/")
@@ -152,13 +156,26 @@ class RayClient:
                 if state is not None and ended and (text is not None or silent > TRIES):
                     return final(state)
                 if time.monotonic() > deadline:
-                    raise StackError(f"job {identifier}: has not ended after {timeout_s:.0f} s; stopped")
+                    raise _OverdueError
                 time.sleep(POLL_S)
+        except _OverdueError:
+            what = f"job {identifier}: has not ended after {timeout_s:.0f} s"
+            raise StackError(f"{what}; {self._end_of(identifier, keep)}") from None
         except (KeyboardInterrupt, StackError):
             if not keep:
                 with suppress(StackError):  # the first problem is the one to report
                     self.stop(identifier)
             raise
+
+    def _end_of(self, identifier: str, keep: bool) -> str:
+        """Stops an overdue job, unless it is to be kept; what became of it."""
+        if keep:
+            return "it goes on"
+        try:
+            self.stop(identifier)
+        except StackError as error:
+            return f"it could not be stopped: {error}; fix: make stop JOB={identifier}"
+        return "it was stopped"
 
     def _log_or_none(self, identifier: str) -> str | None:
         """The log, or None: the node that keeps it may be unavailable while the head answers."""

@@ -13,10 +13,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import resource
 import sys
 import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from benchmark.checkpoints import exported, signature
@@ -29,6 +31,9 @@ from benchmark.core.store import Store, open_store, put_json
 MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 GRAPH = "data/model.pt2"
 MOST_BYTES = 1 << 30
+WANTED = {PurePosixPath("MLmodel"): 1 << 20, PurePosixPath(GRAPH): MOST_BYTES}
+# Others lead out of MLflow: to files of this node, or to any server.
+SOURCE = re.compile(r"(?:models|runs|mlflow-artifacts):/[^/].*")
 HOW = "fix: log it with mlflow.pytorch.log_model(model, name=…, input_example=…)"
 
 
@@ -44,18 +49,56 @@ def main(name: str, version: str) -> int:
 
 
 def download(name: str, version: str, folder: Path) -> Path:
-    """The version's files. MlflowError where they cannot be had, CheckpointError where they are too large."""
+    """The two files of the version that are read. MlflowError where they cannot be had, CheckpointError where
+    they are too large or the version's source is not MLflow's own."""
+    from mlflow import MlflowClient
     from mlflow.artifacts import download_artifacts, list_artifacts
     from mlflow.exceptions import MlflowException
 
     uri = f"models:/{name}/{version}"
     try:
-        size = sum(f.file_size or 0 for at in (uri, f"{uri}/data") for f in list_artifacts(at))
-        if size > MOST_BYTES:
-            raise CheckpointError(f"{uri}: {size} bytes, at most {MOST_BYTES} are served")
-        return Path(download_artifacts(artifact_uri=uri, dst_path=str(folder)))
+        client = MlflowClient()
+        own(uri, client.get_model_version(name, version).source)
+        own(uri, client.get_model_version_download_uri(name, version))
+        for path, most in WANTED.items():
+            above = path.parent.as_posix()
+            at = uri if above == "." else f"{uri}/{above}"
+            if fits(f"{uri}/{path}", list_artifacts(at), most):
+                with files_up_to(most):
+                    download_artifacts(artifact_uri=f"{uri}/{path}", dst_path=str(folder))
     except (MlflowException, OSError) as error:
         raise MlflowError(f"{uri}: cannot be fetched: {error!s:.300}") from error
+    return folder
+
+
+def own(uri: str, source: str) -> None:
+    """CheckpointError if the version's files are not among MLflow's artefacts."""
+    if not SOURCE.fullmatch(str(source)):
+        raise CheckpointError(f"{uri}: its source {source!s:.120} is not in MLflow; {HOW}")
+
+
+def fits(where: str, listed: Iterable[Any], most: int) -> bool:
+    """Whether the file is there. CheckpointError: it is too large, of unknown size, or a folder too."""
+    found = [f for f in listed if PurePosixPath(f.path).name == PurePosixPath(where).name]
+    for entry in found:
+        if entry.is_dir or entry.file_size is None:
+            raise CheckpointError(f"{where}: is not one file of a known size")
+        if entry.file_size > most:
+            raise CheckpointError(f"{where}: {entry.file_size} bytes, at most {most} are served")
+    return bool(found)
+
+
+@contextmanager
+def files_up_to(most: int) -> Iterator[None]:
+    """No file grows beyond this, whatever a listing said: /tmp is memory. OSError where one would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+    )
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def admit(store: Store, name: str, version: str, folder: Path) -> dict[str, Any]:

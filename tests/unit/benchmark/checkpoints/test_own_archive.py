@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,39 @@ def test_code_among_the_guards_is_not_run(tmp_path: Path) -> None:
         "_operator.attrgetter",
         "#x:y",
         "print",
+        # These write or read where an index or a size points, or show what lay in memory.
+        "torch.ops.aten.max_pool2d_with_indices_backward.default",
+        "torch.ops.aten.empty.memory_format",
+        "torch.ops.aten.new_empty.default",
+        "torch.ops.aten._sparse_coo_tensor_unsafe.default",
+        "torch.ops.aten._sparse_csr_tensor_unsafe.default",
+        "torch.ops.aten.set_.source_Storage",
+        "torch.ops.aten.set_data.default",
+        "torch.ops.aten.as_strided_.default",
+        "torch.ops.aten.as_strided.default",
+        "torch.ops.aten.resize_.default",
+        "torch.ops.aten._print.default",
+        "torch.ops.aten.native_batch_norm.default",
+        "torch.ops.aten._embedding_bag.default",
+        "torch.ops.aten.relu.out",
+        # No operators, but what lies beside them in Python.
+        "torch.ops.aten._dir.sort",
+        "torch.ops.aten.relu.overloads",
+        "torch.ops.aten.__class__.__getattr__",
+        "torch.ops.aten.__getattr__.__func__",
+        "torch.ops.aten.__dict__.clear",
+        "torch.ops.aten.__getattr__.__call__",
+        "torch.ops.aten.relu",
+        "_operator.pow",
+        None,
+        ["torch.ops.aten.relu.default"],
     ],
 )
-def test_an_operator_that_does_more_than_compute_is_refused(target: str) -> None:
+def test_an_operator_that_does_more_than_compute_is_refused(target: Any) -> None:
     graph = own_model.graph(own_model.exported())
     node(graph)["target"] = target
-    with pytest.raises(CheckpointError, match=r"operator .*: is not served"):
+    named = rf"operator {re.escape(str(target))}.*: is not served"
+    with pytest.raises(CheckpointError, match=named):
         archive.clean(own_model.with_graph(own_model.exported(), graph), "m")
 
 
@@ -83,6 +111,21 @@ def test_a_size_that_is_more_than_a_formula_is_refused() -> None:
     evil = json.loads(graph.replace("Symbol('s", "__import__('s"))
     with pytest.raises(CheckpointError, match=r"size __import__.* is not served"):
         archive.clean(own_model.with_graph(own_model.exported(), evil), "m")
+
+
+@pytest.mark.parametrize("layout", [1, 2, 6, "7"])
+def test_a_sparse_or_packed_tensor_is_refused(layout: Any) -> None:
+    graph = own_model.graph(own_model.exported())
+    node(graph)["inputs"].append({"name": "layout", "arg": {"as_layout": layout}, "kind": 2})
+    with pytest.raises(CheckpointError, match="only strided tensors are served"):
+        archive.clean(own_model.with_graph(own_model.exported(), graph), "m")
+
+
+def test_a_model_of_another_device_is_refused_with_a_fix() -> None:
+    graph = own_model.graph(own_model.exported())
+    node(graph)["inputs"].append({"name": "device", "arg": {"as_device": {"type": "meta"}}, "kind": 2})
+    with pytest.raises(CheckpointError, match=r"device meta: .*fix: log model\.cpu\(\)"):
+        archive.clean(own_model.with_graph(own_model.exported(), graph), "m")
 
 
 @pytest.mark.parametrize("name", ["data__weights__model.pt", "extra__x", "data__constants__opaque_obj_0"])

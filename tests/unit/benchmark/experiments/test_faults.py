@@ -162,6 +162,24 @@ class TestFollow:
             ray.follow("j", print, 60)
         assert ray.stopped
 
+    def test_a_job_that_takes_too_long_is_stopped(self) -> None:
+        ray = FakeRay([RUNNING])
+        with pytest.raises(StackError, match="job j: has not ended after 0 s; it was stopped"):
+            ray.follow("j", print, 0)
+        assert ray.stopped
+
+    def test_a_job_that_cannot_be_stopped_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ray = FakeRay([RUNNING])
+        monkeypatch.setattr(ray, "stop", lambda identifier: FakeRay([StackError("503")]).status(identifier))
+        with pytest.raises(StackError, match="it could not be stopped: 503"):
+            ray.follow("j", print, 0)
+
+    def test_a_job_that_is_to_be_kept_goes_on_when_its_time_is_over(self) -> None:
+        ray = FakeRay([RUNNING])
+        with pytest.raises(StackError, match="it goes on"):
+            ray.follow("j", print, 0, keep=True)
+        assert not ray.stopped
+
     def test_a_job_that_is_unknown_once_is_not_lost(self) -> None:
         ray = FakeRay([RUNNING, UnknownJobError("404"), RUNNING, {"status": "SUCCEEDED"}])
         assert ray.follow("j", print, 60) == "SUCCEEDED"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from benchmark.core.errors import BenchmarkError
+from benchmark.core.errors import BenchmarkError, CheckpointError
 from benchmark.core.store import DirectoryStore
+from benchmark.serving import admit as admitting
 from benchmark.serving import app
 from benchmark.serving.admit import admit
 from benchmark.serving.requests import RequestError
@@ -135,3 +138,96 @@ def test_the_card_says_what_a_replica_needs(tmp_path: Path) -> None:
         json.dumps(card)
     )
     assert card["model"]["seconds"] > 0
+
+
+class Artefacts:
+    """Stands for MLflow on the node: what it lists, and what comes then."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, files: dict[str, tuple[int | None, int]]) -> None:
+        self.files, self.fetched = files, []  # type: tuple[dict[str, tuple[int | None, int]], list[str]]
+        self.source = self.place = "models:/m-1"
+        client = SimpleNamespace(
+            get_model_version=lambda *_: SimpleNamespace(source=self.source),
+            get_model_version_download_uri=lambda *_: self.place,
+        )
+        modules: dict[str, dict[str, Any]] = {
+            "mlflow": {"MlflowClient": lambda: client},
+            "mlflow.artifacts": {"download_artifacts": self.download, "list_artifacts": self.list},
+            "mlflow.exceptions": {"MlflowException": ValueError},
+        }
+        for name, more in modules.items():
+            module = ModuleType(name)
+            vars(module).update(more)
+            monkeypatch.setitem(sys.modules, name, module)
+
+    def list(self, at: str) -> list[Any]:
+        inside = at.removeprefix("models:/slope/1").strip("/")
+        return [
+            SimpleNamespace(path=path, file_size=size, is_dir=size is None)
+            for path, (size, _) in self.files.items()
+            if path.rstrip("/").rpartition("/")[0] == inside
+        ]
+
+    def download(self, artifact_uri: str, dst_path: str) -> None:
+        path = artifact_uri.removeprefix("models:/slope/1/")
+        self.fetched.append(path)
+        target = Path(dst_path, path)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(bytes(self.files[path][1]))
+
+
+def test_only_the_two_files_that_are_read_are_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Artefacts(monkeypatch, {"MLmodel": (5, 5), "data/model.pt2": (9, 9), "data/more/x": (1 << 40, 1)})
+    assert admitting.download("slope", "1", tmp_path) == tmp_path
+    assert found.fetched == ["MLmodel", "data/model.pt2"]
+    assert (tmp_path / "data" / "model.pt2").stat().st_size == 9
+
+
+@pytest.mark.parametrize("path", ["MLmodel", "data/model.pt2"])
+@pytest.mark.parametrize("extra", [{"size": (1 << 30) + 1}, {"size": None}])
+def test_a_file_that_is_too_large_or_a_folder_is_not_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, extra: dict[str, int | None]
+) -> None:
+    found = Artefacts(monkeypatch, {"MLmodel": (5, 5), "data/model.pt2": (9, 9), path: (extra["size"], 1)})
+    with pytest.raises(CheckpointError, match=rf"{path}: (is not one file|\d+ bytes, at most)"):
+        admitting.download("slope", "1", tmp_path)
+    assert path not in found.fetched
+
+
+def test_a_file_that_is_larger_than_listed_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Artefacts(monkeypatch, {"MLmodel": (5, 2 << 20)})
+    with pytest.raises(BenchmarkError, match=r"cannot be fetched: .*too large"):
+        admitting.download("slope", "1", tmp_path)
+    assert (tmp_path / "MLmodel").stat().st_size <= 1 << 20
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "file:///etc", "/etc", "s3://models/x", "http://h/x", "mlflow-artifacts://h/x", "models://h/x", "",
+        "ftp://h", "dbfs:/x", "MODELS:/x",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("which", ["source", "place"])
+def test_files_outside_mlflow_are_not_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, which: str
+) -> None:
+    found = Artefacts(monkeypatch, {"MLmodel": (5, 5)})
+    setattr(found, which, place)
+    with pytest.raises(CheckpointError, match="is not in MLflow"):
+        admitting.download("slope", "1", tmp_path)
+    assert not found.fetched
+
+
+@pytest.mark.parametrize(
+    "place", ["models:/m-1", "runs:/r/model", "mlflow-artifacts:/1/models/m-1/artifacts"]
+)
+def test_files_in_mlflow_are_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    found = Artefacts(monkeypatch, {"MLmodel": (5, 5)})
+    found.source = found.place = place
+    admitting.download("slope", "1", tmp_path)
+    assert found.fetched == ["MLmodel"]

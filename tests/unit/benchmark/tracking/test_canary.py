@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from benchmark.cluster import replicas
 from benchmark.cluster.mlflow_api import MlflowClient
+from benchmark.cluster.ray_api import RayClient
 from benchmark.cluster.stack import Stack
 from benchmark.commands.models import rows
 from benchmark.commands.promote import share
@@ -191,3 +193,23 @@ def test_a_job_that_says_nothing_is_shown_with_its_last_lines(
     ray: Any = Ray("Killed")
     with pytest.raises(StackError, match=r"FAILED(.|\n)*Killed"):
         admission.admit(ray, client, versions[0], print)
+
+
+def test_a_check_that_takes_too_long_is_stopped_and_nothing_is_tagged(
+    client: MlflowClient, versions: list[Version], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Hanging(RayClient):
+        def _send(self, method: str, path: str, **_: Any) -> Any:
+            asked.append(f"{method} {path}")
+            body = {"submission_id": "j", "status": "RUNNING", "logs": ""}
+            return SimpleNamespace(content=b"{}", json=lambda: body)
+
+    monkeypatch.setattr(admission, "TIMEOUT_S", 0.0)
+    before = registry.catalogue(client)[MODEL][1].tags
+    with pytest.raises(StackError, match=r"admit-slope-1-\d+: has not ended after 0 s; it was stopped"):
+        admission.admit(Hanging("http://ray"), client, versions[0], print)
+    assert asked[-1].startswith("POST /api/jobs/admit-slope-1-")
+    assert asked[-1].endswith("/stop")
+    assert registry.catalogue(client)[MODEL][1].tags == before
