@@ -15,6 +15,7 @@ from benchmark.cluster import stack as stacks
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.stack import Stack
 from benchmark.console import say
+from benchmark.core.config import known_names
 from benchmark.core.errors import StackError
 from benchmark.tracking import admission, lock, promotion, registry
 
@@ -56,6 +57,11 @@ def change(stack: Stack, model: str, wanted: str | None, command: str, share: in
     with lock.hold(stack.store(), f"`make {command} MODEL={model}`"):
         known = registry.catalogue(client)
         version = registry.choose(known, model, wanted or registry.default(known, model))
+        if not version.admitted and model in known_names():
+            raise StackError(
+                f"{model}: version {version.number} was registered by a job, under the name of one of the "
+                "benchmark's workloads; fix: register it under another name"
+            )
         if not version.admitted:
             version = admission.admit(stack.ray(), client, version, say)
         say(f"{model}: version {version.number}, sha256 {version.served['sha256'][:16]}…, is rolled out")

@@ -27,8 +27,8 @@ from benchmark.checkpoints.artefact import card_key
 from benchmark.checkpoints.signature import OwnModel
 from benchmark.core.errors import BenchmarkError, CheckpointError, ConfigError, MlflowError
 from benchmark.core.store import Store, open_store, put_json
+from benchmark.serving.settings import MODEL_NAME
 
-MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 GRAPH = "data/model.pt2"
 MOST_BYTES = 1 << 30
 WANTED = {PurePosixPath("MLmodel"): 1 << 20, PurePosixPath(GRAPH): MOST_BYTES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 MAX_REPLICAS = 16
 # After the name of a model: a second version, which gets a share of the requests.
 CANARY = "@canary"
+# What a served model may be called.
+MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 class Arguments(BaseModel):

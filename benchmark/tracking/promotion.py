@@ -17,6 +17,7 @@ from benchmark.cluster.stack import Stack
 from benchmark.core.errors import BenchmarkError, CheckpointError, StackError
 from benchmark.core.store import Store, get_json
 from benchmark.serving.settings import CANARY as CANARY_OF
+from benchmark.serving.settings import MODEL_NAME
 from benchmark.tracking.registry import (
     CANARY,
     CHAMPION,
@@ -32,14 +33,19 @@ Say = Callable[[str], None]
 
 
 def champions(known: Catalogue) -> Models:
-    """What the aliases say is to be served: each champion, and its canary where there is one."""
+    """What the aliases say is to be served: each champion, and its canary where there is one.
+
+    Jobs may give their own models names, aliases and tags: what cannot be served is not in the way of others.
+    """
     found: Models = {}
     for name, versions in known.items():
         champion, canary = with_alias(versions, CHAMPION), with_alias(versions, CANARY)
-        if champion:
-            found[name] = champion.served
-        if champion and canary and canary.tags.get(SHARE):
-            found[name + CANARY_OF] = as_canary(canary, canary.tags[SHARE])
+        if champion is None or not champion.admitted or not MODEL_NAME.fullmatch(name):
+            continue
+        found[name] = champion.served
+        share = canary.tags.get(SHARE, "") if canary and canary.admitted else ""
+        if canary and share.isascii() and share.isdigit() and 1 <= int(share) <= 99:
+            found[name + CANARY_OF] = as_canary(canary, share)
     return found
 
 
@@ -67,6 +73,9 @@ def check(store: Store, name: str, model: Mapping[str, str]) -> None:
     """
     card = get_json(store, model["card"])
     said = card.get("sha256") if isinstance(card, dict) else None
+    place = f"models/{name.removesuffix(CANARY_OF)}/"
+    if said and not str(card.get("key", "")).startswith(place):
+        raise CheckpointError(f"{name}: {model['card']}: its weights are not below {place}; it is not served")
     if said != model["sha256"]:
         raise CheckpointError(
             f"{name}: {model['card']}: names weights with sha256 {str(said)[:16]}…, the registry has "

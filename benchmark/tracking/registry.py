@@ -45,8 +45,11 @@ class Version:
 
     @property
     def admitted(self) -> bool:
-        """Whether a replica can be told of it. What a user's own job registers has to be checked first."""
-        return bool(self.tags.get(CARD) and self.tags.get(SHA256))
+        """Whether a replica can be told of it. What a user's own job registers has to be checked first.
+
+        A card is in the bucket that no outside client writes, whatever a tag says.
+        """
+        return self.tags.get(CARD, "").startswith(f"models/{self.model}/") and bool(self.tags.get(SHA256))
 
 
 Catalogue = dict[str, list[Version]]  # newest first

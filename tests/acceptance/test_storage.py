@@ -208,6 +208,7 @@ def test_the_store_knows_the_declared_users_and_no_service_account(inventory: In
         ("user", "client"),
         ("user", "compute"),
         ("user", "database"),
+        ("user", "monitor"),
         ("user", "tracking"),
     ]
 

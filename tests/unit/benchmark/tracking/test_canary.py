@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from benchmark.cluster.stack import Stack
 from benchmark.commands.models import rows
 from benchmark.commands.promote import share
 from benchmark.core.errors import CheckpointError, StackError
+from benchmark.core.store import DirectoryStore, put_json
 from benchmark.tracking import admission, promotion, registry
 from benchmark.tracking.registry import Version
 
@@ -213,3 +215,34 @@ def test_a_check_that_takes_too_long_is_stopped_and_nothing_is_tagged(
     assert asked[-1].startswith("POST /api/jobs/admit-slope-1-")
     assert asked[-1].endswith("/stop")
     assert registry.catalogue(client)[MODEL][1].tags == before
+
+
+def named(model: str, *aliases: str, **tags: str) -> Version:
+    return Version(model=model, number=1, aliases=aliases, tags=tags)
+
+
+def test_what_a_job_marked_by_itself_is_not_in_the_way_of_others() -> None:
+    good = {"card": "models/mlp/r/seed-1/model.json", "sha256": "a" * 64}
+    known = {
+        "mlp": [named("mlp", "champion", **good)],
+        "bare": [named("bare", "champion")],
+        "elsewhere": [named("elsewhere", "champion", card="results/x/model.json", sha256="b" * 64)],
+        "another": [named("another", "champion", **good)],
+        "mlp@canary": [named("mlp@canary", "champion", card="models/mlp@canary/x.json", sha256="c" * 64)],
+    }
+    assert list(promotion.champions(known)) == ["mlp"]
+
+
+@pytest.mark.parametrize("share", ["", "0", "100", "1000", "-5", "ten", "1e1", "nan", "٣"])
+def test_a_share_that_is_no_percentage_is_none(share: str) -> None:
+    tags = {"card": f"models/{MODEL}/1/model.json", "sha256": "a" * 64}
+    known = {MODEL: [named(MODEL, "champion", **tags), named(MODEL, "canary", share=share, **tags)]}
+    assert list(promotion.champions(known)) == [MODEL]
+
+
+def test_weights_outside_the_models_own_place_are_not_served(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    card = {"sha256": "a" * 64, "key": "results/x/model.pt2"}
+    put_json(store, "models/slope/x.json", card)
+    with pytest.raises(CheckpointError, match="not below models/slope/"):
+        promotion.check(store, "slope@canary", {"card": "models/slope/x.json", "sha256": "a" * 64})
