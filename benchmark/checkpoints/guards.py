@@ -12,7 +12,14 @@ MOST = 1 << 20
 LSTM = torch.ops.aten.lstm.input
 ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
 PAD = torch.ops.aten.pad.default
-MAX_POOL1D = torch.ops.aten.max_pool1d.default
+ATEN = torch.ops.aten
+SIZED = (
+    *(ATEN.max_pool1d.default, ATEN.max_pool2d.default, ATEN.max_pool3d.default),
+    *(ATEN.avg_pool1d.default, ATEN.avg_pool2d.default, ATEN.avg_pool3d.default),
+    *(ATEN.conv1d.default, ATEN.conv2d.default, ATEN.conv3d.default),
+    *(ATEN.conv1d.padding, ATEN.conv2d.padding, ATEN.conv3d.padding),
+    *(ATEN.conv_transpose1d.default, ATEN.conv_transpose2d.input, ATEN.conv_transpose3d.input),
+)
 
 
 def guard(graph: GraphModule) -> GraphModule:
@@ -52,13 +59,17 @@ def pad(
     return found
 
 
-def max_pool1d(input: torch.Tensor, *sizes: Any, **named: Any) -> torch.Tensor:
-    """As `aten.max_pool1d`, whose offsets overflow."""
-    for size in (*sizes, *named.values()):
-        if any(abs(n) > MOST for n in (size if isinstance(size, (list, tuple)) else [size])):
-            raise ValueError(f"max_pool1d: sizes up to {MOST} are served")
-    found: torch.Tensor = MAX_POOL1D(input, *sizes, **named)
-    return found
+def sized(operator: Any) -> Callable[..., Any]:
+    """The operator for kernels, strides, paddings and dilations whose offsets do not overflow."""
+
+    def checked(*given: Any, **named: Any) -> Any:
+        for size in (*given, *named.values()):
+            sizes = size if isinstance(size, (list, tuple)) else [size]
+            if any(isinstance(n, int) and abs(n) > MOST for n in sizes):
+                raise ValueError(f"{operator}: sizes up to {MOST} are served")
+        return operator(*given, **named)
+
+    return checked
 
 
 def lstm(  # noqa: PLR0917  (as ATen's)
@@ -95,4 +106,9 @@ def lstm(  # noqa: PLR0917  (as ATen's)
     )  # fmt: skip
 
 
-GUARDS: dict[Any, Callable[..., Any]] = {LSTM: lstm, ATTENTION: attention, PAD: pad, MAX_POOL1D: max_pool1d}
+GUARDS: dict[Any, Callable[..., Any]] = {
+    LSTM: lstm,
+    ATTENTION: attention,
+    PAD: pad,
+    **{operator: sized(operator) for operator in SIZED},
+}

@@ -205,8 +205,10 @@ def test_attention_pads_and_pools_that_do_not_fit_are_errors() -> None:
         guards.attention(some, some, longer)
     with pytest.raises(ValueError, match="less than nothing"):
         guards.pad(torch.zeros(1, 4, 8), [-9, 20], "replicate")
-    with pytest.raises(ValueError, match="max_pool1d"):
-        guards.max_pool1d(torch.zeros(1, 4, 8), [2], [1], [0], [1 << 61])
+    with pytest.raises(ValueError, match=r"max_pool1d.*: sizes up to"):
+        guards.GUARDS[OPS.max_pool1d.default](torch.zeros(1, 4, 8), [2], [1], [0], [1 << 61])
+    with pytest.raises(ValueError, match=r"conv1d.*: sizes up to"):
+        guards.GUARDS[OPS.conv1d.padding](some[0], torch.zeros(6, 6, 3), None, [1], "same", [1 << 61])
 
 
 @pytest.mark.parametrize("name", ["div.Tensor_mode", "replication_pad1d.default", "reflection_pad2d.default"])
