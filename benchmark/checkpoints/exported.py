@@ -12,7 +12,7 @@ import torch
 
 from benchmark.checkpoints.archive import clean
 from benchmark.checkpoints.checkpoint import check
-from benchmark.checkpoints.recurrent import guard
+from benchmark.checkpoints.guards import guard
 from benchmark.checkpoints.signature import OwnModel
 from benchmark.core.errors import CheckpointError
 from benchmark.core.store import Store

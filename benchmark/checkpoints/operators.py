@@ -3,7 +3,7 @@
 Most of ATen trusts its caller: backward passes write where an index points, `empty` shows what lay in memory
 before, the parts of `batch_norm` read as many statistics as they expect. What is listed here checks shapes
 and indices itself, and is what `torch.export` writes for usual models in evaluation mode. Everything else is
-refused by name, a new operator of a new PyTorch too. `recurrent` checks the LSTM, which does not.
+refused by name, a new operator of a new PyTorch too. `guards` checks those few that do not.
 """
 
 from __future__ import annotations
@@ -28,13 +28,11 @@ LAYERS = """
     rnn_tanh.input rnn_tanh_cell rnn_relu.input rnn_relu_cell max_pool1d max_pool2d max_pool3d avg_pool1d
     avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
     adaptive_max_pool2d adaptive_max_pool3d upsample_nearest2d.vec upsample_bilinear2d.vec pixel_shuffle
-    pixel_unshuffle pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d
-    replication_pad2d
-"""
+    pixel_unshuffle pad constant_pad_nd     """
 ELEMENTWISE = """
     add.Tensor add.Scalar add_.Tensor add_.Scalar sub.Tensor sub.Scalar sub_.Tensor sub_.Scalar
     rsub.Scalar rsub.Tensor mul.Tensor mul.Scalar mul_.Tensor mul_.Scalar div.Tensor div.Scalar
-    div.Tensor_mode div.Scalar_mode div_.Tensor div_.Scalar floor_divide floor_divide.Scalar
+    div_.Tensor div_.Scalar floor_divide floor_divide.Scalar
     remainder.Tensor remainder.Scalar fmod.Tensor fmod.Scalar pow.Tensor_Scalar pow.Tensor_Tensor
     pow.Scalar neg abs sign square sqrt rsqrt reciprocal exp exp_ exp2 expm1 log log2 log10 log1p erf erfc
     sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh floor ceil round trunc frac clamp

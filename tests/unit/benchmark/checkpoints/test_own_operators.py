@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.checkpoints import archive, exported, operators, recurrent
+from benchmark.checkpoints import archive, exported, guards, operators
 from benchmark.core.errors import CheckpointError
 from tests.unit.benchmark import own_model
 
@@ -64,6 +64,7 @@ MODELS: dict[str, tuple[nn.Module, torch.Tensor]] = {
     "lstm": (Last(nn.LSTM(4, 8, 2, batch_first=True, bidirectional=True)), torch.randn(2, 6, 4)),
     "lstm without biases": (Last(nn.LSTM(4, 8, batch_first=True, bias=False)), torch.randn(2, 6, 4)),
     "gru": (Last(nn.GRU(4, 8, batch_first=True)), torch.randn(2, 6, 4)),
+    "pool and pad": (nn.Sequential(nn.ReflectionPad1d(2), nn.MaxPool1d(2)), torch.randn(2, 3, 8)),
     "several outputs": (Several(), torch.randn(2, 4)),
 }  # fmt: skip
 
@@ -190,16 +191,34 @@ def parts(rows: int = 32, hidden: int = 8, bias: int = 32) -> tuple[Any, ...]:
 @pytest.mark.parametrize("wrong", [{"rows": 8}, {"hidden": 8000}, {"bias": 1}])
 def test_an_lstm_whose_weights_do_not_fit_is_an_error(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="weights and states do not fit"):
-        recurrent.lstm(torch.zeros(2, 6, 4), *parts(**wrong))
+        guards.lstm(torch.zeros(2, 6, 4), *parts(**wrong))
 
 
 def test_an_lstm_whose_input_is_wider_than_its_weights_is_an_error() -> None:
     with pytest.raises(ValueError, match="weights and states do not fit"):
-        recurrent.lstm(torch.zeros(2, 6, 4000), *parts())
+        guards.lstm(torch.zeros(2, 6, 4000), *parts())
+
+
+def test_attention_pads_and_pools_that_do_not_fit_are_errors() -> None:
+    some, longer = torch.zeros(1, 1, 6, 8), torch.zeros(1, 1, 600, 8)
+    with pytest.raises(ValueError, match="do not fit each other"):
+        guards.attention(some, some, longer)
+    with pytest.raises(ValueError, match="less than nothing"):
+        guards.pad(torch.zeros(1, 4, 8), [-9, 20], "replicate")
+    with pytest.raises(ValueError, match=r"max_pool1d.*: sizes up to"):
+        guards.GUARDS[OPS.max_pool1d.default](torch.zeros(1, 4, 8), [2], [1], [0], [1 << 61])
+    with pytest.raises(ValueError, match=r"conv1d.*: sizes up to"):
+        guards.GUARDS[OPS.conv1d.padding](some[0], torch.zeros(6, 6, 3), None, [1], "same", [1 << 61])
+
+
+@pytest.mark.parametrize("name", ["div.Tensor_mode", "replication_pad1d.default", "reflection_pad2d.default"])
+def test_what_crashes_on_some_numbers_is_not_served(name: str) -> None:
+    # The smallest integer divided by -1 ends the process.
+    assert not operators.operator_served(operators.ATEN + name)
 
 
 def test_no_unchecked_lstm_is_left_in_a_loaded_graph() -> None:
     graph = exported.module(saved(*MODELS["lstm"]), "m")
     targets = [n.target for n in graph.graph.nodes]
-    assert recurrent.lstm in targets
-    assert recurrent.LSTM not in targets
+    assert guards.lstm in targets
+    assert guards.LSTM not in targets
