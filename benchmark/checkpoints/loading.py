@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from benchmark.checkpoints.artefact import Loaded
 from benchmark.checkpoints.exported import Exported
 from benchmark.core.errors import CheckpointError
@@ -20,4 +22,7 @@ def load(store: Store, card_key: str, sha256: str) -> Model:
         raise CheckpointError(
             f"{card_key}: sha256: is {card.get('sha256')}, the deployment asks for {sha256}"
         )
-    return Exported(store, card)
+    try:
+        return Exported(store, card)
+    except (ValidationError, KeyError) as error:
+        raise CheckpointError(f"{card_key}: is no card of a user's own model: {error!s:.300}") from error

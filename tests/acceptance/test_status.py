@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,9 +136,9 @@ def test_the_page_shows_every_service_and_no_secret(
 def test_watch_draws_on_a_terminal_and_ctrl_c_gives_it_back() -> None:
     command = [sys.executable, "-m", "operations", "status", "--watch", "--stack", STACK]
     main, terminal = pty.openpty()
-    termios.tcsetwinsize(terminal, (200, 160))  # rows and columns: what does not fit is not drawn
+    high = {**os.environ, "COLUMNS": "160", "LINES": "200"}  # what does not fit is not drawn
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=terminal, stderr=terminal, start_new_session=True
+        command, cwd=ROOT, env=high, stdout=terminal, stderr=terminal, start_new_session=True
     ) as child:
         os.close(terminal)
         try:
