@@ -22,7 +22,7 @@ from components.planning.flows import (
     STORE_GATEWAY,
     TRACKING,
 )
-from components.planning.monitoring import LOOKED_AT, SECRET, VIEWER
+from components.planning.monitoring import ASKED, LOOKED_AT, SECRET, VIEWER
 from components.planning.plan import Plan, Service
 from components.planning.tracking import USERS, authorization, balancer_names, secret_of
 from components.planning.units import GIB, MIB
@@ -62,7 +62,14 @@ FRONTENDS: tuple[dict[str, Any], ...] = (
         "pure": False,
         "token": False,
     },
-    {"name": "monitoring", "port": MONITORING, "max_body": 0, "body": "POST", "pure": True, "token": False},
+    {
+        "name": "monitoring",
+        "port": MONITORING,
+        "max_body": MIB // 16,
+        "body": "POST",
+        "pure": True,
+        "token": False,
+    },
 )
 # Bytes of a call to MLflow's API, which its server keeps in memory; artefacts pass through it by file.
 CALL = 16 * MIB
@@ -106,6 +113,7 @@ def configuration(plan: Plan) -> str:
         metrics=plan.service("metrics").addresses["monitor"],
         metrics_port=METRICS,
         looked_at=LOOKED_AT,
+        asked=ASKED,
         monitor_address=plan.service("load-balancer").addresses["monitor"],
         own_metrics_port=LB_METRICS,
         ray_head=plan.service("ray-head").addresses["service"],

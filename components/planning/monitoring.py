@@ -20,6 +20,9 @@ LOOKED_AT = (
     r"|vmalert/api/v1/(rules|rule|alerts|alert|group|groups|notifiers))$"
 )
 
+# Of these, what the page asks by POST, as a query may be long.
+ASKED = r"^(/prometheus)?/api/v1/(query|query_range)$"
+
 
 def token(access_key: str, secret_key: str) -> str:
     """The bearer token with which an identity of the object store reads its metrics (a JWT, RFC 7519, HS512).

@@ -99,8 +99,19 @@ def test_who_looks_changes_nothing(viewer: requests.Session, page: str, ca_file:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_only_reading_methods_are_let_through(viewer: requests.Session, page: str, method: str) -> None:
-    answer = viewer.request(method, f"{page}/prometheus/api/v1/query", params={"query": "up"}, timeout=30)
-    assert answer.status_code == 405
+    for path in ("/vmui/", "/prometheus/api/v1/series", "/api/v1/write", "/prometheus/vmalert/api/v1/rules"):
+        assert viewer.request(method, page + path, timeout=30).status_code == 405, path
+
+
+def test_the_page_asks_by_post_as_it_does(viewer: requests.Session, page: str) -> None:
+    """vmui sends each query of a panel as a form."""
+    for path in ("/prometheus/api/v1/query", "/prometheus/api/v1/query_range"):
+        answer = viewer.post(page + path, data={"query": "sum(up)", "step": "30s"}, timeout=30)
+        assert answer.status_code == 200, answer.text[:300]
+        assert answer.json()["data"]["result"], path
+    too_long = viewer.post(f"{page}/prometheus/api/v1/query", data={"query": "1+" * 40_000 + "1"}, timeout=30)
+    assert too_long.status_code == 413
+    assert viewer.put(f"{page}/prometheus/api/v1/query", timeout=30).status_code == 405
 
 
 def test_refused_packets_are_counted_and_raise_an_alert(
