@@ -47,18 +47,22 @@ def write(path: Path) -> Path:
     return page
 
 
-def render(raw: Mapping[str, Any]) -> str:
-    """The page of the document that `raw` holds. Raises audit.document.DocumentError."""
-    document = load(raw)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+def environment(templates: Path) -> Environment:
+    """How pages are made of the templates in a folder: every word is escaped, and none may be missing."""
+    return Environment(
+        loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def render(raw: Mapping[str, Any]) -> str:
+    """The page of the document that `raw` holds. Raises audit.document.DocumentError."""
+    document = load(raw)
     style = Markup((TEMPLATES / "audit.css").read_text(encoding="utf-8"))
-    return environment.get_template("audit.html.j2").render(style=style, **context(document))
+    return environment(TEMPLATES).get_template("audit.html.j2").render(style=style, **context(document))
 
 
 def context(document: Document) -> dict[str, Any]:

@@ -17,7 +17,8 @@ def main(stack: str, out: Path | None = None) -> int:
     """Write them (default: into out/<stack>/grafana)."""
     folder = (out or ROOT / "out" / stack) / "grafana"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in grafana.files().items():
+    files = grafana.files()
+    for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    say(f"{len(grafana.files())} dashboards: {folder}; how to import them: docs/monitoring.md")
+    say(f"{len(files)} dashboards: {folder}; how to import them: docs/monitoring.md")
     return OK

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from audit.report.page import environment
 from operations.output import ago, size
 from operations.overview import page
 from operations.status_document import Service, Status
@@ -49,17 +49,12 @@ class Line(NamedTuple):
 
 def render(found: Status, now: datetime, beside: Collection[str] = ()) -> str:
     """The page; `beside`: the names of files in its folder, of which those in PAGES are linked."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     style = (TEMPLATES / "home.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template("home.html.j2").render(
-        style=Markup(style), digest=digest, **context(found, now, beside)
+    return (
+        environment(TEMPLATES)
+        .get_template("home.html.j2")
+        .render(style=Markup(style), digest=digest, **context(found, now, beside))
     )
 
 

@@ -5,15 +5,16 @@ and at MLflow's own door behind it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from components.planning.flows import MLFLOW
 from components.planning.tracking import ADMIN, USERS, authorization, secret_of
 from components.runtime import tls
 from components.runtime.files import FILES_DIR
+from operations.rotation import doors
 from operations.rotation.subject import Subject
 
 NAMES: Mapping[str, str] = {secret_of(user): user for user in USERS}
-TIMEOUT = 10.0
 PATH = "/api/2.0/mlflow/experiments/search?max_results=1"
 LISTING = "/api/2.0/mlflow-artifacts/artifacts?path=none"
 # In the server's own container, which no balancer guards. The header comes as a variable, not as an argument.
@@ -33,33 +34,18 @@ SHOW = (
 
 def proof(subject: Subject, name: str) -> Iterator[str]:
     """`name` is one of NAMES."""
-    user = NAMES[name]
-    for where, ask in (("the load balancer", _outside), ("MLflow", _inside)):
-        if (status := ask(subject, authorization(user, subject.value(name)))) != "200":
-            yield f"{where} does not accept the new password: {status}"
-        if (status := ask(subject, authorization(user, subject.old(name)))) != "401":
-            yield f"{where} does not refuse the old password: {status}"
+    opened = {
+        "the load balancer": partial(doors.outside, subject, "tracking", PATH),
+        "MLflow": partial(doors.inside, subject, "tracking", ["python3", "-c", ASK]),
+    }
+    return doors.proof(subject, NAMES[name], name, opened)
 
 
 def store_proof(subject: Subject) -> Iterator[str]:
     """The server reaches its bucket with the new key: it lists the artefacts of no run."""
     login = authorization(ADMIN, subject.value(secret_of(ADMIN)))
-    if (status := _outside(subject, login, LISTING)) != "200":
+    if (status := doors.outside(subject, "tracking", LISTING, login)) != "200":
         yield f"the tracking server does not reach its bucket: {status}"
-
-
-def _outside(subject: Subject, header: str, path: str = PATH) -> str:
-    context = tls.verifying(ca_file=subject.ca_file)
-    try:
-        status = tls.status(subject.endpoint("tracking"), context, TIMEOUT, path, {"Authorization": header})
-    except tls.NO_ANSWER as error:
-        return str(error) or type(error).__name__
-    return str(status)
-
-
-def _inside(subject: Subject, header: str) -> str:
-    _, text = subject.run(subject.container("tracking"), ["python3", "-c", ASK], {"LOGIN": header})
-    return " / ".join(text.strip().splitlines()[-1:]) or "no answer"
 
 
 def certificate(subject: Subject) -> str:
