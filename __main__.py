@@ -11,6 +11,7 @@ from components.database import Database
 from components.drill import Drill
 from components.export import inventory
 from components.firewall import Firewall
+from components.front_door import FrontDoor
 from components.load_balancer import LoadBalancer
 from components.monitoring import Monitoring
 from components.network import Fabric
@@ -77,12 +78,15 @@ def main() -> None:
     sources = [store.setup, database.container, vault.container]
     backup = BackupJob("backup", inside, store.clients["backup"], sources)
     balancer = LoadBalancer("load-balancer", inside, client.trust(plan.store))
+    door = FrontDoor("home", inside)
     left = {
         "firewall": firewall.readings,
         "database": database.readings,
         "backup": backup.readings,
+        "vault": vault.readings,
         "vault-pruner": pruner.readings,
         "drill": drill.readings,
+        "home": door.readings,
     }
     monitoring = Monitoring("metrics", inside, store.clients["monitor"], left)
 
@@ -98,6 +102,7 @@ def main() -> None:
         drill.container,
         backup.container,
         monitoring.container,
+        door.container,
     ]
     Ready("stack-ready", [*services, balancer.container], timeout=600)
 

@@ -94,5 +94,6 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         service("drill", "drill"),
         service("backup", "backup"),
         service("metrics", "metrics"),
+        service("home", "home"),
     )
     return Plan(stack, config, planned, services, flows)

@@ -1,6 +1,6 @@
-"""Proof that the viewer's new password shows the metrics and the old one does not.
+"""Proof that the viewer's new password shows the metrics and the front door, and the old one does not.
 
-At the load balancer, and at the metrics server behind it.
+At the load balancer, and at the servers behind it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import partial
 from components.planning.flows import METRICS
 from components.planning.monitoring import SECRET, VIEWER
 from components.runtime.files import FILES_DIR
-from operations.rotation import doors
+from operations.rotation import doors, home
 from operations.rotation.subject import Subject
 
 PATH = "/api/v1/status/buildinfo"
@@ -25,8 +25,9 @@ ASK = (
 
 def proof(subject: Subject) -> Iterator[str]:
     """Both doors open with the new password alone."""
-    opened = {
+    opened: dict[str, doors.Door] = {
         "the load balancer": partial(doors.outside, subject, "monitoring", PATH),
         "the metrics server": partial(doors.inside, subject, "metrics", ["sh", "-c", ASK]),
+        **home.doors_of(subject),
     }
     return doors.proof(subject, VIEWER, SECRET, opened)

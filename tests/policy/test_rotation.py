@@ -36,7 +36,7 @@ REPLACED = {
 }
 # Name → the services that get other files.
 TOLD = {
-    "certificates": {"load-balancer", "object-store", "database", "tracking", "vault", "metrics"},
+    "certificates": {"load-balancer", "object-store", "database", "tracking", "vault", "metrics", "home"},
     "authority": {
         "load-balancer",
         "object-store",
@@ -48,6 +48,7 @@ TOLD = {
         "backup",
         "compute",
         "metrics",
+        "home",
     },
     "database/backup": {"database", "backup"},
     "database/monitor": {"database"},
@@ -62,7 +63,8 @@ TOLD = {
     "s3/compute": {"object-store-setup", "compute"},
     "s3/database": {"object-store-setup", "database"},
     "s3/monitor": {"object-store-setup", "metrics"},
-    "monitoring/viewer": {"metrics", "load-balancer"},
+    "monitoring/viewer": {"metrics", "load-balancer", "home"},
+    "monitoring/home": {"load-balancer", "home"},
     "s3/tracking": {"object-store-setup", "tracking"},
     "tracking/admin": {"tracking-setup", "load-balancer"},
     "tracking/benchmark": {"tracking-setup", "tracking", "load-balancer"},
