@@ -13,9 +13,11 @@ from components.export import inventory
 from components.firewall import Firewall
 from components.front_door import FrontDoor
 from components.load_balancer import LoadBalancer
+from components.logs import Logs
 from components.monitoring import Monitoring
 from components.network import Fabric
 from components.object_store import ObjectStore
+from components.planning import logs as logs_plan
 from components.planning import rotation
 from components.planning.issues import ConfigError
 from components.planning.monitoring import SECRET, VIEWER
@@ -63,6 +65,11 @@ def main() -> None:
     size = FixedSize("object-store-size", 0 if external else plan.config.object_store.nodes)
     inside = replace(context, behind=[fabric, guarded, size])
 
+    # Before the others: what they say while they start is kept too.
+    logs = Logs("logs", inside)
+    listening = Ready("logs-ready", [logs.container], timeout=120)
+    inside = replace(inside, behind=[*inside.behind, listening])
+
     store: ObjectStore | StoreGateway = (
         StoreGateway("store-gateway", inside, external, outside)
         if external and outside
@@ -87,6 +94,7 @@ def main() -> None:
         "vault-pruner": pruner.readings,
         "drill": drill.readings,
         "home": door.readings,
+        "logs": logs.readings,
     }
     monitoring = Monitoring("metrics", inside, store.clients["monitor"], left)
 
@@ -103,6 +111,7 @@ def main() -> None:
         backup.container,
         monitoring.container,
         door.container,
+        logs.container,
     ]
     Ready("stack-ready", [*services, balancer.container], timeout=600)
 
@@ -112,6 +121,7 @@ def main() -> None:
         "ca_pem": identity.authority(),
         "ray_token": compute.token,
         "tracking": {user: identity.password(secret_of(user)) for user in USERS},
+        "logs": {logs_plan.READER: identity.password(logs_plan.SECRET)},
         "monitoring": {VIEWER: identity.password(SECRET)},
         "s3": {
             "access_key": client.access_key,

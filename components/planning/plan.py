@@ -94,6 +94,7 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         service("drill", "drill"),
         service("backup", "backup"),
         service("metrics", "metrics"),
+        service("logs", "logs"),
         service("home", "home"),
     )
     return Plan(stack, config, planned, services, flows)

@@ -36,7 +36,7 @@ REPLACED = {
 }
 # Name → the services that get other files.
 TOLD = {
-    "certificates": {"load-balancer", "object-store", "database", "tracking", "vault", "metrics", "home"},
+    "certificates": {"load-balancer", "object-store", "database", "tracking", "vault", "metrics", "logs", "home"},
     "authority": {
         "load-balancer",
         "object-store",
@@ -48,6 +48,7 @@ TOLD = {
         "backup",
         "compute",
         "metrics",
+        "logs",
         "home",
     },
     "database/backup": {"database", "backup"},
@@ -65,6 +66,7 @@ TOLD = {
     "s3/monitor": {"object-store-setup", "metrics"},
     "monitoring/viewer": {"metrics", "load-balancer", "home"},
     "monitoring/home": {"load-balancer", "home"},
+    "logs/reader": {"logs", "load-balancer"},
     "s3/tracking": {"object-store-setup", "tracking"},
     "tracking/admin": {"tracking-setup", "load-balancer"},
     "tracking/benchmark": {"tracking-setup", "tracking", "load-balancer"},
