@@ -61,8 +61,8 @@ status: ## show services, jobs, nodes, backup, audit and more in one look; WATCH
 	@$(RUN) python -m operations status --stack $(STACK) $(if $(call given,JSON),--json) $(if $(call given,WATCH),--watch)
 
 .PHONY: open
-open: ## write what `make status` says as a page, home.html, and print its address
-	@$(RUN) python -m operations open --stack $(STACK) --out $(OUT)
+open: ## open the front door, the page that shows how the stack is doing
+	@$(RUN) python -m operations open --stack $(STACK) $(if $(filter command% environment%,$(origin OUT)),--out $(OUT))
 
 .PHONY: node
 node: ## check the compute nodes, or NODE, as before each job; WAIVE="reason" gives it ranks all the same
