@@ -82,7 +82,6 @@ def main() -> None:
         "firewall": firewall.readings,
         "database": database.readings,
         "backup": backup.readings,
-        "vault": vault.readings,
         "vault-pruner": pruner.readings,
         "drill": drill.readings,
         "home": door.readings,
