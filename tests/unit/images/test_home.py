@@ -30,7 +30,7 @@ RULES = Answer('{"data": {"groups": []}}', NOW.timestamp())
 
 
 def heard(*rows: tuple[str, float, dict[str, str]], fault: str = "", told: Told | None = None) -> Heard:
-    result = [{"metric": {"what": what, **labels}, "value": [0, str(v)]} for what, v, labels in rows]
+    result = [{"metric": labels | {"what": what}, "value": [0, str(v)]} for what, v, labels in rows]
     text = json.dumps({"data": {"result": result}})
     return Heard(Answer(text, NOW.timestamp() - 90, fault), RULES, told or Told())
 
