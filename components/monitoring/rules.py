@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.planning.plan import Plan
+from components.planning.receivers import ALIVE
 
 RUNBOOKS = "docs/runbooks.md"
 # When a service was started, as each kind of program tells it.
@@ -178,7 +179,23 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             "ticket",
             "the firewall refused {{ $value }} packets ({{ $labels.chain }}) within ten minutes",
         ),
+        Rule(
+            "NotificationsFail",
+            "sum(increase(alertmanager_notifications_failed_total"
+            '{job="alertmanager", receiver_name!="trial"}[15m])) by (integration) > 0',
+            0,
+            "page",
+            "{{ $labels.integration }} does not take alerts: nobody is told that way",
+        ),
+        *_sign_of_life(plan),
     )
+
+
+def _sign_of_life(plan: Plan) -> tuple[Rule, ...]:
+    """It always fires: who gets it misses it when the stack, or the way out, is gone."""
+    if not plan.config.monitoring.alerts.alive_minutes:
+        return ()
+    return (Rule(ALIVE, "vector(1)", 0, "ticket", "the stack's alerts are evaluated and told"),)
 
 
 def configuration(plan: Plan) -> str:

@@ -8,7 +8,8 @@ import pulumi
 import pulumi_docker as docker
 
 from components.monitoring import dashboards, rules, scrape
-from components.planning.flows import METRICS
+from components.planning import receivers
+from components.planning.flows import ALERTMANAGER, METRICS
 from components.planning.monitoring import SECRET, token
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
@@ -66,6 +67,10 @@ class Monitoring(pulumi.ComponentResource):
                     File(path="password", content=identity.password(SECRET), on_change="read"),
                     # Nobody is told this one: with it, metrics could be deleted.
                     File(path="locked", content=identity.password("monitoring/locked"), on_change="read"),
+                    # With it, alerts are handed to who tells people of them.
+                    File(
+                        path="alerts-password", content=identity.password(receivers.SECRET), on_change="read"
+                    ),
                     File(
                         path="object-store-token",
                         content=bearer.apply(lambda pair: token(*pair)),
@@ -101,6 +106,7 @@ class Monitoring(pulumi.ComponentResource):
                 "METRICS_CACHES": str(int(settings.memory * CACHES)),
                 "METRICS_HARDER": f"{int(settings.memory * HARDER) // MIB}MiB",
                 "METRICS_FILES": FILES_DIR,
+                "METRICS_TOLD": f"https://alerts:{ALERTMANAGER}",
             },
             files=files,
             volumes={"/data": data.name},

@@ -36,7 +36,7 @@ REPLACED = {
 }
 # Name → the services that get other files.
 TOLD = {
-    "certificates": {"load-balancer", "object-store", "database", "tracking", "vault", "metrics"},
+    "certificates": {"load-balancer", "object-store", "database", "tracking", "vault", "metrics", "alerts"},
     "authority": {
         "load-balancer",
         "object-store",
@@ -48,6 +48,7 @@ TOLD = {
         "backup",
         "compute",
         "metrics",
+        "alerts",
     },
     "database/backup": {"database", "backup"},
     "database/monitor": {"database"},
@@ -62,6 +63,7 @@ TOLD = {
     "s3/compute": {"object-store-setup", "compute"},
     "s3/database": {"object-store-setup", "database"},
     "s3/monitor": {"object-store-setup", "metrics"},
+    "monitoring/alerts": {"metrics", "alerts"},
     "monitoring/viewer": {"metrics", "load-balancer"},
     "s3/tracking": {"object-store-setup", "tracking"},
     "tracking/admin": {"tracking-setup", "load-balancer"},
