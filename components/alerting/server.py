@@ -19,6 +19,26 @@ from components.runtime.volume import volume
 USER = "10080"
 
 
+def command(name: str) -> list[str]:
+    """The server, which others know by `name`."""
+    return [
+        "prometheus-alertmanager",
+        f"--config.file={FILES_DIR}/alertmanager.yaml",
+        f"--web.config.file={FILES_DIR}/web.yaml",
+        f"--web.listen-address=:{ALERTMANAGER}",
+        f"--web.external-url=https://{name}:{ALERTMANAGER}/",
+        "--web.get-concurrency=8",
+        "--web.timeout=20s",
+        "--storage.path=/data",
+        "--data.maintenance-interval=1m",
+        "--silences.max-silences=500",
+        "--silences.max-silence-size-bytes=4096",
+        "--cluster.listen-address=",
+        "--enable-feature=receiver-name-in-metrics",
+        "--log.level=warn",
+    ]
+
+
 class Alerting(pulumi.ComponentResource):
     """The metrics service hands alerts over; what they are told with leaves by the gateway alone."""
 
@@ -62,7 +82,15 @@ class Alerting(pulumi.ComponentResource):
                         on_change="read",
                     ),
                     File(path="alertmanager.yaml", content=settings.configuration(plan)),
-                    *(File(path=path, content=text, on_change="read") for path, text in told.secrets.items()),
+                    # A plan that is only checked has stand-ins from the seed, like all secrets there.
+                    *(
+                        File(
+                            path=path,
+                            content=identity.password(f"monitoring/{path}") if text is None else text,
+                            on_change="read",
+                        )
+                        for path, text in told.secrets.items()
+                    ),
                     *(File(path=path, content=text) for path, text in told.authorities.items()),
                 ],
             ),
@@ -72,22 +100,7 @@ class Alerting(pulumi.ComponentResource):
         data = volume(plan.stack, f"{name}-data", "scratch", parent=self)
         process = Process(
             image=context.images["alerts"],
-            command=[
-                "prometheus-alertmanager",
-                f"--config.file={FILES_DIR}/alertmanager.yaml",
-                f"--web.config.file={FILES_DIR}/web.yaml",
-                f"--web.listen-address=:{ALERTMANAGER}",
-                f"--web.external-url=https://{name}:{ALERTMANAGER}/",
-                "--web.get-concurrency=8",
-                "--web.timeout=20s",
-                "--storage.path=/data",
-                "--data.maintenance-interval=1m",
-                "--silences.max-silences=500",
-                "--silences.max-silence-size-bytes=4096",
-                "--cluster.listen-address=",
-                "--enable-feature=receiver-name-in-metrics",
-                "--log.level=warn",
-            ],
+            command=command(name),
             user=USER,
             memory=128 * MIB,
             cpus=0.25,

@@ -43,7 +43,8 @@ def configuration(plan: Plan) -> str:
                 "matchers": [f'alertname="{ALIVE}"'],
                 "group_wait": AT_ONCE,
                 "group_interval": f"{alerts.alive_minutes}m",
-                "repeat_interval": f"{alerts.alive_minutes}m",
+                # Shorter: else each second message would find the last one not old enough.
+                "repeat_interval": f"{alerts.alive_minutes * 60 - 20}s",
             }
         )
     names = [NOBODY, *([PEOPLE, OF_TRIAL] if told else []), *([OF_LIFE] if alerts.alive_minutes else [])]

@@ -21,10 +21,10 @@ FILES = {WEBHOOK_URL: "webhook-url", EMAIL_PASSWORD: "email-password"}
 
 @dataclass(frozen=True)
 class Told:
-    """Files for Alertmanager: name → content."""
+    """Files for Alertmanager: name → content, None where a plan is only checked."""
 
     authorities: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, pulumi.Input[str] | None] = field(default_factory=dict, repr=False)
 
 
 def read(alerts: Alerts, settings: pulumi.Config, root: Path = ROOT) -> Told:
@@ -32,8 +32,8 @@ def read(alerts: Alerts, settings: pulumi.Config, root: Path = ROOT) -> Told:
     found, mistakes = _authorities(alerts, root)
     if is_detached():
         # Where a plan is only checked, the secrets cannot be read, and nobody is told.
-        return Told(found, {FILES[key]: "(secret)" for key in secrets(alerts)})
-    kept: dict[str, pulumi.Input[str]] = {}
+        return Told(found, {FILES[key]: None for key in secrets(alerts)})
+    kept: dict[str, pulumi.Input[str] | None] = {}
     for key, what in secrets(alerts).items():
         name = key.partition(":")[2]
         # Plain here, so that a mistake is told before anything is created; what goes on is marked as secret.
