@@ -38,7 +38,8 @@ from components.tracking import Tracking
 def main() -> None:
     settings, stack = pulumi.Config("aidc"), pulumi.get_stack()
     try:
-        plan = make_plan(stack, load(settings.get_object("datacenter"), stack, host_facts()))
+        host = host_facts()
+        plan = make_plan(stack, load(settings.get_object("datacenter"), stack, host))
         external = plan.config.object_store.external
         outside = outside_store.read(external) if external else None
         told = receivers.read(plan.config.monitoring.alerts, settings)
@@ -49,7 +50,7 @@ def main() -> None:
     except (ConfigError, ImageError) as error:
         raise pulumi.RunError(str(error)) from None
     identity = Identity(stack, settings.require_secret("seed"), generations)
-    context = Context(plan=plan, images=images, identity=identity)
+    context = Context(plan=plan, images=images, identity=identity, cdi=host.cdi if host else frozenset())
 
     # The firewall is created before the networks and removed after them: nothing is ever unprotected.
     firewall = Firewall("firewall", context)

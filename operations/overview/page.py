@@ -113,7 +113,8 @@ def machine(found: Status) -> Iterator[str]:
     if found.refused is not None:
         ends = [f"{name} {packets:,}" for name, packets in found.refused.items() if name != "all"]
         by = f": {', '.join(ends[:REFUSED_MOST])}" if found.refused["all"] else ""
-        yield _line("refused", f"{found.refused['all']:,} packets{by}")
+        total = found.refused["all"]
+        yield _line("refused", f"{total:,} packet{'' if total == 1 else 's'}{by}")
     if found.disk:
         free, total = found.disk.free_bytes, found.disk.total_bytes
         yield _line("disk", f"{size(free)} of {size(total)} are free")

@@ -80,9 +80,11 @@ class StackFile:
         """Address and published ports, or None when that section is not valid."""
         return _part(LoadBalancer, self.section("load_balancer"))
 
-    def asks_for_gpus(self) -> bool:
+    def gpus(self) -> list[int | str]:
+        """Everything that the nodes assign, also where other parts of the file are not valid."""
         nodes = self.section("compute").get("nodes")
-        return isinstance(nodes, list) and any(isinstance(n, Mapping) and n.get("gpus") for n in nodes)
+        lists = [n.get("gpus") for n in nodes if isinstance(n, Mapping)] if isinstance(nodes, list) else []
+        return [g for given in lists if isinstance(given, list) for g in given if isinstance(g, int | str)]
 
     def check(self, host: HostFacts | None) -> tuple[StackConfig | None, list[Issue]]:
         """The typed configuration, or None, and every mistake in the file."""

@@ -94,7 +94,8 @@ def told(inventory: Inventory, tmp_path_factory: pytest.TempPathFactory) -> Iter
         certs = owned(folder / "certs", "10040", {"crt.pem": outside.certificate, "key.pem": outside.key})
         docker(
             "run", "--detach", f"--name=aidc-{NAME}-receiver", f"--network={outer}", f"--ip={receiver}",
-            *hardened, "--user=10040", f"--volume={certs}:/certs:ro", f"--volume={got}:/got", image(inventory, "backup"),
+            *hardened, "--user=10040", f"--volume={certs}:/certs:ro", f"--volume={got}:/got",
+            image(inventory, "backup"),
             "python3", "-c", RECEIVER,
         )  # fmt: skip
         rules = owned(folder / "gateway", gateway.USER, {"haproxy.cfg": settings.gateway(plan)})

@@ -18,18 +18,11 @@ import jsonschema  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
 from components.planning.inventory import Inventory
+from tests.acceptance.commands import aidc
 from tests.acceptance.conftest import ROOT, STACK
 
 WITHIN_S = 120
 SCRIPT = "import os, socket\nprint('rank', os.environ['RANK'], 'on', socket.gethostname(), flush=True)\n"
-
-
-def aidc(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "operations", *words]
-    return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "STACK": STACK}, capture_output=True, text=True,
-        timeout=WITHIN_S, check=False,
-    )  # fmt: skip
 
 
 def status() -> dict[str, Any]:

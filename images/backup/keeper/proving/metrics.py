@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, get_args
 
-from . import status, trial
+from ..core import status
+from . import trial
 
 
 def of_backup(report: Mapping[str, Any]) -> Iterator[str]:

@@ -14,13 +14,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from . import archived, models, objects, series
-from .databases import FOLDER
-from .objects import ManifestError, shown
-from .prune import REPOSITORY
-from .series import moment_of
-from .settings import FILES, PASSWORD
-from .vault import VaultError, digest_of, restic
+from ..core import objects, series
+from ..core.objects import ManifestError, shown
+from ..core.series import moment_of
+from ..core.settings import FILES, PASSWORD
+from ..pruning.prune import REPOSITORY
+from ..sources import archived
+from ..sources.databases import FOLDER
+from ..sources.vault import VaultError, digest_of, restic
+from . import models
 
 ROOT = Path("/drill")
 MANIFEST = "manifest.jsonl"

@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ..core.settings import Settings
+from ..core.status import Run
 from . import archive, databases
 from .databases import DatabaseError, Dumped, View
-from .settings import Settings
 from .staging import RoomError, Staging
-from .status import Run
 
 Say = Callable[[str], None]
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from .index import Index
+from ..core.index import Index
 
 # So much of the engine's disk is left to everybody else.
 RESERVE = 2**30

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from . import status
-from .leave import leave
-from .objects import shown
-from .settings import LOCK, STAGING, STATUS, Job, Settings, load
+from ..core import status
+from ..core.leave import leave
+from ..core.objects import shown
+from ..core.settings import LOCK, STAGING, STATUS, Job, Settings, load
 
 STORE_WITHIN = 120
 FIRST_TRIES = 20
@@ -75,9 +75,10 @@ def one(name: str, *, thorough: bool, progress: bool = False) -> int:
 def _run(
     settings: Settings, name: str, before: Mapping[str, Any] | None, *, thorough: bool, progress: bool
 ) -> int:
-    from . import run, store  # noqa: PLC0415  (the check, each five seconds, has no use for S3)
-    from .progress import Progress  # noqa: PLC0415
-    from .staging import Staging  # noqa: PLC0415
+    from ..core.progress import Progress  # noqa: PLC0415
+    from ..sources import store  # noqa: PLC0415  (the check, each five seconds, has no use for S3)
+    from ..sources.staging import Staging  # noqa: PLC0415
+    from . import run  # noqa: PLC0415  (the check, each five seconds, has no use for S3)
 
     known = [job.name for job in settings.jobs]
     several = prefix(settings, name)
@@ -133,7 +134,7 @@ def supercronic() -> None:
 
 
 def _await_store(settings: Settings) -> None:
-    from . import store  # noqa: PLC0415
+    from ..sources import store  # noqa: PLC0415
 
     bucket = next((bucket for job in settings.jobs for bucket in job.buckets), None)
     deadline, reason = time.monotonic() + STORE_WITHIN, ""
@@ -173,7 +174,7 @@ def show() -> int:
 
 
 def metrics() -> int:
-    from . import metrics as written  # noqa: PLC0415
+    from ..proving import metrics as written  # noqa: PLC0415
 
     print("\n".join(written.of_backup(report())))
     return 0

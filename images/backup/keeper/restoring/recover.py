@@ -18,15 +18,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import refill, reload, series, store, vault
-from .databases import DatabaseError
+from ..core import series
+from ..core.progress import Progress
+from ..core.settings import STAGING, Place
+from ..core.status import write
+from ..sources import store, vault
+from ..sources.databases import DatabaseError
+from ..sources.store import StoreError
+from ..sources.vault import VaultError
+from . import refill, reload
 from .ledger import Ledger
-from .progress import Progress
 from .restore import RestoreError, entries
-from .settings import STAGING, Place
-from .status import write
-from .store import StoreError
-from .vault import VaultError
 
 NOTE = STAGING / "restore.json"
 SHOWN = 20

@@ -18,13 +18,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from . import drill, models, returned, status
-from .cron import due
-from .databases import FOLDER
-from .objects import ManifestError
-from .settings import FILES, STAGING
-from .staging import RESERVE, RoomError, Staging
-from .vault import VaultError, last_words
+from ..core import status
+from ..core.cron import due
+from ..core.objects import ManifestError
+from ..core.settings import FILES, STAGING
+from ..sources.databases import FOLDER
+from ..sources.staging import RESERVE, RoomError, Staging
+from ..sources.vault import VaultError, last_words
+from . import drill, models, returned
 
 SCHEMA = "aidc.drill-run/1"
 PLACE = Path("/drill")

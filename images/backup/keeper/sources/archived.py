@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .objects import Saved, shown
+from ..core.objects import Saved, shown
 
 BUCKET = "database"
 ROOT = "repository/"

@@ -20,11 +20,11 @@ from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import store, vault
+from ..core.objects import Saved
+from ..core.progress import Progress
+from ..sources import store, vault
+from ..sources.vault import VaultError
 from .ledger import Ledger
-from .objects import Saved
-from .progress import Progress
-from .vault import VaultError
 
 CHUNK = 2**20
 PART = 16 * 2**20

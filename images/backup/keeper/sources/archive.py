@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import databases, status, store
+from ..core import status
+from . import databases, store
 from .archived import BUCKET, MOMENT, ROOT
 from .databases import DatabaseError, View
 from .staging import Staging

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from . import objects
-from .objects import Saved
+from ..core import objects
+from ..core.objects import Saved
 
 TABLE = """
 create table wanted (

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import vault
-from .databases import FACTS, FOLDER, PSQL, WITHIN, DatabaseError, execute
-from .vault import last_words
+from ..sources import vault
+from ..sources.databases import FACTS, FOLDER, PSQL, WITHIN, DatabaseError, execute
+from ..sources.vault import last_words
 
 # What an earlier owner of the server's objects could have left; `public` belongs to the database's owner.
 EMPTY = """

@@ -26,8 +26,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
 
+from ..core.settings import FILES, Place
 from . import store
-from .settings import FILES, Place
 
 ANSWERS_WITHIN = 60.0
 SETTLED = 1.0

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from . import series, status
+from ..core import series, status
+from ..core.settings import FILES, PASSWORD, PASSWORD_BEFORE
+from ..sources.vault import LockedError, VaultError, restic
 from .retention import Decision, Snapshot, decide_each
-from .settings import FILES, PASSWORD, PASSWORD_BEFORE
-from .vault import LockedError, VaultError, restic
 
 REPOSITORY = Path("/data/backup")
 # The server counts what it stores only when it starts: a new content here has it start again.

@@ -19,8 +19,8 @@ from botocore.exceptions import (
     SSLError,
 )
 
-from .objects import Listed
-from .settings import Place
+from ..core.objects import Listed
+from ..core.settings import Place
 
 CHUNK = 2**20
 WORKERS = 4

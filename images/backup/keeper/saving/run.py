@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import archive, archived, configuration, dumps, series, status, store, vault
-from .databases import DatabaseError, Dumped
-from .index import Index
-from .objects import manifest
-from .progress import Progress
-from .settings import CA, PASSWORD, PASSWORD_BEFORE, Job, Settings, repository
-from .staging import RoomError, Staging
-from .status import Run
-from .store import StoreError
-from .vault import VaultError
+from ..core import series, status
+from ..core.index import Index
+from ..core.objects import manifest
+from ..core.progress import Progress
+from ..core.settings import CA, PASSWORD, PASSWORD_BEFORE, Job, Settings, repository
+from ..core.status import Run
+from ..sources import archive, archived, configuration, dumps, store, vault
+from ..sources.databases import DatabaseError, Dumped
+from ..sources.staging import RoomError, Staging
+from ..sources.store import StoreError
+from ..sources.vault import VaultError
 
 # So much of the packs is read back each time, at random; a tenth, where that is less.
 READ_BACK = 2**30

@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .objects import Saved
-from .vault import digest_of
+from ..core.objects import Saved
+from ..sources.vault import digest_of
 
 BUCKET = "models"
 # Bucket and beginning of the keys of what the served models answered, which clients write.

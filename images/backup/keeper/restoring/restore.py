@@ -20,12 +20,13 @@ from typing import Any, BinaryIO, cast
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import databases, objects, series, store, vault
-from .configuration import path_of
-from .objects import Saved, shown
-from .settings import STAGING, Place
-from .staging import Staging
-from .vault import VaultError
+from ..core import objects, series
+from ..core.objects import Saved, shown
+from ..core.settings import STAGING, Place
+from ..sources import databases, store, vault
+from ..sources.configuration import path_of
+from ..sources.staging import Staging
+from ..sources.vault import VaultError
 
 
 class RestoreError(Exception):
