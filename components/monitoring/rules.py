@@ -70,6 +70,13 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             "that service hangs, or is stopped",
         ),
         Rule(
+            "ReadingsRefused",
+            'sum(aidc_readings_refused{job="host"}) by (source, why) > 0',
+            2,
+            "page",
+            "{{ $labels.source }} leaves figures that are not its own to tell ({{ $labels.why }})",
+        ),
+        Rule(
             "DiskAlmostFull",
             'min(node_filesystem_avail_bytes{mountpoint="/data"} / node_filesystem_size_bytes) < 0.1',
             5,

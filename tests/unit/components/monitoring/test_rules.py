@@ -309,6 +309,20 @@ CASES = (
     ),
     Case("TrafficRefused", "few", {'aidc_firewall_refused_packets_total{chain="forward"}': "0+1x40"}, 12),
     Case(
+        "ReadingsRefused",
+        "a pipe",
+        {'aidc_readings_refused{job="host",source="backup",why="kind"}': flat(1)},
+        3,
+        "backup leaves figures that are not its own to tell (kind)",
+        {"source": "backup", "why": "kind"},
+    ),
+    Case(
+        "ReadingsRefused",
+        "none",
+        {'aidc_readings_refused{job="host",source="backup",why="kind"}': flat(0)},
+        60,
+    ),
+    Case(
         "NotificationsFail",
         "refused",
         {given_up("people", "webhook"): "0+1x20"},
