@@ -12,6 +12,7 @@ from components.database import Database
 from components.drill import Drill
 from components.export import inventory
 from components.firewall import Firewall
+from components.front_door import FrontDoor
 from components.load_balancer import LoadBalancer
 from components.monitoring import Monitoring
 from components.network import Fabric
@@ -80,12 +81,15 @@ def main() -> None:
     sources = [store.setup, database.container, vault.container]
     backup = BackupJob("backup", inside, store.clients["backup"], sources)
     balancer = LoadBalancer("load-balancer", inside, client.trust(plan.store))
+    door = FrontDoor("home", inside)
     left = {
         "firewall": firewall.readings,
         "database": database.readings,
         "backup": backup.readings,
+        "vault": vault.readings,
         "vault-pruner": pruner.readings,
         "drill": drill.readings,
+        "home": door.readings,
     }
     gateways = [Gateway(ALERT_GATEWAY, inside)] if plan.by_role(ALERT_GATEWAY) else []
     alerting = Alerting(ALERTS, inside, told)
@@ -105,6 +109,7 @@ def main() -> None:
         monitoring.container,
         alerting.container,
         *(gateway.container for gateway in gateways),
+        door.container,
     ]
     Ready("stack-ready", [*services, balancer.container], timeout=600)
 

@@ -43,6 +43,9 @@ ALLOWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "aidc_backup_state": ("job", "state"),
         **{f"aidc_backup_{name}": ("job",) for name in BACKUP},
     },
+    # Of their own containers alone.
+    "vault": {},
+    "home": {},
     "vault-pruner": {"aidc_prune_ok": (), "aidc_prune_finished_timestamp_seconds": ()},
     "drill": {
         "aidc_drill_state": ("state",),

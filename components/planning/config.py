@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from components.planning.addressing import PRIVATE
 from components.planning.buckets import Buckets, Declared, SystemBuckets, declared
 from components.planning.fields import ByteSize, Model
-from components.planning.flows import INFERENCE, MONITORING, RAY_API, S3, TRACKING
+from components.planning.flows import HOME, INFERENCE, MONITORING, RAY_API, S3, TRACKING
 from components.planning.gpus import Gpu
 from components.planning.jobs import Cron, Jobs, Retention
 from components.planning.outside import External
@@ -123,6 +123,8 @@ class PublishedPorts(Model):
     """HTTPS: MLflow's page and API: runs, metrics, registered models."""
     monitoring: Port = MONITORING
     """HTTPS: VictoriaMetrics' page and query API: dashboards, metrics, alerts."""
+    home: Port = HOME
+    """HTTPS: the front door, one page that shows how all of it is doing and leads to the others."""
 
 
 class RequestRates(Model):
@@ -138,6 +140,8 @@ class RequestRates(Model):
     """Calls of MLflow's API and its page."""
     monitoring: Rate = 200
     """Queries, and the page."""
+    home: Rate = 50
+    """Looks at the front door."""
 
 
 class LoadBalancer(Model):

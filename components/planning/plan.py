@@ -104,5 +104,6 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         service("metrics", "metrics"),
         service(ALERTS, ALERTS),
         *((service(ALERT_GATEWAY, ALERT_GATEWAY),) if told else ()),
+        service("home", "home"),
     )
     return Plan(stack, config, planned, services, flows)

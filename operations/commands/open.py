@@ -13,8 +13,8 @@ from pathlib import Path
 
 from operations.engine.client import EngineError, connect
 from operations.errors import OK, RefusedError
+from operations.front import page
 from operations.nodes.record import folder
-from operations.overview import front
 from operations.overview.looking import Looker
 from operations.process import say
 
@@ -28,7 +28,7 @@ def main(stack: str, *, out: Path | None = None) -> int:
     place = out or folder(stack)
     place.mkdir(parents=True, exist_ok=True)
     found = Looker(engine, stack).look()
-    path = place / front.NAME
-    path.write_text(front.render(found, datetime.now(UTC), {file.name for file in place.iterdir()}), "utf-8")
+    path = place / page.NAME
+    path.write_text(page.render(found, datetime.now(UTC), {file.name for file in place.iterdir()}), "utf-8")
     say(f"{path.resolve().as_uri()}")
     return OK

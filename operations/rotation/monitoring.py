@@ -1,6 +1,7 @@
 """Proof that new passwords of the monitoring are accepted and old ones are not.
 
-The viewer's at the load balancer and at the metrics server, that of the metrics server at Alertmanager.
+The viewer's shows the metrics and the front door, at the load balancer and at the servers behind it; that of
+the metrics server opens Alertmanager.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from components.planning import receivers
 from components.planning.flows import ALERTMANAGER, METRICS
 from components.planning.monitoring import SECRET, VIEWER
 from components.runtime.files import FILES_DIR
-from operations.rotation import doors
+from operations.rotation import doors, home
 from operations.rotation.subject import Subject
 
 PATH = "/api/v1/status/buildinfo"
@@ -28,9 +29,10 @@ ASK = ASK_FOR + URL
 
 def proof(subject: Subject) -> Iterator[str]:
     """Both doors open with the new password alone."""
-    opened = {
+    opened: dict[str, doors.Door] = {
         "the load balancer": partial(doors.outside, subject, "monitoring", PATH),
         "the metrics server": partial(doors.inside, subject, "metrics", ["sh", "-c", ASK]),
+        **home.doors_of(subject),
     }
     return doors.proof(subject, VIEWER, SECRET, opened)
 

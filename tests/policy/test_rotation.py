@@ -36,7 +36,16 @@ REPLACED = {
 }
 # Name → the services that get other files.
 TOLD = {
-    "certificates": {"load-balancer", "object-store", "database", "tracking", "vault", "metrics", "alerts"},
+    "certificates": {
+        "load-balancer",
+        "object-store",
+        "database",
+        "tracking",
+        "vault",
+        "metrics",
+        "alerts",
+        "home",
+    },
     "authority": {
         "load-balancer",
         "object-store",
@@ -49,6 +58,7 @@ TOLD = {
         "compute",
         "metrics",
         "alerts",
+        "home",
     },
     "database/backup": {"database", "backup"},
     "database/monitor": {"database"},
@@ -64,7 +74,8 @@ TOLD = {
     "s3/database": {"object-store-setup", "database"},
     "s3/monitor": {"object-store-setup", "metrics"},
     "monitoring/alerts": {"metrics", "alerts"},
-    "monitoring/viewer": {"metrics", "load-balancer"},
+    "monitoring/viewer": {"metrics", "load-balancer", "home"},
+    "monitoring/home": {"load-balancer", "home"},
     "s3/tracking": {"object-store-setup", "tracking"},
     "tracking/admin": {"tracking-setup", "load-balancer"},
     "tracking/benchmark": {"tracking-setup", "tracking", "load-balancer"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from operations.engine.alerts import read
+from operations.front.alerts import read
 
 
 def rule(name: str, severity: str, *alerts: dict[str, Any], health: str = "ok") -> dict[str, Any]:

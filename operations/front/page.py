@@ -1,4 +1,4 @@
-"""A status as a page for a browser: no script and no secret. Pure but for its template."""
+"""A status as a page for a browser: no script and no secret. Pure but for its templates."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import base64
 import hashlib
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jinja2 import Template
 from markupsafe import Markup
 
-from audit.report.page import environment
+from components.runtime.rendering import pages
+from operations.front.last import last_of
 from operations.output import ago, size
-from operations.overview import page
 from operations.status_document import Service, Status
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -36,6 +38,15 @@ TITLES = {
 OPENED = ("tracking", "monitoring", "logs", "ray")
 PAGES = {"report.html": "Report of the newest benchmark", "audit.html": "Newest security audit"}
 FIGURES_MOST = 8
+# Of a line in "Done last" → the part of the document that it shows.
+PARTS = {
+    "last backup": "last_backup",
+    "last drill": "last_drill",
+    "last audit": "last_audit",
+    "last bench": "last_benchmark",
+}
+UNKNOWN = "not known"
+OF_CLONE = "Audit, benchmark and nodes: as this clone last saw them."
 
 
 class Line(NamedTuple):
@@ -47,14 +58,37 @@ class Line(NamedTuple):
     text: str
 
 
-def render(found: Status, now: datetime, beside: Collection[str] = ()) -> str:
+class Live(NamedTuple):
+    """A page that a server makes anew: the browser asks again after `again` seconds; `note` says of what."""
+
+    again: int
+    note: str
+
+
+@cache
+def _style() -> str:
+    return (TEMPLATES / "home.css").read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    return pages(TEMPLATES).get_template("home.html.j2")
+
+
+def policy() -> str:
+    """The Content-Security-Policy of the page: its own style, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def render(found: Status, now: datetime, beside: Collection[str] = (), live: Live | None = None) -> str:
     """The page; `beside`: the names of files in its folder, of which those in PAGES are linked."""
-    style = (TEMPLATES / "home.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        environment(TEMPLATES)
-        .get_template("home.html.j2")
-        .render(style=Markup(style), digest=digest, **context(found, now, beside))
+    return _template().render(
+        style=Markup(_style()),
+        policy=Markup(policy()),
+        again=live.again if live else None,
+        note=live.note if live else OF_CLONE,
+        **context(found, now, beside),
     )
 
 
@@ -63,6 +97,7 @@ def context(found: Status, now: datetime, beside: Collection[str]) -> dict[str, 
     services = [service(row) for row in found.services]
     checked = list(nodes(found, now))
     bad = [line for line in services if line.look == "bad"]
+    unsure = sum(line.word == UNKNOWN for line in services)
     links = {
         TITLES[name]: url
         for name in OPENED
@@ -71,13 +106,14 @@ def context(found: Status, now: datetime, beside: Collection[str]) -> dict[str, 
     return {
         "stack": found.stack,
         "made": f"{now:%Y-%m-%d %H:%M:%S} UTC",
-        "headline": headline(found, len(bad)),
+        "headline": headline(found, len(bad), unsure),
         "healthy": found.healthy,
         "remark": found.remark,
         "bad": alerts(found) + bad + [line for line in checked if line.look == "bad"],
         "services": services,
         "jobs": list(jobs(found, now)),
         "silent": found.jobs is None,
+        "unknown": found.unknown,
         "nodes": checked,
         "last": list(last(found, now)),
         "refused": refused(found),
@@ -91,7 +127,8 @@ def context(found: Status, now: datetime, beside: Collection[str]) -> dict[str, 
 def service(row: Service) -> Line:
     """`unhealthy: HTTP 503`: the word is what stands before the reason."""
     word, _, reason = row.state.splitlines()[0].partition(": ")
-    return Line(row.name, word, "good" if row.healthy else "bad", reason)
+    look = "now" if word == UNKNOWN else "good" if row.healthy else "bad"
+    return Line(row.name, word, look, reason)
 
 
 def alerts(found: Status) -> list[Line]:
@@ -100,12 +137,14 @@ def alerts(found: Status) -> list[Line]:
     return [Line(alert.name, alert.severity, "bad", alert.summary) for alert in firing]
 
 
-def headline(found: Status, bad: int) -> str:
+def headline(found: Status, bad: int, unsure: int) -> str:
     if not found.services:
         return f"{found.stack} is not up"
     if bad:
         need = "needs" if bad == 1 else "need"
         return f"{bad} of {len(found.services)} services of {found.stack} {need} attention"
+    if unsure:
+        return f"{unsure} of {len(found.services)} services of {found.stack} cannot be judged"
     return f"{found.stack} is healthy" if found.healthy else f"{found.stack}: its declaration is not known"
 
 
@@ -128,8 +167,10 @@ def nodes(found: Status, now: datetime) -> Iterator[Line]:
 
 def last(found: Status, now: datetime) -> Iterator[Line]:
     """The newest backup, drill, audit and benchmark, with their ages."""
-    for name, one in page.last_of(found).items():
-        if one is None:
+    for name, one in last_of(found).items():
+        if (why := found.unknown.get(PARTS.get(name, ""))) and one is None:
+            yield Line(name, UNKNOWN, "", why)
+        elif one is None:
             yield Line(name, "none yet", "", "")
         elif not one.at:
             yield _line(name, one.result, one.text)

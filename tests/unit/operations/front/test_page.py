@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from operations.front import page as front
 from operations.nodes import record
-from operations.overview import front
 from operations.status_document import Disk, Job, LastAudit, Status
 from tests.unit.operations.nodes.test_judge import FULL, reading, verdict
 from tests.unit.operations.overview.test_watching import status
@@ -83,6 +83,7 @@ def test_the_browser_is_told_to_load_and_run_nothing_but_this_style() -> None:
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)
     (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy == front.policy()
     assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     assert "style=" not in text
     assert "prefers-color-scheme: dark" in style
