@@ -189,6 +189,11 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
             )
     for name in ("status", "alerts", "doctor", "jobs", "node"):
         made[name].add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+    made["alerts"].add_argument("--test", action="store_true", help="send a trial to every receiver")
+    made["alerts"].add_argument("--silence", metavar="ALERT", help="tell nobody of this one for a time")
+    made["alerts"].add_argument("--for", dest="for_", metavar="TIME", help="how long: 90m, 2h, 3d")
+    made["alerts"].add_argument("--because", metavar="REASON", help="why it is silenced")
+    made["alerts"].add_argument("--end", metavar="SILENCE", help="end a silence before its time")
     made["destroy"].add_argument(
         "--purge", action="store_true", help="also delete the data, the seed and the stack"
     )
