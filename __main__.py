@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.alerting import Alerting, Gateway
 from components.backup import BackupJob, Vault
 from components.compute import ComputePool
 from components.database import Database
@@ -19,13 +20,14 @@ from components.network import Fabric
 from components.object_store import ObjectStore
 from components.planning import logs as logs_plan
 from components.planning import rotation
+from components.planning.flows import ALERT_GATEWAY, ALERTS
 from components.planning.issues import ConfigError
 from components.planning.monitoring import SECRET, VIEWER
 from components.planning.plan import make_plan
 from components.planning.tracking import USERS, secret_of
 from components.planning.validation import load
 from components.pruner import Pruner
-from components.runtime import outside_store
+from components.runtime import outside_store, receivers
 from components.runtime.context import Context
 from components.runtime.erasure_set import FixedSize
 from components.runtime.host import host_facts
@@ -43,6 +45,7 @@ def main() -> None:
         plan = make_plan(stack, load(settings.get_object("datacenter"), stack, host))
         external = plan.config.object_store.external
         outside = outside_store.read(external) if external else None
+        told = receivers.read(plan.config.monitoring.alerts, settings)
         images = references(Path(__file__).parent / ".build")
         generations = rotation.read(
             settings.get_object("generations"), settings.require("issued"), settings.get("renewed")
@@ -90,12 +93,13 @@ def main() -> None:
         "firewall": firewall.readings,
         "database": database.readings,
         "backup": backup.readings,
-        "vault": vault.readings,
         "vault-pruner": pruner.readings,
         "drill": drill.readings,
         "home": door.readings,
         "logs": logs.readings,
     }
+    gateways = [Gateway(ALERT_GATEWAY, inside)] if plan.by_role(ALERT_GATEWAY) else []
+    alerting = Alerting(ALERTS, inside, told)
     monitoring = Monitoring("metrics", inside, store.clients["monitor"], left)
 
     services = [
@@ -110,6 +114,8 @@ def main() -> None:
         drill.container,
         backup.container,
         monitoring.container,
+        alerting.container,
+        *(gateway.container for gateway in gateways),
         door.container,
         logs.container,
     ]

@@ -59,8 +59,6 @@ class Vault(pulumi.ComponentResource):
         )
         data = volume(plan.stack, f"{name}-data", "data", parent=self)
         self.data = data.name
-        left = readings(plan.stack, name, parent=self)
-        self.readings = left.name
         process = Process(
             image=context.images["vault"],
             command=files.followed([
@@ -80,7 +78,7 @@ class Vault(pulumi.ComponentResource):
             memory=256 * MIB,
             cpus=0.5,
             files=files,
-            volumes={"/data": data.name, READINGS: left.name},
+            volumes={"/data": data.name},
             tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=4m"},
             health=Health(command=("healthcheck",), start_period=10),
             grace=30,

@@ -21,6 +21,7 @@ from components.planning.flows import HOME, INFERENCE, MONITORING, RAY_API, READ
 from components.planning.gpus import Gpu
 from components.planning.jobs import Cron, Jobs, Retention
 from components.planning.outside import External
+from components.planning.receivers import Alerts
 from components.planning.units import GIB, MIB, cpus_text
 
 DATACENTER = "aidc:datacenter"
@@ -288,6 +289,7 @@ class Monitoring(Model):
     """The most that the service may use; its caches are sized to it."""
     retention_days: Annotated[int, Field(ge=1, le=1825, strict=True)] = 30
     """Days for which metrics are kept."""
+    alerts: Alerts = Alerts()
 
 
 class Logs(Model):

@@ -48,6 +48,7 @@ ROTATABLE: Mapping[str, Rotatable] = {
     "tracking/admin": Rotatable("people and programs that log in to tracking need the new password at once"),
     "tracking/benchmark": Rotatable("clients that record runs need the new password at once"),
     "monitoring/viewer": Rotatable("people and programs that look at metrics need the new password at once"),
+    "monitoring/alerts": Rotatable("nothing; an alert that is refused is handed over again"),
     "monitoring/home": Rotatable("nothing; the front door reads figures with the new one within seconds"),
     "logs/reader": Rotatable("people and programs that search the logs need the new password at once"),
     "s3/monitor": Rotatable("metrics of the object store are missing for some seconds"),

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from components.planning import buckets, gpus, jobs, outside, saving
+from components.planning import buckets, gpus, jobs, outside, receivers, saving
 from components.planning.addressing import MINIMUM_PREFIX, subnets
 from components.planning.config import DATACENTER, STACK_NAME, Head, HostFacts, Node, StackConfig
 from components.planning.issues import ConfigError, Issue, suggest
@@ -62,6 +62,11 @@ FIXES_BY_KEY = {
     "region": "write the region that the store's signatures name, for example us-east-1",
     "ca": "write the path of a PEM file",
     "credentials": "write the path of a file",
+    "server": receivers.MAIL_FIX,
+    "sender": receivers.ADDRESS_FIX,
+    "to": f"list who gets the mail: {receivers.ADDRESS_FIX}",
+    "repeat_hours": "write a whole number of hours from 1 to 168",
+    "alive_minutes": "write a whole number of minutes from 1 to 1440",
     "lock_days": "write a whole number of days, 1 or more",
     "read": "list each identity once: [compute, client]",
     "write": "list each identity once: [compute, client]",
@@ -120,8 +125,11 @@ def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
     yield from _check_network(config)
     yield from buckets.issues(config.object_store.buckets, f"{DATACENTER}.object_store.buckets")
     yield from saving.issues(config)
-    networks = subnets(config.network).values() if config.network.cidr.prefixlen <= MINIMUM_PREFIX else ()
+    networks = (
+        list(subnets(config.network).values()) if config.network.cidr.prefixlen <= MINIMUM_PREFIX else ()
+    )
     yield from outside.issues(config.object_store.external, networks, f"{DATACENTER}.object_store.external")
+    yield from receivers.issues(config.monitoring.alerts, networks, f"{DATACENTER}.monitoring.alerts")
     ports = config.load_balancer.ports.model_dump()
     for name, port in ports.items():
         others = [n for n, p in ports.items() if p == port and n != name]

@@ -25,6 +25,7 @@ IMAGES = (
     "backup",
     "drill",
     "metrics",
+    "alerts",
     "home",
     "logs",
 )

@@ -120,7 +120,9 @@ def context(found: Status, now: datetime, beside: Collection[str]) -> dict[str, 
         "disk": disk(found),
         "links": links,
         "pages": {title: name for name, title in PAGES.items() if name in beside},
-        "endpoints": {TITLES.get(n, n): url for n, url in found.endpoints.items() if url and n not in OPENED},
+        "endpoints": {
+            TITLES.get(n, n): url for n, url in found.endpoints.items() if url and n not in (*OPENED, "home")
+        },
     }
 
 

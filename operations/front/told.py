@@ -9,7 +9,7 @@ from pydantic import Field
 
 from operations.documents import Entry
 from operations.nodes_document import NodeVerdict
-from operations.status_document import LastAudit, LastBenchmark
+from operations.status_document import Job, LastAudit, LastBenchmark
 
 Result = TypeVar("Result", LastAudit, LastBenchmark)
 # Bytes of a document at most.
@@ -23,10 +23,12 @@ class Told(Entry):
     last_audit: LastAudit | None = None
     last_benchmark: LastBenchmark | None = None
     nodes: list[NodeVerdict] = Field(default=[])
+    jobs: list[Job] | None = None
+    jobs_at: str | None = Field(default=None, description="When Ray was asked for them, RFC 3339.")
 
 
 def newer(old: Told, new: Told) -> Told:
-    """Both together: of two audits, benchmarks or verdicts on a node the later one."""
+    """Both together: of two audits, benchmarks or verdicts on a node the later one; jobs as told last."""
     nodes = {node.node: node for node in old.nodes}
     for node in new.nodes:
         if node.node not in nodes or datetime.fromisoformat(nodes[node.node].at) <= datetime.fromisoformat(
@@ -37,6 +39,8 @@ def newer(old: Told, new: Told) -> Told:
         last_audit=_later(old.last_audit, new.last_audit),
         last_benchmark=_later(old.last_benchmark, new.last_benchmark),
         nodes=[nodes[name] for name in sorted(nodes)],
+        jobs=old.jobs if new.jobs is None else new.jobs,
+        jobs_at=old.jobs_at if new.jobs is None else new.jobs_at,
     )
 
 

@@ -43,12 +43,11 @@ MODULES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 # Image → what it shares with others, from images/shared.
 SHARED: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("load-balancer", "object-store", "tracking"), ("follow",)),
+    **dict.fromkeys(("load-balancer", "object-store", "tracking", "vault"), ("follow",)),
     "database": ("champions.sql", "follow", "readings", "table-facts.sql"),
     "firewall": ("readings",),
     "home": ("readings",),
     "logs": ("readings",),
-    "vault": ("follow", "readings"),
     "backup": ("readings", "table-facts.sql"),
     "drill": ("champions.sql", "readings", "table-facts.sql"),
 }

@@ -48,6 +48,8 @@ def certificates(subject: Subject) -> Iterator[str]:
     yield from _faults(subject, "metrics", "metrics", shown)
     shown = _shown_inside(subject, subject.container("logs"), logs.URL, f"{FILES_DIR}/ca.crt")
     yield from _faults(subject, "logs", "logs", shown)
+    shown = _shown_inside(subject, subject.container("alerts"), monitoring.ALERTS_URL, f"{FILES_DIR}/ca.crt")
+    yield from _faults(subject, "alerts", "alerts", shown)
     yield from _faults(subject, "home", "home", home.certificate(subject))
     url, ca = f"https://127.0.0.1:{VAULT}/", f"{FILES_DIR}/ca.crt"
     yield from _faults(subject, "vault", "vault", _shown_inside(subject, subject.container("vault"), url, ca))
@@ -148,6 +150,7 @@ CHECKS: Mapping[str, Callable[[Subject], Iterator[str]]] = {
     **{name: partial(databases.proof, name=name) for name in databases.NAMES},
     **{name: partial(tracking.proof, name=name) for name in tracking.NAMES},
     "monitoring/viewer": monitoring.proof,
+    "monitoring/alerts": monitoring.alerts_proof,
     "monitoring/home": home.proof,
     "logs/reader": logs.proof,
     "vault/writer": vault_writer,

@@ -20,6 +20,7 @@ from components.planning import rotation, strict_yaml
 from components.planning.config import DATACENTER, HostFacts, LoadBalancer, Network, StackConfig
 from components.planning.issues import ConfigError, Issue, suggest
 from components.planning.paths import ROOT
+from components.planning.receivers import EMAIL_PASSWORD, WEBHOOK_URL
 from components.planning.validation import load
 
 SEED, ISSUED = "aidc:seed", "aidc:issued"
@@ -27,7 +28,9 @@ SEED, ISSUED = "aidc:seed", "aidc:issued"
 ROTATING = "aidc:rotating"
 # Keys that `up` and `rotate` write; without the data they are meaningless.
 WRITTEN = (SEED, ISSUED, rotation.GENERATIONS, rotation.RENEWED, ROTATING)
-KEYS = (DATACENTER, *WRITTEN)
+# Secrets of the receivers of alerts, which the user writes.
+GIVEN = (WEBHOOK_URL, EMAIL_PASSWORD)
+KEYS = (DATACENTER, *GIVEN, *WRITTEN)
 # Pulumi knows no other keys at the top level, and deletes them.
 PULUMI_KEYS = ("config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment")
 # The name becomes part of commands and file names; its other rules are checked with the configuration.
@@ -171,6 +174,10 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
     if isinstance(seed, str):
         fix = f"store it as a secret: pulumi config set --secret {SEED} (the value on stdin)"
         issues.append(Issue(f"config.{SEED}", "is plain text, and every password is derived from it", fix))
+    for key in GIVEN:
+        if isinstance(config.get(key), str):
+            fix = f"store it as a secret: pulumi config set --secret {key} (the value on stdin)"
+            issues.append(Issue(f"config.{key}", "is plain text, and whoever knows it can send", fix))
     issued = config.get(ISSUED)
     issues += rotation.issues(
         config.get(rotation.GENERATIONS), config.get(rotation.RENEWED), "" if issued is None else issued

@@ -36,7 +36,17 @@ REPLACED = {
 }
 # Name → the services that get other files.
 TOLD = {
-    "certificates": {"load-balancer", "object-store", "database", "tracking", "vault", "metrics", "logs", "home"},
+    "certificates": {
+        "load-balancer",
+        "object-store",
+        "database",
+        "tracking",
+        "vault",
+        "metrics",
+        "alerts",
+        "logs",
+        "home",
+    },
     "authority": {
         "load-balancer",
         "object-store",
@@ -48,6 +58,7 @@ TOLD = {
         "backup",
         "compute",
         "metrics",
+        "alerts",
         "logs",
         "home",
     },
@@ -64,6 +75,7 @@ TOLD = {
     "s3/compute": {"object-store-setup", "compute"},
     "s3/database": {"object-store-setup", "database"},
     "s3/monitor": {"object-store-setup", "metrics"},
+    "monitoring/alerts": {"metrics", "alerts"},
     "monitoring/viewer": {"metrics", "load-balancer", "home"},
     "monitoring/home": {"load-balancer", "home"},
     "logs/reader": {"logs", "load-balancer"},

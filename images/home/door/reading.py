@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from operations.front import alerts
 from operations.front.told import Told
@@ -20,12 +20,15 @@ from .source import Answer
 
 # A job that prepares a service and ends: what it prepared is seen at that service.
 SETUP = "-setup"
+# Nothing but the backup reaches it.
+VAULT = "vault"
 # This one answers, or there would be no page.
 SELF = "home"
 # Seconds without new figures, after which a service counts as silent; as in the alert ReadingsStale.
 SILENT = 300
 UNKNOWN = "not known"
-JOBS = "Ray asks for a token that this page does not have; its own page, or `make jobs`, shows them"
+JOBS = "this page has no token for Ray; `make status` tells it, and Ray's own page shows them"
+JOBS_FRESH = timedelta(minutes=1)
 # States of a backup, the worst first.
 WORST = ("failed", "late", "none", "running", "partial", "ok")
 # Part of the document → the figure without which it is not known.
@@ -49,7 +52,7 @@ def status(stack: Stack, heard: Heard, now: datetime) -> Status:
     if firing is None:
         unknown["alerts"] = why(heard.alerts, now)
     rows = [
-        service(stack.name, name, role, figures, unknown.get("services", ""))
+        service(stack.name, name, role, figures=figures, why_unknown=unknown.get("services", ""), now=now)
         for name, role in stack.services
         if not role.endswith(SETUP)
     ]
@@ -63,14 +66,14 @@ def status(stack: Stack, heard: Heard, now: datetime) -> Status:
         alerts=firing,
         last_backup=last_backup(figures) if figures else None,
         last_drill=last_drill(figures) if figures else None,
-        jobs=None,
+        jobs=told.jobs,
         nodes=told.nodes,
         last_audit=told.last_audit,
         last_benchmark=told.last_benchmark,
         refused=refused(figures) if figures else None,
         disk=disk(figures) if figures else None,
         remark=None,
-        unknown={**unknown, **dict(_untold(told)), "jobs": JOBS},
+        unknown={**unknown, **dict(_untold(told, now))},
     )
 
 
@@ -102,16 +105,22 @@ def why(answer: Answer, now: datetime) -> str:
     return f"the metrics service does not tell ({answer.fault or 'its answer cannot be read'}); {last}"
 
 
-def _untold(told: Told) -> Iterator[tuple[str, str]]:
-    """What no workstation has told."""
+def _untold(told: Told, now: datetime) -> Iterator[tuple[str, str]]:
+    """What no workstation has told, and what one has told a while ago."""
+    if told.jobs is None or told.jobs_at is None:
+        yield "jobs", JOBS
+    elif (age := now - datetime.fromisoformat(told.jobs_at)) > JOBS_FRESH:
+        yield "jobs", f"{JOBS}; below: as they were {ago(now - age, now)} ago"
     for part, by in (("last_audit", "make audit"), ("last_benchmark", "make bench"), ("nodes", "make node")):
         if not getattr(told, part):
             yield part, f"none was told yet; `{by}` does it"
 
 
-def service(stack: str, name: str, role: str, figures: Figures | None, why_unknown: str) -> Service:
+def service(
+    stack: str, name: str, role: str, *, figures: Figures | None, why_unknown: str, now: datetime
+) -> Service:
     """A service as the metrics see it."""
-    healthy, state = seen(name, role, figures) if figures else (None, why_unknown)
+    healthy, state = seen(name, role, figures, now) if figures else (None, why_unknown)
     if name == SELF:
         healthy, state = True, "answers"
     return Service(
@@ -124,8 +133,10 @@ def service(stack: str, name: str, role: str, figures: Figures | None, why_unkno
     )
 
 
-def seen(name: str, role: str, figures: Figures) -> tuple[bool | None, str]:
+def seen(name: str, role: str, figures: Figures, now: datetime) -> tuple[bool | None, str]:
     """Whether it is well, None where nobody knows, and the words for it."""
+    if role == VAULT:
+        return vault(figures, now)
     up = figures.one("up", lambda labels: labels.get("service") == name)
     server = figures.one(
         "server", lambda labels: labels.get("server") == name and labels["proxy"] != "inference"
@@ -138,6 +149,17 @@ def seen(name: str, role: str, figures: Figures) -> tuple[bool | None, str]:
     if up or server or age is not None:
         return True, "answers"
     return None, "no figures of it in the last minutes"
+
+
+def vault(figures: Figures, now: datetime) -> tuple[bool | None, str]:
+    """Nothing may ask the vault but the backup: it is as well as the newest backup found it."""
+    backup = last_backup(figures)
+    if backup is None:
+        return None, "only the backup may ask it, and none has ended yet"
+    age = ago(datetime.fromisoformat(backup.at), now)
+    if backup.result in ("ok", "partial", "running"):
+        return True, f"answers: it took the newest backup, {age} ago"
+    return None, f"only the backup may ask it, and that is {backup.result}; the newest ended {age} ago"
 
 
 def last_backup(figures: Figures) -> Backup | None:
