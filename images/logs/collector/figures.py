@@ -9,8 +9,7 @@ from .queues import Queues
 
 # What of VictoriaLogs' own figures is worth keeping: its storage, by name.
 OF_THE_STORE = re.compile(
-    r"^(vl_(?:storage_is_read_only|free_disk_space_bytes|data_size_bytes|rows_dropped_total))"
-    r"(\{[^}\n]*\})? (\S+)$",
+    r"^(vl_(?:storage_is_read_only|data_size_bytes))(\{[^}\n]*\})? (\S+)$",
     re.MULTILINE,
 )
 COUNTED = {
