@@ -78,7 +78,7 @@ def ca_file(access: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
     return str(path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def viewer(access: dict[str, Any], ca_file: str) -> requests.Session:
     """Logged in as who looks at the metrics and at the front door."""
     session = requests.Session()
