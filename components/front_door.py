@@ -16,7 +16,7 @@ from components.planning.tracking import authorization
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
-from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
+from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, served_with
 from components.runtime.volume import READINGS, readings, volume
 
 USER = "10080"
@@ -59,15 +59,7 @@ class FrontDoor(pulumi.ComponentResource):
                 role="home",
                 owner=USER,
                 files=[
-                    *key_pair(
-                        identity,
-                        name,
-                        (name, "localhost"),
-                        certificate="tls.crt",
-                        key="tls.key",
-                        on_change="read",
-                    ),
-                    File(path="ca.crt", content=identity.authority(), on_change="read"),
+                    *served_with(identity, name, on_change="read"),
                     File(path="password", content=identity.password(DOOR_SECRET), on_change="read"),
                     File(
                         path="login", content=identity.password(SECRET).apply(known_login), on_change="read"

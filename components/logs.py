@@ -13,7 +13,7 @@ from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.runtime.volume import READINGS, readings, volume
 
-USER = "10090"
+USER = "10091"
 # Parts of the memory limit: what the server's caches may take, and from where its runtime tidies up harder.
 CACHES, HARDER = 0.3, 0.5
 

@@ -12,7 +12,7 @@ from components.planning.receivers import USER as LOGIN
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
-from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
+from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, served_with
 from components.runtime.receivers import Told
 from components.runtime.volume import volume
 
@@ -62,15 +62,7 @@ class Alerting(pulumi.ComponentResource):
                 owner=USER,
                 files=[
                     # The server reads certificate, key, login and secrets again for each connection.
-                    *key_pair(
-                        identity,
-                        name,
-                        (name, "localhost"),
-                        certificate="tls.crt",
-                        key="tls.key",
-                        on_change="read",
-                    ),
-                    File(path="ca.crt", content=identity.authority(), on_change="read"),
+                    *served_with(identity, name, on_change="read"),
                     File(
                         path="web.yaml",
                         content=identity.htpasswd(LOGIN, SECRET).apply(settings.web),

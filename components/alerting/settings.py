@@ -99,9 +99,7 @@ def _email(email: Email, over: bool) -> dict[str, Any]:
         "send_resolved": over,
         "html": "",
         "text": TEXT,
-        "headers": {
-            "Subject": "[{{ .Status | toUpper }}] {{ .CommonLabels.stack }}: {{ .GroupLabels.alertname }}"
-        },
+        "headers": {"Subject": SUBJECT},
     }
 
 

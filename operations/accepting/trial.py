@@ -47,7 +47,7 @@ def run(
                 "mem_limit": memory,
                 "memswap_limit": memory,
                 # A node has a volume there.
-                "tmpfs": {**ALONE["tmpfs"], COMPILED: "rw,exec,nosuid,nodev,size=512m,uid=10001,mode=700"},
+                "tmpfs": {**ALONE["tmpfs"], COMPILED: f"rw,exec,nosuid,nodev,size=512m,uid={USER},mode=700"},
             },
             shm_size=GIB,
         )

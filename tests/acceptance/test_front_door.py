@@ -23,14 +23,6 @@ def door(inventory: Inventory) -> str:
     return str(inventory.endpoints["home"])
 
 
-@pytest.fixture(scope="module")
-def viewer(access: dict[str, Any], ca_file: str) -> requests.Session:
-    session = requests.Session()
-    session.auth, session.verify = ("viewer", access["monitoring"]["viewer"]), ca_file
-    session.trust_env = False
-    return session
-
-
 def look(viewer: requests.Session, door: str) -> Status:
     answer = viewer.get(f"{door}/status.json", timeout=30)
     assert answer.status_code == 200, answer.text[:300]

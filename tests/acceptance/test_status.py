@@ -130,9 +130,13 @@ def test_watch_draws_on_a_terminal_and_ctrl_c_gives_it_back() -> None:
     command = [sys.executable, "-m", "operations", "status", "--watch", "--stack", STACK]
     main, terminal = pty.openpty()
     high = {**os.environ, "COLUMNS": "160", "LINES": "200"}  # what does not fit is not drawn
-    with subprocess.Popen(
+    # Tests that run in the background ignore Ctrl-C, and so would what they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    child = subprocess.Popen(
         command, cwd=ROOT, env=high, stdout=terminal, stderr=terminal, start_new_session=True
-    ) as child:
+    )
+    signal.signal(signal.SIGINT, before)
+    with child:
         os.close(terminal)
         try:
             shown = read_until(main, b"object-store-1")  # whether all is healthy or not
