@@ -160,6 +160,11 @@ submit: ## run a script of yours on the compute nodes, and follow it: SCRIPT=tra
 		$(call option,--workdir,WORKDIR) $(call option,--pip,PIP) $(call option,--requirements,REQUIREMENTS) \
 		$(if $(call given,REFRESH),--refresh) $(if $(call given,DETACH),--detach) -- $(call given,SCRIPT)
 
+.PHONY: notebook
+notebook: ## open JupyterLab on a compute node, CPUS=1 GPUS=1 MEMORY=2GiB; STOP=1 ends it, OFF=1 closes the way to it
+	@$(RUN) python -m operations notebook --stack $(STACK) $(call option,--gpus,GPUS) $(call option,--cpus,CPUS) \
+		$(call option,--memory,MEMORY) $(if $(call given,STOP),--stop) $(if $(call given,OFF),--off)
+
 .PHONY: jobs
 jobs: ## list the jobs: state, age, what they wait for
 	@$(RUN) python -m operations jobs --stack $(STACK)
@@ -276,9 +281,9 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= JOB        logs, stop: a job's name or id as `make jobs` lists it; backup: one of backup.jobs (default: all)
 ##= SCRIPT     submit: a Python file
 ##= RANKS      submit: processes, connected by torch.distributed (default: 1)
-##= GPUS       submit: GPUs of each rank (default: 0)
-##= CPUS       submit: CPUs of each rank (default: at most 1, so that all ranks fit)
-##= MEMORY     submit: memory that each rank reserves, as 2GiB (default: none)
+##= GPUS       submit, notebook: GPUs of each rank (default: 0)
+##= CPUS       submit, notebook: CPUs of each rank (default: at most 1, so that all ranks fit)
+##= MEMORY     submit, notebook: memory that each rank reserves, as 2GiB (default: none)
 ##= ARGS       submit: the script's arguments
 ##= NAME       submit: a name; the same name finds the same checkpoints (default: the script's, with the time)
 ##= WORKDIR    submit: a folder that is taken along with the script
@@ -286,6 +291,8 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= REQUIREMENTS submit: a file that lists them
 ##= REFRESH    submit: 1 resolves the packages anew, not from the cache
 ##= DETACH     submit: 1 does not follow the log
+##= STOP       notebook: 1 ends it; its work is kept
+##= OFF        notebook: 1 ends it, and closes the way to it
 ##= JSON       status: 1 prints a document for programs
 ##= WATCH      status: 1 looks again every few seconds, until Ctrl-C
 ##= TEST       alerts: 1 sends a trial to every receiver, and says whether it took it

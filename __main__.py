@@ -19,7 +19,7 @@ from components.monitoring import Monitoring
 from components.network import Fabric
 from components.object_store import ObjectStore
 from components.planning import logs as logs_plan
-from components.planning import rotation
+from components.planning import notebook, rotation
 from components.planning.flows import ALERT_GATEWAY, ALERTS
 from components.planning.issues import ConfigError
 from components.planning.monitoring import SECRET, VIEWER
@@ -129,6 +129,7 @@ def main() -> None:
         "tracking": {user: identity.password(secret_of(user)) for user in USERS},
         "logs": {logs_plan.READER: identity.password(logs_plan.SECRET)},
         "monitoring": {VIEWER: identity.password(SECRET)},
+        "notebook": {notebook.USER: identity.password(notebook.SECRET)},
         "s3": {
             "access_key": client.access_key,
             "secret_key": client.secret_key,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import pulumi
 import pulumi_docker as docker
 
+from components.planning import notebook
 from components.planning.config import Node
 from components.planning.flows import (
     RAY_AGENT_GRPC,
@@ -26,11 +28,11 @@ from components.planning.flows import (
 )
 from components.planning.plan import Plan, Service
 from components.planning.store_place import StorePlace
-from components.planning.tracking import JOBS, secret_of
+from components.planning.tracking import JOBS, authorization, secret_of
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
-from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs
+from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
 from components.runtime.identity import Identity
 from components.runtime.store_client import Client
 from components.runtime.volume import volume
@@ -44,6 +46,8 @@ OBJECT_STORE_BYTES = 300 * MIB
 START_PERIOD = 420
 # Where a job's packages are kept: /tmp is in memory, and nothing in it can be executed.
 PACKAGES = "/var/lib/packages"
+# What a notebook works on: the node keeps it until the object store has it.
+WORK = "/var/lib/work"
 # What is compiled for a GPU is executed from here, and lasts as long as the stack.
 COMPILED = "/var/lib/compiled"
 COMPILER_CACHES = {
@@ -104,6 +108,7 @@ def environment(service: Service) -> dict[str, str]:
     return {
         "HOME": "/tmp",
         "AIDC_FABRIC_ADDRESS": service.addresses["fabric"],
+        "AIDC_SERVICE_ADDRESS": service.addresses["service"],
         "DASHBOARD_METRIC_PORT": str(RAY_DASHBOARD_METRICS),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "token",
@@ -140,6 +145,8 @@ def node_environment(store: StorePlace) -> dict[str, str]:
         # The store takes a checksum in a trailer only where the signature covers the stream.
         "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
         "AWS_EC2_METADATA_DISABLED": "true",
+        # Where a notebook finds its certificate, and the digest of its login.
+        "AIDC_FILES": FILES_DIR,
         # pyarrow, with which Ray Train writes to storage_path, knows no other; nothing else can be reached.
         "SSL_CERT_FILE": authority,
         # Through the load balancer, which checks the login before MLflow does.
@@ -162,6 +169,25 @@ def tracking_login(identity: Identity) -> pulumi.Output[str]:
     )
 
 
+def notebook_files(identity: Identity) -> list[File]:
+    """What a notebook's server shows, and how it knows its user without knowing the password."""
+    digest = identity.password(notebook.SECRET).apply(
+        lambda password: hashlib.sha256(authorization(notebook.USER, password).encode()).hexdigest() + "\n"
+    )
+    return [
+        # Read again at each connection, and at each request.
+        *key_pair(
+            identity,
+            notebook.SERVER,
+            (notebook.SERVER, "localhost"),
+            certificate=notebook.CERTIFICATE,
+            key=notebook.KEY,
+            on_change="read",
+        ),
+        File(path=notebook.DIGEST, content=digest, on_change="read"),
+    ]
+
+
 class ComputePool(pulumi.ComponentResource):
     """The Ray cluster. `containers` holds the head first, then the nodes."""
 
@@ -180,6 +206,7 @@ class ComputePool(pulumi.ComponentResource):
             File(path="mlflow-credentials", content=tracking_login(context.identity), on_change="read"),
             File(path="ca.crt", content=context.identity.authority(), on_change="read"),
             *s3_client.trust(context.plan.store),
+            *notebook_files(context.identity),
         ]
         self.containers = [head, *self._nodes(context, self._files(name, "compute", context, keys))]
         self.register_outputs({"containers": [c.name for c in self.containers]})
@@ -240,7 +267,11 @@ class ComputePool(pulumi.ComponentResource):
                 **(COMPILER_CACHES if node.gpus else {}),
             },
             files=files,
-            volumes={PACKAGES: own("packages"), **({COMPILED: own("compiled")} if node.gpus else {})},
+            volumes={
+                PACKAGES: own("packages"),
+                WORK: own("work"),
+                **({COMPILED: own("compiled")} if node.gpus else {}),
+            },
             tmpfs=TMPFS,
             sysctls=SYSCTLS,
             gpus=node.gpus,

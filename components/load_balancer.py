@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
-from components.planning import logs
+from components.planning import logs, notebook
 from components.planning.flows import (
     HOME,
     INFERENCE,
@@ -19,6 +19,7 @@ from components.planning.flows import (
     METRICS,
     MLFLOW,
     MONITORING,
+    NOTEBOOK,
     PAGE,
     RAY_API,
     READING,
@@ -94,6 +95,15 @@ FRONTENDS: tuple[dict[str, Any], ...] = (
     },
     {"name": "home", "port": HOME, "max_body": 0, "body": "POST", "pure": True, "token": False},
 )
+# Only where a notebook may run.
+DOOR_OF_NOTEBOOK: dict[str, Any] = {
+    "name": "notebook",
+    "port": NOTEBOOK,
+    "max_body": 128 * MIB,
+    "body": "DELETE PATCH POST PUT",
+    "pure": False,
+    "token": False,
+}
 # Bytes of a call to MLflow's API, which its server keeps in memory; artefacts pass through it by file.
 CALL = 16 * MIB
 
@@ -109,6 +119,11 @@ DRIVER = "A job has to ask for resources, or its driver would run on the head: a
 S3_EDGE = "/usr/local/share/aidc/s3-edge.lua"
 
 
+def frontends(plan: Plan) -> tuple[dict[str, Any], ...]:
+    """Those that the stack has."""
+    return (*FRONTENDS, DOOR_OF_NOTEBOOK) if plan.config.notebook.enabled else FRONTENDS
+
+
 def configuration(plan: Plan) -> str:
     """haproxy.cfg of a stack."""
 
@@ -119,7 +134,7 @@ def configuration(plan: Plan) -> str:
         "haproxy.cfg.j2",
         stack=plan.stack,
         files=FILES_DIR,
-        frontends=FRONTENDS,
+        frontends=frontends(plan),
         rates=plan.config.load_balancer.requests_per_second.model_dump(),
         connections=CONNECTIONS,
         silence=SILENCE,
@@ -141,6 +156,8 @@ def configuration(plan: Plan) -> str:
         logs_asked=logs.ASKED,
         home=plan.service("home").addresses["monitor"],
         page_port=PAGE,
+        notebook_port=NOTEBOOK if plan.config.notebook.enabled else None,
+        notebook=notebook.SERVER,
         door_asks=(QUERY, RULES),
         viewer=VIEWER,
         looked_at=LOOKED_AT,
@@ -156,11 +173,14 @@ def configuration(plan: Plan) -> str:
 
 def endpoints(plan: Plan) -> dict[str, str | None]:
     """The public URL of each service; None for services that the stack does not have."""
-    settings = plan.config.load_balancer
-    urls = {name: f"https://{settings.bind}:{port}" for name, port in settings.ports.model_dump().items()}
-    return {
-        name: urls.get(name) for name in ("inference", "s3", "tracking", "ray", "monitoring", "logs", "home")
-    }
+    names = ("inference", "s3", "tracking", "ray", "monitoring", "logs", "home", "notebook")
+    urls = {name: f"https://{plan.config.load_balancer.bind}:{port}" for name, port in ports(plan).items()}
+    return {name: urls.get(name) for name in names}
+
+
+def ports(plan: Plan) -> dict[str, int]:
+    """The port that the host publishes for each frontend."""
+    return plan.config.load_balancer.ports.opened(plan.config.notebook.enabled)
 
 
 def tracking_logins(identity: Identity) -> pulumi.Output[str]:
@@ -180,6 +200,13 @@ def logs_login(identity: Identity) -> pulumi.Output[str]:
     """What it says on the way to the logs."""
     return pulumi.Output.concat(
         identity.password(logs.SECRET).apply(partial(authorization, logs.READER)), "\n"
+    )
+
+
+def notebook_login(identity: Identity) -> pulumi.Output[str]:
+    """What it says on the way to the notebook."""
+    return pulumi.Output.concat(
+        identity.password(notebook.SECRET).apply(partial(authorization, notebook.USER)), "\n"
     )
 
 
@@ -239,12 +266,13 @@ class LoadBalancer(pulumi.ComponentResource):
                     ),
                     File(path="logs-login", content=logs_login(context.identity), on_change="USR2"),
                     File(path="home-login", content=door_login(context.identity), on_change="USR2"),
+                    File(path="notebook-login", content=notebook_login(context.identity), on_change="USR2"),
                     File(path="passed-on.map", content=passed_on(context.identity), on_change="USR2"),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        inside = {str(frontend["name"]): int(frontend["port"]) for frontend in FRONTENDS}
+        inside = {str(frontend["name"]): int(frontend["port"]) for frontend in frontends(context.plan)}
         process = Process(
             image=context.images["load-balancer"],
             # USR2 makes the master reload its files and hand the open ports to a new worker.
@@ -258,7 +286,7 @@ class LoadBalancer(pulumi.ComponentResource):
                 docker.ContainerPortArgs(
                     internal=inside[purpose], external=port, ip=str(settings.bind), protocol="tcp"
                 )
-                for purpose, port in settings.ports.model_dump().items()
+                for purpose, port in ports(context.plan).items()
             ],
             health=Health(command=("healthcheck",), start_period=10),
             grace=10,

@@ -147,6 +147,7 @@ COMMANDS: Mapping[str, Command] = {
     "submit": Command(
         _JOBS, "run a script of yours on the compute nodes", "aidc submit train.py --ranks 2", "submit"
     ),
+    "notebook": Command(_JOBS, "JupyterLab on a compute node", "aidc notebook --gpus 1", "notebook"),
     "jobs": Command(_JOBS, "list the jobs, and what they wait for", "aidc jobs", "jobs"),
     "stop": Command(_JOBS, "stop a job", "aidc stop train-1128-150500", "stop"),
 }  # fmt: skip
@@ -312,6 +313,12 @@ def _jobs(made: Mapping[str, argparse.ArgumentParser]) -> None:
     submit.add_argument("--requirements", metavar="FILE", help="requirements file with more of them")
     submit.add_argument("--refresh", action="store_true", help="resolve packages anew, not from the cache")
     submit.add_argument("--detach", action="store_true", help="do not follow the log")
+    notebook = made["notebook"]
+    notebook.add_argument("--gpus", default="0", help="GPUs that it holds (default: 0)")
+    notebook.add_argument("--cpus", help="CPUs that it holds (default: at most 1)")
+    notebook.add_argument("--memory", metavar="SIZE", help="memory that it reserves, 2GiB (default: none)")
+    notebook.add_argument("--stop", action="store_true", help="end it; its work is kept")
+    notebook.add_argument("--off", action="store_true", help="end it, and close the way to it")
     made["stop"].add_argument("job", help="name or id, as `aidc jobs` lists it")
 
 

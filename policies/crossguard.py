@@ -19,9 +19,8 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from components.planning.flows import tables
 from policies.evaluate import evaluate, faults, waiver_for
-from policies.model import KINDS, REGISTERED, Resource, Stack
+from policies.model import KINDS, REGISTERED, Resource, Stack, assembled
 from policies.reports.report import WAIVERS_DESCRIPTION, WAIVERS_RULE
 from policies.rule import Fault, ResourceRule, Rule
 from policies.settings.bundle import Settings
@@ -100,7 +99,7 @@ def _policy(rule: Rule, settings: Settings) -> Policy:
 
 def _stack(args: StackValidationArgs, name: str = "") -> Stack:
     found = tuple(_resource(r.resource_type, r.name, r.props, r.urn) for r in args.resources)
-    return Stack(found, *tables({resource.role for resource in found}), name)
+    return assembled(found, name)
 
 
 def _waiver_policy(rules: tuple[Rule, ...], settings: Settings, name: str) -> Policy:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from components.planning.flows import Flow, Listen
+from components.planning.flows import Flow, Listen, tables
 
 Kind = Literal["container", "network", "volume", "image", "limit", "other", "buildfile", "engine", "pin"]
 Source = Literal["plan", "state", "live"]
@@ -174,6 +173,17 @@ class Stack:
         resources = (resource.name for resource in self.resources)
         roles = (role for flow in self.flows for role in (flow.source, flow.destination))
         return frozenset((*resources, *roles, *(connection(flow) for flow in self.flows)))
+
+
+def assembled(resources: tuple[Resource, ...], name: str = "", source: Source = "plan") -> Stack:
+    """A stack of these resources, with the flow table that its roles and published ports ask for."""
+    published = {
+        int(float(port.get("internal") or 0))
+        for resource in resources
+        if resource.kind == "container" and resource.role == "load-balancer"
+        for port in resource.each("ports")
+    }
+    return Stack(resources, *tables({resource.role for resource in resources}, published), name, source)
 
 
 def connection(flow: Flow) -> str:

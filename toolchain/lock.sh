@@ -23,6 +23,8 @@ compile --python-version 3.13 --constraints ../../requirements.txt \
   --output-file requirements.txt requirements.in
 compile --python-version 3.13 --constraints ../../requirements.txt \
   --output-file installer.txt installer.in
+compile --python-version 3.13 --constraints requirements.txt \
+  --output-file ../../toolchain/notebook/requirements.txt ../../toolchain/notebook/requirements.in
 cd ../tracking
 compile --python-version 3.13 --override overrides.in --output-file requirements.txt requirements.in
 cp ../compute/installer.txt installer.txt

@@ -50,7 +50,8 @@ def listeners(inventory: Inventory, running: frozenset[str]) -> list[Listener]:
         # Behind a gateway stands a server of others, which the stack did not sign; its clients verify it.
         if service.container in running and service.role not in (ALERT_GATEWAY, STORE_GATEWAY)
         for listen in service.listens
-        if "TLS" in listen.purpose
+        # Of what may not run now, the load balancer verifies the certificate at each connection.
+        if "TLS" in listen.purpose and not listen.at_times
         for segment, address in service.addresses.items()
         if listen.segment in (None, segment)
     ]

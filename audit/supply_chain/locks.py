@@ -13,7 +13,12 @@ from typing import Any
 from audit.records import Python, PythonFinding
 from audit.verdicts import Part, Row, judged, not_checked, plural
 
-FILES = ("requirements.txt", "images/compute/requirements.txt", "images/tracking/requirements.txt")
+FILES = (
+    "requirements.txt",
+    "images/compute/requirements.txt",
+    "images/tracking/requirements.txt",
+    "toolchain/notebook/requirements.txt",
+)
 # Seconds for all files: it asks its service about every package.
 LIMIT = 35.0
 NAME = "Python packages have no known vulnerability"

@@ -30,6 +30,10 @@ class Body(Protocol):
 class Store(Protocol):
     def put(self, key: str, data: bytes) -> None: ...
 
+    def put_file(self, key: str, path: Path) -> None:
+        """Put the content of a file, in pieces."""
+        ...
+
     def create(self, key: str, data: bytes) -> bool:
         """Put it only where there is no such object: False where there is one. Atomic."""
         ...
@@ -75,6 +79,9 @@ class DirectoryStore:
         except OSError as error:
             Path(temporary).unlink(missing_ok=True)
             raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def put_file(self, key: str, path: Path) -> None:
+        self.put(key, path.read_bytes())
 
     def create(self, key: str, data: bytes) -> bool:
         path = self.root / key
@@ -169,6 +176,16 @@ class S3Store:
 
     def put(self, key: str, data: bytes) -> None:
         self._call("put_object", key, Body=data)
+
+    def put_file(self, key: str, path: Path) -> None:
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        bucket, _, name = key.partition("/")
+        try:
+            self.client.upload_file(str(path), bucket, name)
+        except (Boto3Error, BotoCoreError, ClientError) as error:
+            raise StoreError(f"{key}: cannot be written to {self.describe()}: {error}") from error
 
     def create(self, key: str, data: bytes) -> bool:
         return self._call("put_object", key, Body=data, IfNoneMatch="*") is not TAKEN

@@ -12,14 +12,18 @@ import argparse
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from benchmark.core import placement
 from benchmark.jobs import environment, packages, process, tracked
 from benchmark.jobs.packages import PackagesError
 from benchmark.jobs.process import STOPPED, say
+
+GRACE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,9 @@ def alone(job: Job, variables: dict[str, str]) -> int:
 
     def stop(_number: int, _frame: object) -> None:
         child.terminate()
+        # Ray kills all of us three seconds after it asked: until then the script may end by itself.
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(GRACE_S)
         raise SystemExit(STOPPED)
 
     signal.signal(signal.SIGTERM, stop)

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from components.planning.addressing import PRIVATE
 from components.planning.buckets import Buckets, Declared, SystemBuckets, declared
 from components.planning.fields import ByteSize, Model
-from components.planning.flows import HOME, INFERENCE, MONITORING, RAY_API, READING, S3, TRACKING
+from components.planning.flows import HOME, INFERENCE, MONITORING, NOTEBOOK, RAY_API, READING, S3, TRACKING
 from components.planning.gpus import Gpu
 from components.planning.jobs import Cron, Jobs, Retention
 from components.planning.outside import External
@@ -127,6 +127,13 @@ class PublishedPorts(Model):
     """HTTPS: VictoriaLogs' page and query API: what all containers write."""
     home: Port = HOME
     """HTTPS: the front door, one page that shows how all of it is doing and leads to the others."""
+    notebook: Port = NOTEBOOK
+    """HTTPS: JupyterLab on a compute node; published only where `notebook.enabled` is true."""
+
+    def opened(self, notebook: bool) -> dict[str, int]:
+        """Those that the host publishes, by frontend; `notebook`: whether one may run."""
+        given: dict[str, int] = self.model_dump()
+        return given if notebook else {name: port for name, port in given.items() if name != "notebook"}
 
 
 class RequestRates(Model):
@@ -146,6 +153,8 @@ class RequestRates(Model):
     """Searches, and the page."""
     home: Rate = 50
     """Looks at the front door."""
+    notebook: Rate = 200
+    """Calls of the notebook; what passes through an open websocket is not counted."""
 
 
 class LoadBalancer(Model):
@@ -305,6 +314,13 @@ class Logs(Model):
     """Days for which lines are kept, where there is room for as many."""
 
 
+class Notebook(Model):
+    """JupyterLab as a job on a compute node, behind the load balancer: `make notebook` starts it."""
+
+    enabled: bool = Field(default=False, strict=True)
+    """Opens the way to it: the published port, and the flow from the load balancer to the compute nodes."""
+
+
 class StackConfig(Model):
     """The whole data centre."""
 
@@ -318,3 +334,4 @@ class StackConfig(Model):
     drill: Drill = Drill()
     monitoring: Monitoring = Monitoring()
     logs: Logs = Logs()
+    notebook: Notebook = Notebook()

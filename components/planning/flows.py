@@ -34,13 +34,17 @@ class Flow:
 
 @dataclass(frozen=True)
 class Listen:
-    """Ports on which a role listens: on each of its addresses, or on the one in `segment` alone."""
+    """Ports on which a role listens: on each of its addresses, or on the one in `segment` alone.
+
+    `at_times`: nothing may listen there for now.
+    """
 
     port: int
     port_end: int
     purpose: str
     protocol: str = "tcp"
     segment: str | None = None
+    at_times: bool = False
 
 
 CLIENTS = "clients"
@@ -53,6 +57,8 @@ INFERENCE, S3, RAY_API, TRACKING, MONITORING, READING, HOME = 8443, 9443, 8265, 
 LB_STATS, LB_METRICS = 8404, 8405
 SERVE, MINIO, VAULT, DATABASE, MLFLOW, METRICS, PAGE = 8000, 9000, 8000, 5432, 5000, 8428, 8081
 LOGS = 9428
+# Published, and on the compute node where it runs. Closed unless the stack's file opens it.
+NOTEBOOK = 8888
 # Where the engine sends the lines of all containers, by UDP. No row leads there: the host alone may send.
 COLLECTOR = 5514
 ALERTMANAGER = 9093
@@ -220,13 +226,37 @@ def listens_with_receivers(
     return {**listens, ALERT_GATEWAY: at, ALERT_RECEIVER: at}
 
 
-def tables(roles: Collection[str]) -> tuple[tuple[Flow, ...], dict[str, tuple[Listen, ...]]]:
-    """Flows and listeners of a stack with these roles. Ports outside the stack are left at their default."""
+def with_notebook(flows: tuple[Flow, ...] = FLOWS) -> tuple[Flow, ...]:
+    """The table where a notebook may run on a compute node."""
+    rows = {
+        (CLIENTS, "load-balancer"): ("edge", "work in the notebook"),
+        ("load-balancer", "compute"): ("service", "the notebook of the clients"),
+    }
+    return (*flows, *(Flow(*pair, NOTEBOOK, NOTEBOOK, "tcp", *row) for pair, row in rows.items()))
+
+
+def listens_with_notebook(listens: dict[str, tuple[Listen, ...]]) -> dict[str, tuple[Listen, ...]]:
+    """Who listens where when a notebook may run."""
+    door = Listen(NOTEBOOK, NOTEBOOK, "notebook, TLS")
+    server = Listen(NOTEBOOK, NOTEBOOK, "JupyterLab, TLS", segment="service", at_times=True)
+    more = {"load-balancer": door, "compute": server}
+    return {role: (*ports, *([more[role]] if role in more else [])) for role, ports in listens.items()}
+
+
+def tables(
+    roles: Collection[str], published: Collection[int] = ()
+) -> tuple[tuple[Flow, ...], dict[str, tuple[Listen, ...]]]:
+    """Flows and listeners of a stack with these roles, whose load balancer publishes these ports of its own.
+
+    Ports outside the stack are left at their default.
+    """
     flows, listens = FLOWS, LISTENS
     if STORE_GATEWAY in roles:
         flows, listens = with_outside_store(), listens_with_outside_store()
     if ALERT_GATEWAY in roles:
         flows, listens = with_receivers(flows), listens_with_receivers(listens)
+    if NOTEBOOK in published:
+        flows, listens = with_notebook(flows), listens_with_notebook(listens)
     return flows, listens
 
 

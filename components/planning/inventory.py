@@ -26,13 +26,17 @@ class SegmentEntry(_Entry):
 
 
 class ListenEntry(_Entry):
-    """Ports `port` to `port_end` inclusive; on the address in `segment` alone, or on each."""
+    """Ports `port` to `port_end` inclusive; on the address in `segment` alone, or on each.
+
+    `at_times`: nothing may listen there for now.
+    """
 
     port: int
     port_end: int
     protocol: str
     purpose: str
     segment: str | None = None
+    at_times: bool = False
 
 
 class ServiceEntry(_Entry):

@@ -17,9 +17,11 @@ from components.planning.flows import (
     STORE_GATEWAY,
     Flow,
     Listen,
+    listens_with_notebook,
     listens_with_outside_store,
     listens_with_receivers,
     memberships,
+    with_notebook,
     with_outside_store,
     with_receivers,
 )
@@ -79,6 +81,8 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
     listens = listens_with_outside_store(outside.port) if outside else LISTENS
     if told:
         flows, listens = with_receivers(flows, told), listens_with_receivers(listens, told)
+    if config.notebook.enabled:
+        flows, listens = with_notebook(flows), listens_with_notebook(listens)
 
     def service(name: str, role: str, index: int = 0) -> Service:
         places = {m: address(by_name[m], role, index) for m in memberships(role, flows)}

@@ -39,7 +39,21 @@ PAIR = """"user = \\"{access_key}:{secret_key}\\"".format(**d["s3"])"""
 LOGIN = """"user = \\"benchmark:" + d["tracking"]["benchmark"] + "\\"\""""
 TRACKING = """\
 "export MLFLOW_TRACKING_USERNAME=benchmark MLFLOW_TRACKING_PASSWORD=" + d["tracking"]["benchmark"]"""
-ADMIN = """d["tracking"]["admin"]"""
+# Endpoint → what it shows; who may look, and where the password is.
+PAGES = {
+    "tracking": "Tracking",
+    "home": "The front door",
+    "monitoring": "Metrics and alerts",
+    "logs": "Logs",
+    "notebook": "The notebook",
+}
+LOGINS = {
+    "tracking": ("admin", 'd["tracking"]["admin"]'),
+    "home": ("viewer", 'd["monitoring"]["viewer"]'),
+    "monitoring": ("viewer", 'd["monitoring"]["viewer"]'),
+    "logs": ("reader", 'd["logs"]["reader"]'),
+    "notebook": ("notebook", 'd["notebook"]["notebook"]'),
+}
 EVERYTHING = """\
 "\\n".join(["export RAY_AUTH_TOKEN=" + d["ray_token"], \
 "export AWS_ACCESS_KEY_ID={access_key} AWS_SECRET_ACCESS_KEY={secret_key}".format(**d["s3"]), \
@@ -136,10 +150,13 @@ def examples(stack: str, endpoints: dict[str, str | None], certificate: str, reg
             f'eval "$({outputs} {PICK.format(TRACKING)})"\n'
             f"export MLFLOW_TRACKING_URI={url} MLFLOW_TRACKING_SERVER_CERT_PATH={certificate}"
         )
-        parts.append(
-            f"# Tracking in a browser: {url}, user admin, with this password (it is shown in plain)\n"
-            f"{outputs}\n  {PICK.format(ADMIN)}"
-        )
+    for name, what in PAGES.items():
+        if url := endpoints.get(name):
+            user, secret = LOGINS[name]
+            parts.append(
+                f"# {what} in a browser: {url}, user {user}, with this password (it is shown in plain)\n"
+                f"{outputs}\n  {PICK.format(secret)}"
+            )
     if url := endpoints.get("inference"):
         lines = PICK.format(BEARER.format("inference_token"))
         parts.append(

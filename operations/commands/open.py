@@ -9,13 +9,11 @@ Exit codes: 0 opened or written; 2 no engine answers.
 
 from __future__ import annotations
 
-import os
-import sys
-import webbrowser
 from datetime import UTC, datetime
 from pathlib import Path
 
 from components.planning.monitoring import VIEWER
+from operations.browser import browse
 from operations.engine.client import EngineError, connect
 from operations.errors import OK, RefusedError
 from operations.front import page
@@ -43,9 +41,3 @@ def main(stack: str, *, out: Path | None = None) -> int:
     path.write_text(page.render(found, datetime.now(UTC), {file.name for file in place.iterdir()}), "utf-8")
     say(f"{path.resolve().as_uri()}")
     return OK
-
-
-def browse(url: str) -> None:
-    """Show `url` where there is a screen; a browser in a terminal would take it over."""
-    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin":
-        webbrowser.open(url)

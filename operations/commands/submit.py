@@ -12,12 +12,11 @@ the job goes on; 143 the job was stopped.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
-from operations.errors import INTERRUPTED, OK, RefusedError, refusal
-from operations.jobs import capacity, following, gate, layer, package, request, session
-from operations.jobs.request import Asked, Request
+from operations.errors import INTERRUPTED, OK, refusal
+from operations.jobs import following, launching, layer, package, request, session
+from operations.jobs.request import Asked
 from operations.process import say
 
 
@@ -39,20 +38,7 @@ def main(
     packed = package.pack(given["script"], workdir)
     found = session.connect(stack)
     with session.reporting():
-        left_out = gate.left_out(stack)
-        wanted = replace(wanted, without=tuple(left_out))
-        wanted = _fitting(wanted, gate.remaining(found.nodes(), left_out))
-        if others := request.running_of(wanted.name, found.ray.jobs()):
-            raise RefusedError(
-                f"NAME: job {others[0]} of this name has not ended, and both would write the same "
-                f"checkpoints\n    fix: give another name, or `make stop JOB={others[0]}`"
-            )
-        if asked and (made := layer.provide(asked, refresh=refresh)):
-            layer.upload(made, found.store(), anew=refresh)
-            wanted = replace(wanted, packages=made.digest)
-        identifier = session.start(found, wanted, packed)
-        times = f"{wanted.ranks} ranks of " if wanted.ranks > 1 else ""
-        say(f"job {identifier}: {packed.script}, {times}{wanted.need}")
+        wanted, identifier = launching.launch(stack, found, wanted, packed, asked, refresh=refresh)
         if detach:
             say(f"`make logs JOB={identifier}` follows it")
             return OK
@@ -61,13 +47,3 @@ def main(
         except KeyboardInterrupt:
             say(f"\njob {identifier} goes on: `make logs JOB={identifier}` follows it, `make stop` ends it")
             return INTERRUPTED
-
-
-def _fitting(wanted: Request, nodes: list[capacity.Node]) -> Request:
-    """With the CPUs that the nodes suggest where nobody said how many. Raises RefusedError."""
-    if not wanted.need.cpus:
-        wanted = wanted.with_cpus(capacity.default_cpus(wanted.ranks, nodes))
-    if why := capacity.refusal(wanted.ranks, wanted.need, nodes):
-        fix = "ask for less with RANKS, CPUS, GPUS or MEMORY, or add to compute.nodes"
-        raise RefusedError(f"{why}\n    fix: {fix}")
-    return wanted

@@ -159,6 +159,7 @@ def memory(config: StackConfig | None, available: int | None, running: bool) -> 
 
 def ports(
     balancer: LoadBalancer | None,
+    notebook: bool,
     stack: str,
     containers: Sequence[EngineResource],
     fault_of: Callable[[str, int], str | None],
@@ -167,7 +168,7 @@ def ports(
     if balancer is None:
         return Check("ports", skipped=True)
     bind, issues = str(balancer.bind), {}
-    for purpose, port in balancer.ports.model_dump().items():
+    for purpose, port in balancer.ports.opened(notebook).items():
         holders = [c for c in containers if any(_same_port(p, bind, port) for p in c.published)]
         if any(c.stack == stack for c in holders):
             continue
@@ -179,7 +180,7 @@ def ports(
         path = f"{DATACENTER}.load_balancer." + ("bind" if "not an address" in fault else f"ports.{purpose}")
         fix = "stop it, or choose another port" if "in use" in fault else "choose an address of this host"
         issues[path] = Issue(path, fault, fix)
-    listed = ", ".join(str(p) for p in balancer.ports.model_dump().values())
+    listed = ", ".join(str(p) for p in balancer.ports.opened(notebook).values())
     return Check("ports", tuple(issues.values()), f"{bind}: {listed}")
 
 

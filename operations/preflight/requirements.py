@@ -104,7 +104,7 @@ def _with_engine(
         checks.memory(config, machine.available_memory() if local else None, running),
         checks.bridge_filtering(info, machine.bridge_filtering() if local else None),
         checks.gpu_runtime(file.gpus(), info, local and shutil.which(GPU_HOOK) is not None),
-        checks.ports(file.load_balancer(), file.stack, containers, fault_of),
+        checks.ports(file.load_balancer(), file.notebook(), file.stack, containers, fault_of),
         checks.addresses(
             file.network(),
             file.stack,

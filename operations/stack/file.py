@@ -80,6 +80,10 @@ class StackFile:
         """Address and published ports, or None when that section is not valid."""
         return _part(LoadBalancer, self.section("load_balancer"))
 
+    def notebook(self) -> bool:
+        """Whether a notebook may run."""
+        return self.section("notebook").get("enabled") is True
+
     def gpus(self) -> list[int | str]:
         """Everything that the nodes assign, also where other parts of the file are not valid."""
         nodes = self.section("compute").get("nodes")

@@ -145,7 +145,7 @@ def test_memory_of_a_running_stack_is_taken_already() -> None:
 
 def test_a_port_of_another_container_is_refused_by_name() -> None:
     other = container("web", published=(("0.0.0.0", 8443),))
-    (issue,) = checks.ports(LoadBalancer(), "dev", [other], free).issues
+    (issue,) = checks.ports(LoadBalancer(), False, "dev", [other], free).issues
     assert issue.path == "aidc:datacenter.load_balancer.ports.inference"
     assert "the container web" in issue.fault
 
@@ -156,16 +156,25 @@ def test_a_port_that_this_stack_publishes_is_fine() -> None:
         "dev",
         tuple(("127.0.0.1", p) for p in (8443, 9443, 8265, 5443, 7443, 6443, 8080)),
     )
-    assert not checks.ports(LoadBalancer(), "dev", [own], lambda _a, p: f"port {p} is in use").issues
+    assert not checks.ports(LoadBalancer(), False, "dev", [own], lambda _a, p: f"port {p} is in use").issues
+
+
+def test_the_port_of_a_notebook_counts_where_one_may_run() -> None:
+    other = container("web", published=(("0.0.0.0", 8888),))
+    assert not checks.ports(LoadBalancer(), False, "dev", [other], free).issues
+    (issue,) = checks.ports(LoadBalancer(), True, "dev", [other], free).issues
+    assert issue.path == "aidc:datacenter.load_balancer.ports.notebook"
 
 
 def test_a_port_on_another_address_is_no_obstacle() -> None:
     other = container("web", published=(("192.0.2.1", 8443),))
-    assert not checks.ports(LoadBalancer(), "dev", [other], free).issues
+    assert not checks.ports(LoadBalancer(), False, "dev", [other], free).issues
 
 
 def test_an_address_that_the_host_lacks_is_told_once() -> None:
-    found = checks.ports(LoadBalancer(), "dev", [], lambda a, _p: f"{a} is not an address of this host")
+    found = checks.ports(
+        LoadBalancer(), False, "dev", [], lambda a, _p: f"{a} is not an address of this host"
+    )
     assert [i.path for i in found.issues] == ["aidc:datacenter.load_balancer.bind"]
 
 
