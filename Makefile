@@ -61,16 +61,17 @@ status: ## show services, jobs, nodes, backup, audit and more in one look; WATCH
 	@$(RUN) python -m operations status --stack $(STACK) $(if $(call given,JSON),--json) $(if $(call given,WATCH),--watch)
 
 .PHONY: open
-open: ## write what `make status` says as a page, home.html, and print its address
-	@$(RUN) python -m operations open --stack $(STACK) --out $(OUT)
+open: ## open the front door, the page that shows how the stack is doing
+	@$(RUN) python -m operations open --stack $(STACK) $(if $(filter command% environment%,$(origin OUT)),--out $(OUT))
 
 .PHONY: node
 node: ## check the compute nodes, or NODE, as before each job; WAIVE="reason" gives it ranks all the same
 	@$(RUN) python -m operations node --stack $(STACK) --out $(OUT) $(call option,--node,NODE) $(call option,--waive,WAIVE)
 
 .PHONY: alerts
-alerts: ## list the alerts that fire, and what to do about each
-	@$(RUN) python -m operations alerts --stack $(STACK)
+alerts: ## list the alerts that fire, and what to do; TEST=1: try the receivers; SILENCE=Name FOR=2h BECAUSE="…"; END=…
+	@$(RUN) python -m operations alerts --stack $(STACK) $(if $(call given,TEST),--test) \
+		$(call option,--silence,SILENCE) $(call option,--for,FOR) $(call option,--because,BECAUSE) $(call option,--end,END)
 
 .PHONY: grafana
 grafana: ## write the dashboards for an own Grafana to out/<stack>/grafana
@@ -287,6 +288,11 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= DETACH     submit: 1 does not follow the log
 ##= JSON       status: 1 prints a document for programs
 ##= WATCH      status: 1 looks again every few seconds, until Ctrl-C
+##= TEST       alerts: 1 sends a trial to every receiver, and says whether it took it
+##= SILENCE    alerts: an alert of which nobody is told for a time
+##= FOR        alerts: how long a silence lasts: 90m, 2h, 3d
+##= BECAUSE    alerts: the reason for a silence
+##= END        alerts: ends a silence before its time, by the number that `make alerts` lists
 ##= NODE       node: a compute node, as `make status` lists it (default: all)
 ##= WAIVE      node: the reason why NODE may have ranks in spite of what is wrong now
 ##= WHAT       rotate: secrets separated by commas, or all (default: certificates)

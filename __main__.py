@@ -5,24 +5,27 @@ from pathlib import Path
 
 import pulumi
 
+from components.alerting import Alerting, Gateway
 from components.backup import BackupJob, Vault
 from components.compute import ComputePool
 from components.database import Database
 from components.drill import Drill
 from components.export import inventory
 from components.firewall import Firewall
+from components.front_door import FrontDoor
 from components.load_balancer import LoadBalancer
 from components.monitoring import Monitoring
 from components.network import Fabric
 from components.object_store import ObjectStore
 from components.planning import rotation
+from components.planning.flows import ALERT_GATEWAY, ALERTS
 from components.planning.issues import ConfigError
 from components.planning.monitoring import SECRET, VIEWER
 from components.planning.plan import make_plan
 from components.planning.tracking import USERS, secret_of
 from components.planning.validation import load
 from components.pruner import Pruner
-from components.runtime import outside_store
+from components.runtime import outside_store, receivers
 from components.runtime.context import Context
 from components.runtime.erasure_set import FixedSize
 from components.runtime.host import host_facts
@@ -36,9 +39,11 @@ from components.tracking import Tracking
 def main() -> None:
     settings, stack = pulumi.Config("aidc"), pulumi.get_stack()
     try:
-        plan = make_plan(stack, load(settings.get_object("datacenter"), stack, host_facts()))
+        host = host_facts()
+        plan = make_plan(stack, load(settings.get_object("datacenter"), stack, host))
         external = plan.config.object_store.external
         outside = outside_store.read(external) if external else None
+        told = receivers.read(plan.config.monitoring.alerts, settings)
         images = references(Path(__file__).parent / ".build")
         generations = rotation.read(
             settings.get_object("generations"), settings.require("issued"), settings.get("renewed")
@@ -46,7 +51,7 @@ def main() -> None:
     except (ConfigError, ImageError) as error:
         raise pulumi.RunError(str(error)) from None
     identity = Identity(stack, settings.require_secret("seed"), generations)
-    context = Context(plan=plan, images=images, identity=identity)
+    context = Context(plan=plan, images=images, identity=identity, cdi=host.cdi if host else frozenset())
 
     # The firewall is created before the networks and removed after them: nothing is ever unprotected.
     firewall = Firewall("firewall", context)
@@ -76,13 +81,17 @@ def main() -> None:
     sources = [store.setup, database.container, vault.container]
     backup = BackupJob("backup", inside, store.clients["backup"], sources)
     balancer = LoadBalancer("load-balancer", inside, client.trust(plan.store))
+    door = FrontDoor("home", inside)
     left = {
         "firewall": firewall.readings,
         "database": database.readings,
         "backup": backup.readings,
         "vault-pruner": pruner.readings,
         "drill": drill.readings,
+        "home": door.readings,
     }
+    gateways = [Gateway(ALERT_GATEWAY, inside)] if plan.by_role(ALERT_GATEWAY) else []
+    alerting = Alerting(ALERTS, inside, told)
     monitoring = Monitoring("metrics", inside, store.clients["monitor"], left)
 
     services = [
@@ -97,6 +106,9 @@ def main() -> None:
         drill.container,
         backup.container,
         monitoring.container,
+        alerting.container,
+        *(gateway.container for gateway in gateways),
+        door.container,
     ]
     Ready("stack-ready", [*services, balancer.container], timeout=600)
 

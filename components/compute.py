@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
+from components.planning.config import Node
 from components.planning.flows import (
     RAY_AGENT_GRPC,
     RAY_AGENT_HTTP,
@@ -43,6 +44,14 @@ OBJECT_STORE_BYTES = 300 * MIB
 START_PERIOD = 420
 # Where a job's packages are kept: /tmp is in memory, and nothing in it can be executed.
 PACKAGES = "/var/lib/packages"
+# What is compiled for a GPU is executed from here, and lasts as long as the stack.
+COMPILED = "/var/lib/compiled"
+COMPILER_CACHES = {
+    "TORCHINDUCTOR_CACHE_DIR": f"{COMPILED}/inductor",
+    "TRITON_CACHE_DIR": f"{COMPILED}/triton",
+    # The driver's own, of kernels for this kind of GPU: 1 GiB at most.
+    "CUDA_CACHE_PATH": f"{COMPILED}/cuda",
+}
 TMPFS = {"/tmp": "rw,noexec,nosuid,nodev,size=1g"}
 SYSCTLS = {"net.ipv4.ip_local_port_range": f"{RAY_EPHEMERAL[0]} {RAY_EPHEMERAL[1]}"}
 
@@ -209,34 +218,36 @@ class ComputePool(pulumi.ComponentResource):
         return run(context, service, process, parent=self)
 
     def _nodes(self, context: Context, files: FileVolume) -> Sequence[docker.Container]:
+        pairs = zip(context.plan.by_role("compute"), context.plan.config.compute.nodes, strict=True)
+        return [self._node(context, service, node, files) for service, node in pairs]
+
+    def _node(self, context: Context, service: Service, node: Node, files: FileVolume) -> docker.Container:
         plan = context.plan
-        pairs = zip(plan.by_role("compute"), plan.config.compute.nodes, strict=True)
-        return [
-            run(
-                context,
-                service,
-                Process(
-                    image=context.images["compute"],
-                    command=node_command(plan, service, node.cpus, len(node.gpus)),
-                    user=USER,
-                    memory=node.memory,
-                    cpus=node.cpus,
-                    shm=node.shm,
-                    environment={**environment(service), **node_environment(plan.store)},
-                    files=files,
-                    volumes={
-                        PACKAGES: volume(plan.stack, f"{service.name}-packages", "scratch", parent=self).name
-                    },
-                    tmpfs=TMPFS,
-                    sysctls=SYSCTLS,
-                    gpus=node.gpus,
-                    health=Health(
-                        command=("ray-node", "check", f"{RAY_AGENT_HTTP}/api/local_raylet_healthz"),
-                        start_period=START_PERIOD,
-                    ),
-                    processes=16384,
-                ),
-                parent=self,
-            )
-            for service, node in pairs
-        ]
+
+        def own(name: str) -> pulumi.Output[str]:
+            return volume(plan.stack, f"{service.name}-{name}", "scratch", parent=self).name
+
+        process = Process(
+            image=context.images["compute"],
+            command=node_command(plan, service, node.cpus, len(node.gpus)),
+            user=USER,
+            memory=node.memory,
+            cpus=node.cpus,
+            shm=node.shm,
+            environment={
+                **environment(service),
+                **node_environment(plan.store),
+                **(COMPILER_CACHES if node.gpus else {}),
+            },
+            files=files,
+            volumes={PACKAGES: own("packages"), **({COMPILED: own("compiled")} if node.gpus else {})},
+            tmpfs=TMPFS,
+            sysctls=SYSCTLS,
+            gpus=node.gpus,
+            health=Health(
+                command=("ray-node", "check", f"{RAY_AGENT_HTTP}/api/local_raylet_healthz"),
+                start_period=START_PERIOD,
+            ),
+            processes=16384,
+        )
+        return run(context, service, process, parent=self)

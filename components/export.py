@@ -21,6 +21,7 @@ IMAGE_OF_ROLE = {
     "object-store-setup": "object-store",
     "store-gateway": "load-balancer",
     "store-check": "backup",
+    "alert-gateway": "load-balancer",
     "tracking-setup": "tracking",
     "vault-pruner": "backup",
 }

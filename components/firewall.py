@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.planning.flows import CLIENTS, NEEDLESS, OUTSIDE_STORE, Flow
+from components.planning import receivers
+from components.planning.flows import ALERT_RECEIVER, CLIENTS, NEEDLESS, OUTSIDE_STORE, Flow
 from components.planning.plan import Plan
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
@@ -37,11 +38,14 @@ def table_name(stack: str) -> str:
 
 def rules(plan: Plan, flows: Sequence[Flow]) -> tuple[Rule, ...]:
     """One rule for each of `flows`, on the addresses that both ends have in the flow's segment."""
-    outside = plan.config.object_store.external
+    outside, alerts = plan.config.object_store.external, plan.config.monitoring.alerts
 
     def addresses(role: str, flow: Flow) -> tuple[str, ...]:
         if role == OUTSIDE_STORE and outside is not None:
             return tuple(str(address) for address in outside.addresses)
+        if role == ALERT_RECEIVER:
+            there = (p for p in receivers.places(alerts) if p.port == flow.port)
+            return tuple(dict.fromkeys(str(address) for place in there for address in place.addresses))
         return tuple(s.addresses[flow.segment] for s in plan.by_role(role))
 
     return tuple(

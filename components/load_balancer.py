@@ -10,19 +10,30 @@ import pulumi
 import pulumi_docker as docker
 
 from components.planning.flows import (
+    HOME,
     INFERENCE,
     LB_METRICS,
     LB_STATS,
     METRICS,
     MLFLOW,
     MONITORING,
+    PAGE,
     RAY_API,
     S3,
     SERVE,
     STORE_GATEWAY,
     TRACKING,
 )
-from components.planning.monitoring import ASKED, LOOKED_AT, SECRET, VIEWER
+from components.planning.monitoring import (
+    ASKED,
+    DOOR,
+    DOOR_SECRET,
+    LOOKED_AT,
+    QUERY,
+    RULES,
+    SECRET,
+    VIEWER,
+)
 from components.planning.plan import Plan, Service
 from components.planning.tracking import USERS, authorization, balancer_names, secret_of
 from components.planning.units import GIB, MIB
@@ -70,6 +81,7 @@ FRONTENDS: tuple[dict[str, Any], ...] = (
         "pure": True,
         "token": False,
     },
+    {"name": "home", "port": HOME, "max_body": 0, "body": "POST", "pure": True, "token": False},
 )
 # Bytes of a call to MLflow's API, which its server keeps in memory; artefacts pass through it by file.
 CALL = 16 * MIB
@@ -112,6 +124,10 @@ def configuration(plan: Plan) -> str:
         mlflow_port=MLFLOW,
         metrics=plan.service("metrics").addresses["monitor"],
         metrics_port=METRICS,
+        home=plan.service("home").addresses["monitor"],
+        page_port=PAGE,
+        door_asks=(QUERY, RULES),
+        viewer=VIEWER,
         looked_at=LOOKED_AT,
         asked=ASKED,
         monitor_address=plan.service("load-balancer").addresses["monitor"],
@@ -127,7 +143,7 @@ def endpoints(plan: Plan) -> dict[str, str | None]:
     """The public URL of each service; None for services that the stack does not have."""
     settings = plan.config.load_balancer
     urls = {name: f"https://{settings.bind}:{port}" for name, port in settings.ports.model_dump().items()}
-    return {name: urls.get(name) for name in ("inference", "s3", "tracking", "ray", "monitoring")}
+    return {name: urls.get(name) for name in ("inference", "s3", "tracking", "ray", "monitoring", "home")}
 
 
 def tracking_logins(identity: Identity) -> pulumi.Output[str]:
@@ -139,8 +155,18 @@ def tracking_logins(identity: Identity) -> pulumi.Output[str]:
 
 
 def monitoring_login(identity: Identity) -> pulumi.Output[str]:
-    """What the header Authorization may say on the way to the metrics."""
+    """What the header Authorization may say on the way to the metrics, and to the front door."""
     return pulumi.Output.concat(identity.password(SECRET).apply(partial(authorization, VIEWER)), "\n")
+
+
+def door_login(identity: Identity) -> pulumi.Output[str]:
+    """What it says where the front door asks for figures."""
+    return pulumi.Output.concat(identity.password(DOOR_SECRET).apply(partial(authorization, DOOR)), "\n")
+
+
+def passed_on(identity: Identity) -> pulumi.Output[str]:
+    """A map: whose login the metrics server knows → that login."""
+    return pulumi.Output.concat(VIEWER, " ", monitoring_login(identity))
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -187,6 +213,8 @@ class LoadBalancer(pulumi.ComponentResource):
                         content=monitoring_login(context.identity),
                         on_change="USR2",
                     ),
+                    File(path="home-login", content=door_login(context.identity), on_change="USR2"),
+                    File(path="passed-on.map", content=passed_on(context.identity), on_change="USR2"),
                 ],
             ),
             pulumi.ResourceOptions(parent=self),

@@ -14,7 +14,7 @@ from components.planning.tracking import BENCHMARK, USERS, hosts, secret_of
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
-from components.runtime.files import FILES_DIR, Change, File, FileVolume, FileVolumeArgs, key_pair
+from components.runtime.files import FILES_DIR, Change, File, FileVolume, FileVolumeArgs, served_with
 from components.runtime.identity import Identity
 from components.runtime.logins import logins
 from components.runtime.store_client import Client
@@ -125,15 +125,7 @@ class Tracking(pulumi.ComponentResource):
                 role=service.role,
                 owner=USER,
                 files=[
-                    *key_pair(
-                        identity,
-                        name,
-                        (name, "localhost"),
-                        certificate="tls.crt",
-                        key="tls.key",
-                        on_change="HUP",
-                    ),
-                    File(path="ca.crt", content=identity.authority(), on_change="read"),
+                    *served_with(identity, name, on_change="HUP"),
                     File(path="pgpass", content=applications, on_change="read"),
                     # Read once, when the first artefact is asked for.
                     s3_client.credentials(plan.store, on_change="restart"),

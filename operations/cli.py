@@ -47,7 +47,7 @@ COMMANDS: Mapping[str, Command] = {
     "node": Command(
         _RUN, "check the compute nodes, as before each job", "aidc node --node compute-node1", "node"
     ),
-    "open": Command(_RUN, "write the status as a page for a browser", "aidc open --stack dev", "open"),
+    "open": Command(_RUN, "open the page that shows how the stack is doing", "aidc open --stack dev", "open"),
     "alerts": Command(_RUN, "list what needs somebody's attention, and what to do", "aidc alerts", "alerts"),
     "grafana": Command(_RUN, "write the dashboards as files for Grafana", "aidc grafana", "grafana"),
     "usage": Command(
@@ -189,6 +189,11 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
             )
     for name in ("status", "alerts", "doctor", "jobs", "node"):
         made[name].add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+    made["alerts"].add_argument("--test", action="store_true", help="send a trial to every receiver")
+    made["alerts"].add_argument("--silence", metavar="ALERT", help="tell nobody of this one for a time")
+    made["alerts"].add_argument("--for", dest="for_", metavar="TIME", help="how long: 90m, 2h, 3d")
+    made["alerts"].add_argument("--because", metavar="REASON", help="why it is silenced")
+    made["alerts"].add_argument("--end", metavar="SILENCE", help="end a silence before its time")
     made["destroy"].add_argument(
         "--purge", action="store_true", help="also delete the data, the seed and the stack"
     )
@@ -239,7 +244,7 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     made["node"].add_argument("--node", metavar="NAME", help="one node (default: all)")
     made["node"].add_argument("--waive", metavar="REASON", help="give it ranks in spite of what is wrong now")
     made["node"].add_argument("--out", type=Path, help="folder for nodes.json (default: out/<stack>)")
-    made["open"].add_argument("--out", type=Path, help="folder for home.html (default: out/<stack>)")
+    made["open"].add_argument("--out", type=Path, help="write the page into this folder instead")
     _measuring(made)
     _services(made)
     _jobs(made)

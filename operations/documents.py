@@ -40,12 +40,23 @@ class Alert(Entry):
     runbook: str = Field(description="What to do: a file of this repository, and the section in it.")
 
 
+class Silence(Entry):
+    """An alert that nobody is told of for a time."""
+
+    identifier: str
+    alert: str = Field(description="`(several)` for one that was not made by `aidc alerts`.")
+    until: str = Field(description="RFC 3339.")
+    because: str
+    by: str
+
+
 class Alerts(Entry):
     """What `aidc alerts --json` prints."""
 
     schema_: Literal["aidc.alerts/1"] = Field(alias="schema")
     stack: str
     alerts: list[Alert]
+    silences: list[Silence]
 
 
 class LifecycleFigure(Entry):

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from components.planning.units import GIB, MIB
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Without a terminal, as in CI: wide enough for every row.
 WIDTH = 150
 
 
 def console() -> Console:
+    # Where it is asked for: the page of the front door is made where rich is not installed.
+    from rich.console import Console  # noqa: PLC0415
+
     return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
 
 

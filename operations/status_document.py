@@ -129,3 +129,6 @@ class Status(Entry):
     )
     disk: Disk | None = Field(default=None, description="Null where it cannot be read.")
     remark: str | None = Field(description="What is happening to the stack, if anything.")
+    unknown: dict[str, str] = Field(
+        default={}, description="Part of this document that could not be read → why; its value says nothing."
+    )

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from audit.reachability.probes import published
 from audit.records import CertificateRecord
 from audit.verdicts import Row, judged, plural
-from components.planning.flows import STORE_GATEWAY
+from components.planning.flows import ALERT_GATEWAY, STORE_GATEWAY
 from components.planning.inventory import Inventory
 
 # Days below which a certificate fails: time enough to renew it before it ends.
@@ -47,8 +47,8 @@ def listeners(inventory: Inventory, running: frozenset[str]) -> list[Listener]:
     inner = [
         Listener(service.name, address, listen.port, service.name)
         for service in inventory.services
-        # Behind the gateway stands a server of others, which the stack did not sign; its clients verify it.
-        if service.container in running and service.role != STORE_GATEWAY
+        # Behind a gateway stands a server of others, which the stack did not sign; its clients verify it.
+        if service.container in running and service.role not in (ALERT_GATEWAY, STORE_GATEWAY)
         for listen in service.listens
         if "TLS" in listen.purpose
         for segment, address in service.addresses.items()

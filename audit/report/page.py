@@ -11,13 +11,13 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from audit.document import Document, Timing, load
 from audit.records import VERDICTS, Attacks, Drift, NoData, Reachability, RuleRecord
 from audit.report import picture
 from audit.verdicts import plural
+from components.runtime.rendering import pages
 
 TEMPLATES = Path(__file__).parent / "templates"
 TITLES = {
@@ -47,22 +47,11 @@ def write(path: Path) -> Path:
     return page
 
 
-def environment(templates: Path) -> Environment:
-    """How pages are made of the templates in a folder: every word is escaped, and none may be missing."""
-    return Environment(
-        loader=FileSystemLoader(templates),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
 def render(raw: Mapping[str, Any]) -> str:
     """The page of the document that `raw` holds. Raises audit.document.DocumentError."""
     document = load(raw)
     style = Markup((TEMPLATES / "audit.css").read_text(encoding="utf-8"))
-    return environment(TEMPLATES).get_template("audit.html.j2").render(style=style, **context(document))
+    return pages(TEMPLATES).get_template("audit.html.j2").render(style=style, **context(document))
 
 
 def context(document: Document) -> dict[str, Any]:

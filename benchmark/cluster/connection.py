@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,6 +63,21 @@ class Connection:
                     raise
                 self.resent += 1
         raise AssertionError("unreachable")
+
+    def lines(self, method: str, path: str, body: bytes) -> Iterator[bytes]:
+        """Lines of the answer as they arrive, sent once. StackError with the status if it is not 200."""
+        try:
+            if self.connection is None:
+                self.connection = self._open()
+            self.connection.request(method, path, body, self.headers)
+            response = self.connection.getresponse()
+            if response.status != http.client.OK:
+                text = response.read()[:300].decode(errors="replace")
+                raise StackError(f"{path}: status {response.status}: {text}")
+            yield from iter(response.readline, b"")
+        except (http.client.HTTPException, OSError):
+            self.close()
+            raise
 
     def close(self) -> None:
         """Idempotent; a later call opens the connection again."""

@@ -9,7 +9,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-# Dense BF16 peak with tensor cores, FLOP/s, by the names that the driver reports.
+# Dense BF16 peak with tensor cores, FLOP/s, by the names that the driver reports. A slice of one (MIG), or
+# another make of it (NVL, PCIe), has a longer name and another peak.
 GPU_PEAKS = {"H100 80GB HBM3": 989e12, "H100 SXM": 989e12, "H200": 989e12}
 
 
@@ -67,4 +68,4 @@ def memory_limit(root: Path = Path("/sys/fs/cgroup")) -> int | None:
 
 def gpu_peak(name: str | None) -> float | None:
     """Dense BF16 FLOP/s of a GPU that we know, else None: a wrong peak is worse than none."""
-    return next((peak for part, peak in GPU_PEAKS.items() if name and part in name), None)
+    return GPU_PEAKS.get((name or "").removeprefix("NVIDIA "))

@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmark.analysis import comparable, gate, node_verdicts, restorable, runs
 from benchmark.analysis import result as results
+from benchmark.checkpoints.artefact import Loaded, card_key
 from benchmark.cluster import launch, replicas
 from benchmark.cluster import stack as stacks
 from benchmark.cluster.connection import Connection
@@ -21,7 +22,7 @@ from benchmark.cluster.inventory import container_names
 from benchmark.cluster.stack import Stack
 from benchmark.console import conclude, record_error, record_stop, report_refusal, say, show_message
 from benchmark.core import events, files
-from benchmark.core.config import Workload, load_all
+from benchmark.core.config import GptConfig, Workload, load_all
 from benchmark.core.errors import BenchmarkError, ComparisonError, ConfigError
 from benchmark.data import dataset
 from benchmark.experiments import serving_check
@@ -270,6 +271,12 @@ def serve_all(
                                     measured=container_names(stack.inventory))  # fmt: skip
             serving["offline"].append(measured["offline"])
             serving["latency"] += measured["latency"]
+            if isinstance(workload.model, GptConfig):
+                here = Loaded(store, card_key(cards[workload.name]), cards[workload.name]["sha256"])
+                serving.setdefault("generation", []).extend(
+                    serving_check.generation(workload, heldout, endpoint, here, say,
+                                             measured=container_names(stack.inventory))
+                )  # fmt: skip
             if "max_rate" in measured:
                 serving.setdefault("max_rate", []).append(measured["max_rate"])
         except BenchmarkError as error:

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmark.checkpoints.artefact import Loaded, card_key
+from benchmark.checkpoints.artefact import Generator, Loaded, card_key
 from benchmark.cluster.connection import Connection, Endpoint, predict
 from benchmark.cluster.hostload import HostLoad
 from benchmark.core.config import GptConfig, Workload
 from benchmark.core.errors import StackError
 from benchmark.core.store import Store
 from benchmark.data import dataset
-from benchmark.load import rates
+from benchmark.load import rates, streams
 from benchmark.load.closed_loop import closed_load
 from benchmark.load.open_loop import poisson_load
 from benchmark.serving import recorded
@@ -26,6 +26,8 @@ from benchmark.serving.work import full_length
 CHUNK = 100
 OFFLINE_REQUESTS, OFFLINE_CLIENTS = 200, 8
 LOAD_SEED = 7
+# Texts that are also written here, on one of possibly few cores.
+COMPARED = 3
 Say = Callable[[str], None]
 
 
@@ -118,6 +120,43 @@ def keep_answer(
             predictions=answer["predictions"],
             at=at,
         )
+
+
+def generation(
+    workload: Workload,
+    heldout: dict[str, Tensor],
+    endpoint: Endpoint,
+    here: Loaded,
+    say: Say,
+    *,
+    measured: Sequence[str] = (),
+) -> list[dict[str, Any]]:
+    """Streamed texts, by one client and by several; `here` writes some of the same, to compare them."""
+    prompts = [text[: max(1, len(text) // 2)] for text in samples(workload, heldout)[0]]
+    rows = []
+    for clients in streams.CLIENTS:
+        say(f"{workload.name}: {streams.TEXTS} texts as they are written, {clients} at once")
+        with HostLoad(measured) as host:
+            written, seconds = streams.load(
+                endpoint, workload=workload.name, prompts=prompts, clients=clients
+            )
+        whole = [one for one in written if not one.problem][:COMPARED]
+        same = all(one.data == _written_here(here, one.prompt, len(one.data)) for one in whole)
+        rows.append(
+            {
+                "workload": workload.name,
+                "clients": clients,
+                **streams.summarise(written, seconds),
+                "same_text": same if whole else None,
+                "host_load": host.record,
+            }
+        )
+    return rows
+
+
+def _written_here(model: Loaded, prompt: str, count: int) -> bytes:
+    writer = Generator(model, prompt, temperature=0.0, seed=0)
+    return bytes(writer.next() for _ in range(count))
 
 
 def load(

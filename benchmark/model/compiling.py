@@ -1,7 +1,8 @@
 """Is the model compiled? Only with a compiler at hand, and only if a short trial shows that it pays.
 
 `torch.compile` takes a minute or more on a small machine and needs a compiler for what it
-generates, which the compute image does not have. So: no compiler, no compiling; no compiling
+generates; the compute image has the one for C, which GPUs need, and not the one for C++, which processors
+need. So: no compiler, no compiling; no compiling
 either where even a large gain could not earn it back over the steps to come; else both ways
 are timed on the first batch. All ranks decide alike, from the slowest of them. The trial is on
 the clock of time-to-train, and its parts are in the record.

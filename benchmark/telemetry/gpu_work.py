@@ -40,6 +40,7 @@ class Trial:
         found: dict[str, Any] = {"index": self.rank, "name": name}
         found["uuid"] = uuid_of(str(self.device)) if self.on_gpu else f"rank-{self.rank}"
         found["product"] = self.product()
+        found["compiled"] = self.compiled() if self.on_gpu else None
         found["training"] = self.training()
         found["all_reduce"] = self.all_reduce(meeting) if self.world > 1 else None
         return found
@@ -63,6 +64,30 @@ class Trial:
             "tflop_s": round(2 * size**3 / seconds / 1e12, 3),
             "error": error,
             "correct": error <= TOLERANCE,
+        }
+
+    def compiled(self) -> dict[str, Any]:
+        """Whether a small function can be compiled here, and computes the same then; seconds that it took.
+
+        `fault` is the compiler's first line where it cannot: none is there, or nothing may be executed.
+        """
+
+        def function(x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.gelu(x) * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1)
+
+        torch.manual_seed(3)
+        x = torch.randn(64, SMALL, device=self.device)
+        begin = time.perf_counter()
+        try:
+            made = torch.compile(function)(x)
+            self._wait()
+        except Exception as error:  # a compiler fails in its own ways
+            lines = str(error).strip().splitlines() or [""]
+            return {"correct": False, "seconds": None, "fault": f"{type(error).__name__}: {lines[0][:200]}"}
+        return {
+            "correct": bool(torch.allclose(made, function(x), atol=1e-4)),
+            "seconds": round(time.perf_counter() - begin, 3),
+            "fault": "",
         }
 
     def training(self) -> dict[str, Any]:

@@ -42,7 +42,7 @@ OVERVIEW = Dashboard(
             ),
             Panel(
                 "Alerts that fire",
-                ('count(ALERTS{alertstate="firing"}) by (alertname)',),
+                ('count(ALERTS{alertstate="firing", alertname!="Watchdog"}) by (alertname)',),
                 about="The page Alerts says what each means; docs/runbooks.md what to do.",
                 names=("{{alertname}}",),
             ),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.planning.plan import Plan
+from components.planning.receivers import ALIVE
 
 RUNBOOKS = "docs/runbooks.md"
 # When a service was started, as each kind of program tells it.
@@ -67,6 +68,13 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             "page",
             "no figures in {{ $labels.file }} for {{ $value | humanizeDuration }}: "
             "that service hangs, or is stopped",
+        ),
+        Rule(
+            "ReadingsRefused",
+            'sum(aidc_readings_refused{job="host"}) by (source, why) > 0',
+            2,
+            "page",
+            "{{ $labels.source }} leaves figures that are not its own to tell ({{ $labels.why }})",
         ),
         Rule(
             "DiskAlmostFull",
@@ -178,7 +186,23 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             "ticket",
             "the firewall refused {{ $value }} packets ({{ $labels.chain }}) within ten minutes",
         ),
+        Rule(
+            "NotificationsFail",
+            "sum(increase(alertmanager_notifications_failed_total"
+            '{job="alertmanager", receiver_name!="trial"}[15m])) by (integration) > 0',
+            0,
+            "page",
+            "{{ $labels.integration }} does not take alerts: nobody is told that way",
+        ),
+        *_sign_of_life(plan),
     )
+
+
+def _sign_of_life(plan: Plan) -> tuple[Rule, ...]:
+    """It always fires: who gets it misses it when the stack, or the way out, is gone."""
+    if not plan.config.monitoring.alerts.alive_minutes:
+        return ()
+    return (Rule(ALIVE, "vector(1)", 0, "ticket", "the stack's alerts are evaluated and told"),)
 
 
 def configuration(plan: Plan) -> str:

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from components.planning import receivers
 from components.planning.flows import (
+    ALERTMANAGER,
     FLOWS,
     LB_METRICS,
     METRICS,
@@ -67,6 +69,18 @@ def configuration(plan: Plan) -> str:
             "basic_auth": {"username": VIEWER, "password_file": f"{FILES_DIR}/password"},
             "static_configs": [_target(f"localhost:{METRICS}", "metrics")],
         },
+        _job(
+            "alertmanager",
+            plan.by_role("alerts"),
+            ALERTMANAGER,
+            name="alerts",
+            more={
+                "basic_auth": {
+                    "username": receivers.USER,
+                    "password_file": f"{FILES_DIR}/alerts-password",
+                }
+            },
+        ),
         {"job_name": "alerts", "static_configs": [_target(f"127.0.0.1:{ALERTS}", "metrics")]},
         {"job_name": "host", "static_configs": [_target(f"127.0.0.1:{NODE_EXPORTER}", "host")]},
     ]

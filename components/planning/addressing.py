@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from components.planning.config import Network
 
 SEGMENTS = ("edge", "service", "fabric", "storage", "backup", "monitor", "egress")
-# The ports of the host lead into the one; out of the other leads the way to an outside object store.
+# The ports of the host lead into the one; out of the other leads the way to an outside object store
+# and to the receivers of alerts.
 OPEN = ("edge", "egress")
 # RFC 1918 only: Python's is_private also includes loopback, link-local and reserved addresses.
 PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
@@ -24,6 +25,8 @@ MINIMUM_PREFIX = 21
 FIRST_HOST = {
     "load-balancer": 10,
     "ray-head": 20,
+    "alert-gateway": 26,
+    "alerts": 27,
     "store-gateway": 28,
     "store-check": 29,
     "vault": 30,
@@ -33,6 +36,7 @@ FIRST_HOST = {
     "tracking": 34,
     "tracking-setup": 35,
     "metrics": 36,
+    "home": 38,
     "object-store": 40,
     "compute": 100,
 }

@@ -17,9 +17,11 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from components.planning.addressing import PRIVATE
 from components.planning.buckets import Buckets, Declared, SystemBuckets, declared
 from components.planning.fields import ByteSize, Model
-from components.planning.flows import INFERENCE, MONITORING, RAY_API, S3, TRACKING
+from components.planning.flows import HOME, INFERENCE, MONITORING, RAY_API, S3, TRACKING
+from components.planning.gpus import Gpu
 from components.planning.jobs import Cron, Jobs, Retention
 from components.planning.outside import External
+from components.planning.receivers import Alerts
 from components.planning.units import GIB, MIB, cpus_text
 
 DATACENTER = "aidc:datacenter"
@@ -30,13 +32,16 @@ STACK_NAME = re.compile(r"^[a-z][a-z0-9]{0,15}\Z")
 class HostFacts:
     """What the engine's machine has: logical CPUs, memory in bytes, GPUs (None: cannot be seen from here).
 
-    `asleep` are GPUs that the driver knows and that have no device file yet.
+    `asleep` are GPUs that the driver knows and that have no device file yet, `uuids` those of all by index
+    where the driver tells them, `cdi` the devices that the engine lists by their CDI names.
     """
 
     cpus: int
     memory: int
     gpus: int | None
     asleep: int = 0
+    uuids: tuple[str, ...] = ()
+    cdi: frozenset[str] = frozenset()
 
 
 def _cpus(value: object) -> float:
@@ -118,6 +123,8 @@ class PublishedPorts(Model):
     """HTTPS: MLflow's page and API: runs, metrics, registered models."""
     monitoring: Port = MONITORING
     """HTTPS: VictoriaMetrics' page and query API: dashboards, metrics, alerts."""
+    home: Port = HOME
+    """HTTPS: the front door, one page that shows how all of it is doing and leads to the others."""
 
 
 class RequestRates(Model):
@@ -133,6 +140,8 @@ class RequestRates(Model):
     """Calls of MLflow's API and its page."""
     monitoring: Rate = 200
     """Queries, and the page."""
+    home: Rate = 50
+    """Looks at the front door."""
 
 
 class LoadBalancer(Model):
@@ -160,7 +169,7 @@ class Head(Model):
 
 
 class Node(Model):
-    """One compute node. `gpus` are device indices of the host, each given to one node only."""
+    """One compute node. `gpus` are devices of the host, each given to one node only."""
 
     name: Name
     """1 to 20 lower-case letters, digits and inner hyphens."""
@@ -170,8 +179,9 @@ class Node(Model):
     """The most that the node may use, shared memory included; 4GiB when it is the only node."""
     shm: Annotated[ByteSize, Field(ge=RAY_SHM)] = 512 * MIB
     """Shared memory: it contains Ray's object store (300 MiB) and what workers exchange."""
-    gpus: tuple[Annotated[int, Field(ge=0, strict=True)], ...] = ()
-    """The host's GPUs by index, as `nvidia-smi` counts them, for example `[0, 1]`."""
+    gpus: tuple[Gpu, ...] = ()
+    """The host's GPUs by index or UUID, as `nvidia-smi -L` lists them: `[0, 1]` or `["GPU-<UUID>"]`; or one
+    MIG slice: `["0:1"]` or `["MIG-<UUID>"]`."""
 
 
 class Compute(Model):
@@ -275,6 +285,7 @@ class Monitoring(Model):
     """The most that the service may use; its caches are sized to it."""
     retention_days: Annotated[int, Field(ge=1, le=1825, strict=True)] = 30
     """Days for which metrics are kept."""
+    alerts: Alerts = Alerts()
 
 
 class StackConfig(Model):

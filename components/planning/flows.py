@@ -46,10 +46,13 @@ class Listen:
 CLIENTS = "clients"
 # Where an S3 store outside the stack takes the place of its own.
 STORE_GATEWAY, STORE_CHECK, OUTSIDE_STORE = "store-gateway", "store-check", "outside-store"
+# Where alerts leave the stack, if somebody outside is told of them.
+ALERTS, ALERT_GATEWAY, ALERT_RECEIVER = "alerts", "alert-gateway", "alert-receiver"
 HTTPS = 443
-INFERENCE, S3, RAY_API, TRACKING, MONITORING = 8443, 9443, 8265, 5443, 7443
+INFERENCE, S3, RAY_API, TRACKING, MONITORING, HOME = 8443, 9443, 8265, 5443, 7443, 8080
 LB_STATS, LB_METRICS = 8404, 8405
-SERVE, MINIO, VAULT, DATABASE, MLFLOW, METRICS = 8000, 9000, 8000, 5432, 5000, 8428
+SERVE, MINIO, VAULT, DATABASE, MLFLOW, METRICS, PAGE = 8000, 9000, 8000, 5432, 5000, 8428, 8081
+ALERTMANAGER = 9093
 RAY_GCS = (6379, 6379)
 # The services of every Ray node; 6386 is free.
 RAY_NODE_MANAGER, RAY_OBJECT_MANAGER, RAY_RUNTIME_ENV_AGENT = 6380, 6381, 6382
@@ -69,6 +72,7 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
         Listen(RAY_API, RAY_API, "Ray jobs and dashboard, TLS"),
         Listen(TRACKING, TRACKING, "tracking of experiments, TLS"),
         Listen(MONITORING, MONITORING, "monitoring: metrics and alerts, TLS"),
+        Listen(HOME, HOME, "home: the front door, TLS"),
         Listen(LB_STATS, LB_STATS, "health, for its own check"),
         Listen(LB_METRICS, LB_METRICS, "metrics, TLS", segment="monitor"),
     ),
@@ -93,6 +97,8 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
     "database": (Listen(DATABASE, DATABASE, "PostgreSQL, TLS"),),
     "tracking": (Listen(MLFLOW, MLFLOW, "MLflow, TLS"),),
     "metrics": (Listen(METRICS, METRICS, "VictoriaMetrics, TLS"),),
+    ALERTS: (Listen(ALERTMANAGER, ALERTMANAGER, "Alertmanager, TLS"),),
+    "home": (Listen(PAGE, PAGE, "page of the front door, TLS"),),
     "vault": (Listen(VAULT, VAULT, "restic REST server, TLS, append-only"),),
 }
 
@@ -115,12 +121,16 @@ FLOWS: tuple[Flow, ...] = (
     Flow(CLIENTS, "load-balancer", RAY_API, RAY_API, "tcp", "edge", "submit and watch jobs"),
     Flow(CLIENTS, "load-balancer", TRACKING, TRACKING, "tcp", "edge", "record runs, register models"),
     Flow(CLIENTS, "load-balancer", MONITORING, MONITORING, "tcp", "edge", "look at metrics and alerts"),
+    Flow(CLIENTS, "load-balancer", HOME, HOME, "tcp", "edge", "see how all of it is doing"),
     Flow("load-balancer", "compute", SERVE, SERVE, "tcp", "service", "inference requests"),
     Flow("load-balancer", "ray-head", RAY_API, RAY_API, "tcp", "service", "job submission and dashboard"),
     Flow("load-balancer", "tracking", MLFLOW, MLFLOW, "tcp", "service", "runs and models of the clients"),
     Flow("load-balancer", "metrics", METRICS, METRICS, "tcp", "monitor", "metrics for the clients"),
+    Flow("load-balancer", "home", PAGE, PAGE, "tcp", "monitor", "the page for the clients"),
     Flow("load-balancer", "object-store", MINIO, MINIO, "tcp", "storage", "S3 of the clients"),
     Flow("compute", "load-balancer", TRACKING, TRACKING, "tcp", "service", "jobs record their runs"),
+    # Not of the metrics service itself, where whoever may read may write: the balancer lets read alone.
+    Flow("home", "load-balancer", MONITORING, MONITORING, "tcp", "monitor", "figures and alerts"),
     *_ray("ray-head", "compute"),
     *_ray("compute", "ray-head"),
     *_ray("compute", "compute"),
@@ -140,6 +150,7 @@ FLOWS: tuple[Flow, ...] = (
     Flow("metrics", "ray-head", RAY_METRICS, RAY_METRICS, "tcp", "service", "its metrics"),
     Flow("metrics", "ray-head", RAY_DASHBOARD_METRICS, RAY_DASHBOARD_METRICS, "tcp", "service", "jobs"),
     Flow("metrics", "compute", RAY_METRICS, RAY_METRICS, "tcp", "service", "metrics of nodes and models"),
+    Flow("metrics", ALERTS, ALERTMANAGER, ALERTMANAGER, "tcp", "monitor", "alerts to be told; its metrics"),
 )
 
 
@@ -184,11 +195,32 @@ def listens_with_outside_store(port: int = HTTPS) -> dict[str, tuple[Listen, ...
     return {**own, STORE_GATEWAY: at, OUTSIDE_STORE: at}
 
 
+def with_receivers(flows: tuple[Flow, ...] = FLOWS, ports: Collection[int] = (HTTPS,)) -> tuple[Flow, ...]:
+    """The table where somebody outside is told of alerts, at `ports`."""
+    sent, out = "alerts, with the TLS of who sends them", "alerts to who is declared to get them"
+    return (
+        *flows,
+        *(Flow(ALERTS, ALERT_GATEWAY, port, port, "tcp", "monitor", sent) for port in ports),
+        *(Flow(ALERT_GATEWAY, ALERT_RECEIVER, port, port, "tcp", "egress", out) for port in ports),
+    )
+
+
+def listens_with_receivers(
+    listens: dict[str, tuple[Listen, ...]], ports: Collection[int] = (HTTPS,)
+) -> dict[str, tuple[Listen, ...]]:
+    """Who listens where beside the receivers of alerts."""
+    at = tuple(Listen(port, port, "alerts, TLS") for port in ports)
+    return {**listens, ALERT_GATEWAY: at, ALERT_RECEIVER: at}
+
+
 def tables(roles: Collection[str]) -> tuple[tuple[Flow, ...], dict[str, tuple[Listen, ...]]]:
-    """Flows and listeners of a stack with these roles. The outside store's port is left at its default."""
+    """Flows and listeners of a stack with these roles. Ports outside the stack are left at their default."""
+    flows, listens = FLOWS, LISTENS
     if STORE_GATEWAY in roles:
-        return with_outside_store(), listens_with_outside_store()
-    return FLOWS, LISTENS
+        flows, listens = with_outside_store(), listens_with_outside_store()
+    if ALERT_GATEWAY in roles:
+        flows, listens = with_receivers(flows), listens_with_receivers(listens)
+    return flows, listens
 
 
 def memberships(role: str, flows: tuple[Flow, ...] = FLOWS) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ import json
 VIEWER = "viewer"
 # The name of the viewer's password among the stack's secrets.
 SECRET = "monitoring/viewer"
+# The front door, and the name of its password: it reads figures and alerts through the load balancer.
+DOOR, DOOR_SECRET = "home", "monitoring/home"
+QUERY, RULES = "/prometheus/api/v1/query", "/prometheus/vmalert/api/v1/rules"
 # Paths of the page and of the API that reads; the page puts /prometheus in front. A regular expression of
 # HAProxy, which compares the path as it came: an encoded letter does not match, so nothing hides behind one.
 LOOKED_AT = (

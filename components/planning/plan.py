@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from components.planning import receivers
 from components.planning.addressing import Segment, address, segments
 from components.planning.buckets import Declared
 from components.planning.config import StackConfig
 from components.planning.flows import (
+    ALERT_GATEWAY,
+    ALERTS,
     FLOWS,
     LISTENS,
     STORE_CHECK,
@@ -15,8 +18,10 @@ from components.planning.flows import (
     Flow,
     Listen,
     listens_with_outside_store,
+    listens_with_receivers,
     memberships,
     with_outside_store,
+    with_receivers,
 )
 from components.planning.store_place import StorePlace, place
 
@@ -65,12 +70,15 @@ class Plan:
 def make_plan(stack: str, config: StackConfig) -> Plan:
     """All services of `config`; adding a node does not change any other service's name or address."""
     outside = config.object_store.external
-    # Only what has a store outside has a way out.
-    planned = tuple(s for s in segments(stack, config.network) if outside or s.name != "egress")
+    told = receivers.ports(config.monitoring.alerts)
+    # Only what has a store outside, or a receiver of alerts, has a way out.
+    planned = tuple(s for s in segments(stack, config.network) if outside or told or s.name != "egress")
     by_name = {s.name: s for s in planned}
 
     flows = with_outside_store(outside.port) if outside else FLOWS
     listens = listens_with_outside_store(outside.port) if outside else LISTENS
+    if told:
+        flows, listens = with_receivers(flows, told), listens_with_receivers(listens, told)
 
     def service(name: str, role: str, index: int = 0) -> Service:
         places = {m: address(by_name[m], role, index) for m in memberships(role, flows)}
@@ -94,5 +102,8 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         service("drill", "drill"),
         service("backup", "backup"),
         service("metrics", "metrics"),
+        service(ALERTS, ALERTS),
+        *((service(ALERT_GATEWAY, ALERT_GATEWAY),) if told else ()),
+        service("home", "home"),
     )
     return Plan(stack, config, planned, services, flows)

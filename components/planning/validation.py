@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any, get_args, get_origin
@@ -12,7 +11,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from components.planning import buckets, jobs, outside, saving
+from components.planning import buckets, gpus, jobs, outside, receivers, saving
 from components.planning.addressing import MINIMUM_PREFIX, subnets
 from components.planning.config import DATACENTER, STACK_NAME, Head, HostFacts, Node, StackConfig
 from components.planning.issues import ConfigError, Issue, suggest
@@ -47,6 +46,7 @@ FIXES_BY_KEY = {
     "vault_capacity": 'write a size with a binary unit, for example "128GiB"',
     "schedule": 'write five cron fields, for example "*/30 * * * *"',
     "sources": jobs.SOURCES_FIX,
+    "gpus": gpus.FIX,
     "cpus": "write a number with at most two decimals, for example 0.5 or 2",
     "bind": "write an IPv4 address of this host in quotes, for example 127.0.0.1, or 0.0.0.0",
     "segments": "choose a private IPv4 network of /24 or larger, for example 192.168.7.0/24",
@@ -62,6 +62,11 @@ FIXES_BY_KEY = {
     "region": "write the region that the store's signatures name, for example us-east-1",
     "ca": "write the path of a PEM file",
     "credentials": "write the path of a file",
+    "server": receivers.MAIL_FIX,
+    "sender": receivers.ADDRESS_FIX,
+    "to": f"list who gets the mail: {receivers.ADDRESS_FIX}",
+    "repeat_hours": "write a whole number of hours from 1 to 168",
+    "alive_minutes": "write a whole number of minutes from 1 to 1440",
     "lock_days": "write a whole number of days, 1 or more",
     "read": "list each identity once: [compute, client]",
     "write": "list each identity once: [compute, client]",
@@ -120,8 +125,11 @@ def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
     yield from _check_network(config)
     yield from buckets.issues(config.object_store.buckets, f"{DATACENTER}.object_store.buckets")
     yield from saving.issues(config)
-    networks = subnets(config.network).values() if config.network.cidr.prefixlen <= MINIMUM_PREFIX else ()
+    networks = (
+        list(subnets(config.network).values()) if config.network.cidr.prefixlen <= MINIMUM_PREFIX else ()
+    )
     yield from outside.issues(config.object_store.external, networks, f"{DATACENTER}.object_store.external")
+    yield from receivers.issues(config.monitoring.alerts, networks, f"{DATACENTER}.monitoring.alerts")
     ports = config.load_balancer.ports.model_dump()
     for name, port in ports.items():
         others = [n for n, p in ports.items() if p == port and n != name]
@@ -148,14 +156,8 @@ def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
                 "is not smaller than its memory",
                 "shared memory counts against memory: lower shm or raise memory",
             )
-    owners = Counter(gpu for node in nodes for gpu in node.gpus)
-    for index, node in enumerate(nodes):
-        for gpu in (g for g in node.gpus if owners[g] > 1):
-            yield Issue(
-                f"{DATACENTER}.compute.nodes[{index}].gpus",
-                f"GPU {gpu} is assigned {owners[gpu]} times",
-                "assign every GPU to one node, once",
-            )
+    given = [(f"{DATACENTER}.compute.nodes[{index}].gpus", node.gpus) for index, node in enumerate(nodes)]
+    yield from gpus.issues(given, host)
     if host is not None:
         yield from _check_host(config, host)
 
@@ -207,9 +209,6 @@ def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
         yield Issue(
             path, f"head and nodes request {want:.1f} GiB, the host has {have:.1f} GiB", "lower memory"
         )
-    for index, node in enumerate(nodes):
-        for gpu in node.gpus:
-            yield from _check_gpu(f"{path}[{index}].gpus", gpu, host)
 
 
 def _cpus_beside_nodes(config: StackConfig) -> Iterator[tuple[str, float]]:
@@ -220,19 +219,6 @@ def _cpus_beside_nodes(config: StackConfig) -> Iterator[tuple[str, float]]:
     yield "tracking", config.tracking.cpus
     yield "backup", config.backup.cpus
     yield "monitoring", config.monitoring.cpus
-
-
-def _check_gpu(path: str, gpu: int, host: HostFacts) -> Iterator[Issue]:
-    if host.gpus is None or gpu < host.gpus:
-        return
-    if gpu < host.gpus + host.asleep:
-        fix = "run `nvidia-smi` as root once after each boot of the machine: it creates the device files"
-        yield Issue(path, f"the driver knows GPU {gpu}, but it has no device file yet", fix)
-        return
-    fix = (
-        f"use indices below {host.gpus}" if host.gpus else "leave gpus empty: no GPU is visible on this host"
-    )
-    yield Issue(path, f"the host has no GPU {gpu}", fix)
 
 
 def _path(location: tuple[int | str, ...]) -> str:

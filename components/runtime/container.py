@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
+from components.planning.gpus import request
 from components.planning.plan import Service
 from components.planning.units import MIB, cpus_text
 from components.runtime.context import Context
@@ -54,7 +55,7 @@ class Process:
     capabilities: Sequence[str] = ()
     host_network: bool = False
     shm: int = 64 * MIB
-    gpus: Sequence[int] = ()
+    gpus: Sequence[int | str] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
     processes: int = 512
     grace: int = 15
@@ -109,7 +110,7 @@ def run(
         # (CVE-2024-29018): here they go to a loopback address on which nothing listens.
         dns=["127.0.0.1"] if service.addresses else None,
         ports=list(process.ports),
-        device_requests=_device_requests(process.gpus),
+        device_requests=_device_requests(process.gpus, context.cdi),
         healthcheck=_healthcheck(process.health),
         restart="no" if process.job else "unless-stopped",
         must_run=not process.job,
@@ -165,11 +166,16 @@ def _mounts(process: Process) -> list[docker.ContainerMountArgs]:
     return mounts
 
 
-def _device_requests(gpus: Sequence[int]) -> list[docker.ContainerDeviceRequestArgs]:
+def _device_requests(
+    gpus: Sequence[int | str], cdi: frozenset[str]
+) -> list[docker.ContainerDeviceRequestArgs]:
     if not gpus:
         return []
-    identifiers = [str(gpu) for gpu in gpus]
-    return [docker.ContainerDeviceRequestArgs(driver="nvidia", device_ids=identifiers, capabilities=["gpu"])]
+    driver, identifiers = request(gpus, cdi)
+    capabilities = [] if driver == "cdi" else ["gpu"]
+    return [
+        docker.ContainerDeviceRequestArgs(driver=driver, device_ids=identifiers, capabilities=capabilities)
+    ]
 
 
 def _healthcheck(health: Health | None) -> docker.ContainerHealthcheckArgs | None:

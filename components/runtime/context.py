@@ -15,10 +15,12 @@ from components.runtime.identity import Identity
 class Context:
     """One stack. `images` maps a name of `image.IMAGES` to a full reference.
 
-    No container starts before the resources in `behind`; volumes and files need not wait for them.
+    `cdi` are the GPUs that the engine lists by their CDI names. No container starts before the resources in
+    `behind`; volumes and files need not wait for them.
     """
 
     plan: Plan
     images: Mapping[str, str]
     identity: Identity
+    cdi: frozenset[str] = frozenset()
     behind: Sequence[pulumi.Resource] = ()

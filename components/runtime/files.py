@@ -58,6 +58,21 @@ def key_pair(
     ]
 
 
+def served_with(identity: Identity, service: str, on_change: Change) -> list[File]:
+    """What a server shows and trusts: `tls.crt` and `tls.key`, for its name and localhost, and `ca.crt`."""
+    return [
+        *key_pair(
+            identity,
+            service,
+            (service, "localhost"),
+            certificate="tls.crt",
+            key="tls.key",
+            on_change=on_change,
+        ),
+        File(path="ca.crt", content=identity.authority(), on_change="read"),
+    ]
+
+
 def checksums(contents: Mapping[str, str]) -> str:
     """The input of `sha256sum --check`, for files given as path → content."""
     digests = {path: hashlib.sha256(content.encode()).hexdigest() for path, content in contents.items()}

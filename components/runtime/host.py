@@ -7,17 +7,18 @@ one. If no engine answers, this machine's own figures are used.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from components.planning.config import HostFacts
+from components.planning.gpus import ONE_CDI, WHOLE
 from components.runtime.detached import is_detached
 
 # Set to `unknown` where the plan is checked on another machine than the one that will run it, as in CI.
 VARIABLE = "AIDC_HOST"
 PATIENCE = 5  # seconds
-GPU = "nvidia.com/gpu="
 
 
 def host_facts() -> HostFacts | None:
@@ -36,18 +37,38 @@ def facts(info: Mapping[str, Any] | None, *, local: bool, root: Path = Path("/")
     cpus, memory = os.cpu_count() or 1, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if info:
         cpus, memory = int(info.get("NCPU") or cpus), int(info.get("MemTotal") or memory)
+    listed = cdi_gpus(info or {})
     if not local:
         # Without a list of devices a remote engine does not say how many GPUs it has.
-        return HostFacts(cpus, memory, len(cdi_gpus(info or {})) or None)
+        whole = [name for name in listed if name.rpartition("=")[2].isdigit()]
+        return HostFacts(cpus, memory, len(whole) or None, cdi=frozenset(listed))
     files = [p for p in root.glob("dev/nvidia[0-9]*") if p.name.removeprefix("nvidia").isdigit()]
-    known = len(list(root.glob("proc/driver/nvidia/gpus/*")))
-    return HostFacts(cpus, memory, len(files), asleep=max(0, known - len(files)))
+    # By their places on the bus, as nvidia-smi numbers them.
+    known = sorted(root.glob("proc/driver/nvidia/gpus/*"))
+    uuids = tuple(_uuid(folder / "information") for folder in known)
+    return HostFacts(
+        cpus,
+        memory,
+        len(files),
+        asleep=max(0, len(known) - len(files)),
+        uuids=uuids if all(uuids) else (),
+        cdi=frozenset(listed),
+    )
 
 
 def cdi_gpus(info: Mapping[str, Any]) -> list[str]:
-    """The individual GPUs with a CDI description on the engine, such as `nvidia.com/gpu=0`."""
+    """GPUs and MIG slices with a CDI description on the engine, such as `nvidia.com/gpu=0`."""
     devices = [str(d.get("ID", "")) for d in info.get("DiscoveredDevices") or () if isinstance(d, Mapping)]
-    return [d for d in devices if d.startswith(GPU) and d.removeprefix(GPU).isdigit()]
+    return [d for d in devices if ONE_CDI.fullmatch(d)]
+
+
+def _uuid(information: Path) -> str:
+    """The GPU's UUID as the kernel's driver tells it; empty where it does not, as before its first use."""
+    try:
+        found = re.search(rf"^GPU UUID:\s+({WHOLE.pattern})\s*$", information.read_text(), re.MULTILINE)
+    except OSError:
+        return ""
+    return found[1] if found else ""
 
 
 def is_local(base_url: str) -> bool:

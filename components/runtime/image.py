@@ -25,6 +25,8 @@ IMAGES = (
     "backup",
     "drill",
     "metrics",
+    "alerts",
+    "home",
 )
 # The host's CA bundle differs from machine to machine and serves only the build's downloads.
 NOT_CONTENT = frozenset({"ca-certificates.crt"})

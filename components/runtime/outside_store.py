@@ -31,25 +31,26 @@ class OutsideStore:
 
 def read(external: External, root: Path = ROOT) -> OutsideStore:
     """Both files; relative paths begin at this clone. Detached, no keys. Raises ConfigError."""
-    authority, mistakes = _authority(root / external.ca)
+    trusted, mistakes = authority(root / external.ca, f"{PATH}.ca")
     if is_detached():
         # Where a plan is only checked, nobody reads a key, and the file need not be there.
-        return OutsideStore(authority or "(authority)", None)
+        return OutsideStore(trusted or "(authority)", None)
     keys, more = _keys(root / external.credentials)
     if mistakes or more:
         raise ConfigError([*mistakes, *more])
-    return OutsideStore(authority, keys)
+    return OutsideStore(trusted, keys)
 
 
 def issues(external: External | None, root: Path = ROOT) -> list[Issue]:
     """Every mistake in the two files."""
     if external is None:
         return []
-    return [*_authority(root / external.ca)[1], *_keys(root / external.credentials)[1]]
+    return [*authority(root / external.ca, f"{PATH}.ca")[1], *_keys(root / external.credentials)[1]]
 
 
-def _authority(path: Path) -> tuple[str, list[Issue]]:
-    where, fix = f"{PATH}.ca", "write the path of a PEM file with the authority of the store's certificate"
+def authority(path: Path, where: str) -> tuple[str, list[Issue]]:
+    """The certificates in the file `path`, and every mistake in it; `where` is the key that names it."""
+    fix = "write the path of a PEM file with the authority of the server's certificate"
     try:
         # Nothing but certificates: they go where everybody may read, and the file may hold a key as well.
         text = "".join(f"{found}\n" for found in CERTIFICATE.findall(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""render(template, context) → text. A name that the context lacks is an error, never an empty string."""
+"""Text out of templates. A name that the context lacks is an error, never an empty string."""
 
 from __future__ import annotations
 
@@ -19,6 +19,17 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         # The templates are configuration files, not web pages: HTML escaping would corrupt them.
         autoescape=False,
+    )
+
+
+def pages(templates: Path) -> Environment:
+    """How web pages are made of the templates in a folder: every word is escaped, and none may be missing."""
+    return Environment(
+        loader=FileSystemLoader(templates),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

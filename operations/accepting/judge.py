@@ -59,6 +59,7 @@ def of_trial(host: Host, said: Mapping[str, Any] | None, fault: str = "") -> lis
         _same(host, gpus),
         *(Row("container", "fail", text, RESET) for text in said["faults"]),
         *_products(gpus),
+        *_compiled(gpus),
         *_all_reduce(gpus),
         *_trainings(gpus),
         *_power(gpus),
@@ -101,6 +102,16 @@ def _products(gpus: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
         return None
 
     yield from _each("matrix-product", gpus, wrong, lambda gpu: f"{rate(gpu):.0f} TFLOP/s", RESET)
+
+
+def _compiled(gpus: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    def wrong(gpu: Mapping[str, Any]) -> str | None:
+        if gpu["compiled"]["correct"]:
+            return None
+        return gpu["compiled"]["fault"] or "the compiled function computes something else"
+
+    fix = "build the images anew with `make images`; training works without, about half as fast"
+    yield from _each("compiling", gpus, wrong, lambda gpu: f"{gpu['compiled']['seconds']:.1f} s", fix)
 
 
 def _all_reduce(gpus: Sequence[Mapping[str, Any]]) -> Iterator[Row]:

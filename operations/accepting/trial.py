@@ -8,8 +8,10 @@ from typing import Any
 from docker.errors import APIError, ImageNotFound
 from docker.types import DeviceRequest
 
-from components.compute import USER
+from components.compute import COMPILED, COMPILER_CACHES, USER
+from components.planning.gpus import request
 from components.planning.units import GIB
+from components.runtime.host import cdi_gpus
 from components.runtime.labels import labels
 from operations.engine.client import Engine, EngineResource
 from operations.engine.hardened import ALONE
@@ -26,20 +28,27 @@ def run(
     """The trial's document, or None and the reason. Raises OperationError, RefusedError without the image."""
     if not image:
         raise RefusedError("the compute image has no build context yet\n    fix: run `make setup`")
-    name = f"aidc-{stack}-accept"
+    name, memory = f"aidc-{stack}-accept", (4 + 4 * len(gpus)) * GIB
     engine.remove(EngineResource("container", name, name))
-    request = DeviceRequest(driver="nvidia", device_ids=[str(gpu) for gpu in gpus], capabilities=[["gpu"]])
+    driver, devices = request(gpus, cdi_gpus(engine.info()))
+    capabilities = [] if driver == "cdi" else [["gpu"]]
     try:
         container = engine.client.containers.create(
             image,
             [*PROGRAM, "--seconds", str(seconds)],
             name=name,
             user=USER,
-            environment={"HOME": "/tmp", "TZ": "UTC"},
+            environment={"HOME": "/tmp", "TZ": "UTC", **COMPILER_CACHES},
             labels=labels(stack, kind="tool"),
-            device_requests=[request],
-            # NCCL's buffers, and the host's side of each device.
-            **{**ALONE, "mem_limit": (4 + 4 * len(gpus)) * GIB, "memswap_limit": (4 + 4 * len(gpus)) * GIB},
+            device_requests=[DeviceRequest(driver=driver, device_ids=devices, capabilities=capabilities)],
+            **dict(ALONE)
+            | {
+                # NCCL's buffers, and the host's side of each device.
+                "mem_limit": memory,
+                "memswap_limit": memory,
+                # A node has a volume there.
+                "tmpfs": {**ALONE["tmpfs"], COMPILED: f"rw,exec,nosuid,nodev,size=512m,uid={USER},mode=700"},
+            },
             shm_size=GIB,
         )
         container.start()

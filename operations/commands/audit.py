@@ -29,7 +29,9 @@ from components.planning.inventory import load
 from components.planning.paths import ROOT
 from operations.engine.client import Engine, connect
 from operations.errors import FAILED, OK, OperationError, RefusedError
+from operations.front.told import Told
 from operations.output import console
+from operations.overview import records, telling
 from operations.process import Interrupts, say
 from operations.stack.exclusive import auditing
 from operations.stack.pulumi import Pulumi
@@ -57,6 +59,8 @@ def main(stack: str, out: Path | None = None) -> int:
     console().print(table(document))
     for line in differences(document):
         say(line)
+    # The stack does not know it by itself.
+    telling.tell(connect(), stack, Told(last_audit=records.last_audit(folder)))
     say(summary(document, path, written))
     return OK if document.passed else FAILED
 

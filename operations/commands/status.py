@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 
 from operations.documents import content
 from operations.engine.client import EngineError, connect
 from operations.errors import FAILED, OK, RefusedError
 from operations.output import console
-from operations.overview import page, watching
+from operations.overview import page, telling, watching
 from operations.overview.looking import Looker
 from operations.process import say
 from operations.stack.file import read
@@ -37,6 +38,8 @@ def main(stack: str, *, as_json: bool = False, watch: bool = False) -> int:
         found = watching.watch(looker.look, show, as_json, sys.stdout)
     else:
         found = looker.look()
+        if found.endpoints.get("home"):
+            telling.tell(engine, stack, telling.of_status(found, datetime.now(UTC)))
         if as_json:
             say(json.dumps(content(found), indent=2))
         else:

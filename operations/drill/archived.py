@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from images.backup.keeper import returned
+from images.backup.keeper.proving import returned
 from operations.documents import DrillLog
 
 

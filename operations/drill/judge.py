@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from audit.verdicts import plural
-from images.backup.keeper.returned import differences as compare
-from images.backup.keeper.returned import moment_of
+from images.backup.keeper.proving.returned import differences as compare
+from images.backup.keeper.proving.returned import moment_of
 from operations.documents import Drill, DrillLevel, DrillModel
 from operations.drill import predictions
 from operations.drill.archived import Archived

@@ -31,11 +31,21 @@ BINARIES: Mapping[str, tuple[str, ...]] = {
     "metrics": ("victoria-metrics", "vmalert"),
 }
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
+# Image → single modules and folders of the clone that run in it too, in the same places.
+MODULES: Mapping[str, tuple[str, ...]] = {
+    "home": (
+        "components/__init__.py", "components/planning/__init__.py", "components/planning/paths.py",
+        "components/planning/units.py", "components/runtime/__init__.py", "components/runtime/rendering.py",
+        "operations/__init__.py", "operations/documents.py", "operations/front",
+        "operations/nodes_document.py", "operations/output.py", "operations/status_document.py",
+    ),
+}  # fmt: skip
 # Image → what it shares with others, from images/shared.
 SHARED: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("load-balancer", "object-store", "tracking", "vault"), ("follow",)),
     "database": ("champions.sql", "follow", "readings", "table-facts.sql"),
     "firewall": ("readings",),
+    "home": ("readings",),
     "backup": ("readings", "table-facts.sql"),
     "drill": ("champions.sql", "readings", "table-facts.sql"),
 }
@@ -125,6 +135,13 @@ def _fill(name: str, fresh: Path) -> None:
             shutil.copytree(source, fresh / source.name, ignore=COMPILED)
         else:
             shutil.copy2(source, fresh / source.name)
+    for module in MODULES.get(name, ()):
+        source, place = ROOT / module, fresh / module
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, place, ignore=COMPILED)
+        else:
+            shutil.copy2(source, place)
     for package in PACKAGES.get(name, ()):
         copy_package(package, fresh / package)
     if name in NEEDS_CA:

@@ -12,24 +12,15 @@ from rich.text import Text
 
 from components.planning.flows import STORE_GATEWAY
 from operations.documents import Alert
+from operations.front.last import last_of
 from operations.output import ago, size
 from operations.overview.looking import MISSING
-from operations.status_document import (
-    Backup,
-    BackupJob,
-    Job,
-    LastAudit,
-    LastBenchmark,
-    LastDrill,
-    Service,
-    Status,
-)
+from operations.status_document import Job, Service, Status
 
 # A longer state is shortened in the table and printed in full below it.
 STATE_WIDTH = 24
 WIDTH = 12  # of the first column of lines
 REFUSED_MOST = 6
-Last = Backup | BackupJob | LastDrill | LastAudit | LastBenchmark
 
 
 def page(found: Status) -> list[RenderableType]:
@@ -54,16 +45,6 @@ def lines(found: Status) -> Iterator[str]:
     yield from nodes(found)
     yield from machine(found)
     yield from advice(found)
-
-
-def last_of(found: Status) -> dict[str, Last | None]:
-    """What was done last, by the name of its line; None where it was never done."""
-    return {
-        **backup_lines(found.last_backup),
-        "last drill": found.last_drill,
-        "last audit": found.last_audit,
-        "last bench": found.last_benchmark,
-    }
 
 
 def _line(name: str, text: str) -> str:
@@ -113,7 +94,8 @@ def machine(found: Status) -> Iterator[str]:
     if found.refused is not None:
         ends = [f"{name} {packets:,}" for name, packets in found.refused.items() if name != "all"]
         by = f": {', '.join(ends[:REFUSED_MOST])}" if found.refused["all"] else ""
-        yield _line("refused", f"{found.refused['all']:,} packets{by}")
+        total = found.refused["all"]
+        yield _line("refused", f"{total:,} packet{'' if total == 1 else 's'}{by}")
     if found.disk:
         free, total = found.disk.free_bytes, found.disk.total_bytes
         yield _line("disk", f"{size(free)} of {size(total)} are free")
@@ -144,13 +126,6 @@ def advice(found: Status) -> Iterator[str]:
             f"{count} of {count} healthy; logs: docker logs {found.services[0].container} | "
             f"how to call it: python -m operations access --stack {found.stack}"
         )
-
-
-def backup_lines(backup: Backup | None) -> dict[str, Backup | BackupJob | None]:
-    """A line for the backup; where there are several jobs, one for each."""
-    if backup is None or len(backup.jobs) < 2:
-        return {"last backup": backup}
-    return {f"backup {name}": job for name, job in backup.jobs.items()}
 
 
 def services(stack: str, rows: Sequence[Service]) -> Table:

@@ -14,6 +14,7 @@ from docker.errors import DockerException
 from rich.console import Console
 
 from operations.documents import content
+from operations.front.last import last_of
 from operations.overview import page
 from operations.status_document import Status
 
@@ -77,7 +78,7 @@ def facts(found: Status) -> dict[str, str]:
     told = {f"service {row.name}": row.state for row in found.services}
     told |= {f"job {job.id}": job.state for job in found.jobs or ()}
     told |= {f"node {node.node}": node.verdict for node in found.nodes}
-    for name, one in page.last_of(found).items():
+    for name, one in last_of(found).items():
         told[name] = f"{one.result} at {one.at}" if one else "none yet"
     told |= {f"alert {alert.name}": alert.state for alert in found.alerts or ()}
     told["remark"] = found.remark or "none"

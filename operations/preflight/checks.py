@@ -14,6 +14,7 @@ from components.planning import saving
 from components.planning.addressing import PRIVATE, SEGMENTS, subnets
 from components.planning.config import DATACENTER, LoadBalancer, Network, StackConfig
 from components.planning.flows import FLOWS, Flow
+from components.planning.gpus import CDI, request
 from components.planning.issues import Issue
 from components.planning.pki import LEAF_DAYS
 from components.planning.rotation import GENERATIONS
@@ -31,6 +32,10 @@ BESIDE = GIB  # of memory: vault, firewall, and the job that sets the object sto
 IMAGE_DISK = {"compute": 9 * GIB}
 OTHER_IMAGE_DISK = GIB // 2
 MINIMUM_API = (1, 41)
+DESCRIBE = (
+    "run `nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml` after each change of GPUs or MIG slices, "
+    "or write a name that it lists"
+)
 TOOLKIT = "install nvidia-container-toolkit, run `nvidia-ctk runtime configure`, restart the engine"
 # Days before the end of the certificates from which on there is a warning.
 WARN_DAYS = 30
@@ -84,16 +89,21 @@ def bridge_filtering(info: Mapping[str, Any], kernel: bool | None) -> Check:
     return Check(name, (Issue("net.bridge.bridge-nf-call-iptables", fault, fix),))
 
 
-def gpu_runtime(asked: bool, info: Mapping[str, Any], hook: bool) -> Check:
-    """Whether the engine can give GPUs to containers, when the stack requests some."""
+def gpu_runtime(asked: Sequence[int | str], info: Mapping[str, Any], hook: bool) -> Check:
+    """Whether the engine can give the GPUs `asked` for to containers."""
     name = "gpu-runtime"
     if not asked:
         return Check(name, note="no GPU requested")
+    listed = cdi_gpus(info)
+    if request(asked, listed)[0] == "cdi":
+        return Check(name, note=f"through CDI: {', '.join(listed)}")
     if hook or "nvidia" in (info.get("Runtimes") or {}):
         return Check(name, note="present")
-    if found := cdi_gpus(info):
-        return Check(name, note=f"through CDI: {', '.join(found)}")
     place = f"{DATACENTER}.compute.nodes"
+    if listed:
+        absent = ", ".join(str(gpu) for gpu in asked if CDI + str(gpu) not in listed)
+        fault = f"the engine has CDI devices, but none for GPU {absent}; it lists {', '.join(listed)}"
+        return Check(name, (Issue(place, fault, DESCRIBE),))
     return Check(
         name,
         (Issue(place, "nodes request GPUs, but the engine has no GPU runtime", TOOLKIT),),

@@ -103,7 +103,7 @@ def _with_engine(
         checks.disk(machine.free_disk(folder) if local else None, folder, missing),
         checks.memory(config, machine.available_memory() if local else None, running),
         checks.bridge_filtering(info, machine.bridge_filtering() if local else None),
-        checks.gpu_runtime(file.asks_for_gpus(), info, local and shutil.which(GPU_HOOK) is not None),
+        checks.gpu_runtime(file.gpus(), info, local and shutil.which(GPU_HOOK) is not None),
         checks.ports(file.load_balancer(), file.stack, containers, fault_of),
         checks.addresses(
             file.network(),

@@ -35,7 +35,12 @@ def outside(subject: Subject, endpoint: str, path: str, header: str) -> str:
     return str(status)
 
 
-def inside(subject: Subject, service: str, command: list[str], header: str) -> str:
-    """The status that `command` prints in the service's own container; it finds the header in $LOGIN."""
-    _, text = subject.run(subject.container(service), command, {"LOGIN": header})
+def inside(
+    subject: Subject, service: str, command: list[str], header: str, more: Mapping[str, str] | None = None
+) -> str:
+    """The status that `command` prints in the service's own container; it finds the header in $LOGIN.
+
+    `more`: further variables for it.
+    """
+    _, text = subject.run(subject.container(service), command, {"LOGIN": header, **(more or {})})
     return " / ".join(text.strip().splitlines()[-1:]) or "no answer"

@@ -20,6 +20,7 @@ from components.planning import rotation, strict_yaml
 from components.planning.config import DATACENTER, HostFacts, LoadBalancer, Network, StackConfig
 from components.planning.issues import ConfigError, Issue, suggest
 from components.planning.paths import ROOT
+from components.planning.receivers import EMAIL_PASSWORD, WEBHOOK_URL
 from components.planning.validation import load
 
 SEED, ISSUED = "aidc:seed", "aidc:issued"
@@ -27,7 +28,9 @@ SEED, ISSUED = "aidc:seed", "aidc:issued"
 ROTATING = "aidc:rotating"
 # Keys that `up` and `rotate` write; without the data they are meaningless.
 WRITTEN = (SEED, ISSUED, rotation.GENERATIONS, rotation.RENEWED, ROTATING)
-KEYS = (DATACENTER, *WRITTEN)
+# Secrets of the receivers of alerts, which the user writes.
+GIVEN = (WEBHOOK_URL, EMAIL_PASSWORD)
+KEYS = (DATACENTER, *GIVEN, *WRITTEN)
 # Pulumi knows no other keys at the top level, and deletes them.
 PULUMI_KEYS = ("config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment")
 # The name becomes part of commands and file names; its other rules are checked with the configuration.
@@ -77,9 +80,11 @@ class StackFile:
         """Address and published ports, or None when that section is not valid."""
         return _part(LoadBalancer, self.section("load_balancer"))
 
-    def asks_for_gpus(self) -> bool:
+    def gpus(self) -> list[int | str]:
+        """Everything that the nodes assign, also where other parts of the file are not valid."""
         nodes = self.section("compute").get("nodes")
-        return isinstance(nodes, list) and any(isinstance(n, Mapping) and n.get("gpus") for n in nodes)
+        lists = [n.get("gpus") for n in nodes if isinstance(n, Mapping)] if isinstance(nodes, list) else []
+        return [g for given in lists if isinstance(given, list) for g in given if isinstance(g, int | str)]
 
     def check(self, host: HostFacts | None) -> tuple[StackConfig | None, list[Issue]]:
         """The typed configuration, or None, and every mistake in the file."""
@@ -169,6 +174,10 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
     if isinstance(seed, str):
         fix = f"store it as a secret: pulumi config set --secret {SEED} (the value on stdin)"
         issues.append(Issue(f"config.{SEED}", "is plain text, and every password is derived from it", fix))
+    for key in GIVEN:
+        if isinstance(config.get(key), str):
+            fix = f"store it as a secret: pulumi config set --secret {key} (the value on stdin)"
+            issues.append(Issue(f"config.{key}", "is plain text, and whoever knows it can send", fix))
     issued = config.get(ISSUED)
     issues += rotation.issues(
         config.get(rotation.GENERATIONS), config.get(rotation.RENEWED), "" if issued is None else issued

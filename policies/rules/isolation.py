@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from posixpath import normpath
 from typing import Any
 
+from components.planning.gpus import ONE_CDI
 from policies.model import KINDS, Resource
 from policies.rule import resource_rule
 from policies.rules.build import at, instructions
@@ -258,7 +259,7 @@ def no_shared_propagation(container: Resource) -> Iterator[str]:
     fix="remove it; compute nodes get GPUs through deviceRequests",
 )
 def gpu_scope(container: Resource) -> Iterator[str]:
-    """Checks whether no container has host devices, and only compute nodes have GPUs."""
+    """Checks whether no container has host devices, and only compute nodes have GPUs, by name."""
     if container.kind == "buildfile":
         for instruction in instructions(container, "ENV", "ARG"):
             words = instruction.words
@@ -274,7 +275,16 @@ def gpu_scope(container: Resource) -> Iterator[str]:
         yield f"the device rule {rule} opens host devices"
     if container.text("gpus"):
         yield "gpus is set, which passes in all GPUs"
-    gpu = any(True for _ in container.each("deviceRequests"))
+    requests = list(container.each("deviceRequests"))
+    for driver in sorted({str(r.get("driver") or "nvidia") for r in requests} - {"nvidia", "cdi"}):
+        yield f"a device of the driver {driver} is passed in"
+    # By its CDI name anything of the host can be passed in: files, hooks, devices of any kind.
+    named = [str(device) for r in requests for device in r.get("deviceIds") or ()]
+    cdi = any(r.get("driver") == "cdi" for r in requests)
+    for device in named:
+        if ("=" in device or cdi) and ONE_CDI.fullmatch(device) is None:
+            yield f"the device {device} is not one GPU"
+    gpu = bool(requests)
     if (gpu or container.text("runtime") == "nvidia") and container.role not in GPU_ROLES:
         yield f"role {container.role or '(none)'} requests GPUs"
     yield from _loads(container.environment)

@@ -1,15 +1,16 @@
-"""The way out of a stack whose object store is an outside one."""
+"""The ways out of a stack: to an outside object store, and to who is told of alerts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.planning.flows import STORE_GATEWAY
+from components.planning.flows import ALERT_GATEWAY, STORE_GATEWAY
 from policies.model import Resource, segment_of
 from policies.rule import resource_rule
 from policies.rules.services import HIDDEN
 
 WAY_OUT = "egress"
+GATEWAYS = frozenset({ALERT_GATEWAY, STORE_GATEWAY})
 SETTINGS, PUBLIC = "/haproxy.cfg", ("/store-ca.crt", "/files.sha256")
 # What the gateway's own settings have to say: bytes pass unopened, and to the one name only.
 PASSES = {"mode tcp": "it opens TLS", "req.ssl_sni": "it passes connections to any name"}
@@ -19,11 +20,11 @@ PASSES = {"mode tcp": "it opens TLS", "req.ssl_sni": "it passes connections to a
     "container",
     severity="critical",
     level="mandatory",
-    fix="leave the segment egress to the store gateway alone, and give that nothing but its settings",
+    fix="leave the segment egress to the gateways alone, and give them nothing but their settings",
 )
 def way_out_keyless(container: Resource) -> Iterator[str]:
-    """Checks whether only the store gateway has a way out, and that it holds no key and opens no TLS."""
-    if container.role != STORE_GATEWAY:
+    """Checks whether only gateways have a way out, and that they hold no key and open no TLS."""
+    if container.role not in GATEWAYS:
         if WAY_OUT in {segment_of(network) for network in container.networks}:
             yield f"it joins {WAY_OUT}, which leads out"
         return

@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
 import testinfra
 from botocore.config import Config
 
@@ -75,6 +76,15 @@ def ca_file(access: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
     path = tmp_path_factory.mktemp("tls") / "ca.pem"
     path.write_text(access["ca_pem"])
     return str(path)
+
+
+@pytest.fixture(scope="module")
+def viewer(access: dict[str, Any], ca_file: str) -> requests.Session:
+    """Logged in as who looks at the metrics and at the front door."""
+    session = requests.Session()
+    session.auth, session.verify = ("viewer", access["monitoring"]["viewer"]), ca_file
+    session.trust_env = False
+    return session
 
 
 @pytest.fixture

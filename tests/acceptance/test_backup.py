@@ -132,7 +132,8 @@ def test_the_pruner_has_no_network(inventory: Inventory) -> None:
 @pytest.mark.parametrize("full", ["vault", "staging"])
 def test_a_run_without_room_fails_before_it_fetches(job: Any, full: str, odd: dict[str, bytes]) -> None:
     script = (
-        "from dataclasses import replace; from keeper import jobs, run, settings, staging, store\n"
+        "from dataclasses import replace; from keeper.core import settings\n"
+        "from keeper.saving import jobs, run; from keeper.sources import staging, store\n"
         "found = settings.load()\n"
         f"found = replace(found, limits={{**found.limits, {full!r}: 1}})\n"
         "s3, turn = store.client(found.store), jobs.lock()\n"

@@ -21,7 +21,9 @@ KEY = "job/only-in-the-second"
 # Runs the program with one more job, which saves one bucket.
 WITH_JOB = """
 import sys
-from keeper import __main__, jobs, settings
+from keeper import __main__
+from keeper.saving import jobs
+from keeper.core import settings
 found = settings.load()
 one = settings.Job("second", "0 3 * * *", ({bucket!r},))
 together = settings.Settings(

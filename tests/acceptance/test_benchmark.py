@@ -59,6 +59,15 @@ def test_every_request_under_load_was_answered(result: dict[str, Any]) -> None:
     assert [row for row in rows if row["errors"] or not row["samples"]] == []
 
 
+def test_text_comes_as_it_is_written_and_is_the_models_own(result: dict[str, Any]) -> None:
+    rows = result["serving"]["generation"]
+    assert [(row["workload"], row["clients"], row["errors"]) for row in rows] == [
+        ("bytelm", 1, 0),
+        ("bytelm", 4, 0),
+    ]
+    assert all(row["same_text"] for row in rows)
+
+
 def test_served_model_answers_as_the_trained_one(result: dict[str, Any]) -> None:
     names = [v["name"] for v in result["verdicts"] if "served" in v["name"]]
     assert names

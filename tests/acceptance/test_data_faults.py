@@ -109,7 +109,8 @@ def test_an_object_that_one_drive_has_lost_is_saved_all_the_same(
 
 def test_a_bucket_that_does_not_exist_is_named(job: Any) -> None:
     script = (
-        "from dataclasses import replace; from keeper import jobs, run, settings, staging, store\n"
+        "from dataclasses import replace; from keeper.core import settings\n"
+        "from keeper.saving import jobs, run; from keeper.sources import staging, store\n"
         "found = settings.load()\n"
         "job = found.job('everything')\n"
         "found = replace(found, jobs=(replace(job, buckets=(*job.buckets, 'deleted-meanwhile')),))\n"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,24 +12,11 @@ import pytest
 import requests
 
 from components.planning.inventory import Inventory
-from tests.acceptance.conftest import ROOT, STACK
+from tests.acceptance.commands import aidc, blocks_of, jobs
+from tests.acceptance.conftest import ROOT
 from tests.acceptance.waiting import eventually
 
 TUTORIAL = ROOT / "docs" / "tutorial-own-script.md"
-TIMEOUT_S = 900
-
-
-def aidc(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "operations", *words]
-    return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "STACK": STACK}, capture_output=True, text=True,
-        timeout=TIMEOUT_S, check=False,
-    )  # fmt: skip
-
-
-def jobs() -> dict[str, dict[str, str]]:
-    """The rows of `make jobs`, by id."""
-    return {row["id"]: row for row in json.loads(aidc("jobs", "--json").stdout)}
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +28,7 @@ def named() -> str:
 @pytest.fixture(scope="module")
 def tutorial(named: str) -> list[str]:
     """What each command block of the tutorial prints. The name of its job is the only change."""
-    blocks = re.findall(r"^```sh\n(.*?)^```$", TUTORIAL.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) > 5
-    marked = "\necho '@@ next'\n".join(blocks)
-    text = re.sub(r"(NAME=|JOB=|jobs/|run_name = ')tutorial", rf"\g<1>{named}", marked)
-    # Without what `make test` was called with: its variables would become those of these commands.
-    own = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", text], cwd=ROOT, env={**own, "STACK": STACK},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_S, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
-    return done.stdout.split("@@ next\n")
+    return blocks_of(TUTORIAL, r"(NAME=|JOB=|jobs/|run_name = ')tutorial", named)
 
 
 def test_the_tutorial_trains_two_ranks_on_the_data_that_it_wrote(tutorial: list[str]) -> None:

@@ -30,14 +30,6 @@ def page(inventory: Inventory) -> str:
     return str(inventory.endpoints["monitoring"])
 
 
-@pytest.fixture(scope="module")
-def viewer(access: dict[str, Any], ca_file: str) -> requests.Session:
-    session = requests.Session()
-    session.auth, session.verify = ("viewer", access["monitoring"]["viewer"]), ca_file
-    session.trust_env = False
-    return session
-
-
 def ask(viewer: requests.Session, page: str, query: str) -> list[dict[str, Any]]:
     answer = viewer.get(f"{page}/prometheus/api/v1/query", params={"query": query}, timeout=30)
     assert answer.status_code == 200, answer.text[:300]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import time
@@ -15,6 +14,7 @@ from benchmark.cluster import stack as stacks
 from benchmark.cluster.connection import Connection
 from benchmark.commands import promote
 from benchmark.core.errors import CheckpointError, ConfigError, StackError
+from tests.acceptance.commands import blocks_of
 from tests.acceptance.conftest import ROOT, STACK
 
 TUTORIAL = ROOT / "docs" / "tutorial-own-model.md"
@@ -30,18 +30,7 @@ def model() -> str:
 @pytest.fixture(scope="module")
 def tutorial(model: str) -> list[str]:
     """What each command block of the tutorial prints. The name of the model is the only change."""
-    blocks = re.findall(r"^```sh\n(.*?)^```$", TUTORIAL.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 8
-    text = "\necho '@@ next'\n".join(blocks)
-    text = re.sub(r"""(NAME=|MODEL=|ask |model_name=")slope""", rf"\g<1>{model}", text)
-    # Without what `make test` was called with: its variables would become those of these commands.
-    own = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", text], cwd=ROOT, env={**own, "STACK": STACK},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_S, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
-    return done.stdout.split("@@ next\n")
+    return blocks_of(TUTORIAL, r"""(NAME=|MODEL=|ask |model_name=")slope""", model)
 
 
 def answers(text: str) -> list[dict[str, Any]]:

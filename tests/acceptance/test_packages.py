@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,9 +12,8 @@ import pytest
 import requests
 
 from components.planning.inventory import Inventory
-from tests.acceptance.conftest import ROOT, STACK
+from tests.acceptance.commands import aidc, jobs
 
-TIMEOUT_S = 300
 SCRIPT = """
 import os, sys
 import humanize, torch
@@ -27,18 +23,6 @@ print("others", sorted(name for name in os.listdir("/var/lib/packages") if len(n
 """
 # Where nothing listens: whoever asks an index fails.
 NO_INDEX = {"UV_DEFAULT_INDEX": "https://127.0.0.1:9/simple", "UV_NO_CACHE": "1", "UV_HTTP_RETRIES": "0"}
-
-
-def aidc(*words: str, more: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "operations", *words]
-    return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "STACK": STACK, **(more or {})}, capture_output=True, text=True,
-        timeout=TIMEOUT_S, check=False,
-    )  # fmt: skip
-
-
-def jobs() -> dict[str, dict[str, str]]:
-    return {row["id"]: row for row in json.loads(aidc("jobs", "--json").stdout)}
 
 
 @pytest.fixture(scope="module")

@@ -18,18 +18,11 @@ import jsonschema  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
 from components.planning.inventory import Inventory
+from tests.acceptance.commands import aidc
 from tests.acceptance.conftest import ROOT, STACK
 
 WITHIN_S = 120
 SCRIPT = "import os, socket\nprint('rank', os.environ['RANK'], 'on', socket.gethostname(), flush=True)\n"
-
-
-def aidc(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "operations", *words]
-    return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "STACK": STACK}, capture_output=True, text=True,
-        timeout=WITHIN_S, check=False,
-    )  # fmt: skip
 
 
 def status() -> dict[str, Any]:
@@ -137,9 +130,13 @@ def test_watch_draws_on_a_terminal_and_ctrl_c_gives_it_back() -> None:
     command = [sys.executable, "-m", "operations", "status", "--watch", "--stack", STACK]
     main, terminal = pty.openpty()
     high = {**os.environ, "COLUMNS": "160", "LINES": "200"}  # what does not fit is not drawn
-    with subprocess.Popen(
+    # Tests that run in the background ignore Ctrl-C, and so would what they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    child = subprocess.Popen(
         command, cwd=ROOT, env=high, stdout=terminal, stderr=terminal, start_new_session=True
-    ) as child:
+    )
+    signal.signal(signal.SIGINT, before)
+    with child:
         os.close(terminal)
         try:
             shown = read_until(main, b"object-store-1")  # whether all is healthy or not

@@ -36,7 +36,16 @@ REPLACED = {
 }
 # Name → the services that get other files.
 TOLD = {
-    "certificates": {"load-balancer", "object-store", "database", "tracking", "vault", "metrics"},
+    "certificates": {
+        "load-balancer",
+        "object-store",
+        "database",
+        "tracking",
+        "vault",
+        "metrics",
+        "alerts",
+        "home",
+    },
     "authority": {
         "load-balancer",
         "object-store",
@@ -48,6 +57,8 @@ TOLD = {
         "backup",
         "compute",
         "metrics",
+        "alerts",
+        "home",
     },
     "database/backup": {"database", "backup"},
     "database/monitor": {"database"},
@@ -62,7 +73,9 @@ TOLD = {
     "s3/compute": {"object-store-setup", "compute"},
     "s3/database": {"object-store-setup", "database"},
     "s3/monitor": {"object-store-setup", "metrics"},
-    "monitoring/viewer": {"metrics", "load-balancer"},
+    "monitoring/alerts": {"metrics", "alerts"},
+    "monitoring/viewer": {"metrics", "load-balancer", "home"},
+    "monitoring/home": {"load-balancer", "home"},
     "s3/tracking": {"object-store-setup", "tracking"},
     "tracking/admin": {"tracking-setup", "load-balancer"},
     "tracking/benchmark": {"tracking-setup", "tracking", "load-balancer"},

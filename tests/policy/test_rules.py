@@ -433,6 +433,18 @@ VIOLATIONS = (
     sets("gpu-scope", "node", deviceCgroupRules=["c 195:* rwm"]),
     sets("gpu-scope", gpus="all"),
     sets("gpu-scope", deviceRequests=[{"driver": "nvidia"}]),
+    *(
+        sets("gpu-scope", "node", what=f"{driver}-{device}", deviceRequests=[
+            {"driver": driver, "deviceIds": [device]}
+        ])
+        for driver, device in (
+            ("cdi", "vendor.com/files=etc"),
+            ("cdi", "nvidia.com/gpu=all"),
+            ("cdi", "0"),
+            ("nvidia", "vendor.com/files=etc"),
+            ("vendor", "0"),
+        )
+    ),
     sets("gpu-scope", runtime="nvidia"),
     adds("gpu-scope", "envs", "LD_PRELOAD=/evil.so", key="node"),
     *(

@@ -49,6 +49,37 @@ class Offline(Part):
     host_load: HostLoad | None = None
 
 
+class Milliseconds(Part):
+    """`p99` is null below the number of values that it takes."""
+
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Generation(Part):
+    """Streamed texts of so many clients, each with one under way; times are the client's.
+
+    A text's time per output token is the mean over all of its tokens but the first. `same_text`: whether
+    the bytes are those that the model writes when it is computed here; null where none were compared.
+    """
+
+    workload: str
+    clients: int
+    texts: int
+    errors: int
+    problems: list[str]
+    tokens_per_text: int
+    time_to_first_token_ms: Milliseconds
+    time_per_output_token_ms: Milliseconds
+    inter_token_latency_ms: Milliseconds
+    tokens_per_s: float
+    same_text: bool | None = None
+    host_load: HostLoad | None = None
+    not_measured: Reasons
+
+
 class Percentiles(Part):
     """`p99_ms` is null below the number of answers that it takes."""
 
@@ -196,4 +227,5 @@ class Serving(Part):
     max_rate: list[MaxRate] | None = None
     resilience: Resilience | None = None
     autoscale: Autoscale | None = None
+    generation: list[Generation] | None = None
     direct: Direct | None = None

@@ -35,6 +35,7 @@ def judge(result: dict[str, Any]) -> list[dict[str, str]]:
           for row in throughput.waiting(name, workload, runs[name])),
         *(serving.same_answers(row) for row in served.get("models", [])),
         *serving.latency_rows(served.get("latency", [])),
+        *serving.written(served.get("generation") or []),
         *serving.rows(served),
         *throughput.cost_of_the_stack(result),
         *efficiency.rows(result.get("efficiency")),

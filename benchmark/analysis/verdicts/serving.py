@@ -45,6 +45,29 @@ def latency_rows(loads: list[dict[str, Any]]) -> list[Row]:
     return verdicts
 
 
+def written(rows_: list[dict[str, Any]]) -> list[Row]:
+    """One verdict per language model: every text came whole, with the bytes that are written here.
+
+    Other bytes alone are no failure: two almost equally likely ones may change places on another processor.
+    """
+    verdicts = []
+    for name in dict.fromkeys(row["workload"] for row in rows_):
+        mine = [row for row in rows_ if row["workload"] == name]
+        failed, texts = sum(row["errors"] for row in mine), sum(row["texts"] for row in mine)
+        compared = [row["same_text"] for row in mine if row["same_text"] is not None]
+        first = mine[0]["time_to_first_token_ms"]["p50"]
+        per = mine[0]["time_per_output_token_ms"]["p50"]
+        actual = f"{texts} of {texts + failed} whole, {'the same' if all(compared) else 'other'} bytes"
+        if not compared:
+            actual = f"{texts} of {texts + failed} whole, none compared"
+        if first is not None and per is not None:
+            actual += f"; first token after {first:.0f} ms, then {per:.1f} ms each, one client"
+        outcome = False if failed else True if compared and all(compared) else None
+        expected = "all whole, the same bytes as computed here"
+        verdicts.append(verdict(f"text of {name} as it is written", outcome, expected, actual))
+    return verdicts
+
+
 def rows(serving: dict[str, Any]) -> list[Row]:
     """What `serving.resilience` and `serving.direct` have grounds for."""
     found: list[Row] = []

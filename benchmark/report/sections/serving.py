@@ -56,6 +56,7 @@ def section(result: Result) -> dict[str, Any] | None:
             }
             for m in data.get("models", [])
         ],
+        "generation": [_generation_row(g) for g in data.get("generation") or []],
         "offline": [
             f"{o['workload']}: {o['requests_per_s']:g} requests/s from {o['clients']} closed-loop clients"
             + (f", {o['errors']} errors" if o["errors"] else "")
@@ -73,6 +74,17 @@ def _latency_row(row: dict[str, Any]) -> dict[str, str]:
             "samples": text.count(row["samples"]), "over": text.or_dash(row.get("over_bound"), str),
             "errors": str(row["errors"]),
             "others": text.others(row.get("host_load")), **shown}  # fmt: skip
+
+
+def _generation_row(row: dict[str, Any]) -> dict[str, str]:
+    def shown(name: str) -> str:
+        values = row[f"{name}_ms"]
+        return " / ".join(text.or_dash(values[key], text.milliseconds) for key in ("p50", "p95"))
+
+    return {"workload": row["workload"], "clients": str(row["clients"]), "texts": text.count(row["texts"]),
+            "first": shown("time_to_first_token"), "per": shown("time_per_output_token"),
+            "between": shown("inter_token_latency"), "rate": f"{row['tokens_per_s']:g}/s",
+            "errors": str(row["errors"]), "others": text.others(row.get("host_load"))}  # fmt: skip
 
 
 def _sample(model: dict[str, Any], data: dict[str, Any] | None) -> str:

@@ -33,9 +33,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from . import jobs, status
-from .leave import leave
-from .settings import STATUS, load
+from .core import status
+from .core.leave import leave
+from .core.settings import STATUS, load
+from .saving import jobs
 
 END_WITHIN = 30  # seconds from an interrupt to the end at the latest
 
@@ -105,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _give_back(options: argparse.Namespace) -> int:
-    from . import objects, restore, series, vault  # noqa: PLC0415
+    from .core import objects, series  # noqa: PLC0415
+    from .restoring import restore  # noqa: PLC0415
+    from .sources import vault  # noqa: PLC0415
 
     def newest(source: str) -> str:
         return restore.resolve(options.snapshot, source)
@@ -131,7 +134,9 @@ def _give_back(options: argparse.Namespace) -> int:
 
 
 def _drill(at: str | None) -> int:
-    from . import drill, objects, vault  # noqa: PLC0415
+    from .core import objects  # noqa: PLC0415
+    from .proving import drill  # noqa: PLC0415
+    from .sources import vault  # noqa: PLC0415
 
     try:
         print(json.dumps(drill.drill(at)))
@@ -142,7 +147,9 @@ def _drill(at: str | None) -> int:
 
 
 def _archive(snapshot: str, at: str | None) -> int:
-    from . import drill, objects, vault  # noqa: PLC0415
+    from .core import objects  # noqa: PLC0415
+    from .proving import drill  # noqa: PLC0415
+    from .sources import vault  # noqa: PLC0415
 
     try:
         print(json.dumps(drill.archive_of(snapshot, at)))
@@ -153,7 +160,9 @@ def _archive(snapshot: str, at: str | None) -> int:
 
 
 def _inspect(at: str | None) -> int:
-    from . import prune, series, vault  # noqa: PLC0415
+    from .core import series  # noqa: PLC0415
+    from .pruning import prune  # noqa: PLC0415
+    from .sources import vault  # noqa: PLC0415
 
     try:
         found = series.until(prune.listed(), at)
@@ -168,8 +177,10 @@ def _inspect(at: str | None) -> int:
 
 
 def _recover(*, plan: bool) -> int:
-    from . import objects, recover, store  # noqa: PLC0415
-    from .progress import Progress  # noqa: PLC0415
+    from .core import objects  # noqa: PLC0415
+    from .core.progress import Progress  # noqa: PLC0415
+    from .restoring import recover  # noqa: PLC0415
+    from .sources import store  # noqa: PLC0415
 
     def tell(line: str) -> None:
         print(line, flush=True)
@@ -217,7 +228,7 @@ def _end_with_input() -> None:
 
 
 def _prune(command: str) -> int:
-    from . import prune  # noqa: PLC0415
+    from .pruning import prune  # noqa: PLC0415
 
     if command in ("prune", "prune-schedule"):
         with jobs.lock():
@@ -233,7 +244,7 @@ def _prune(command: str) -> int:
         print("nothing was pruned yet")
         return 1
     if command == "prune-metrics":
-        from . import metrics  # noqa: PLC0415
+        from .proving import metrics  # noqa: PLC0415
 
         print("\n".join(metrics.of_prune(found)))
         return 0
@@ -245,7 +256,7 @@ def _prune(command: str) -> int:
 
 def _trial(command: str, *, health: bool) -> int:
     """A failed drill is no fault of the service's: its health check passes, and says so."""
-    from . import trial  # noqa: PLC0415
+    from .proving import trial  # noqa: PLC0415
 
     if command == "trial-schedule":
         trial.begin()
@@ -259,7 +270,7 @@ def _trial(command: str, *, health: bool) -> int:
     found_, schedule = trial.read(), trial.schedule()
     what = trial.state(found_, schedule, trial.now())
     if command == "trial-metrics":
-        from . import metrics  # noqa: PLC0415
+        from .proving import metrics  # noqa: PLC0415
 
         print("\n".join(metrics.of_drill(found_, what)))
         return 0

@@ -15,6 +15,7 @@ import torch
 from benchmark.cluster.connection import Endpoint
 from benchmark.core.config import Workload, load
 from benchmark.core.store import DirectoryStore
+from benchmark.load import streams
 from benchmark.serving.settings import Arguments
 from tests.unit.benchmark import served
 from tests.unit.benchmark.fakes import Service
@@ -67,7 +68,7 @@ def changed(workload: Workload, **parts: dict[str, Any]) -> Workload:
 def server() -> Iterator[Any]:
     """A fake service; `breaks`: the number of connections that it breaks off."""
     service: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    service.sha256, service.breaks = "a" * 64, 0
+    service.sha256, service.breaks, service.text = "a" * 64, 0, bytes(range(streams.TOKENS))
     service.daemon_threads = True
     threading.Thread(target=service.serve_forever, daemon=True).start()
     yield service

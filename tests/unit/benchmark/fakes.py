@@ -9,6 +9,7 @@ from typing import Any
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.ranks import RankContext
 from benchmark.core.store import DirectoryStore
+from benchmark.load import streams
 from benchmark.training import job
 from benchmark.training.spec import Spec
 
@@ -62,7 +63,22 @@ class Service(http.server.BaseHTTPRequestHandler):
             server.breaks -= 1
             self.close_connection = True
             return
+        if self.path.endswith(":generate"):
+            self._write(server.text)
+            return
         self._answer(json.dumps({"model_sha256": server.sha256}).encode())
+
+    def _write(self, text: bytes) -> None:
+        """Server-sent events, one a byte; without the last one where the text is too short."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        events = [{"byte": byte} for byte in text] + [{"done": True}] * (len(text) == streams.TOKENS)
+        for event in events:
+            data = b"data: " + json.dumps(event).encode() + b"\n\n"
+            self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
 
     def _answer(self, body: bytes) -> None:
         self.send_response(200)

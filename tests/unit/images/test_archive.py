@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
-from images.backup.keeper import archive, archived, databases, drill, dumps, run, status, store
-from images.backup.keeper.databases import DatabaseError
-from images.backup.keeper.objects import Listed, Saved
-from images.backup.keeper.progress import Progress
-from images.backup.keeper.settings import Job, Place, Settings
-from images.backup.keeper.staging import Staging
+from images.backup.keeper.core import status
+from images.backup.keeper.core.objects import Listed, Saved
+from images.backup.keeper.core.progress import Progress
+from images.backup.keeper.core.settings import Job, Place, Settings
+from images.backup.keeper.proving import drill
+from images.backup.keeper.saving import run
+from images.backup.keeper.sources import archive, archived, databases, dumps, store
+from images.backup.keeper.sources.databases import DatabaseError
+from images.backup.keeper.sources.staging import Staging
 from tests.unit.images.test_databases import JOB, settings, staging
 
 __all__ = ["staging"]

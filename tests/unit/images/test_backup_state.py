@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from images.backup.keeper import status
+from images.backup.keeper.core import status
 
 NOON = datetime(2026, 1, 31, 12, 20, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from images.backup.keeper import configuration
-from images.backup.keeper.staging import Staging
+from images.backup.keeper.sources import configuration
+from images.backup.keeper.sources.staging import Staging
 
 
 def staging(root: Path) -> Staging:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from images.backup.keeper import databases, dumps, run, status
-from images.backup.keeper.databases import DatabaseError
-from images.backup.keeper.settings import Job, Place, Settings
-from images.backup.keeper.staging import Staging
+from images.backup.keeper.core import status
+from images.backup.keeper.core.settings import Job, Place, Settings
+from images.backup.keeper.saving import run
+from images.backup.keeper.sources import databases, dumps
+from images.backup.keeper.sources.databases import DatabaseError
+from images.backup.keeper.sources.staging import Staging
 
 ROOT = Path(__file__).parents[3]
 JOB = "everything"

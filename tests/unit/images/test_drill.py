@@ -10,9 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from images.backup.keeper import drill, objects, series
-from images.backup.keeper.objects import Listed, ManifestError, Saved
-from images.backup.keeper.vault import VaultError
+from images.backup.keeper.core import objects, series
+from images.backup.keeper.core.objects import Listed, ManifestError, Saved
+from images.backup.keeper.proving import drill
+from images.backup.keeper.sources.vault import VaultError
 
 TAKEN = "2026-01-31T00:00:00+00:00"
 SNAPSHOTS = [

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from images.backup.keeper import jobs, run, status, store
-from images.backup.keeper.objects import Listed
-from images.backup.keeper.settings import Job, Place, Settings
-from images.backup.keeper.staging import Staging
+from images.backup.keeper.core import status
+from images.backup.keeper.core.objects import Listed
+from images.backup.keeper.core.settings import Job, Place, Settings
+from images.backup.keeper.saving import jobs, run
+from images.backup.keeper.sources import store
+from images.backup.keeper.sources.staging import Staging
 
 NAMES = ("often", "rare")
 OFTEN, RARE = "*/5 * * * *", "0 2 * * *"

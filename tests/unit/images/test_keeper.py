@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from images.backup.keeper import objects, status
-from images.backup.keeper.cron import due
-from images.backup.keeper.index import Index
-from images.backup.keeper.objects import Listed, ManifestError, Saved
-from images.backup.keeper.staging import RoomError, Staging
+from images.backup.keeper.core import objects, status
+from images.backup.keeper.core.cron import due
+from images.backup.keeper.core.index import Index
+from images.backup.keeper.core.objects import Listed, ManifestError, Saved
+from images.backup.keeper.sources.staging import RoomError, Staging
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 TAKEN = "2026-01-31T00:00:00+00:00"

@@ -6,7 +6,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from images.backup.keeper import metrics
+from images.backup.keeper.proving import metrics
 
 RUN: dict[str, Any] = {
     "started": "2026-01-31T12:00:00+00:00",

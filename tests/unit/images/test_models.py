@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from images.backup.keeper import models
-from images.backup.keeper.objects import Listed, Saved
+from images.backup.keeper.core.objects import Listed, Saved
+from images.backup.keeper.proving import models
 
 WEIGHTS = b"weights"
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.planning.config import StackConfig
-from images.backup.keeper import outside
+from images.backup.keeper.sources import outside
 
 WANTED = outside.buckets([b.model_dump(mode="json") for b in StackConfig().object_store.declared()])
 NAMES = ("compute", "client", "tracking", "database", "backup")

@@ -14,12 +14,14 @@ from typing import Any, BinaryIO
 import pytest
 from botocore.exceptions import ClientError
 
-from images.backup.keeper import recover, refill, reload, series, vault
-from images.backup.keeper.ledger import Ledger
-from images.backup.keeper.objects import Listed, Saved
-from images.backup.keeper.progress import Progress
-from images.backup.keeper.refill import Copies
-from images.backup.keeper.restore import RestoreError
+from images.backup.keeper.core import series
+from images.backup.keeper.core.objects import Listed, Saved
+from images.backup.keeper.core.progress import Progress
+from images.backup.keeper.restoring import recover, refill, reload
+from images.backup.keeper.restoring.ledger import Ledger
+from images.backup.keeper.restoring.refill import Copies
+from images.backup.keeper.restoring.restore import RestoreError
+from images.backup.keeper.sources import vault
 
 FOLDER = Path("/staging/snapshot")
 SNAPSHOTS: list[dict[str, Any]] = [

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from images.backup.keeper.prune import DEAD_AFTER, dead
-from images.backup.keeper.retention import Snapshot, decide, decide_each
+from images.backup.keeper.pruning.prune import DEAD_AFTER, dead
+from images.backup.keeper.pruning.retention import Snapshot, decide, decide_each
 
 START = datetime(2026, 2, 2, tzinfo=UTC)
 RETENTION = {"hourly": 24, "daily": 7, "weekly": 5, "monthly": 12}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from images.backup.keeper.returned import outcome
+from images.backup.keeper.proving.returned import outcome
 
 STARTED = "2026-01-31T12:00:00+00:00"
 ROWS = {"rows": 3, "digest": "17"}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from images.backup.keeper import drill, series
+from images.backup.keeper.core import series
+from images.backup.keeper.proving import drill
 
 ALL = ("bucket/datasets", "bucket/database", "database/tracking", "database/auth", "log", "configuration")
 ROWS = ("bucket/tracking", "database/tracking", "database/auth")

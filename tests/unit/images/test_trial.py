@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from images.backup.keeper import drill, trial
-from images.backup.keeper.staging import RoomError, Staging
-from images.backup.keeper.vault import VaultError
+from images.backup.keeper.proving import drill, trial
+from images.backup.keeper.sources.staging import RoomError, Staging
+from images.backup.keeper.sources.vault import VaultError
 
 DAILY = "0 4 * * *"
 TABLES = {"tracking": {"tracking.runs": {"rows": 3, "digest": "17"}}}

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from images.backup.keeper import vault
-from images.backup.keeper.vault import VaultError
+from images.backup.keeper.sources import vault
+from images.backup.keeper.sources.vault import VaultError
 
 ROOT = Path("/staging/snapshot")
 

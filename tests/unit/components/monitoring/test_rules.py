@@ -65,6 +65,11 @@ def state(name: str, value: str) -> dict[str, str]:
     return {f'{name}{{state="{value}"}}': flat(1), f'{name}{{state="ok"}}': flat(0)}
 
 
+def given_up(receiver: str, integration: str) -> str:
+    labels = f'job="alertmanager",receiver_name="{receiver}",integration="{integration}",reason="other"'
+    return f"alertmanager_notifications_failed_total{{{labels}}}"
+
+
 STARTED = 'aidc_service_started_timestamp_seconds{service="backup"}'
 SERVER = 'haproxy_server_status{job="load-balancer",proxy="s3",server="object-store-1",state="UP"}'
 STORE = {'minio_cluster_capacity_usable_total_bytes{job="object-store-cluster"}': flat(100)}
@@ -303,6 +308,40 @@ CASES = (
         {"chain": "forward"},
     ),
     Case("TrafficRefused", "few", {'aidc_firewall_refused_packets_total{chain="forward"}': "0+1x40"}, 12),
+    Case(
+        "ReadingsRefused",
+        "a pipe",
+        {'aidc_readings_refused{job="host",source="backup",why="kind"}': flat(1)},
+        3,
+        "backup leaves figures that are not its own to tell (kind)",
+        {"source": "backup", "why": "kind"},
+    ),
+    Case(
+        "ReadingsRefused",
+        "none",
+        {'aidc_readings_refused{job="host",source="backup",why="kind"}': flat(0)},
+        60,
+    ),
+    Case(
+        "NotificationsFail",
+        "refused",
+        {given_up("people", "webhook"): "0+1x20"},
+        10,
+        "webhook does not take alerts: nobody is told that way",
+        {"integration": "webhook"},
+    ),
+    Case(
+        "NotificationsFail",
+        "a trial alone",
+        {given_up("trial", "webhook"): "0+1x20"},
+        10,
+    ),
+    Case(
+        "NotificationsFail",
+        "long ago",
+        {given_up("people", "email"): "7x60"},
+        20,
+    ),
 )
 
 

@@ -43,6 +43,26 @@ def test_gpus_that_cannot_be_seen_are_not_refused() -> None:
     load(raw, "dev", facts(INFO, local=False))
 
 
+UUID = "GPU-01234567-89ab-cdef-0123-456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("told", "known"), [(UUID, (UUID,)), ("GPU-????????-????-????-????-????????????", ()), ("", ())]
+)
+def test_uuids_are_those_that_the_driver_tells(tmp_path: Path, told: str, known: tuple[str, ...]) -> None:
+    folder = tmp_path / "proc/driver/nvidia/gpus/0000:01:00.0"
+    folder.mkdir(parents=True)
+    (folder / "information").write_text(f"Model: \t\t NVIDIA H100\nIRQ:   \t\t 16\nGPU UUID: \t {told}\n")
+    assert facts(INFO, local=True, root=tmp_path).uuids == known
+
+
+def test_slices_that_the_engine_lists_are_known_and_not_counted_as_gpus() -> None:
+    devices = [{"Source": "cdi", "ID": f"nvidia.com/gpu={n}"} for n in ("0", "1:0", "all")]
+    found = facts({**INFO, "DiscoveredDevices": devices}, local=False)
+    assert found.gpus == 1
+    assert found.cdi == {"nvidia.com/gpu=0", "nvidia.com/gpu=1:0"}
+
+
 @pytest.mark.parametrize(
     ("before", "asked", "refused"),
     [(None, 4, False), (4, 4, False), (4.0, 4, False), (4, 6, True), (6.0, 4, True)],

@@ -23,6 +23,7 @@ def gpu(index: int) -> dict[str, Any]:
         "uuid": f"GPU-{index}",
         "name": "H100",
         "product": {"tflop_s": 700.0, "error": 0.002, "correct": True},
+        "compiled": {"correct": True, "seconds": 9.4, "fault": ""},
         "training": {
             "steps": 900, "first_loss": 4.5, "last_loss": 0.1, "finite": True,
             "middle_ms": 6.0, "last_ms": 6.1,
@@ -46,6 +47,7 @@ def test_a_machine_in_order_passes_every_check() -> None:
             "runtime",
             "inside",
             "matrix-product",
+            "compiling",
             "all-reduce",
             "training",
             "power",
@@ -77,6 +79,14 @@ def wrong(part: str, key: str, value: Any) -> Callable[[dict[str, Any]], None]:
     [
         (wrong("product", "correct", False), "matrix-product 2", "wrong result"),
         (wrong("product", "tflop_s", 590.0), "matrix-product 2", "590 TFLOP/s; its peers 700"),
+        (wrong("compiled", "correct", False), "compiling 2", "computes something else"),
+        (
+            lambda said: said["gpus"][2].update(
+                compiled={"correct": False, "seconds": None, "fault": "no cc"}
+            ),
+            "compiling 2",
+            "no cc",
+        ),
         (wrong("all_reduce", "correct", False), "all-reduce 2", "not the sum"),
         (wrong("training", "finite", False), "training 2", "not a number"),
         (wrong("training", "last_loss", 4.5), "training 2", "learnt nothing"),

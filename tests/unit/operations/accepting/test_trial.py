@@ -36,6 +36,7 @@ class Engine:
         self.said, self.error = said, error
         self.made: dict[str, Any] = {}
         self.removed: list[str] = []
+        self.cdi: list[dict[str, str]] = []
         self.client = SimpleNamespace(containers=SimpleNamespace(create=self._create))
 
     def _create(self, image: str, command: list[str], **more: Any) -> Container:
@@ -43,6 +44,9 @@ class Engine:
             raise self.error
         self.made = {"image": image, "command": command, **more}
         return Container(self.said)
+
+    def info(self) -> dict[str, Any]:
+        return {"DiscoveredDevices": self.cdi}
 
     def remove(self, resource: Any) -> None:
         self.removed.append(resource.name)
@@ -65,6 +69,23 @@ def test_the_container_has_the_gpus_no_network_and_no_rights() -> None:
     assert engine.made["cap_drop"] == ["ALL"]
     assert engine.made["read_only"] is True
     assert engine.made["user"] == USER
+
+
+def test_what_is_compiled_there_may_be_executed() -> None:
+    engine = Engine(json.dumps(DOCUMENT))
+    run(engine)
+    cache = engine.made["environment"]["TRITON_CACHE_DIR"]
+    (place,) = [path for path in engine.made["tmpfs"] if cache.startswith(f"{path}/")]
+    assert "exec" in engine.made["tmpfs"][place].split(",")
+    assert "noexec" in engine.made["tmpfs"]["/tmp"].split(",")
+
+
+def test_an_engine_with_cdi_is_asked_by_its_names() -> None:
+    engine = Engine(json.dumps(DOCUMENT))
+    engine.cdi = [{"Source": "cdi", "ID": f"nvidia.com/gpu={n}"} for n in (0, 1)]
+    run(engine)
+    (request,) = engine.made["device_requests"]
+    assert (request["Driver"], request["DeviceIDs"]) == ("cdi", ["nvidia.com/gpu=0", "nvidia.com/gpu=1"])
 
 
 @pytest.mark.parametrize("said", ["", "no JSON\n", "[]\n", '{"gpus": []}\n'])

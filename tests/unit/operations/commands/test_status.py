@@ -14,7 +14,8 @@ from operations.commands import status
 from operations.engine import usage
 from operations.engine.client import Engine, EngineResource
 from operations.errors import OperationError
-from operations.overview import looking, page
+from operations.front.last import backup_lines
+from operations.overview import looking
 from operations.status_document import Service
 
 INVENTORY: dict[str, Any] = {
@@ -178,13 +179,13 @@ class Answering(FakeEngine):
 
 def test_each_backup_job_has_a_line_of_its_own_where_there_are_several() -> None:
     backup = looking.last_backup(Answering(told(often="ok", rare="failed")), "dev")
-    assert {name: line and line.text for name, line in page.backup_lines(backup).items()} == {
+    assert {name: line and line.text for name, line in backup_lines(backup).items()} == {
         "backup often": "it is ok",
         "backup rare": "it is failed",
     }
     assert backup
     assert (backup.result, backup.not_saved) == ("failed", ["bucket/raw"])
-    assert list(page.backup_lines(looking.last_backup(Answering(told(one="ok")), "dev"))) == ["last backup"]
+    assert list(backup_lines(looking.last_backup(Answering(told(one="ok")), "dev"))) == ["last backup"]
 
 
 def test_a_service_of_before_there_were_jobs_is_understood() -> None:

@@ -14,6 +14,11 @@ from operations.preflight.machine import Route
 from operations.stack.file import StackFile
 
 
+def listed(*names: str) -> dict[str, object]:
+    """What an engine with CDI says of these devices."""
+    return {"DiscoveredDevices": [{"Source": "cdi", "ID": name} for name in names]}
+
+
 def container(name: str, stack: str = "", published: tuple[tuple[str, int], ...] = ()) -> EngineResource:
     return EngineResource("container", name, name, {"aidc.stack": stack} if stack else {}, True, published)
 
@@ -76,17 +81,30 @@ def test_an_engine_elsewhere_that_cannot_say_is_no_reason_to_refuse(
 @pytest.mark.parametrize(
     ("asked", "info", "hook", "refused"),
     [
-        (False, {}, False, False),
-        (True, {}, False, True),
-        (True, {"Runtimes": {"nvidia": {}}}, False, False),
-        (True, {}, True, False),
-        (True, {"DiscoveredDevices": [{"Source": "cdi", "ID": "nvidia.com/gpu=0"}]}, False, False),
-        (True, {"DiscoveredDevices": [{"Source": "cdi", "ID": "vendor.com/net=0"}]}, False, True),
-        (True, {"DiscoveredDevices": None, "Runtimes": None}, False, True),
+        ([], {}, False, False),
+        ([0], {}, False, True),
+        ([0], {"Runtimes": {"nvidia": {}}}, False, False),
+        ([0], {}, True, False),
+        ([0], listed("nvidia.com/gpu=0"), False, False),
+        ([0], listed("vendor.com/net=0"), False, True),
+        ([0], listed("nvidia.com/gpu=all"), False, True),
+        ([0, 1], listed("nvidia.com/gpu=0"), False, True),
+        ([0, 1], listed("nvidia.com/gpu=0"), True, False),
+        (["0:1"], listed("nvidia.com/gpu=0", "nvidia.com/gpu=0:1"), False, False),
+        ([0], {"DiscoveredDevices": None, "Runtimes": None}, False, True),
     ],
 )
-def test_gpus_need_a_runtime(asked: bool, info: dict[str, object], hook: bool, refused: bool) -> None:
+def test_gpus_need_a_runtime(
+    asked: list[int | str], info: dict[str, object], hook: bool, refused: bool
+) -> None:
     assert bool(checks.gpu_runtime(asked, info, hook).issues) is refused
+
+
+def test_a_gpu_without_a_cdi_device_is_named_with_those_that_have_one() -> None:
+    (issue,) = checks.gpu_runtime([0, "1:0"], listed("nvidia.com/gpu=0"), hook=False).issues
+    assert "GPU 1:0;" in issue.fault
+    assert "nvidia.com/gpu=0" in issue.fault
+    assert "nvidia-ctk cdi generate" in issue.fix
 
 
 def test_every_missing_image_is_named() -> None:
@@ -134,7 +152,7 @@ def test_a_port_of_another_container_is_refused_by_name() -> None:
 
 def test_a_port_that_this_stack_publishes_is_fine() -> None:
     own = container(
-        "aidc-dev-load-balancer", "dev", tuple(("127.0.0.1", p) for p in (8443, 9443, 8265, 5443, 7443))
+        "aidc-dev-load-balancer", "dev", tuple(("127.0.0.1", p) for p in (8443, 9443, 8265, 5443, 7443, 8080))
     )
     assert not checks.ports(LoadBalancer(), "dev", [own], lambda _a, p: f"port {p} is in use").issues
 

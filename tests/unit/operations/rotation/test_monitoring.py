@@ -1,4 +1,4 @@
-"""The proof that the viewer's password was rotated: the same two doors as tracking's, with its own names."""
+"""The proof that the viewer's password was rotated: the doors as of tracking, and those of the front door."""
 
 from __future__ import annotations
 
@@ -19,12 +19,23 @@ NEW, OLD = authorization("viewer", "after"), authorization("viewer", "before")
     ("outside", "inside", "words"),
     [
         ({NEW: 200, OLD: 401}, {NEW: "200", OLD: "401"}, []),
-        ({NEW: 401, OLD: 401}, {NEW: "200", OLD: "401"}, ["the load balancer does not accept the new"]),
-        ({NEW: 200, OLD: 401}, {NEW: "200", OLD: "200"}, ["the metrics server does not refuse the old"]),
+        (
+            {NEW: 401, OLD: 401},
+            {NEW: "200", OLD: "401"},
+            [
+                "the load balancer does not accept the new",
+                "the front door at the load balancer does not accept the new",
+            ],
+        ),
+        (
+            {NEW: 200, OLD: 401},
+            {NEW: "200", OLD: "200"},
+            ["the metrics server does not refuse the old", "the front door does not refuse the old"],
+        ),
     ],
     ids=["both", "new refused outside", "old accepted inside"],
 )
-def test_both_doors_must_know_the_new_password_alone(
+def test_every_door_must_know_the_new_password_alone(
     monkeypatch: pytest.MonkeyPatch, outside: Mapping[str, int], inside: Mapping[str, str], words: list[str]
 ) -> None:
     def status(_url: str, _context: Any, _timeout: float, _path: str, headers: Mapping[str, str]) -> int:

@@ -86,7 +86,7 @@ def test_a_faulty_section_leaves_the_others_readable(tmp_path: Path) -> None:
 
 def test_gpus_are_seen_even_where_the_rest_is_faulty(tmp_path: Path) -> None:
     write(tmp_path, FULL.replace("name: a", "nome: a"))
-    assert read("dev", tmp_path).asks_for_gpus()
+    assert read("dev", tmp_path).gpus() == [0]
 
 
 def test_only_new_lines_change_the_layout() -> None:

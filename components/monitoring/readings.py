@@ -1,0 +1,63 @@
+"""Which figures each service may leave for the metrics: names, and the labels of each. Pure.
+
+A service that was taken over can write what it likes; what is not listed here is not taken (images/metrics).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# What each tells of its own container.
+OWN = {
+    "aidc_service_started_timestamp_seconds": ("service",),
+    "aidc_service_memory_bytes": ("service",),
+    "aidc_service_cpu_seconds_total": ("service",),
+}
+BACKUP = (
+    "finished_timestamp_seconds",
+    "duration_seconds",
+    "objects",
+    "bytes",
+    "unreadable_objects",
+    "unreadable_databases",
+    "vault_bytes",
+    "staging_bytes",
+)
+# Service → name → labels, in the order in which the programs write them.
+ALLOWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "firewall": {
+        "aidc_firewall_connections_total": ("flow",),
+        "aidc_firewall_dropped_packets_total": ("way", "role"),
+        "aidc_firewall_needless_packets_total": (),
+        "aidc_firewall_refused_packets_total": ("chain",),
+    },
+    "database": {
+        "aidc_archive_waiting_segments": (),
+        "aidc_archive_base_backups": (),
+        "aidc_archive_last_full_timestamp_seconds": (),
+        "aidc_archive_last_base_backup_timestamp_seconds": (),
+        "aidc_archive_last_verified_timestamp_seconds": (),
+        "aidc_archive_failing_since_timestamp_seconds": ("what",),
+    },
+    "backup": {
+        "aidc_backup_state": ("job", "state"),
+        **{f"aidc_backup_{name}": ("job",) for name in BACKUP},
+    },
+    # Of its own container alone.
+    "home": {},
+    "vault-pruner": {"aidc_prune_ok": (), "aidc_prune_finished_timestamp_seconds": ()},
+    "drill": {
+        "aidc_drill_state": ("state",),
+        "aidc_drill_finished_timestamp_seconds": (),
+        "aidc_drill_duration_seconds": (),
+    },
+}
+
+
+def allowed() -> str:
+    """What `take-readings` in the image reads."""
+    return "".join(
+        f"{service} {name} {','.join(labels) or '-'}\n"
+        for service, names in ALLOWED.items()
+        for name, labels in {**OWN, **names}.items()
+    )

@@ -1,0 +1,1 @@
+"""What all rooms know: settings, names of objects, series of snapshots, the record of a run."""

@@ -1,0 +1,1 @@
+"""The pruner: which snapshots are kept, and the removal of the others."""

@@ -1,0 +1,1 @@
+"""A run: what its job names goes through staging into the vault."""

@@ -1,0 +1,42 @@
+"""home serve | health | tell
+
+`serve` is the service. `health` exits with 0 when it answers over TLS. `tell` takes a document of a
+workstation on standard input, a line of JSON. Exit code 1: it failed, and says why.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code of the command; 2 for one that does not exist."""
+    # Imported when it is asked for: the health check runs often, and needs none of the others' libraries.
+    if arguments == ["health"]:
+        from . import health
+
+        reason = health.fault()
+        print(reason or "answers")
+        return 1 if reason else 0
+    if arguments == ["serve"]:
+        from . import server
+
+        server.main()
+        return 0
+    if arguments == ["tell"]:
+        from operations.front.told import MOST
+
+        from . import told
+
+        try:
+            told.take(sys.stdin.buffer.readline(MOST + 1))
+        except (ValueError, OSError) as error:
+            print(str(error).splitlines()[0], file=sys.stderr)
+            return 1
+        return 0
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

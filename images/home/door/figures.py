@@ -1,0 +1,65 @@
+"""What the metrics are asked, in one question, and their answer as rows. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# Name → MetricsQL. A figure that is older than two minutes is none.
+ASKED: dict[str, str] = {
+    "up": "min(last_over_time(up[2m])) by (service)",
+    "age": 'time() - max(last_over_time(node_textfile_mtime_seconds{file=~"/readings/.+"}[2m])) by (file)',
+    "server": 'max(last_over_time(haproxy_server_status{job="load-balancer", state="UP"}[2m]))'
+    " by (proxy, server)",
+    "backup": "aidc_backup_state == 1",
+    "backup-finished": "aidc_backup_finished_timestamp_seconds",
+    "backup-objects": "aidc_backup_objects",
+    "backup-bytes": "aidc_backup_bytes",
+    "drill": "aidc_drill_state == 1",
+    "drill-finished": "aidc_drill_finished_timestamp_seconds",
+    "drill-seconds": "aidc_drill_duration_seconds",
+    "refused": "aidc_firewall_refused_packets_total",
+    "dropped": "aidc_firewall_dropped_packets_total > 0",
+    "disk-free": 'min(node_filesystem_avail_bytes{mountpoint="/data"})',
+    "disk-size": 'min(node_filesystem_size_bytes{mountpoint="/data"})',
+}
+QUERY = "union(" + ", ".join(f'label_set({asked}, "what", "{name}")' for name, asked in ASKED.items()) + ")"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure."""
+
+    what: str
+    labels: dict[str, str]
+    value: float
+
+
+class Figures:
+    """The answer to QUERY."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self._rows = rows
+
+    def of(self, what: str) -> Iterator[Row]:
+        return (row for row in self._rows if row.what == what)
+
+    def one(self, what: str, matches: Callable[[dict[str, str]], bool] = lambda _: True) -> float | None:
+        """The value of the first figure of this name whose labels match."""
+        return next((row.value for row in self.of(what) if matches(row.labels)), None)
+
+
+def read(text: str) -> Figures:
+    """Raises ValueError for anything that is not such an answer."""
+    try:
+        told = json.loads(text)
+        return Figures([_row(series) for series in told["data"]["result"]])
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"not an answer to a query: {type(error).__name__}") from None
+
+
+def _row(series: dict[str, Any]) -> Row:
+    labels = {str(name): str(value) for name, value in series["metric"].items()}
+    return Row(labels.pop("what"), labels, float(series["value"][1]))

@@ -1,0 +1,32 @@
+"""What a workstation has told, kept in a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from operations.front.told import MOST, Told, newer
+
+from .settings import TOLD
+
+NAME = "told.json"
+
+
+def read(folder: Path = TOLD) -> Told:
+    """Nothing where there is no file, or none that this version can read."""
+    try:
+        return Told.model_validate_json((folder / NAME).read_bytes())
+    except (OSError, ValidationError):
+        return Told()
+
+
+def take(raw: bytes, folder: Path = TOLD) -> None:
+    """Keep what is new in the document `raw`. Raises ValueError where it is none, and OSError."""
+    if len(raw) > MOST:
+        raise ValueError(f"the document is longer than {MOST} bytes")
+    new = Told.model_validate_json(raw)
+    path, fresh = folder / NAME, folder / f".{NAME}.{os.getpid()}"
+    fresh.write_text(newer(read(folder), new).model_dump_json(by_alias=True), encoding="utf-8")
+    fresh.replace(path)
