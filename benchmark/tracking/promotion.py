@@ -81,8 +81,8 @@ def check(store: Store, name: str, model: Mapping[str, str]) -> None:
     said = card.get("sha256") if isinstance(card, dict) else None
     if model.get(CARD_SHA256) and card_digest(card if said else {}) != model[CARD_SHA256]:
         raise CheckpointError(
-            f"{name}: {model['card']}: has another hash than when it was admitted: corrupt or replaced; it is "
-            "not served"
+            f"{name}: {model['card']}: has another hash than when it was admitted: corrupt or replaced; "
+            "it is not served"
         )
     place = f"models/{name.removesuffix(CANARY_OF)}/"
     if said and not str(card.get("key", "")).startswith(place):

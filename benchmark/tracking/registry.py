@@ -148,8 +148,8 @@ def differences(known: Catalogue, models: Iterable[str] | None = None) -> list[s
                 if alias in version.claimed and version != true:
                     said = f"version {true.number}" if true else "no version"
                     found.append(
-                        f"{name}: MLflow shows version {version.number} as {alias}, but by the serving record "
-                        f"it is {said}: somebody set the alias, and it changes nothing; fix: "
+                        f"{name}: MLflow shows version {version.number} as {alias}, but by the serving "
+                        f"record it is {said}: somebody set the alias, and it changes nothing; fix: "
                         f"`make promote MODEL={name} VERSION={version.number}` if it is meant"
                         + (f", else `make promote MODEL={name} VERSION=champion`" if true else "")
                     )

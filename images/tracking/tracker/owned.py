@@ -2,26 +2,22 @@
 
 Runs in the job before the server. The ids of the two experiments are kept in a comment that only the owner of
 the tables can write, so that one that somebody else made under such a name is never taken for them.
-`benchmark/tracking/serving_record.py` reads and writes the record; the words below are its words.
 """
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterable, Iterator, Mapping
+import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from . import schemas
+from .inherited import BENCHMARK, HISTORY, RECORD, WORKLOADS, taken_over
 from .settings import RUNS, address, say
 
-BENCHMARK, JOBS = "benchmark", "jobs"
-RECORD, HISTORY = "aidc-serving", "benchmark"
+JOBS = "jobs"
 # Nobody deletes what stands in the record; the benchmark's own experiment is its own.
 EXPERIMENTS = {RECORD: "EDIT", HISTORY: "MANAGE"}
-WORKLOADS = ("bytelm", "digits", "mlp")
-SCHEMA = "aidc.serving/1"
-ALIASES = ("champion", "previous", "canary")
 
 
 def prepare(users: Any) -> None:
@@ -35,7 +31,7 @@ def prepare(users: Any) -> None:
     kept = {name: experiment(name, known.get(name), runs, users) for name in EXPERIMENTS}
     reserve(registry, users)
     if RECORD not in known:
-        taken_over(runs, registry, kept, theirs)
+        taken_over(runs, registry, kept[RECORD], kept[HISTORY], theirs)
     # Last, so that a job that broke off begins anew.
     mark(kept)
 
@@ -68,7 +64,8 @@ def experiment(name: str, known: str | None, runs: Any, users: Any) -> str:
         or (known is None and name == HISTORY and not granted(users, there.experiment_id))
     )
     if there and not mine:
-        other = f"{name}-of-somebody-else-{there.experiment_id}"
+        # A name that could be foreseen could be taken.
+        other = f"{name}-of-somebody-else-{uuid.uuid4().hex[:8]}"
         rename(there.experiment_id, other, there.lifecycle_stage)
         say(f"experiment {name} was not made by the set-up: it is called {other} now, and is not used")
         there = None
@@ -120,84 +117,3 @@ def reserve(registry: Any, users: Any) -> None:
         for kind in ("registered_model", "prompt"):
             users.delete_grants_for_resource(kind, name)
         users.grant_user_permission(BENCHMARK, "registered_model", name, "MANAGE")
-
-
-def taken_over(runs: Any, registry: Any, kept: Mapping[str, str], theirs: Iterable[str]) -> None:
-    """Once, on a stack that served by aliases: what jobs could not have written goes into the record."""
-    for model in pages(registry.search_registered_models):
-        if not any(alias in model.aliases for alias in ALIASES) and model.name not in WORKLOADS:
-            continue
-        if model.name in set(theirs):
-            for alias, number in model.aliases.items():
-                if alias == "champion":
-                    say(
-                        f"{model.name}: version {number} was champion by an alias that jobs may set, and is not "
-                        f"taken over; fix: `make promote MODEL={model.name} VERSION={number}`"
-                    )
-            continue
-        for kind, state in entries(model, list(versions(registry, model.name)), runs, kept[HISTORY]):
-            write(runs, kept[RECORD], model.name, kind, state)
-
-
-def entries(
-    model: Any, found: Iterable[Any], runs: Any, history: str
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(kind, state) of each version that a run of the benchmark proves, and of what is served."""
-    proven: dict[str, dict[str, Any]] = {}
-    shares: dict[str, str] = {}
-    for version in found:
-        card, sha256 = version.tags.get("card", ""), version.tags.get("sha256", "")
-        if not card.startswith(f"models/{model.name}/") or proof(runs, version.run_id, history) != sha256:
-            continue
-        entry = {"version": int(version.version), "card": card, "sha256": sha256, "card_sha256": ""}
-        proven[str(version.version)] = {**entry, "created": str(version.creation_timestamp)}
-        shares[str(version.version)] = version.tags.get("share", "")
-    yield from (("admitted", entry) for entry in proven.values())
-    parts = {alias: proven.get(str(model.aliases.get(alias))) for alias in ALIASES}
-    canary = shares.get(str(model.aliases.get("canary")), "")
-    share = int(canary) if canary.isascii() and canary.isdigit() and 1 <= int(canary) <= 99 else 0
-    if parts["champion"]:
-        state = {**parts, "canary": parts["canary"] if share else None}
-        yield "served", {**state, "share": share if state["canary"] else 0, "revision": 1}
-
-
-def proof(runs: Any, run_id: str, history: str) -> str:
-    """The hash of the weights by the run in which they were trained; empty where that is none of ours."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        run = runs.get_run(run_id)
-    except MlflowException:
-        return ""
-    found = {**run.data.tags, **run.data.params}
-    return str(found.get("model_sha256", "")) if run.info.experiment_id == history else ""
-
-
-def write(runs: Any, record: str, model: str, kind: str, state: Mapping[str, Any]) -> None:
-    """As `serving_record._write` does."""
-    from mlflow.entities import RunStatus, RunTag
-
-    told = {"schema": SCHEMA, "kind": kind, "model": model, "state": json.dumps(state, sort_keys=True),
-            "change": "taken over from the aliases", "by": "tracking-setup"}  # fmt: skip
-    tags = [RunTag(f"aidc.{name}", value) for name, value in told.items()]
-    now_ms = int(time.time() * 1000)
-    run = runs.create_run(record, BENCHMARK, now_ms, tags, f"{model}: {told['change']}")
-    runs.update_run_info(run.info.run_id, RunStatus.FINISHED, now_ms, None)
-    if kind == "served":
-        say(f"{model}: version {state['champion']['version']} is served, as its alias said")
-
-
-def versions(registry: Any, name: str) -> Iterator[Any]:
-    # In a condition a quotation mark would end the name; such a model is nobody's workload.
-    if not set("'\"`\\") & set(name):
-        yield from pages(lambda **more: registry.search_model_versions(f"name='{name}'", **more))
-
-
-def pages(search: Any) -> Iterator[Any]:
-    token = None
-    while True:
-        found = search(page_token=token)
-        yield from found
-        token = found.token
-        if not token:
-            return

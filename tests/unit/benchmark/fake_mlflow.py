@@ -23,7 +23,7 @@ class FakeMlflow:
     def __init__(self) -> None:
         # The set-up makes it, before the server starts.
         self.experiments: dict[str, dict[str, Any]] = {
-            "aidc-serving": {"experiment_id": "0", "lifecycle_stage": "active"}
+            "aidc-serving": {"experiment_id": "1", "lifecycle_stage": "active"}
         }
         self.runs: dict[str, dict[str, Any]] = {}
         self.artefacts: dict[str, bytes] = {}

@@ -18,7 +18,7 @@ from benchmark.commands.models import rows
 from benchmark.commands.promote import share
 from benchmark.core.errors import CheckpointError, StackError
 from benchmark.core.store import DirectoryStore, put_json
-from benchmark.tracking import admission, promotion, registry
+from benchmark.tracking import admission, promotion, registry, serving_record
 from benchmark.tracking.registry import Version
 
 MODEL = "slope"
@@ -33,8 +33,11 @@ class Deployed:
         monkeypatch.setattr(replicas, "roll_out", self.roll_out)
         monkeypatch.setattr(promotion, "check", lambda *_: None)
 
-    def roll_out(self, _ray: Any, _endpoint: Any, models: replicas.Models, _limits: Any) -> None:
+    def roll_out(
+        self, _ray: Any, _endpoint: Any, models: replicas.Models, _limits: Any, *, required: Any = None
+    ) -> dict[str, str]:
         self.models = models
+        return {}
 
 
 @pytest.fixture
@@ -52,8 +55,10 @@ def versions(client: MlflowClient) -> list[Version]:
     found = []
     for number in ("1", "2"):
         tags = {"card": f"models/{MODEL}/{number}/model.json", "sha256": number * 64}
-        client.create_version(MODEL, "s3://models/x", "r", tags)
-        found.append(Version(model=MODEL, number=int(number), tags=tags))
+        made = client.create_version(MODEL, "s3://models/x", "r", tags)
+        version = Version(model=MODEL, number=int(number), tags=tags, created=str(made["creation_timestamp"]))
+        serving_record.admit(client, serving_record.read(client), MODEL, version.entry, "by a test")
+        found.append(version)
     return found
 
 
@@ -174,10 +179,10 @@ class Ray:
 
 
 def test_what_a_node_found_out_becomes_tags(client: MlflowClient, versions: list[Version]) -> None:
-    ray: Any = Ray("noise", '@progress {"card": "models/k/model.json", "sha256": "abc"}')
+    ray: Any = Ray("noise", '@progress {"card": "models/slope/k/model.json", "sha256": "abc"}')
     found = admission.admit(ray, client, versions[0], print)
     assert ray.submitted == "python3 -m benchmark.serving.admit slope 1"
-    assert found.served == {"card": "models/k/model.json", "sha256": "abc", "version": "1"}
+    assert found.served == {"card": "models/slope/k/model.json", "sha256": "abc", "version": "1"}
     assert registry.catalogue(client)[MODEL][1].served == found.served
 
 

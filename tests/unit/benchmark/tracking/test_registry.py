@@ -78,11 +78,12 @@ def test_the_champion_of_before_is_the_previous_one_and_the_two_change_places(
     def aliases() -> dict[str, int]:
         return {a: v.number for v in registry.catalogue(client)["mlp"] for a in v.aliases}
 
-    promotion.move_aliases(client, first)
+    promotion.record_champion(client, first, "by a test", print)
     assert aliases() == {"champion": 1}
-    promotion.move_aliases(client, second)
+    promotion.record_champion(client, second, "by a test", print)
     assert aliases() == {"champion": 2, "previous": 1}
-    promotion.move_aliases(client, registry.choose(registry.catalogue(client), "mlp", "previous"))
+    back = registry.choose(registry.catalogue(client), "mlp", "previous")
+    promotion.record_champion(client, back, "by a test", print)
     assert aliases() == {"champion": 1, "previous": 2}
 
 
