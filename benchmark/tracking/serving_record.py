@@ -26,7 +26,10 @@ ADMITTED, SERVED = "admitted", "served"
 FORM, KIND, MODEL, STATE, CHANGE, BY = (
     f"aidc.{name}" for name in ("schema", "kind", "model", "state", "change", "by")
 )
-FIX = "fix: `make up STACK=<name>` with this version, whose job tracking-setup makes it"
+FIX = (
+    "fix: `make up STACK=<name>` with this version makes it; on a stack that is up to date "
+    "`docker start --attach aidc-<name>-tracking-setup` puts it right"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -95,6 +95,8 @@ def test_mistakes_in_names_are_told_with_what_there_is() -> None:
         registry.choose(known, "bytelm", "8")
     with pytest.raises(ConfigError, match="did you mean 'champion'"):
         registry.choose(known, "bytelm", "champian")
+    with pytest.raises(ConfigError, match="MODEL: 'mlp': has no version yet; fix: `make bench`"):
+        registry.choose({"mlp": []}, "mlp", "candidate")
 
 
 def test_a_version_that_somebody_else_registered_is_not_served() -> None:
