@@ -14,9 +14,11 @@ from components.export import inventory
 from components.firewall import Firewall
 from components.front_door import FrontDoor
 from components.load_balancer import LoadBalancer
+from components.logs import Logs
 from components.monitoring import Monitoring
 from components.network import Fabric
 from components.object_store import ObjectStore
+from components.planning import logs as logs_plan
 from components.planning import rotation
 from components.planning.flows import ALERT_GATEWAY, ALERTS
 from components.planning.issues import ConfigError
@@ -66,6 +68,11 @@ def main() -> None:
     size = FixedSize("object-store-size", 0 if external else plan.config.object_store.nodes)
     inside = replace(context, behind=[fabric, guarded, size])
 
+    # Before the others: what they say while they start is kept too.
+    logs = Logs("logs", inside)
+    listening = Ready("logs-ready", [logs.container], timeout=120)
+    inside = replace(inside, behind=[*inside.behind, listening])
+
     store: ObjectStore | StoreGateway = (
         StoreGateway("store-gateway", inside, external, outside)
         if external and outside
@@ -89,6 +96,7 @@ def main() -> None:
         "vault-pruner": pruner.readings,
         "drill": drill.readings,
         "home": door.readings,
+        "logs": logs.readings,
     }
     gateways = [Gateway(ALERT_GATEWAY, inside)] if plan.by_role(ALERT_GATEWAY) else []
     alerting = Alerting(ALERTS, inside, told)
@@ -109,6 +117,7 @@ def main() -> None:
         alerting.container,
         *(gateway.container for gateway in gateways),
         door.container,
+        logs.container,
     ]
     Ready("stack-ready", [*services, balancer.container], timeout=600)
 
@@ -118,6 +127,7 @@ def main() -> None:
         "ca_pem": identity.authority(),
         "ray_token": compute.token,
         "tracking": {user: identity.password(secret_of(user)) for user in USERS},
+        "logs": {logs_plan.READER: identity.password(logs_plan.SECRET)},
         "monitoring": {VIEWER: identity.password(SECRET)},
         "s3": {
             "access_key": client.access_key,

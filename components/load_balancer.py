@@ -9,16 +9,19 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
+from components.planning import logs
 from components.planning.flows import (
     HOME,
     INFERENCE,
     LB_METRICS,
     LB_STATS,
+    LOGS,
     METRICS,
     MLFLOW,
     MONITORING,
     PAGE,
     RAY_API,
+    READING,
     S3,
     SERVE,
     STORE_GATEWAY,
@@ -81,6 +84,14 @@ FRONTENDS: tuple[dict[str, Any], ...] = (
         "pure": True,
         "token": False,
     },
+    {
+        "name": "logs",
+        "port": READING,
+        "max_body": MIB // 16,
+        "body": "POST",
+        "pure": True,
+        "token": False,
+    },
     {"name": "home", "port": HOME, "max_body": 0, "body": "POST", "pure": True, "token": False},
 )
 # Bytes of a call to MLflow's API, which its server keeps in memory; artefacts pass through it by file.
@@ -124,6 +135,10 @@ def configuration(plan: Plan) -> str:
         mlflow_port=MLFLOW,
         metrics=plan.service("metrics").addresses["monitor"],
         metrics_port=METRICS,
+        logs=plan.service("logs").addresses["monitor"],
+        logs_port=LOGS,
+        logs_looked_at=logs.LOOKED_AT,
+        logs_asked=logs.ASKED,
         home=plan.service("home").addresses["monitor"],
         page_port=PAGE,
         door_asks=(QUERY, RULES),
@@ -143,7 +158,9 @@ def endpoints(plan: Plan) -> dict[str, str | None]:
     """The public URL of each service; None for services that the stack does not have."""
     settings = plan.config.load_balancer
     urls = {name: f"https://{settings.bind}:{port}" for name, port in settings.ports.model_dump().items()}
-    return {name: urls.get(name) for name in ("inference", "s3", "tracking", "ray", "monitoring", "home")}
+    return {
+        name: urls.get(name) for name in ("inference", "s3", "tracking", "ray", "monitoring", "logs", "home")
+    }
 
 
 def tracking_logins(identity: Identity) -> pulumi.Output[str]:
@@ -157,6 +174,13 @@ def tracking_logins(identity: Identity) -> pulumi.Output[str]:
 def monitoring_login(identity: Identity) -> pulumi.Output[str]:
     """What the header Authorization may say on the way to the metrics, and to the front door."""
     return pulumi.Output.concat(identity.password(SECRET).apply(partial(authorization, VIEWER)), "\n")
+
+
+def logs_login(identity: Identity) -> pulumi.Output[str]:
+    """What it says on the way to the logs."""
+    return pulumi.Output.concat(
+        identity.password(logs.SECRET).apply(partial(authorization, logs.READER)), "\n"
+    )
 
 
 def door_login(identity: Identity) -> pulumi.Output[str]:
@@ -213,6 +237,7 @@ class LoadBalancer(pulumi.ComponentResource):
                         content=monitoring_login(context.identity),
                         on_change="USR2",
                     ),
+                    File(path="logs-login", content=logs_login(context.identity), on_change="USR2"),
                     File(path="home-login", content=door_login(context.identity), on_change="USR2"),
                     File(path="passed-on.map", content=passed_on(context.identity), on_change="USR2"),
                 ],

@@ -19,7 +19,9 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TextIO, cast
+
+from operations.reading import HEED, lines
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FIRST = "\ninterrupted: waiting for {} to finish what it has started (press again to stop immediately)\n"
@@ -145,10 +147,9 @@ def stream(
 
     pipes = Pipes(output=subprocess.PIPE, errors=subprocess.STDOUT)
     with interrupts.guarding(partial(_start, command, pipes, environment, cwd)) as child:
-        assert child.stdout is not None
-        for line in child.stdout:
-            on_line(line.rstrip("\n"))
-        return child.wait()
+        for line in lines(cast(TextIO, child.stdout)):
+            on_line(line)
+        return _ended(child)
 
 
 def attached(
@@ -164,7 +165,14 @@ def attached(
     pipes = Pipes(output=output, errors=output)
     environment = os.environ if environment is None else environment
     with interrupts.guarding(partial(_start, command, pipes, environment, cwd)) as child:
-        return child.wait()
+        return _ended(child)
+
+
+def _ended(child: subprocess.Popen[str]) -> int:
+    """The exit code; signals are handled while the child runs."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return child.wait(HEED)
 
 
 def capture(

@@ -18,6 +18,7 @@ package() {
     supercronic) echo github.com/aptible/supercronic ;;
     versitygw) echo github.com/versity/versitygw/cmd/versitygw ;; # for tests/s3
     victoria-metrics) echo github.com/VictoriaMetrics/VictoriaMetrics/app/{victoria-metrics,vmalert,vmalert-tool} ;;
+    victoria-logs) echo github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs ;;
     language-host | docker-provider) echo . ;;
   esac
 }
@@ -75,7 +76,7 @@ tools_needed() {
   elif ! docker_plugin_installed && ! docker_plugin_downloaded; then
     echo docker-provider
   fi
-  printf '%s\n' minio supercronic versitygw victoria-metrics
+  printf '%s\n' minio supercronic versitygw victoria-logs victoria-metrics
 }
 
 # With a time limit: on a machine with restricted internet access the attempt may hang.

@@ -43,6 +43,18 @@ ALLOWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "aidc_backup_state": ("job", "state"),
         **{f"aidc_backup_{name}": ("job",) for name in BACKUP},
     },
+    "logs": {
+        "aidc_logs_received_lines_total": ("source",),
+        "aidc_logs_cut_pieces_total": ("source",),
+        "aidc_logs_left_out_lines_total": ("source", "why"),
+        "aidc_logs_stored_lines_total": (),
+        "aidc_logs_redacted_lines_total": (),
+        "aidc_logs_refused_datagrams_total": (),
+        "aidc_logs_lost_datagrams_total": (),
+        "aidc_logs_failed_batches_total": (),
+        "vl_storage_is_read_only": (),
+        "vl_data_size_bytes": ("type",),
+    },
     # Of its own container alone.
     "home": {},
     "vault-pruner": {"aidc_prune_ok": (), "aidc_prune_finished_timestamp_seconds": ()},

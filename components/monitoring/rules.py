@@ -186,6 +186,36 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             "ticket",
             "the firewall refused {{ $value }} packets ({{ $labels.chain }}) within ten minutes",
         ),
+        # Something always speaks: with Ray, a stack writes many lines an hour even when nobody works with it.
+        Rule(
+            "LogsSilent",
+            "sum(increase(aidc_logs_stored_lines_total[1h])) == 0"
+            ' and max(time() - aidc_service_started_timestamp_seconds{service="logs"}) > 3600',
+            5,
+            "ticket",
+            "no line of any service was stored within an hour",
+        ),
+        Rule(
+            "LogsNotStored",
+            "sum(increase(aidc_logs_failed_batches_total[10m])) > 5 or max(vl_storage_is_read_only) > 0",
+            5,
+            "page",
+            "lines cannot be stored: what comes now is lost as soon as the queues are full",
+        ),
+        Rule(
+            "LogsLeftOut",
+            "sum(increase(aidc_logs_left_out_lines_total[10m])) by (source) > 1000",
+            0,
+            "ticket",
+            "{{ $value }} lines of {{ $labels.source }} were left out within ten minutes: it writes too many",
+        ),
+        Rule(
+            "LogsLost",
+            "sum(increase(aidc_logs_lost_datagrams_total[10m])) > 100",
+            0,
+            "ticket",
+            "{{ $value }} lines were lost before the collector could take them: a service floods the others",
+        ),
         Rule(
             "NotificationsFail",
             "sum(increase(alertmanager_notifications_failed_total"

@@ -36,6 +36,7 @@ FIRST_HOST = {
     "tracking": 34,
     "tracking-setup": 35,
     "metrics": 36,
+    "logs": 37,
     "home": 38,
     "object-store": 40,
     "compute": 100,

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from components.planning.addressing import PRIVATE
 from components.planning.buckets import Buckets, Declared, SystemBuckets, declared
 from components.planning.fields import ByteSize, Model
-from components.planning.flows import HOME, INFERENCE, MONITORING, RAY_API, S3, TRACKING
+from components.planning.flows import HOME, INFERENCE, MONITORING, RAY_API, READING, S3, TRACKING
 from components.planning.gpus import Gpu
 from components.planning.jobs import Cron, Jobs, Retention
 from components.planning.outside import External
@@ -123,6 +123,8 @@ class PublishedPorts(Model):
     """HTTPS: MLflow's page and API: runs, metrics, registered models."""
     monitoring: Port = MONITORING
     """HTTPS: VictoriaMetrics' page and query API: dashboards, metrics, alerts."""
+    logs: Port = READING
+    """HTTPS: VictoriaLogs' page and query API: what all containers write."""
     home: Port = HOME
     """HTTPS: the front door, one page that shows how all of it is doing and leads to the others."""
 
@@ -140,6 +142,8 @@ class RequestRates(Model):
     """Calls of MLflow's API and its page."""
     monitoring: Rate = 200
     """Queries, and the page."""
+    logs: Rate = 200
+    """Searches, and the page."""
     home: Rate = 50
     """Looks at the front door."""
 
@@ -288,6 +292,19 @@ class Monitoring(Model):
     alerts: Alerts = Alerts()
 
 
+class Logs(Model):
+    """VictoriaLogs: it keeps what all containers write, searchable, without secrets."""
+
+    cpus: Annotated[Cpus, Field(ge=FLOOR_CPUS)] = 0.5
+    """CPUs, in hundredths."""
+    memory: Annotated[ByteSize, Field(ge=192 * MIB)] = 256 * MIB
+    """The most that the service may use; its caches are sized to it."""
+    storage: Annotated[ByteSize, Field(ge=256 * MIB)] = 8 * GIB
+    """The most that the lines may take on the engine's disk, compressed: whole days go, the oldest first."""
+    retention_days: Annotated[int, Field(ge=1, le=1825, strict=True)] = 30
+    """Days for which lines are kept, where there is room for as many."""
+
+
 class StackConfig(Model):
     """The whole data centre."""
 
@@ -300,3 +317,4 @@ class StackConfig(Model):
     backup: Backup = Backup()
     drill: Drill = Drill()
     monitoring: Monitoring = Monitoring()
+    logs: Logs = Logs()

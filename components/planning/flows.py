@@ -49,9 +49,12 @@ STORE_GATEWAY, STORE_CHECK, OUTSIDE_STORE = "store-gateway", "store-check", "out
 # Where alerts leave the stack, if somebody outside is told of them.
 ALERTS, ALERT_GATEWAY, ALERT_RECEIVER = "alerts", "alert-gateway", "alert-receiver"
 HTTPS = 443
-INFERENCE, S3, RAY_API, TRACKING, MONITORING, HOME = 8443, 9443, 8265, 5443, 7443, 8080
+INFERENCE, S3, RAY_API, TRACKING, MONITORING, READING, HOME = 8443, 9443, 8265, 5443, 7443, 6443, 8080
 LB_STATS, LB_METRICS = 8404, 8405
 SERVE, MINIO, VAULT, DATABASE, MLFLOW, METRICS, PAGE = 8000, 9000, 8000, 5432, 5000, 8428, 8081
+LOGS = 9428
+# Where the engine sends the lines of all containers, by UDP. No row leads there: the host alone may send.
+COLLECTOR = 5514
 ALERTMANAGER = 9093
 RAY_GCS = (6379, 6379)
 # The services of every Ray node; 6386 is free.
@@ -72,6 +75,7 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
         Listen(RAY_API, RAY_API, "Ray jobs and dashboard, TLS"),
         Listen(TRACKING, TRACKING, "tracking of experiments, TLS"),
         Listen(MONITORING, MONITORING, "monitoring: metrics and alerts, TLS"),
+        Listen(READING, READING, "logs of all containers, TLS"),
         Listen(HOME, HOME, "home: the front door, TLS"),
         Listen(LB_STATS, LB_STATS, "health, for its own check"),
         Listen(LB_METRICS, LB_METRICS, "metrics, TLS", segment="monitor"),
@@ -97,6 +101,7 @@ LISTENS: dict[str, tuple[Listen, ...]] = {
     "database": (Listen(DATABASE, DATABASE, "PostgreSQL, TLS"),),
     "tracking": (Listen(MLFLOW, MLFLOW, "MLflow, TLS"),),
     "metrics": (Listen(METRICS, METRICS, "VictoriaMetrics, TLS"),),
+    "logs": (Listen(LOGS, LOGS, "VictoriaLogs, TLS"),),
     ALERTS: (Listen(ALERTMANAGER, ALERTMANAGER, "Alertmanager, TLS"),),
     "home": (Listen(PAGE, PAGE, "page of the front door, TLS"),),
     "vault": (Listen(VAULT, VAULT, "restic REST server, TLS, append-only"),),
@@ -121,11 +126,13 @@ FLOWS: tuple[Flow, ...] = (
     Flow(CLIENTS, "load-balancer", RAY_API, RAY_API, "tcp", "edge", "submit and watch jobs"),
     Flow(CLIENTS, "load-balancer", TRACKING, TRACKING, "tcp", "edge", "record runs, register models"),
     Flow(CLIENTS, "load-balancer", MONITORING, MONITORING, "tcp", "edge", "look at metrics and alerts"),
+    Flow(CLIENTS, "load-balancer", READING, READING, "tcp", "edge", "search the logs"),
     Flow(CLIENTS, "load-balancer", HOME, HOME, "tcp", "edge", "see how all of it is doing"),
     Flow("load-balancer", "compute", SERVE, SERVE, "tcp", "service", "inference requests"),
     Flow("load-balancer", "ray-head", RAY_API, RAY_API, "tcp", "service", "job submission and dashboard"),
     Flow("load-balancer", "tracking", MLFLOW, MLFLOW, "tcp", "service", "runs and models of the clients"),
     Flow("load-balancer", "metrics", METRICS, METRICS, "tcp", "monitor", "metrics for the clients"),
+    Flow("load-balancer", "logs", LOGS, LOGS, "tcp", "monitor", "logs for the clients"),
     Flow("load-balancer", "home", PAGE, PAGE, "tcp", "monitor", "the page for the clients"),
     Flow("load-balancer", "object-store", MINIO, MINIO, "tcp", "storage", "S3 of the clients"),
     Flow("compute", "load-balancer", TRACKING, TRACKING, "tcp", "service", "jobs record their runs"),

@@ -102,6 +102,7 @@ def make_plan(stack: str, config: StackConfig) -> Plan:
         service("drill", "drill"),
         service("backup", "backup"),
         service("metrics", "metrics"),
+        service("logs", "logs"),
         service(ALERTS, ALERTS),
         *((service(ALERT_GATEWAY, ALERT_GATEWAY),) if told else ()),
         service("home", "home"),

@@ -50,6 +50,7 @@ ROTATABLE: Mapping[str, Rotatable] = {
     "monitoring/viewer": Rotatable("people and programs that look at metrics need the new password at once"),
     "monitoring/alerts": Rotatable("nothing; an alert that is refused is handed over again"),
     "monitoring/home": Rotatable("nothing; the front door reads figures with the new one within seconds"),
+    "logs/reader": Rotatable("people and programs that search the logs need the new password at once"),
     "s3/monitor": Rotatable("metrics of the object store are missing for some seconds"),
     "tracking/jobs": Rotatable("running jobs record again as soon as they log in again"),
     "s3/tracking": Rotatable("the tracking server restarts: it answers 503 for some seconds"),

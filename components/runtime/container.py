@@ -8,17 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import pulumi
 import pulumi_docker as docker
 
 from components.planning.gpus import request
-from components.planning.plan import Service
+from components.planning.logs import options
+from components.planning.plan import Plan, Service
 from components.planning.units import MIB, cpus_text
 from components.runtime.context import Context
 from components.runtime.files import FILES_DIR, FileVolume
 from components.runtime.labels import labels
 from components.runtime.limits import ProcessLimit
+
+
+class Logging(TypedDict):
+    """Arguments of a container."""
+
+    log_driver: str
+    log_opts: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +125,7 @@ def run(
         must_run=not process.job,
         destroy_grace_seconds=process.grace,
         stop_timeout=process.grace,
-        log_driver="json-file",
-        log_opts={"max-size": "10m", "max-file": "3"},
+        **_logging(context.plan, service, process),
         labels=[
             docker.ContainerLabelArgs(label=label, value=value)
             for label, value in labels(
@@ -147,6 +155,14 @@ def _network_mode(service: Service, process: Process) -> str | None:
         return "host"
     # Without a flow a service has no segment, and must not get the engine's default network either.
     return None if service.addresses else "none"
+
+
+def _logging(plan: Plan, service: Service, process: Process) -> Logging:
+    """Where the engine puts what the service writes."""
+    # The firewall is there before the networks: its datagrams would leave by another way, and it says little.
+    if process.host_network:
+        return {"log_driver": "json-file", "log_opts": {"max-size": "10m", "max-file": "3"}}
+    return {"log_driver": "syslog", "log_opts": options(plan, service)}
 
 
 def _mounts(process: Process) -> list[docker.ContainerMountArgs]:

@@ -27,6 +27,7 @@ IMAGES = (
     "metrics",
     "alerts",
     "home",
+    "logs",
 )
 # The host's CA bundle differs from machine to machine and serves only the build's downloads.
 NOT_CONTENT = frozenset({"ca-certificates.crt"})

@@ -28,6 +28,7 @@ BINARIES: Mapping[str, tuple[str, ...]] = {
     "object-store": ("minio",),
     "backup": ("supercronic",),
     "drill": ("supercronic",),
+    "logs": ("victoria-logs",),
     "metrics": ("victoria-metrics", "vmalert"),
 }
 PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
@@ -46,6 +47,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
     "database": ("champions.sql", "follow", "readings", "table-facts.sql"),
     "firewall": ("readings",),
     "home": ("readings",),
+    "logs": ("readings",),
     "backup": ("readings", "table-facts.sql"),
     "drill": ("champions.sql", "readings", "table-facts.sql"),
 }

@@ -20,7 +20,7 @@ from components.planning.flows import MINIO, VAULT
 from components.runtime import tls
 from components.runtime.files import FILES_DIR
 from operations.polling import poll
-from operations.rotation import databases, home, identities, monitoring, tracking
+from operations.rotation import databases, home, identities, logs, monitoring, tracking
 from operations.rotation.subject import Subject
 
 TIMEOUT = 5.0
@@ -34,7 +34,7 @@ ASK_VAULT = (
 
 def certificates(subject: Subject) -> Iterator[str]:
     """Every service that speaks TLS shows the newest certificate, signed by the authority in use."""
-    for name in ("inference", "s3", "ray", "tracking", "monitoring", "home"):
+    for name in ("inference", "s3", "ray", "tracking", "monitoring", "logs", "home"):
         pem = _shown(subject.endpoint(name), subject.ca_file)
         yield from _faults(subject, "load-balancer", f"the endpoint {name}", pem)
     for node in subject.plan.by_role("object-store"):
@@ -46,6 +46,8 @@ def certificates(subject: Subject) -> Iterator[str]:
     yield from _faults(subject, "tracking", "tracking", tracking.certificate(subject))
     shown = _shown_inside(subject, subject.container("metrics"), monitoring.URL, f"{FILES_DIR}/ca.crt")
     yield from _faults(subject, "metrics", "metrics", shown)
+    shown = _shown_inside(subject, subject.container("logs"), logs.URL, f"{FILES_DIR}/ca.crt")
+    yield from _faults(subject, "logs", "logs", shown)
     shown = _shown_inside(subject, subject.container("alerts"), monitoring.ALERTS_URL, f"{FILES_DIR}/ca.crt")
     yield from _faults(subject, "alerts", "alerts", shown)
     yield from _faults(subject, "home", "home", home.certificate(subject))
@@ -150,6 +152,7 @@ CHECKS: Mapping[str, Callable[[Subject], Iterator[str]]] = {
     "monitoring/viewer": monitoring.proof,
     "monitoring/alerts": monitoring.alerts_proof,
     "monitoring/home": home.proof,
+    "logs/reader": logs.proof,
     "vault/writer": vault_writer,
     "vault/repository": vault_repository,
     "ray/token": ray_token,

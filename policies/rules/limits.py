@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from policies.model import Resource, Stack
 from policies.rule import Fault, resource_rule, stack_rule
 
+FILE_DRIVERS = frozenset({"", "json-file"})
 CAPPED_DRIVERS = frozenset({"local"})  # 5 files of 20 MB by default.
 MOST_PROCESSES = 2**15  # The kernel's own limit on small machines.
 
@@ -174,13 +175,15 @@ def graceful_stop(container: Resource) -> Iterator[str]:
     "container",
     severity="low",
     level="advisory",
-    fix="set logOpts max-size and max-file",
+    fix="set logOpts max-size and max-file; with a driver that sends lines away, cache-max-size",
 )
 def log_cap(container: Resource) -> Iterator[str]:
     """Checks whether a container's log cannot fill the disk."""
     if container.is_seed or container.text("logDriver") in CAPPED_DRIVERS:
         return
-    size = str(container.mapping("logOpts").get("max-size") or "")
+    # Of the others the engine keeps a copy of its own, from which `docker logs` reads.
+    name = "max-size" if container.text("logDriver") in FILE_DRIVERS else "cache-max-size"
+    size = str(container.mapping("logOpts").get(name) or "")
     # As the engine parses a size: "10m", "10MB", "0.5 GiB"; "-1" would be unlimited.
     if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)? ?([kmgtp]i?)?b?", size, re.IGNORECASE):
-        yield "logOpts has no max-size"
+        yield f"logOpts has no {name}"

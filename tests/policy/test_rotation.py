@@ -44,6 +44,7 @@ TOLD = {
         "vault",
         "metrics",
         "alerts",
+        "logs",
         "home",
     },
     "authority": {
@@ -58,6 +59,7 @@ TOLD = {
         "compute",
         "metrics",
         "alerts",
+        "logs",
         "home",
     },
     "database/backup": {"database", "backup"},
@@ -76,6 +78,7 @@ TOLD = {
     "monitoring/alerts": {"metrics", "alerts"},
     "monitoring/viewer": {"metrics", "load-balancer", "home"},
     "monitoring/home": {"load-balancer", "home"},
+    "logs/reader": {"logs", "load-balancer"},
     "s3/tracking": {"object-store-setup", "tracking"},
     "tracking/admin": {"tracking-setup", "load-balancer"},
     "tracking/benchmark": {"tracking-setup", "tracking", "load-balancer"},

@@ -598,6 +598,7 @@ VIOLATIONS = (
     sets("healthcheck", what="empty", healthcheck={"tests": ["CMD"]}),
     removes("graceful-stop", "destroyGraceSeconds"),
     removes("log-cap", "logOpts"),
+    sets("log-cap", what="of the copy", logDriver="syslog", logOpts={"max-size": "10m"}),
     *(sets("log-cap",
     what=size, logOpts={"max-size": size}) for size in ("-1", "0", "0m", "10x", "m", "ten")),
     *(

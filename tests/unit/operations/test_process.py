@@ -234,3 +234,47 @@ time.sleep(20)
         assert attached([sys.executable, "-c", script], interrupts=interrupts, cwd=Path.cwd()) == 5
     thread.join()
     assert ended.exists()
+
+
+def interrupted_unnoticed(begun: Callable[[], bool]) -> threading.Thread:
+    """Sends the signal to a thread of its own, so that no call of the main thread is interrupted.
+
+    As with a signal that comes after Python has looked for one and before the call that blocks.
+    """
+
+    def send() -> None:
+        while not begun():
+            time.sleep(0.01)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return thread
+
+
+def polite(begun: Path) -> str:
+    """POLITE, which also makes the file `begun`."""
+    return (
+        f"import pathlib\n{POLITE.replace('time.sleep', f'pathlib.Path({str(begun)!r}).touch(); time.sleep')}"
+    )
+
+
+def test_a_signal_that_interrupts_no_read_reaches_a_silent_child(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    script = polite(begun)
+    seen: list[str] = []
+    thread = interrupted_unnoticed(begun.exists)
+    with Interrupts() as interrupts:
+        assert run(script, seen.append, interrupts) == 3
+    thread.join()
+    assert seen == ["ready", "cleaned up"]
+
+
+def test_a_signal_that_interrupts_no_wait_reaches_an_attached_child(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    script = polite(begun)
+    thread = interrupted_unnoticed(begun.exists)
+    with Interrupts() as interrupts:
+        command = [sys.executable, "-c", script]
+        assert attached(command, interrupts=interrupts, cwd=Path.cwd(), output=subprocess.DEVNULL) == 3
+    thread.join()

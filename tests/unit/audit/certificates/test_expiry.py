@@ -108,6 +108,7 @@ def test_every_port_that_says_tls_is_asked(inventory: Inventory, running: frozen
         ("127.0.0.1", 8265),
         ("127.0.0.1", 5443),
         ("127.0.0.1", 7443),
+        ("127.0.0.1", 6443),
         ("127.0.0.1", 8080),
     }
 

@@ -119,7 +119,8 @@ def test_what_cannot_be_probed_says_why(inventory: Inventory, running: frozenset
 
 def test_the_address_of_the_endpoints_is_read_from_the_inventory(inventory: Inventory) -> None:
     assert probes.bind_address(inventory) == "127.0.0.1"
-    ports = {"inference": 8443, "s3": 9443, "ray": 8265, "tracking": 5443, "monitoring": 7443, "home": 8080}
+    ports = {"inference": 8443, "s3": 9443, "ray": 8265, "tracking": 5443, "monitoring": 7443}
+    ports |= {"logs": 6443, "home": 8080}
     assert probes.published(inventory) == ports
 
 

@@ -130,7 +130,7 @@ def test_the_picture_has_a_cell_for_every_pair(document: dict[str, Any], invento
     assert found["backup", "vault"].look == "open"
     assert found["vault", "backup"].look == "shut"
     assert found["vault", "vault"].look == "self"
-    assert found["clients", "load-balancer"].count == 6
+    assert found["clients", "load-balancer"].count == 7
 
 
 def test_a_pair_that_was_not_probed_says_why(document: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ RULES = {rule.name: rule for rule in rules.rules(PLAN)}
 CACHE = Path(os.environ.get("AIDC_CACHE") or Path.home() / ".cache/aidc")
 TOOL = shutil.which("vmalert-tool", path=f"{CACHE}/bin")
 VAULT = PLAN.config.backup.vault_capacity
+LOGS_STARTED = 'aidc_service_started_timestamp_seconds{service="logs"}'
 
 
 @dataclass(frozen=True)
@@ -322,6 +323,47 @@ CASES = (
         {'aidc_readings_refused{job="host",source="backup",why="kind"}': flat(0)},
         60,
     ),
+    Case(
+        "LogsSilent",
+        "silent",
+        {"aidc_logs_stored_lines_total": flat(9), LOGS_STARTED: flat(BEGIN)},
+        80,
+        "no line of any service was stored within an hour",
+    ),
+    Case("LogsSilent", "a line", {"aidc_logs_stored_lines_total": "0+1x400", LOGS_STARTED: flat(BEGIN)}, 80),
+    Case("LogsSilent", "new", {"aidc_logs_stored_lines_total": flat(9), LOGS_STARTED: f"{BEGIN}+30x400"}, 80),
+    Case(
+        "LogsNotStored",
+        "refused",
+        {"aidc_logs_failed_batches_total": "0+1x60"},
+        16,
+        "lines cannot be stored: what comes now is lost as soon as the queues are full",
+    ),
+    Case(
+        "LogsNotStored",
+        "read-only",
+        {"vl_storage_is_read_only": flat(1)},
+        6,
+        "lines cannot be stored: what comes now is lost as soon as the queues are full",
+    ),
+    Case("LogsNotStored", "stored", {"vl_storage_is_read_only": flat(0)}, 60),
+    Case(
+        "LogsLeftOut",
+        "flood",
+        {'aidc_logs_left_out_lines_total{source="drill",why="limited"}': "0+100x40"},
+        12,
+        "2000 lines of drill were left out within ten minutes: it writes too many",
+        {"source": "drill"},
+    ),
+    Case("LogsLeftOut", "few", {'aidc_logs_left_out_lines_total{source="drill",why="full"}': "0+10x40"}, 12),
+    Case(
+        "LogsLost",
+        "flood",
+        {"aidc_logs_lost_datagrams_total": "0+100x40"},
+        12,
+        "2000 lines were lost before the collector could take them: a service floods the others",
+    ),
+    Case("LogsLost", "few", {"aidc_logs_lost_datagrams_total": "0+1x40"}, 12),
     Case(
         "NotificationsFail",
         "refused",

@@ -201,6 +201,7 @@ def test_a_lifecycle_copy_has_other_ports_and_subnets_and_no_seed() -> None:
         "ray": 15488,
         "tracking": 25443,
         "monitoring": 27443,
+        "logs": 26443,
         "home": 28080,
     }
 

@@ -152,7 +152,9 @@ def test_a_port_of_another_container_is_refused_by_name() -> None:
 
 def test_a_port_that_this_stack_publishes_is_fine() -> None:
     own = container(
-        "aidc-dev-load-balancer", "dev", tuple(("127.0.0.1", p) for p in (8443, 9443, 8265, 5443, 7443, 8080))
+        "aidc-dev-load-balancer",
+        "dev",
+        tuple(("127.0.0.1", p) for p in (8443, 9443, 8265, 5443, 7443, 6443, 8080)),
     )
     assert not checks.ports(LoadBalancer(), "dev", [own], lambda _a, p: f"port {p} is in use").issues
 

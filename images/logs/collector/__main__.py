@@ -1,0 +1,7 @@
+"""Runs until it is stopped."""
+
+from __future__ import annotations
+
+from . import service
+
+service.main()
