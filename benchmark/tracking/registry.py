@@ -167,10 +167,8 @@ def choose(known: Catalogue, model: str, wanted: str) -> Version:
         raise ConfigError([f"MODEL: {model!r}: not registered; registered: {there}{near(model, known)}"])
     versions = known[model]
     if not versions:
-        raise ConfigError(
-            [f"MODEL: {model!r}: has no version yet; fix: `make bench` registers the workloads' models, and a "
-             "job of yours its own"]
-        )  # fmt: skip
+        fix = "fix: `make bench` registers the workloads' models, and a job of yours its own"
+        raise ConfigError([f"MODEL: {model!r}: has no version yet; {fix}"])
     found = next((v for v in versions if wanted in (str(v.number), *v.aliases)), None)
     if found is None:
         numbers = [str(v.number) for v in versions]

@@ -28,7 +28,7 @@ FORM, KIND, MODEL, STATE, CHANGE, BY = (
 )
 FIX = (
     "fix: `make up STACK=<name>` with this version makes it; on a stack that is up to date "
-    "`docker start --attach aidc-<name>-tracking-setup` puts it right"
+    "`docker start -a aidc-<name>-tracking-setup` puts it right"
 )
 
 
