@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from benchmark.checkpoints.checkpoint import check
 from benchmark.core.config import GptConfig, ModelConfig, Workload
 from benchmark.core.errors import CheckpointError
-from benchmark.core.store import Store, get_json, put_json
+from benchmark.core.store import Store, get_json, json_bytes, put_json
 from benchmark.model import models
 
 PASS_TOKENS = 1 << 14  # of one forward pass: memory, not the number of requests, is the limit
@@ -60,11 +60,17 @@ def card_key(card: Mapping[str, Any]) -> str:
     return str(card["key"]).rpartition("/")[0] + "/model.json"
 
 
+def card_digest(card: Mapping[str, Any]) -> str:
+    """The SHA-256 of the card as it was written: the configuration and signature stand in it."""
+    return hashlib.sha256(json_bytes(dict(card))).hexdigest()
+
+
 class Loaded:
     """One model in memory with its card."""
 
-    def __init__(self, store: Store, card_key: str, sha256: str) -> None:
-        self.card: dict[str, Any] = get_json(store, card_key)
+    def __init__(self, store: Store, card_key: str, sha256: str, card: dict[str, Any] | None = None) -> None:
+        """`card`: as it was read and checked; else it is read."""
+        self.card: dict[str, Any] = card or get_json(store, card_key)
         if self.card.get("sha256") != sha256:
             raise CheckpointError(
                 f"{card_key}: sha256: is {self.card.get('sha256')}, the deployment asks for {sha256}"

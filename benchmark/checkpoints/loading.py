@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from benchmark.checkpoints.artefact import Loaded
+from benchmark.checkpoints.artefact import Loaded, card_digest
 from benchmark.checkpoints.exported import Exported
 from benchmark.core.errors import CheckpointError
 from benchmark.core.store import Store, get_json
@@ -12,12 +12,17 @@ from benchmark.core.store import Store, get_json
 Model = Loaded | Exported
 
 
-def load(store: Store, card_key: str, sha256: str) -> Model:
-    """CheckpointError where the card names other weights, or these cannot be loaded."""
+def load(store: Store, card_key: str, sha256: str, card_sha256: str = "") -> Model:
+    """CheckpointError where the card names other weights or is another one, or these cannot be loaded.
+
+    `card_sha256`: of the card itself; empty for models that were admitted before cards had a hash.
+    """
     card = get_json(store, card_key)
+    if card_sha256 and card_digest(card) != card_sha256:
+        raise CheckpointError(f"{card_key}: has another hash than when it was admitted: corrupt or replaced")
     model = card.get("model") if isinstance(card, dict) else None
     if not isinstance(model, dict) or model.get("kind") != "exported":
-        return Loaded(store, card_key, sha256)
+        return Loaded(store, card_key, sha256, card)
     if card.get("sha256") != sha256:
         raise CheckpointError(
             f"{card_key}: sha256: is {card.get('sha256')}, the deployment asks for {sha256}"

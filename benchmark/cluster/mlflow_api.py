@@ -123,7 +123,9 @@ class MlflowClient:
         return self._pages("/registered-models/search", "registered_models", {})
 
     def versions(self, name: str) -> list[dict[str, Any]]:
-        """All versions of a model, newest first; its name may hold no quotation mark."""
+        """All versions of a model, newest first; none where its name cannot stand in a condition."""
+        if set("'\"`\\") & set(name):
+            return []
         found = self._pages("/model-versions/search", "model_versions", {"filter": f"name='{name}'"})
         return sorted(found, key=lambda v: int(v["version"]), reverse=True)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from benchmark.checkpoints.artefact import card_key
+from benchmark.checkpoints.artefact import card_digest, card_key
 from benchmark.cluster.connection import Connection, Endpoint
 from benchmark.cluster.ray_api import RayClient
 from benchmark.core.errors import BenchmarkError
@@ -43,7 +43,10 @@ def limit_problems(minimum: int | None, maximum: int | None) -> list[str]:
 
 def models_of(cards: Mapping[str, Mapping[str, Any]]) -> Models:
     """The models of these cards, as a replica is told of them."""
-    return {name: {"card": card_key(card), "sha256": str(card["sha256"])} for name, card in cards.items()}
+    return {
+        name: {"card": card_key(card), "sha256": str(card["sha256"]), "card_sha256": card_digest(card)}
+        for name, card in cards.items()
+    }
 
 
 def deployed(ray: RayClient) -> tuple[Models, dict[str, int]]:
@@ -64,9 +67,26 @@ def answering(body: bytes) -> Models:
     return found
 
 
-def await_models(connection: Connection, models: Models, timeout_s: float = 90) -> None:
-    """Wait until the load balancer answers with the models just deployed, not their predecessors."""
-    wanted = {name: {k: v for k, v in m.items() if k != "card"} for name, m in models.items()}
+def failing(body: bytes) -> dict[str, str]:
+    """Model to why the replica could not load what it was told to serve."""
+    found = json.loads(body)
+    rows = found.get("failed", ()) if isinstance(found, dict) else ()
+    return {str(row["workload"]): str(row["error"]) for row in rows}
+
+
+def await_models(
+    connection: Connection, models: Models, timeout_s: float = 90, required: Collection[str] | None = None
+) -> dict[str, str]:
+    """Wait until the load balancer answers with the models just deployed, not their predecessors.
+
+    `required`: those that have to answer, by default all. Of the others, those that the replicas could not
+    load, with the reason. BenchmarkError where a required one is among them, or after `timeout_s`.
+    """
+    wanted = {
+        name: {k: v for k, v in m.items() if k not in ("card", "card_sha256")} for name, m in models.items()
+    }
+    needed = set(models) if required is None else set(required)
+    failed: dict[str, str] = {}
     deadline = time.monotonic() + timeout_s
     last = "no answer"
     matches = 0
@@ -74,7 +94,8 @@ def await_models(connection: Connection, models: Models, timeout_s: float = 90) 
         try:
             status, body = connection.call("GET", "/v1/models")
             last = f"status {status}: {body[:200].decode(errors='replace')}"
-            matches = matches + 1 if status == 200 and answering(body) == wanted else 0
+            failed = failing(body) if status == 200 else {}
+            matches = matches + 1 if status == 200 and _as_wanted(answering(body), wanted, failed) else 0
         except (http.client.HTTPException, OSError, ValueError, KeyError, TypeError) as error:
             last, matches = f"{type(error).__name__}: {error}", 0
         if time.monotonic() > deadline:
@@ -82,18 +103,32 @@ def await_models(connection: Connection, models: Models, timeout_s: float = 90) 
                 f"GET /v1/models: {timeout_s:.0f} s after the deployment still not the new models: {last}"
             )
         time.sleep(0.25)
+    if broken := sorted(needed & failed.keys()):
+        raise BenchmarkError("\n".join(f"{name}: replicas cannot load it: {failed[name]}" for name in broken))
+    return failed
 
 
-def roll_out(
+def _as_wanted(found: Models, wanted: Models, failed: Collection[str]) -> bool:
+    """One that could not be loaded is answered by its predecessor, or not at all."""
+    left_out = {*failed, *(name + CANARY for name in failed)}
+    return all(found.get(name) == wanted.get(name) for name in {*found, *wanted} - left_out)
+
+
+def roll_out(  # noqa: PLR0917
     ray: RayClient,
     endpoint: Endpoint,
     models: Models,
     limits: Mapping[str, int],
     mark: Callable[[str], None] = lambda name: None,
-) -> None:
-    """Deploy these models and wait until only they answer. `mark` hears of begin and end."""
+    required: Collection[str] | None = None,
+) -> dict[str, str]:
+    """Deploy these models and wait until only they answer. `mark` hears of begin and end.
+
+    `required` and what is returned: as of `await_models`.
+    """
     mark("update")
     ray.deploy({"models": models, **limits}, timeout_s=UPDATE_S)
     with Connection(endpoint) as connection:
-        await_models(connection, models)
+        failed = await_models(connection, models, required=required)
     mark("updated")
+    return failed

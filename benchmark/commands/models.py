@@ -28,13 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     stack = stacks.read(options.stack, options.inventory, options.access)
-    found = rows(registry.catalogue(registry_of(stack)), served(stack))
+    known = registry.catalogue(registry_of(stack))
+    found = rows(known, served(stack))
     if options.as_json:
         print(json.dumps(found, indent=1))
     elif found:
         print("\n".join(aligned(COLUMNS, found)))
     else:
         print("no model is registered yet; `make bench` trains and registers some", file=sys.stderr)
+    for difference in registry.differences(known):
+        print(difference, file=sys.stderr)
     return 0
 
 

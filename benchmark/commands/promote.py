@@ -56,11 +56,13 @@ def change(stack: Stack, model: str, wanted: str | None, command: str, share: in
     client = registry_of(stack)
     with lock.hold(stack.store(), f"`make {command} MODEL={model}`"):
         known = registry.catalogue(client)
+        for difference in registry.differences(known, [model]):
+            say(difference)
         version = registry.choose(known, model, wanted or registry.default(known, model))
         if not version.admitted and model in known_names():
             raise StackError(
-                f"{model}: version {version.number} was registered by a job, under the name of one of the "
-                "benchmark's workloads; fix: register it under another name"
+                f"{model}: version {version.number} is not in the serving record: no run of the benchmark "
+                "registered it; fix: a model of your own needs a name that is not a workload's"
             )
         if not version.admitted:
             version = admission.admit(stack.ray(), client, version, say)

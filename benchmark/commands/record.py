@@ -71,7 +71,7 @@ def record(client: MlflowClient, path: Path, answering: Mapping[str, str]) -> di
     registry.judge(client, result, versions)
     for name, version in versions.items():
         if answering.get(name) == version.tags[registry.SHA256]:
-            promotion.move_aliases(client, version)
+            promotion.record_champion(client, version, f"served by run {result['run_id']}", say)
     if result.get("tracking") != place:
         pages.add_outcome(path, place, "tracking")
     recorder.attach(result, path.parent)

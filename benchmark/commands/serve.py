@@ -22,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     stack = stacks.read(options.stack, options.inventory, options.access)
     with lock.hold(stack.store(), "`make serve`"):
-        wanted = promotion.champions(registry.catalogue(registry_of(stack)))
+        known = registry.catalogue(registry_of(stack))
+        for difference in registry.differences(known):
+            say(difference)
+        wanted = promotion.champions(known)
         if not wanted:
             raise StackError("no registered model has a champion; `make bench` trains and serves some")
         able = promotion.usable(stack.store(), wanted, say)

@@ -6,6 +6,7 @@ BenchmarkError
 ├── DocumentError    a record lacks a field of its schema, or has one of another type
 ├── DataError        a shard is missing, corrupt or not what the frozen manifest says
 ├── StoreError       the object store cannot be reached, or an object is missing
+│   └── MissingError     the store answers, but has no such object, or it is not JSON
 ├── CheckpointError  a checkpoint or model does not match its hash or its model
 ├── TrainingError    the loss is not finite, the world size does not fit
 ├── DeviceError      a GPU was asked for and there is none
@@ -47,6 +48,10 @@ class DataError(BenchmarkError):
 
 class StoreError(BenchmarkError):
     pass
+
+
+class MissingError(StoreError):
+    """The store answers: asking it again would not help."""
 
 
 class CheckpointError(BenchmarkError):

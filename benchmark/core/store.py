@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmark.core.errors import StoreError
+from benchmark.core.errors import MissingError, StoreError
 
 TEMPORARY = ".put-"
 TAKEN = object()  # the answer where a condition of the caller's is not met
@@ -107,7 +107,7 @@ class DirectoryStore:
             with (self.root / key).open("rb") as file:
                 yield file
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            raise StoreError(f"{key}: no such object in {self.describe()}") from None
+            raise MissingError(f"{key}: no such object in {self.describe()}") from None
         except OSError as error:
             raise StoreError(f"{key}: cannot be read from {self.describe()}: {error.strerror}") from error
 
@@ -246,7 +246,7 @@ class S3Store:
             if code == "PreconditionFailed":
                 return TAKEN
             if code in {"NoSuchKey", "404", "NotFound"}:
-                raise StoreError(f"{key}: no such object in {self.describe()}") from None
+                raise MissingError(f"{key}: no such object in {self.describe()}") from None
             if code == "NoSuchBucket":
                 raise StoreError(f"{key}: no bucket {bucket!r} in {self.describe()}") from None
             raise StoreError(f"{key}: {self.describe()} refused {operation}: {error}") from error
@@ -261,8 +261,13 @@ def open_store(url: str) -> Store:
     return S3Store() if url.startswith("s3:") else DirectoryStore(Path(url).absolute())
 
 
+def json_bytes(value: Any) -> bytes:
+    """As `put_json` writes it: the same value always gives the same bytes."""
+    return json.dumps(value, indent=1, sort_keys=True).encode()
+
+
 def put_json(store: Store, key: str, value: Any) -> None:
-    store.put(key, json.dumps(value, indent=1, sort_keys=True).encode())
+    store.put(key, json_bytes(value))
 
 
 def get_json(store: Store, key: str) -> Any:
@@ -270,4 +275,4 @@ def get_json(store: Store, key: str) -> Any:
     try:
         return json.loads(data)
     except ValueError as error:
-        raise StoreError(f"{key}: is not JSON: {error}") from error
+        raise MissingError(f"{key}: is not JSON: {error}") from error

@@ -77,7 +77,8 @@ class Recording:
     def _register(self, recorder: Recorder, result: Result) -> dict[str, registry.Version]:
         versions = registry.register(recorder.client, result, recorder.record_ids(result))
         for name in self.champions & versions.keys():
-            promotion.move_aliases(recorder.client, versions[name])
+            change = f"served by run {result['run_id']}"
+            promotion.record_champion(recorder.client, versions[name], change, say)
         self.champions.clear()
         return versions
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmark.checkpoints import exported, signature
 from benchmark.checkpoints.archive import clean
-from benchmark.checkpoints.artefact import card_key
+from benchmark.checkpoints.artefact import card_digest, card_key
 from benchmark.checkpoints.signature import OwnModel
 from benchmark.core.errors import BenchmarkError, CheckpointError, ConfigError, MlflowError
 from benchmark.core.store import Store, open_store, put_json
@@ -44,7 +44,8 @@ def main(name: str, version: str) -> int:
     except BenchmarkError as error:
         print("@error " + json.dumps({"type": type(error).__name__, "message": str(error)}), flush=True)
         return 1
-    print("@progress " + json.dumps({"card": card_key(card), "sha256": card["sha256"]}), flush=True)
+    told = {"card": card_key(card), "sha256": card["sha256"], "card_sha256": card_digest(card)}
+    print("@progress " + json.dumps(told), flush=True)
     return 0
 
 

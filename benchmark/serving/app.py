@@ -19,12 +19,16 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import traceback
 from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from benchmark.checkpoints.artefact import card_digest
 from benchmark.checkpoints.loading import Model, load
+from benchmark.core.errors import MissingError, StoreError
 from benchmark.core.store import open_store
 from benchmark.serving.batches import JSON, Answer, Stream
 from benchmark.serving.generating import Generation, generation
@@ -38,6 +42,14 @@ GENERATE = ":generate"
 ACTIONS = ("predict", GENERATE[1:])
 
 
+@dataclass
+class Loading:
+    """`failed`: model to why it could not be loaded."""
+
+    models: dict[str, Model] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
 class Router:
     """Requests to models; knows nothing of Ray, so that it is tested without it."""
 
@@ -47,19 +59,36 @@ class Router:
         self.store = arguments.store
         self.models: dict[str, Model] = {}
         self.chosen: Mapping[str, Mapping[str, str]] = {}
+        self.failed: Mapping[str, str] = {}
         self.serve(arguments.models, self.load(arguments.models))
 
-    def load(self, chosen: Mapping[str, Mapping[str, str]]) -> dict[str, Model]:
-        """The models of `chosen`, all of them or CheckpointError; what is in memory with its hash stays."""
-        store = open_store(self.store)
-        known = {m.card["sha256"]: m for m in self.models.values()}
-        return {
-            name: known.get(m["sha256"]) or load(store, m["card"], m["sha256"]) for name, m in chosen.items()
-        }
+    def load(self, chosen: Mapping[str, Mapping[str, str]]) -> Loading:
+        """The models of `chosen`; what is in memory with its hash stays.
 
-    def serve(self, chosen: Mapping[str, Mapping[str, str]], loaded: Mapping[str, Model]) -> None:
-        """From now on requests are answered by these."""
-        self.models, self.chosen = dict(loaded), chosen
+        One that cannot be loaded is not in the way of the others. StoreError where the store cannot be
+        asked: then Ray tries again, and the replica does not answer without its models.
+        """
+        store = open_store(self.store)
+        known = {(m.card["sha256"], card_digest(m.card)): m for m in self.models.values()}
+        found = Loading()
+        for name, m in chosen.items():
+            digest = m.get("card_sha256", "")
+            same = (k for (sha, card), k in known.items() if sha == m["sha256"] and digest in ("", card))
+            try:
+                found.models[name] = next(same, None) or load(store, m["card"], m["sha256"], digest)
+            except Exception as error:  # whatever a file of somebody else's brings about
+                if isinstance(error, StoreError) and not isinstance(error, MissingError):
+                    raise
+                traceback.print_exc()
+                found.failed[name] = f"{type(error).__name__}: {error!s:.500}"
+        return found
+
+    def serve(self, chosen: Mapping[str, Mapping[str, str]], loaded: Loading) -> None:
+        """From now on requests are answered by these; by the one of before where a new one failed."""
+        models, told = dict(loaded.models), {n: m for n, m in chosen.items() if n in loaded.models}
+        for name in loaded.failed.keys() & self.models.keys():
+            models[name], told[name] = self.models[name], self.chosen.get(name, {})
+        self.models, self.chosen, self.failed = models, told, dict(loaded.failed)
 
     def drawn(self, name: str) -> str:
         """The model, or its canary for that one's share of the requests."""
@@ -87,6 +116,8 @@ class Router:
                 f"{shown(path)}: not found; try POST /v1/models/<workload>:predict or :generate, "
                 "or GET /v1/models, /v1/health, /v1/metrics",
             )
+        if name in self.failed and name not in self.models:
+            raise RequestError(503, f"{name}: cannot be served: {self.failed[name]}")
         if name not in self.models or name.endswith(CANARY):
             served = ", ".join(n for n in sorted(self.models) if not n.endswith(CANARY)) or "none"
             raise RequestError(404, f"{shown(name)}: no such model; serving {served}")
@@ -116,7 +147,8 @@ class Router:
 
     def overview(self) -> dict[str, Any]:
         models = [self.row(n) for n in sorted(self.models) if not n.endswith(CANARY)]
-        return {"models": models}
+        failed = [{"workload": name, "error": error} for name, error in sorted(self.failed.items())]
+        return {"models": models, **({"failed": failed} if failed else {})}
 
     def row(self, name: str) -> dict[str, Any]:
         model, canary = self.models[name], self.chosen.get(name + CANARY)

@@ -13,8 +13,9 @@ from typing import Any
 
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.ray_api import RayClient, message_of
-from benchmark.core.errors import CheckpointError, StackError
-from benchmark.tracking.registry import CARD, SHA256, Version
+from benchmark.core.errors import CheckpointError, MlflowError, StackError
+from benchmark.tracking import serving_record
+from benchmark.tracking.registry import CARD, CARD_SHA256, SHA256, Version
 
 TIMEOUT_S = 300.0
 TAIL = 8
@@ -22,7 +23,7 @@ Say = Callable[[str], None]
 
 
 def admit(ray: RayClient, client: MlflowClient, version: Version, say: Say) -> Version:
-    """The version with its card and hash, as MLflow has them then. CheckpointError: it cannot be served."""
+    """The version with its hashes, as the serving record has them. CheckpointError: it cannot be served."""
     say(f"{version.model}: version {version.number} was registered by a job; it is checked on a node")
     identifier = f"admit-{version.model}-{version.number}-{int(time.time() * 1000)}"
     words = ["python3", "-m", "benchmark.serving.admit", version.model, str(version.number)]
@@ -42,6 +43,14 @@ def admit(ray: RayClient, client: MlflowClient, version: Version, say: Say) -> V
     found = answers.get("progress", {})
     if not found.get(CARD) or not found.get(SHA256):
         raise StackError("\n".join([f"job {identifier}: {status}, and says nothing of the model", *tail]))
-    tags = {CARD: str(found[CARD]), SHA256: str(found[SHA256])}
-    client.tag_version(version.model, str(version.number), tags)
-    return replace(version, tags={**version.tags, **tags})
+    told = {CARD: str(found[CARD]), SHA256: str(found[SHA256]), CARD_SHA256: str(found.get(CARD_SHA256, ""))}
+    admitted = replace(version, tags={**version.tags, **{k: v for k, v in told.items() if v}})
+    if not told[CARD].startswith(f"models/{version.model}/"):
+        raise StackError(f"job {identifier}: names the card {told[CARD]}, which is not below {version.model}")
+    record = serving_record.read(client)
+    serving_record.admit(client, record, version.model, admitted.entry, f"admitted by {identifier}")
+    try:
+        client.tag_version(version.model, str(version.number), told)
+    except MlflowError as error:
+        say(f"{version.model}: version {version.number} is admitted; MLflow's tags do not show it: {error}")
+    return admitted

@@ -1,7 +1,8 @@
-"""Put another version of a model in service: check it, roll it out, then move the aliases.
+"""Put another version of a model in service: check it, roll it out, then write the serving record.
 
-The order makes every interruption harmless: until the update has succeeded the aliases say what was served
-before, and the models that were served are deployed again where the update fails.
+The order makes every interruption harmless: until the update has succeeded the record says what was served
+before, and the models that were served are deployed again where the update fails. MLflow's aliases follow the
+record, for people to look at; nothing reads them.
 """
 
 from __future__ import annotations
@@ -10,32 +11,37 @@ import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from benchmark.checkpoints.artefact import card_digest
 from benchmark.cluster import replicas
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.replicas import Models
 from benchmark.cluster.stack import Stack
-from benchmark.core.errors import BenchmarkError, CheckpointError, StackError
+from benchmark.core.errors import BenchmarkError, CheckpointError, MlflowError, StackError
 from benchmark.core.store import Store, get_json
 from benchmark.serving.settings import CANARY as CANARY_OF
 from benchmark.serving.settings import MODEL_NAME
+from benchmark.tracking import serving_record
 from benchmark.tracking.registry import (
     CANARY,
+    CARD_SHA256,
     CHAMPION,
     PREVIOUS,
     SHARE,
     Catalogue,
     Version,
     catalogue,
+    differences,
     with_alias,
 )
+from benchmark.tracking.serving_record import State
 
 Say = Callable[[str], None]
 
 
 def champions(known: Catalogue) -> Models:
-    """What the aliases say is to be served: each champion, and its canary where there is one.
+    """What is to be served by the serving record: each champion, and its canary where there is one.
 
-    Jobs may give their own models names, aliases and tags: what cannot be served is not in the way of others.
+    The catalogue has them from the serving record, so that nothing a job writes is among them.
     """
     found: Models = {}
     for name, versions in known.items():
@@ -73,6 +79,11 @@ def check(store: Store, name: str, model: Mapping[str, str]) -> None:
     """
     card = get_json(store, model["card"])
     said = card.get("sha256") if isinstance(card, dict) else None
+    if model.get(CARD_SHA256) and card_digest(card if said else {}) != model[CARD_SHA256]:
+        raise CheckpointError(
+            f"{name}: {model['card']}: has another hash than when it was admitted: corrupt or replaced; "
+            "it is not served"
+        )
     place = f"models/{name.removesuffix(CANARY_OF)}/"
     if said and not str(card.get("key", "")).startswith(place):
         raise CheckpointError(f"{name}: {model['card']}: its weights are not below {place}; it is not served")
@@ -96,7 +107,8 @@ def put_in_service(
 
     The canary of a model that is wanted ends, unless it is wanted as well.
     `limits`: of the replicas; by default as they are. Where it fails, what was served before is deployed
-    again, and the error is raised.
+    again, and the error is raised. A model that is not wanted and that replicas cannot load is told, and
+    is no failure.
     """
     ray, store = stack.ray(), stack.store()
     before, now = replicas.deployed(ray)
@@ -109,24 +121,38 @@ def put_in_service(
     models = {n: m for n, m in models.items() if n.removesuffix(CANARY_OF) in models}
     limits = limits or now or replicas.limits_for(stack.compute_nodes)
     try:
-        replicas.roll_out(ray, stack.inference(), models, limits)
+        failed = replicas.roll_out(ray, stack.inference(), models, limits, required=wanted)
     except (BenchmarkError, KeyboardInterrupt):
         if before:
             say("the update failed; the models that were served before are deployed again")
             with suppress(BenchmarkError):
                 replicas.roll_out(ray, stack.inference(), before, now or limits)
         raise
+    for name, reason in failed.items():
+        say(f"{name}: replicas cannot load it, and answer 503 or with the model before it: {reason}")
 
 
-def move_aliases(client: MlflowClient, version: Version) -> None:
-    """`version` is served now. The old champion becomes `previous` first: no moment loses it."""
-    versions = catalogue(client).get(version.model, [])
-    champion = with_alias(versions, CHAMPION)
-    if champion and champion.number != version.number:
-        client.set_alias(version.model, PREVIOUS, str(champion.number))
-    client.set_alias(version.model, CHAMPION, str(version.number))
-    if with_alias(versions, CANARY):
-        client.delete_alias(version.model, CANARY)
+def record_champion(client: MlflowClient, version: Version, change: str, say: Say) -> None:
+    """`version` is served now, alone, and the champion of before is the previous one. Raises StackError."""
+    record = serving_record.read(client)
+    state = record.state(version.model).promoted(version.entry)
+    serving_record.serve(client, record, version.model, state, change)
+    show_aliases(client, version.model, state, say)
+
+
+def show_aliases(client: MlflowClient, model: str, state: State, say: Say) -> None:
+    """Set MLflow's aliases as the record has it. Where that fails, as for a deleted model, say so."""
+    parts = {PREVIOUS: state.previous, CHAMPION: state.champion, CANARY: state.canary}
+    try:
+        for alias, entry in parts.items():
+            if entry:
+                client.set_alias(model, alias, str(entry.version))
+            else:
+                client.delete_alias(model, alias)
+        if state.canary:
+            client.tag_version(model, str(state.canary.version), {SHARE: str(state.share)})
+    except MlflowError as error:
+        say(f"{model}: what is served stands in the serving record; MLflow's aliases do not show it: {error}")
 
 
 def promote(stack: Stack, client: MlflowClient, version: Version, say: Say) -> bool:
@@ -136,17 +162,24 @@ def promote(stack: Stack, client: MlflowClient, version: Version, say: Say) -> b
     champion = with_alias(known[version.model], CHAMPION)
     before, _ = replicas.deployed(stack.ray())
     same = before.get(version.model, {}).get("sha256") == model["sha256"]
-    if champion and champion.number == version.number and same and not _canary(version.model, known, before):
+    if same and _is(champion, version) and not _canary(version.model, known, before):
+        if differences(known, [version.model]):
+            show_aliases(client, version.model, serving_record.read(client).state(version.model), say)
         return False
     put_in_service(stack, {version.model: model}, champions(known), say)
     try:
-        move_aliases(client, version)
+        record_champion(client, version, f"version {version.number} is the champion", say)
     except BenchmarkError as error:
         raise StackError(
-            f"{version.model} version {version.number} is served now, but the alias could not be moved: "
+            f"{version.model} version {version.number} is served now, but that could not be recorded: "
             f"{error}; fix: the same command again"
         ) from error
     return True
+
+
+def _is(one: Version | None, other: Version) -> bool:
+    """Whether both are the same version; a model that was deleted may have another one of this number."""
+    return one is not None and one.entry == other.entry
 
 
 def try_beside(stack: Stack, client: MlflowClient, version: Version, share: int, say: Say) -> None:
@@ -158,15 +191,18 @@ def try_beside(stack: Stack, client: MlflowClient, version: Version, share: int,
             f"{version.model}: no version is the champion yet, so there is nothing to share requests with; "
             "fix: promote it without SHARE"
         )
-    if champion.number == version.number:
+    if _is(champion, version):
         raise StackError(
             f"{version.model}: version {version.number} is the champion, and gets all requests; fix: another "
             "VERSION"
         )
     wanted = {version.model + CANARY_OF: as_canary(version, str(share))}
     put_in_service(stack, wanted, champions(known), say)
-    client.tag_version(version.model, str(version.number), {SHARE: str(share)})
-    client.set_alias(version.model, CANARY, str(version.number))
+    record = serving_record.read(client)
+    state = record.state(version.model).beside(version.entry, share)
+    change = f"version {version.number} answers {share} %"
+    serving_record.serve(client, record, version.model, state, change)
+    show_aliases(client, version.model, state, say)
 
 
 def end_canary(stack: Stack, client: MlflowClient, model: str, say: Say) -> bool:
@@ -179,7 +215,10 @@ def end_canary(stack: Stack, client: MlflowClient, model: str, say: Say) -> bool
     served = before.get(model) or all_others.get(model)
     if served:
         put_in_service(stack, {model: served}, all_others, say)
-    client.delete_alias(model, CANARY)
+    record = serving_record.read(client)
+    state = record.state(model).alone()
+    serving_record.serve(client, record, model, state, "the canary has ended")
+    show_aliases(client, model, state, say)
     return True
 
 

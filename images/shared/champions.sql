@@ -1,17 +1,41 @@
--- One line of JSON: of each registered model the version with the alias `champion`, the key of its card and the hash of
--- its weights; both are null where somebody else registered it. Nothing for a database that holds no registry.
+-- One line of JSON: of each model the version that is served by the record of it, the key of its card and the hash of its
+-- weights. Aliases, which whoever owns a model may set, count only in a database of before there was that record; card and
+-- hash are null there where somebody else registered the version. Nothing for a database that holds no registry.
 SELECT to_regclass(format('%I.registered_model_aliases', current_database())) IS NOT NULL AS found \gset
 \if :found
   SELECT set_config('search_path', format('%I', current_database()), false) \g /dev/null
-  SELECT json_build_object('model', name, 'version', version, 'card', card, 'sha256', sha256) FROM (
-    SELECT
-      name,
-      version,
-      max(tag.value) FILTER (WHERE tag.key = 'card') AS card,
-      max(tag.value) FILTER (WHERE tag.key = 'sha256') AS sha256
-    FROM registered_model_aliases AS alias
-    LEFT JOIN model_version_tags AS tag USING (name, version)
-    WHERE alias.alias = 'champion'
-    GROUP BY name, version
-  ) AS champion ORDER BY name;
+  -- Which experiment is the record stands in a comment of the owner's (tracker/owned.py): its name alone proves nothing.
+  SELECT CASE WHEN note IS JSON OBJECT THEN note::jsonb ->> 'aidc-serving' END IS NOT NULL AS recorded,
+    coalesce(CASE WHEN note IS JSON OBJECT THEN note::jsonb ->> 'aidc-serving' END, '') AS record
+  FROM obj_description('experiments'::regclass, 'pg_class') AS note \gset
+  \if :recorded
+    SELECT json_build_object('model', model, 'version', (champion ->> 'version')::int, 'card', champion ->> 'card',
+      'sha256', champion ->> 'sha256')
+    FROM (
+      SELECT DISTINCT ON (model) model, state -> 'champion' AS champion FROM (
+        SELECT model.value AS model, CASE WHEN state.value IS JSON OBJECT THEN state.value::jsonb END AS state
+        FROM runs
+        JOIN tags AS kind ON kind.run_uuid = runs.run_uuid AND kind.key = 'aidc.kind' AND kind.value = 'served'
+        JOIN tags AS model ON model.run_uuid = runs.run_uuid AND model.key = 'aidc.model'
+        JOIN tags AS state ON state.run_uuid = runs.run_uuid AND state.key = 'aidc.state'
+        WHERE runs.experiment_id::text = :'record' AND runs.lifecycle_stage = 'active'
+      ) AS change
+      WHERE state ? 'revision'
+      ORDER BY model, (state ->> 'revision')::bigint DESC
+    ) AS newest
+    WHERE champion ->> 'sha256' IS NOT NULL
+    ORDER BY model;
+  \else
+    SELECT json_build_object('model', name, 'version', version, 'card', card, 'sha256', sha256) FROM (
+      SELECT
+        name,
+        version,
+        max(tag.value) FILTER (WHERE tag.key = 'card') AS card,
+        max(tag.value) FILTER (WHERE tag.key = 'sha256') AS sha256
+      FROM registered_model_aliases AS alias
+      LEFT JOIN model_version_tags AS tag USING (name, version)
+      WHERE alias.alias = 'champion'
+      GROUP BY name, version
+    ) AS champion ORDER BY name;
+  \endif
 \endif

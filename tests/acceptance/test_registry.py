@@ -18,7 +18,7 @@ from benchmark.commands import promote
 from benchmark.core.errors import CheckpointError, StackError
 from benchmark.experiments.resilience import Load
 from benchmark.experiments.served_models import request_bodies
-from benchmark.tracking import lock, promotion, registry, rows
+from benchmark.tracking import lock, promotion, registry, rows, serving_record
 from benchmark.tracking.recording import Recorder, existing
 from operations.__main__ import main as operations
 from tests.acceptance.conftest import STACK
@@ -49,7 +49,11 @@ def second(stack: Stack, client: MlflowClient, result: dict[str, Any]) -> Iterat
     )
     before = registry.with_alias(registry.catalogue(client)[MODEL], registry.CHAMPION)
     assert before is not None
-    yield registry.Version(model=MODEL, number=int(made["version"]), tags=tags)
+    version = registry.Version(
+        model=MODEL, number=int(made["version"]), tags=tags, created=str(made["creation_timestamp"])
+    )
+    serving_record.admit(client, serving_record.read(client), MODEL, version.entry, "of a test")
+    yield version
     promote.change(stack, MODEL, str(before.number), "promote")
 
 
@@ -116,13 +120,17 @@ def test_weights_with_another_hash_are_refused_and_the_old_ones_serve_on(
     assert (aliases(client), listing.served(stack)) == (before, served)
 
 
-def test_replicas_refuse_another_hash_too(stack: Stack, result: dict[str, Any]) -> None:
+def test_replicas_refuse_another_hash_too_and_what_answered_answers_on(
+    stack: Stack, result: dict[str, Any]
+) -> None:
     models, limits = replicas.deployed(stack.ray())
+    before = listing.served(stack)
     wrong = {**models, MODEL: {**models[MODEL], "sha256": "f" * 64}}
     try:
-        with pytest.raises(StackError, match="serving application"):
-            stack.ray().deploy({"models": wrong, **limits})
-        assert (listing.served(stack) or {}).get(MODEL) != "f" * 64
+        failed = replicas.roll_out(stack.ray(), stack.inference(), wrong, limits, required=())
+        assert list(failed) == [MODEL]
+        assert "the deployment asks for" in failed[MODEL]
+        assert listing.served(stack) == before
     finally:
         replicas.roll_out(stack.ray(), stack.inference(), models, limits)
 

@@ -1,4 +1,4 @@
-"""The mark at each database's schema that says of which version its tables are."""
+"""The mark at each database's schema that says for which version it was set up."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import psycopg
 
 from .settings import RUNS, USERS
 
-# The job writes it when the tables are those of this version, and the server waits for it.
-MARK = f"mlflow {version('mlflow')}"
+# The job writes it when the tables are those of this version and the record of what is served is the
+# benchmark's (owned.py), and the server waits for it: also after a restore of a database without that record.
+MARK = f"mlflow {version('mlflow')}, serving record 1"
 
 
 def connect(database: str, role: str) -> psycopg.Connection[tuple[object, ...]]:
@@ -20,7 +21,7 @@ def connect(database: str, role: str) -> psycopg.Connection[tuple[object, ...]]:
 
 
 def mark(database: str) -> None:
-    """As the owner: the tables are those of this version."""
+    """As the owner: all is as this version needs it."""
     with connect(database, "owner") as connection:
         connection.execute(f"COMMENT ON SCHEMA {database} IS '{MARK}'")
 
@@ -36,5 +37,5 @@ def missing(databases: Sequence[str] = (RUNS, USERS)) -> str:
         except psycopg.OperationalError as error:
             return f"database {database}: {' '.join(str(error).split())}"
         if row is None or row[0] != MARK:
-            return f"database {database}: its tables are not those of {MARK} yet"
+            return f"database {database}: it is not set up for {MARK} yet"
     return ""

@@ -1,4 +1,5 @@
-"""The job before the server: tables as this version has them, and the declared users with their passwords.
+"""The job before the server: tables as this version has them, the declared users with their passwords, and
+what only the benchmark may own.
 
 Running it again changes nothing. Users that people made are left alone: the load balancer lets none in.
 """
@@ -9,7 +10,7 @@ import os
 
 import psycopg
 
-from . import schemas
+from . import owned, schemas
 from .settings import FILES, LIBPQ, RUNS, USERS, address, say
 from .waiting import wait
 
@@ -54,6 +55,7 @@ def main() -> None:
         elif not store.authenticate_user(name, password) or store.get_user(name).is_admin != administrator:
             store.update_user(name, password=password, is_admin=administrator)
             say(f"user {name} has a new password")
+    owned.prepare(store)
     for database in (RUNS, USERS):
         schemas.mark(database)
     say(f"tables and {len(users())} users are as declared")

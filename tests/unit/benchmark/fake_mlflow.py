@@ -21,11 +21,15 @@ class FakeMlflow:
     """Keeps all in memory. `refuse`: path to the status that is answered there instead, once each."""
 
     def __init__(self) -> None:
-        self.experiments: dict[str, dict[str, Any]] = {}
+        # The set-up makes it, before the server starts.
+        self.experiments: dict[str, dict[str, Any]] = {
+            "aidc-serving": {"experiment_id": "1", "lifecycle_stage": "active"}
+        }
         self.runs: dict[str, dict[str, Any]] = {}
         self.artefacts: dict[str, bytes] = {}
         self.models: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
+        self.clock = 0
         self.refuse: dict[str, list[int]] = {}
 
     def answer(self, method: str, url: str, body: bytes) -> Answer:
@@ -58,6 +62,7 @@ class FakeMlflow:
         root = f"mlflow-artifacts:/{asked['experiment_id']}/{identifier}/artifacts"
         info = {
             "run_id": identifier,
+            "experiment_id": asked["experiment_id"],
             "artifact_uri": root,
             "run_name": asked["run_name"],
             "status": "RUNNING",
@@ -83,7 +88,12 @@ class FakeMlflow:
         wanted = [part.split("'")[1] for part in asked["filter"].split(" and ")]
         keys = [part.split("`")[1] for part in asked["filter"].split(" and ")]
         pairs = dict(zip(keys, wanted, strict=True))
-        found = [i for i, run in self.runs.items() if run["tags"].items() >= pairs.items()]
+        found = [
+            i
+            for i, run in self.runs.items()
+            if run["tags"].items() >= pairs.items()
+            and run["info"]["experiment_id"] in asked["experiment_ids"]
+        ]
         first = int(asked.get("page_token", 0))
         page = list(reversed(found))[first : first + 2]  # short, so that there are several
         more = {"next_page_token": str(first + 2)} if first + 2 < len(found) else {}
@@ -111,7 +121,8 @@ class FakeMlflow:
 
     def POST_model_versions_create(self, asked: Any) -> Answer:  # noqa: N802
         versions = self.models[asked["name"]]["versions"]
-        version = {**asked, "version": str(len(versions) + 1)}
+        self.clock += 1
+        version = {**asked, "version": str(len(versions) + 1), "creation_timestamp": self.clock}
         versions.append(version)
         return 200, {"model_version": version}
 

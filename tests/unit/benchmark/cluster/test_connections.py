@@ -97,6 +97,28 @@ def test_an_answer_that_never_comes_is_an_error_with_the_last_one() -> None:
         replicas.await_models(Played(), {}, timeout_s=0)  # type: ignore[arg-type]
 
 
+class Answering:
+    """A load balancer whose replicas serve `mlp`, and could not load `slope`."""
+
+    def call(self, *_: Any) -> tuple[int, bytes]:
+        failed = [{"workload": "slope", "error": "corrupt"}]
+        return 200, json.dumps({"models": [{"workload": "mlp", "sha256": "a"}], "failed": failed}).encode()
+
+
+WANTED = {"mlp": {"sha256": "a", "card": "k"}, "slope": {"sha256": "b", "card": "k"}}
+
+
+def test_a_model_that_was_not_asked_for_and_cannot_be_loaded_is_no_failure_and_is_named() -> None:
+    failed = replicas.await_models(Answering(), WANTED, required=["mlp"])  # type: ignore[arg-type]
+    assert failed == {"slope": "corrupt"}
+
+
+@pytest.mark.parametrize("required", [None, ["slope"]])
+def test_a_model_that_was_asked_for_and_cannot_be_loaded_is_a_failure(required: list[str] | None) -> None:
+    with pytest.raises(BenchmarkError, match="slope: replicas cannot load it: corrupt"):
+        replicas.await_models(Answering(), WANTED, required=required)  # type: ignore[arg-type]
+
+
 def test_a_connection_is_closed_at_the_end_of_its_block(endpoint: Endpoint) -> None:
     with Connection(endpoint) as connection:
         assert connection.call("GET", "/v1/models")[0] == 200

@@ -10,10 +10,10 @@ import pytest
 from pydantic import ValidationError
 from safetensors.torch import save as save_tensors
 
-from benchmark.checkpoints import checkpoint
+from benchmark.checkpoints import artefact, checkpoint
 from benchmark.cluster.ray_api import RayClient, message_of
-from benchmark.core.errors import CheckpointError
-from benchmark.core.store import DirectoryStore, put_json
+from benchmark.core.errors import CheckpointError, StoreError
+from benchmark.core.store import DirectoryStore, get_json, put_json
 from benchmark.experiments import serving_check
 from benchmark.model import models
 from benchmark.serving import app, work
@@ -142,14 +142,53 @@ def test_limits_that_cannot_be_are_refused(limits: dict[str, Any], words: str) -
 def test_weights_with_another_hash_are_not_served(arguments: Arguments, store: DirectoryStore) -> None:
     key = "models/mlp/r/seed-1/model.safetensors"
     store.put(key, store.get(key)[:-1] + b"\x7f")
-    with pytest.raises(CheckpointError, match=key):
-        app.Router(arguments)
+    router = app.Router(arguments)
+    assert key in refused(router, "mlp")
+    assert sorted(router.models) == sorted(arguments.models.keys() - {"mlp"})
 
 
 def test_a_deployment_that_asks_for_another_hash_is_refused(arguments: Arguments) -> None:
     arguments.models["mlp"]["sha256"] = "0" * 64
-    with pytest.raises(CheckpointError, match="the deployment asks for"):
+    assert "the deployment asks for" in refused(app.Router(arguments), "mlp")
+
+
+def test_a_card_that_was_replaced_is_refused(arguments: Arguments, store: DirectoryStore) -> None:
+    place = arguments.models["mlp"]["card"]
+    arguments.models["mlp"]["card_sha256"] = artefact.card_digest(get_json(store, place))
+    assert "mlp" in app.Router(arguments).models
+    put_json(store, place, {**get_json(store, place), "quality": 2.0})
+    assert "another hash than when it was admitted" in refused(app.Router(arguments), "mlp")
+
+
+def test_a_model_whose_objects_are_gone_is_named_and_the_others_answer(
+    arguments: Arguments, store: DirectoryStore
+) -> None:
+    arguments.models["mlp"]["card"] = "models/mlp/none.json"
+    router = app.Router(arguments)
+    assert "no such object" in refused(router, "mlp")
+    assert len(ask(router, "digits", [[0.0] * 4])) == 1
+
+
+def test_a_store_that_cannot_be_asked_stops_the_replica(
+    arguments: Arguments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get(*_: Any) -> bytes:
+        raise StoreError("connection refused")
+
+    monkeypatch.setattr(DirectoryStore, "get", get)
+    with pytest.raises(StoreError, match="connection refused"):
         app.Router(arguments)
+
+
+def refused(router: app.Router, name: str) -> str:
+    """Why the router has no such model, as its list and its answer with status 503 say."""
+    with pytest.raises(serve_requests.RequestError) as caught:
+        router.route("POST", f"/v1/models/{name}:predict", b'{"instances": [[1, 2, 3]]}')
+    assert caught.value.status == 503
+    (row,) = router.overview()["failed"]
+    assert row["workload"] == name
+    assert row["error"] in str(caught.value)
+    return str(row["error"])
 
 
 def test_served_quality_counts_labels_or_bits() -> None:
@@ -182,12 +221,18 @@ def test_another_model_is_loaded_beside_the_old_one(arguments: Arguments, store:
     chosen = {**arguments.models, "mlp": {"card": "models/mlp/r/seed-2/model.json", "sha256": sha}}
     loaded = router.load(chosen)
     assert router.models == before  # which go on answering until the caller changes over
-    assert loaded["mlp"].card["sha256"] == sha
-    assert loaded["digits"] is before["digits"]
-    chosen["mlp"]["sha256"] = "0" * 64
-    with pytest.raises(CheckpointError, match="the deployment asks for"):
-        router.load(chosen)
+    assert loaded.models["mlp"].card["sha256"] == sha
+    assert loaded.models["digits"] is before["digits"]
+
+
+def test_where_another_model_cannot_be_loaded_the_old_one_answers_on(arguments: Arguments) -> None:
+    router = app.Router(arguments)
+    before = dict(router.models)
+    chosen = {**arguments.models, "mlp": {**arguments.models["mlp"], "sha256": "0" * 64}}
+    router.serve(chosen, router.load(chosen))
     assert router.models == before
+    assert router.row("mlp")["sha256"] == before["mlp"].card["sha256"]
+    assert "the deployment asks for" in router.failed["mlp"]
 
 
 def test_a_model_that_is_removed_meanwhile_still_answers(arguments: Arguments) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.checkpoints.artefact import card_digest
 from benchmark.cluster import replicas
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.ray_api import RayClient
@@ -18,7 +20,7 @@ from benchmark.commands.models import rows
 from benchmark.commands.promote import share
 from benchmark.core.errors import CheckpointError, StackError
 from benchmark.core.store import DirectoryStore, put_json
-from benchmark.tracking import admission, promotion, registry
+from benchmark.tracking import admission, promotion, registry, serving_record
 from benchmark.tracking.registry import Version
 
 MODEL = "slope"
@@ -29,12 +31,17 @@ class Deployed:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.models: replicas.Models = {}
+        self.failed: dict[str, str] = {}
+        self.required: list[str] = []
         monkeypatch.setattr(replicas, "deployed", lambda _: (self.models, {"min_replicas": 2}))
         monkeypatch.setattr(replicas, "roll_out", self.roll_out)
         monkeypatch.setattr(promotion, "check", lambda *_: None)
 
-    def roll_out(self, _ray: Any, _endpoint: Any, models: replicas.Models, _limits: Any) -> None:
-        self.models = models
+    def roll_out(
+        self, _ray: Any, _endpoint: Any, models: replicas.Models, _limits: Any, *, required: Any = None
+    ) -> dict[str, str]:
+        self.models, self.required = models, list(required)
+        return self.failed
 
 
 @pytest.fixture
@@ -52,8 +59,10 @@ def versions(client: MlflowClient) -> list[Version]:
     found = []
     for number in ("1", "2"):
         tags = {"card": f"models/{MODEL}/{number}/model.json", "sha256": number * 64}
-        client.create_version(MODEL, "s3://models/x", "r", tags)
-        found.append(Version(model=MODEL, number=int(number), tags=tags))
+        made = client.create_version(MODEL, "s3://models/x", "r", tags)
+        version = Version(model=MODEL, number=int(number), tags=tags, created=str(made["creation_timestamp"]))
+        serving_record.admit(client, serving_record.read(client), MODEL, version.entry, "by a test")
+        found.append(version)
     return found
 
 
@@ -174,10 +183,10 @@ class Ray:
 
 
 def test_what_a_node_found_out_becomes_tags(client: MlflowClient, versions: list[Version]) -> None:
-    ray: Any = Ray("noise", '@progress {"card": "models/k/model.json", "sha256": "abc"}')
+    ray: Any = Ray("noise", '@progress {"card": "models/slope/k/model.json", "sha256": "abc"}')
     found = admission.admit(ray, client, versions[0], print)
     assert ray.submitted == "python3 -m benchmark.serving.admit slope 1"
-    assert found.served == {"card": "models/k/model.json", "sha256": "abc", "version": "1"}
+    assert found.served == {"card": "models/slope/k/model.json", "sha256": "abc", "version": "1"}
     assert registry.catalogue(client)[MODEL][1].served == found.served
 
 
@@ -246,3 +255,29 @@ def test_weights_outside_the_models_own_place_are_not_served(tmp_path: Path) -> 
     put_json(store, "models/slope/x.json", card)
     with pytest.raises(CheckpointError, match="not below models/slope/"):
         promotion.check(store, "slope@canary", {"card": "models/slope/x.json", "sha256": "a" * 64})
+
+
+def test_a_card_that_was_replaced_is_not_rolled_out(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    weights = b"weights"
+    sha256 = hashlib.sha256(weights).hexdigest()
+    card = {"sha256": sha256, "key": "models/slope/w", "model": {"kind": "mlp"}}
+    store.put("models/slope/w", weights)
+    put_json(store, "models/slope/x.json", card)
+    told = {"card": "models/slope/x.json", "sha256": sha256, "card_sha256": card_digest(card)}
+    promotion.check(store, MODEL, told)
+    put_json(store, "models/slope/x.json", {**card, "model": {"kind": "gpt"}})
+    with pytest.raises(CheckpointError, match="another hash than when it was admitted"):
+        promotion.check(store, MODEL, told)
+
+
+def test_a_promotion_does_not_fail_for_another_models_fault(
+    client: MlflowClient, versions: list[Version], deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployed, "failed", {"other": "corrupt"})
+    deployed.models = {"other": {"card": "k", "sha256": "f"}}
+    said: list[str] = []
+    assert promotion.promote(STACK, client, versions[0], said.append)
+    assert deployed.required == [MODEL]
+    assert aliases(client) == {"champion": 1}
+    assert any(line.startswith("other: replicas cannot load it") and "corrupt" in line for line in said)

@@ -100,7 +100,7 @@ def test_files_are_attached_to_the_run(
     recorder = Recorder(client)
     parent = recorder.record(complete)["run"]
     recorder.attach(complete, tmp_path)
-    assert server.artefacts[f"1/{parent}/artifacts/result.json"] == b"{}"
+    assert server.artefacts[f"2/{parent}/artifacts/result.json"] == b"{}"
     assert {path.rpartition("/")[2] for path in server.artefacts} == {"result.json", "configuration.json"}
 
 
@@ -110,7 +110,7 @@ def test_a_busy_server_is_asked_again(
     monkeypatch.setattr(mlflow_api, "PAUSES_S", (0.0, 0.0))
     path = "/api/2.0/mlflow/experiments/get-by-name"
     server.refuse[path] = [429, 503]
-    assert client.ensure_experiment("benchmark") == "1"
+    assert client.ensure_experiment("benchmark") == "2"
     server.refuse[path] = [503, 503, 503]
     with pytest.raises(MlflowError, match="503"):
         client.experiment("benchmark")

@@ -78,11 +78,12 @@ def test_the_champion_of_before_is_the_previous_one_and_the_two_change_places(
     def aliases() -> dict[str, int]:
         return {a: v.number for v in registry.catalogue(client)["mlp"] for a in v.aliases}
 
-    promotion.move_aliases(client, first)
+    promotion.record_champion(client, first, "by a test", print)
     assert aliases() == {"champion": 1}
-    promotion.move_aliases(client, second)
+    promotion.record_champion(client, second, "by a test", print)
     assert aliases() == {"champion": 2, "previous": 1}
-    promotion.move_aliases(client, registry.choose(registry.catalogue(client), "mlp", "previous"))
+    back = registry.choose(registry.catalogue(client), "mlp", "previous")
+    promotion.record_champion(client, back, "by a test", print)
     assert aliases() == {"champion": 1, "previous": 2}
 
 
@@ -94,6 +95,8 @@ def test_mistakes_in_names_are_told_with_what_there_is() -> None:
         registry.choose(known, "bytelm", "8")
     with pytest.raises(ConfigError, match="did you mean 'champion'"):
         registry.choose(known, "bytelm", "champian")
+    with pytest.raises(ConfigError, match="MODEL: 'mlp': has no version yet; fix: `make bench`"):
+        registry.choose({"mlp": []}, "mlp", "candidate")
 
 
 def test_a_version_that_somebody_else_registered_is_not_served() -> None:
