@@ -20,7 +20,7 @@ from components.planning.flows import MINIO, VAULT
 from components.runtime import tls
 from components.runtime.files import FILES_DIR
 from operations.polling import poll
-from operations.rotation import databases, home, identities, logs, monitoring, tracking
+from operations.rotation import databases, home, identities, logs, monitoring, notebook, tracking
 from operations.rotation.subject import Subject
 
 TIMEOUT = 5.0
@@ -153,6 +153,7 @@ CHECKS: Mapping[str, Callable[[Subject], Iterator[str]]] = {
     "monitoring/alerts": monitoring.alerts_proof,
     "monitoring/home": home.proof,
     "logs/reader": logs.proof,
+    "notebook/login": notebook.proof,
     "vault/writer": vault_writer,
     "vault/repository": vault_repository,
     "ray/token": ray_token,

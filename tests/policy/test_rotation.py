@@ -46,6 +46,7 @@ TOLD = {
         "alerts",
         "logs",
         "home",
+        "compute",
     },
     "authority": {
         "load-balancer",
@@ -79,6 +80,7 @@ TOLD = {
     "monitoring/viewer": {"metrics", "load-balancer", "home"},
     "monitoring/home": {"load-balancer", "home"},
     "logs/reader": {"logs", "load-balancer"},
+    "notebook/login": {"compute", "load-balancer"},
     "s3/tracking": {"object-store-setup", "tracking"},
     "tracking/admin": {"tracking-setup", "load-balancer"},
     "tracking/benchmark": {"tracking-setup", "tracking", "load-balancer"},

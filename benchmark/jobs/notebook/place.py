@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,3 +75,9 @@ def variables(place: Place, scratch: Path) -> dict[str, str]:
         "IPYTHONDIR": str(scratch / "ipython"),
         "MPLCONFIGDIR": str(scratch / "matplotlib"),
     }
+
+
+def settings(scratch: Path) -> dict[Path, str]:
+    """Files that JupyterLab reads: there is no internet from which news could come."""
+    news = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+    return {scratch / "config" / "labconfig" / "default_setting_overrides.json": json.dumps(news)}

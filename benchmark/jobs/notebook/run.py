@@ -52,6 +52,9 @@ def main() -> int:
     if work.is_empty():
         (folder / welcome.NAME).write_text(welcome.text(), encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="notebook-") as scratch:
+        for path, content in place.settings(Path(scratch)).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
         return serve(here, folder, Path(scratch), Saver(work))
 
 

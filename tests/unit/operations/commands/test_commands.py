@@ -203,6 +203,7 @@ def test_a_lifecycle_copy_has_other_ports_and_subnets_and_no_seed() -> None:
         "monitoring": 27443,
         "logs": 26443,
         "home": 28080,
+        "notebook": 28888,
     }
 
 
