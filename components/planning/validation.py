@@ -130,7 +130,7 @@ def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
     )
     yield from outside.issues(config.object_store.external, networks, f"{DATACENTER}.object_store.external")
     yield from receivers.issues(config.monitoring.alerts, networks, f"{DATACENTER}.monitoring.alerts")
-    ports = config.load_balancer.ports.model_dump()
+    ports = config.load_balancer.ports.opened(config.notebook.enabled)
     for name, port in ports.items():
         others = [n for n, p in ports.items() if p == port and n != name]
         if others:

@@ -19,7 +19,15 @@ from pydantic.fields import FieldInfo
 from audit import document
 from benchmark.analysis import schemas
 from components.planning.config import DATACENTER, StackConfig
-from components.planning.flows import CLIENTS, FLOWS, LISTENS, Flow, memberships, with_outside_store
+from components.planning.flows import (
+    CLIENTS,
+    FLOWS,
+    LISTENS,
+    Flow,
+    memberships,
+    with_notebook,
+    with_outside_store,
+)
 from components.planning.inventory import Inventory
 from components.planning.paths import ROOT
 from components.planning.units import size_text
@@ -150,6 +158,7 @@ def flows() -> str:
     """The flow table, who listens where, and the diagram."""
     rows = [_row(flow) for flow in FLOWS]
     outside = [_row(flow) for flow in with_outside_store() if flow not in FLOWS]
+    notebook = [_row(flow) for flow in with_notebook(()) if flow not in FLOWS]
     listens = [
         f"| {role} | {', '.join(memberships(role))} | "
         + ", ".join(f"{x.port}" if x.port == x.port_end else f"{x.port}-{x.port_end}" for x in ports)
@@ -182,6 +191,12 @@ def flows() -> str:
             "| source | destination | port | protocol | segment | why |",
             "|---|---|---|---|---|---|",
             *outside,
+            "",
+            "Where a notebook is allowed ([notebook.md](notebook.md)), there are these, too:",
+            "",
+            "| source | destination | port | protocol | segment | why |",
+            "|---|---|---|---|---|---|",
+            *notebook,
             "",
         ]
     )

@@ -31,11 +31,12 @@ TITLES = {
     "ray": "Jobs and nodes (Ray)",
     "monitoring": "Metrics and alerts",
     "logs": "Logs",
+    "notebook": "Notebook",
     "inference": "Served models",
     "s3": "Object store (S3)",
 }
 # What an operator opens; the others are for programs.
-OPENED = ("tracking", "monitoring", "logs", "ray")
+OPENED = ("tracking", "monitoring", "logs", "ray", "notebook")
 PAGES = {"report.html": "Report of the newest benchmark", "audit.html": "Newest security audit"}
 FIGURES_MOST = 8
 # Of a line in "Done last" → the part of the document that it shows.

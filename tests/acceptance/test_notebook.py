@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import time
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from benchmark.jobs.notebook import welcome
 from components.planning.inventory import Inventory
 from components.planning.notebook import USER
 from components.planning.tracking import authorization
@@ -25,16 +27,19 @@ from tests.acceptance.websocket_by_hand import Websocket
 # In Pulumi.test.yaml.
 PORT = 18888
 SAVED_S = 60
+# After the cells of the welcome, so that it starts no run of its own.
 CODE = """
-import os, uuid
 import boto3, mlflow
 s3 = boto3.client("s3")
 s3.put_object(Bucket="results", Key="probe/notebook.txt", Body=b"from a kernel")
 print(s3.get_object(Bucket="results", Key="probe/notebook.txt")["Body"].read().decode())
 mlflow.log_metric("probe", 0.5)
-print("metric", mlflow.get_run(os.environ["MLFLOW_RUN_ID"]).data.metrics["probe"])
+print("metric", mlflow.get_run(mlflow.active_run().info.run_id).data.metrics["probe"])
 print(6 * 7)
 """
+
+
+WELCOME = [cell["source"] for cell in json.loads(welcome.text())["cells"] if cell["cell_type"] == "code"]
 
 
 def port_answers(inventory: Inventory) -> bool:
@@ -103,10 +108,19 @@ def test_only_the_login_opens_it(
         assert answer.status_code == 401
 
 
-def test_a_page_of_another_origin_gets_no_kernel(started: dict[str, Any], login: str, ca_file: str) -> None:
-    path = f"/api/kernels/{uuid.uuid4()}/channels"
+@pytest.fixture(scope="module")
+def kernel(started: dict[str, Any], lab: requests.Session) -> str:
+    """The path of a kernel's channels."""
+    made = lab.post(f"{started['url']}/api/kernels", json={}, timeout=PATIENCE)
+    assert made.status_code == 201
+    return f"/api/kernels/{made.json()['id']}/channels"
+
+
+def test_a_page_of_another_origin_gets_no_kernel(
+    started: dict[str, Any], kernel: str, login: str, ca_file: str
+) -> None:
     with pytest.raises(AssertionError, match=r"^HTTP/1[.]1 403 "):
-        channel(started["url"], ca_file, path, {"Authorization": login, "Origin": "https://other.example"})
+        channel(started["url"], ca_file, kernel, {"Authorization": login, "Origin": "https://other.example"})
 
 
 def test_a_request_without_the_cookie_s_token_changes_nothing(
@@ -123,13 +137,11 @@ def test_a_request_without_the_cookie_s_token_changes_nothing(
 
 
 def test_a_kernel_computes_reads_data_and_records(
-    started: dict[str, Any], lab: requests.Session, login: str, ca_file: str
+    started: dict[str, Any], kernel: str, login: str, ca_file: str
 ) -> None:
-    kernel = lab.post(f"{started['url']}/api/kernels", json={}, timeout=PATIENCE).json()["id"]
-    path = f"/api/kernels/{kernel}/channels"
-    opened = channel(started["url"], ca_file, path, {"Authorization": login, "Origin": started["url"]})
+    opened = channel(started["url"], ca_file, kernel, {"Authorization": login, "Origin": started["url"]})
     content = {
-        "code": CODE, "silent": False, "store_history": False, "user_expressions": {},
+        "code": "\n".join([*WELCOME, CODE]), "silent": False, "store_history": False, "user_expressions": {},
         "allow_stdin": False, "stop_on_error": True,
     }  # fmt: skip
     identifier = uuid.uuid4().hex
@@ -149,7 +161,12 @@ def test_a_kernel_computes_reads_data_and_records(
         assert message["msg_type"] != "error", message["content"]
         if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
             break
-    assert said.splitlines() == ["from a kernel", "metric 0.5", "42"]
+    shapes, accuracy, *others = said.splitlines()
+    assert shapes == "{'pictures': (1797, 64), 'digits': (1797,)}"
+    found = re.fullmatch(r"([0-9.]+)% of 300 pictures .*", accuracy)
+    assert found
+    assert float(found[1]) > 90
+    assert others == ["from a kernel", "metric 0.5", "42"]
 
 
 def test_what_is_saved_outlasts_the_notebook(

@@ -31,6 +31,7 @@ VARIABLES |= set(re.findall(r"\$\(call (?:given|option,--[a-z-]+),([A-Z]+)\)", M
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 # Options of other programs, which ours calls or advises.
 FOREIGN = {
+    "place": {"--app-dir"},  # JupyterLab's
     "gpu_trial": {"--world", "--seconds", "--processors", "--meeting", "--rank"},  # its own
     "node_check": {"--agent", "--gpus", "--seconds", "--query-gpu", "--format"},  # its own, and nvidia-smi's
     "abba": {
