@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from operations.status_document import Backup, BackupJob, LastAudit, LastBenchmark, LastDrill, Status
 
 Last = Backup | BackupJob | LastDrill | LastAudit | LastBenchmark
+
+# After so long a pass says little about what runs now.
+OLD = {"last audit": timedelta(days=7)}
+
+
+def is_old(name: str, one: Last, now: datetime) -> bool:
+    """Whether the line `name` tells of a pass that is too long ago to be shown as one."""
+    most = OLD.get(name)
+    if most is None or not one.at or one.result != "passed":
+        return False
+    return now - datetime.fromisoformat(one.at) > most
 
 
 def last_of(found: Status) -> dict[str, Last | None]:

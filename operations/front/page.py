@@ -14,7 +14,7 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from components.runtime.rendering import pages
-from operations.front.last import last_of
+from operations.front.last import is_old, last_of
 from operations.output import ago, size
 from operations.status_document import Service, Status
 
@@ -177,6 +177,9 @@ def last(found: Status, now: datetime) -> Iterator[Line]:
             yield Line(name, "none yet", "", "")
         elif not one.at:
             yield _line(name, one.result, one.text)
+        elif is_old(name, one, now):
+            age = ago(datetime.fromisoformat(one.at), now)
+            yield Line(name, "old", "now", f"{one.result} {age} ago; {one.text}; `make audit` looks again")
         else:
             yield _line(name, one.result, f"{ago(datetime.fromisoformat(one.at), now)} ago; {one.text}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rich.console import RenderableType
 from rich.markup import escape
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from components.planning.flows import STORE_GATEWAY
 from operations.documents import Alert
-from operations.front.last import last_of
+from operations.front.last import is_old, last_of
 from operations.output import ago, size
 from operations.overview.looking import MISSING
 from operations.status_document import Job, Service, Status
@@ -37,7 +37,9 @@ def lines(found: Status) -> Iterator[str]:
         yield "object store an outside one, not ours: `docker logs` of store-check says what was compared"
     for name, one in last_of(found).items():
         if one and one.at:
-            yield _line(name, f"{one.result}, {ago(datetime.fromisoformat(one.at))} ago; {one.text}")
+            age = f"{ago(datetime.fromisoformat(one.at))} ago; {one.text}"
+            old = "; too old to count: `make audit`" if is_old(name, one, datetime.now(UTC)) else ""
+            yield _line(name, f"{one.result}, {age}{old}")
         else:
             yield _line(name, one.text if one else "none yet")
     yield _line("alerts", alerts_line(found.stack, found.alerts))

@@ -48,6 +48,20 @@ def test_everything_that_is_asked_has_a_place() -> None:
     assert "audit.html" not in text, "there is no such file beside it"
 
 
+@pytest.mark.parametrize(("at", "word"), [("2026-11-22", "passed"), ("2026-11-20", "old")])
+def test_an_audit_of_long_ago_does_not_look_like_a_pass(at: str, word: str) -> None:
+    audit = LastAudit(result="passed", at=f"{at}T09:00:00+00:00", text="52 checks passed", failed=[])
+    (line,) = (line for line in front.last(status(last_audit=audit), NOW) if line.name == "last audit")
+    assert line.word == word
+    assert line.look == ("good" if word == "passed" else "now")
+
+
+def test_an_audit_that_failed_is_never_too_old_to_count() -> None:
+    audit = AUDIT.model_copy(update={"at": "2026-01-01T09:00:00+00:00"})
+    (line,) = (line for line in front.last(status(last_audit=audit), NOW) if line.name == "last audit")
+    assert (line.word, line.look) == ("failed", "bad")
+
+
 def test_a_service_that_is_not_healthy_is_named_first_with_its_reason() -> None:
     text = page(status("unhealthy: HTTP 503"))
     assert "1 of 1 services of dev needs attention" in text
