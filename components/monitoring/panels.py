@@ -212,6 +212,36 @@ STORAGE = Dashboard(
                 "s",
                 names=("age",),
             ),
+            Panel(
+                "Sessions",
+                ("sum(aidc_database_sessions) by (state)", "aidc_database_sessions_limit"),
+                names=("{{state}}", "most"),
+                width=4,
+            ),
+            Panel(
+                "Transactions",
+                ("sum(rate(aidc_database_transactions_total[5m])) by (result)",),
+                "1/s",
+                names=("{{result}}",),
+                width=4,
+            ),
+            Panel(
+                "Blocks that memory had",
+                (
+                    'sum(rate(aidc_database_blocks_total{from="memory"}[5m]))'
+                    " / sum(rate(aidc_database_blocks_total[5m]))",
+                ),
+                about="1: nothing is read from the disk.",
+                names=("share",),
+                width=4,
+            ),
+            Panel("Size", ("aidc_database_size_bytes",), "B", names=("{{database}}",)),
+            Panel(
+                "Written to the log",
+                ("rate(aidc_database_log_bytes_total[5m])",),
+                "B/s",
+                names=("bytes",),
+            ),
         ),
         "Services": (
             Panel("Memory", ("max(aidc_service_memory_bytes) by (service)",), "B", names=("{{service}}",)),

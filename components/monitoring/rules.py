@@ -141,6 +141,27 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             "the database's archive has a fault ({{ $labels.what }})",
         ),
         Rule(
+            "DatabaseDamaged",
+            "aidc_database_checksum_failures_total > 0",
+            0,
+            "page",
+            "{{ $value }} blocks of the database did not have the checksum that was written with them",
+        ),
+        Rule(
+            "DatabaseSessionsAlmostUsedUp",
+            "sum(aidc_database_sessions) > 0.9 * max(aidc_database_sessions_limit)",
+            5,
+            "ticket",
+            "{{ $value }} sessions are open: soon nobody can connect",
+        ),
+        Rule(
+            "DatabaseTransactionOpen",
+            "aidc_database_oldest_transaction_seconds > 3600",
+            0,
+            "ticket",
+            "a transaction has been open for {{ $value | humanizeDuration }}: newer dead rows stay",
+        ),
+        Rule(
             "DriveOffline",
             'max(minio_cluster_drive_offline_total{job=~"object-store.*"}) > 0',
             5,

@@ -12,6 +12,7 @@ import requests
 import testinfra
 
 from components.monitoring.panels import DASHBOARDS
+from components.monitoring.readings import ALLOWED
 from components.planning.flows import DATABASE
 from components.planning.inventory import Inventory
 from operations.polling import poll
@@ -51,6 +52,18 @@ def test_every_service_tells_its_figures(viewer: requests.Session, page: str, in
         return not missing and MACHINE in found
 
     assert poll(told, TOLD_WITHIN, 2.0), f"no figures of {missing}"
+
+
+def test_the_database_tells_what_it_counts(viewer: requests.Session, page: str) -> None:
+    names = [name for name in ALLOWED["database"] if name.startswith("aidc_database_")]
+    query = 'count({__name__=~"aidc_database_.+"}) by (__name__)'
+
+    def told() -> list[str]:
+        return sorted(row["metric"]["__name__"] for row in ask(viewer, page, query))
+
+    assert poll(told, TOLD_WITHIN, 2.0, until=lambda found: found == sorted(names)) == sorted(names)
+    assert ask(viewer, page, 'sum(aidc_database_transactions_total{result="commit"}) > 0')
+    assert ask(viewer, page, 'aidc_database_size_bytes{database="tracking"} > 1e6')
 
 
 def test_the_machine_and_the_certificates_are_told(viewer: requests.Session, page: str) -> None:

@@ -79,6 +79,41 @@ FAILING = "aidc_archive_failing_since_timestamp_seconds"
 BEGIN = 946684800
 CASES = (
     Case(
+        "DatabaseDamaged",
+        "a block",
+        {"aidc_database_checksum_failures_total": flat(2)},
+        1,
+        "2 blocks of the database did not have the checksum that was written with them",
+    ),
+    Case("DatabaseDamaged", "none", {"aidc_database_checksum_failures_total": flat(0)}, 60),
+    Case(
+        "DatabaseSessionsAlmostUsedUp",
+        "nearly all",
+        {
+            'aidc_database_sessions{state="idle"}': flat(90),
+            'aidc_database_sessions{state="active"}': flat(5),
+            "aidc_database_sessions_limit": flat(100),
+        },
+        6,
+        "95 sessions are open: soon nobody can connect",
+    ),
+    Case(
+        "DatabaseSessionsAlmostUsedUp",
+        "many",
+        {'aidc_database_sessions{state="idle"}': flat(90), "aidc_database_sessions_limit": flat(100)},
+        60,
+    ),
+    Case(
+        "DatabaseTransactionOpen",
+        "for long",
+        {"aidc_database_oldest_transaction_seconds": flat(7200)},
+        1,
+        "a transaction has been open for 2h 0m 0s: newer dead rows stay",
+    ),
+    Case(
+        "DatabaseTransactionOpen", "for a while", {"aidc_database_oldest_transaction_seconds": flat(3000)}, 60
+    ),
+    Case(
         "ServiceDown",
         "down",
         {'up{service="database"}': flat(0)},
