@@ -17,7 +17,7 @@ KNOWN = (
     "model.safetensors", "model.json", "seed-1.events.jsonl", "seed-1.json",
 )  # fmt: skip
 UNKNOWN = "!model.safetensors"
-WITHIN_S = 20.0  # the collectives' own limit is 60 s; alone on a machine each fault takes half a second
+WITHIN_S = 50.0  # the collectives' own limit is 60 s; alone on a machine each fault takes half a second
 
 
 @pytest.fixture(scope="module")
