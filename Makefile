@@ -86,9 +86,9 @@ usage: ## show the CPUs and the memory that each service uses over a minute; wri
 	@$(RUN) python -m operations usage --stack $(STACK) --out $(OUT)
 
 .PHONY: logs
-logs: ## follow the log of a service, S=load-balancer, or of a job, JOB=train-1128-150500
+logs: ## follow the log of a service, S=load-balancer, or of a job, JOB=train-1128-150500; FIND="words" SINCE=12h searches
 	@$(RUN) python -m operations logs --stack $(STACK) $(or $(call option,--service,S),$(call option,--service,SERVICE)) \
-		$(call option,--job,JOB) $(call option,--tail,TAIL)
+		$(call option,--job,JOB) $(call option,--tail,TAIL) $(call option,--find,FIND) $(call option,--since,SINCE)
 
 .PHONY: exec
 exec: ## a shell in the container of a service, S=compute-node1, or the command CMD
@@ -277,6 +277,8 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= ACCESS     env: 1 adds addresses and logins of the running stack, for ray, aws, boto3 and mlflow
 ##= S          logs, exec, restart: a service as `make status` lists it
 ##= TAIL       logs: lines to begin with (default: 200)
+##= FIND       logs: words, or LogsQL, to search for in the lines of S or of all services
+##= SINCE      logs: how far back FIND searches: 30m, 12h, 7d (default: 1h)
 ##= CMD        exec: a command, split as a shell does (default: a shell)
 ##= JOB        logs, stop: a job's name or id as `make jobs` lists it; backup: one of backup.jobs (default: all)
 ##= SCRIPT     submit: a Python file

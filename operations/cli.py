@@ -284,6 +284,10 @@ def _services(made: Mapping[str, argparse.ArgumentParser]) -> None:
     made["logs"].add_argument(
         "--tail", type=_lines, default=200, metavar="LINES", help="of a service: to begin with (default: 200)"
     )
+    made["logs"].add_argument("--find", metavar="WORDS", help="search in the lines of one service, or of all")
+    made["logs"].add_argument(
+        "--since", default="1h", metavar="TIME", help="search: how far back, 30m, 12h, 7d (default: 1h)"
+    )
     made["exec"].add_argument("--cmd", metavar="COMMAND", help="in one text (default: a shell)")
 
 

@@ -1,27 +1,45 @@
-"""Show the log of a service, or of a job, and follow it.
+"""Show the log of a service, or of a job, and follow it; or search in the logs of all services.
 
 A service's log is followed where a person looks on: on a terminal, until Ctrl-C. A job is followed until it
-ends; Ctrl-C leaves it running.
+ends; Ctrl-C leaves it running. `--find` asks VictoriaLogs, for words or whatever LogsQL can say, in the lines
+of one service or of all; the newest are shown, the oldest of them first.
 
-Exit codes: 0 shown; of a job, that of its script; 2 no such service or job; 130 no longer followed.
+Exit codes: 0 shown; of a job, that of its script; 1 nothing was found, or the logs cannot be asked; 2 no such
+service or job, or no such query; 130 no longer followed.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 
+from components.planning.logs import READER
+from operations.engine import finding
 from operations.engine.choice import chosen
 from operations.engine.client import connect
-from operations.errors import INTERRUPTED, RefusedError
+from operations.errors import FAILED, INTERRUPTED, OK, OperationError, RefusedError
 from operations.jobs import following, session
 from operations.process import say
+from operations.stack.pulumi import Pulumi
 
 
-def main(stack: str, service: str | None = None, job: str | None = None, tail: int = 200) -> int:
+def main(
+    stack: str,
+    *,
+    service: str | None = None,
+    job: str | None = None,
+    tail: int = 200,
+    find: str | None = None,
+    since: str = "1h",
+) -> int:
     """One of `service` and `job`. Raises RefusedError with the nearest name."""
     if service and job:
         raise RefusedError("S and JOB: only one of them can be shown\n    fix: leave one out")
+    if find is not None and job:
+        raise RefusedError("FIND and JOB: a job's log is not searched\n    fix: leave one out")
+    if find is not None:
+        return _found(stack, service, find, since, tail)
     if job:
         return _of_job(stack, job)
     container = chosen(connect(), stack, service).name
@@ -31,6 +49,25 @@ def main(stack: str, service: str | None = None, job: str | None = None, tail: i
         return subprocess.run(command, check=False).returncode
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _found(stack: str, service: str | None, text: str, since: str, most: int) -> int:
+    short = chosen(connect(), stack, service).name.removeprefix(f"aidc-{stack}-") if service else None
+    asked = finding.query(text, short, since, most)
+    pulumi = Pulumi(stack)
+    access, inventory = pulumi.output("access", secret=True), pulumi.output("inventory")
+    if access is None or inventory is None:
+        raise OperationError(f"stack {stack} is not up; fix: `make up STACK={stack}`")
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as authority:
+        authority.write(access["ca_pem"])
+        authority.flush()
+        url, password = str(inventory["endpoints"]["logs"]), access["logs"][READER]
+        lines = finding.shown(finding.ask(url, password, authority.name, asked))
+    for line in lines:
+        say(line)
+    if not lines:
+        say(f"nothing within {since}; SINCE=7d looks further back")
+    return OK if lines else FAILED
 
 
 def _of_job(stack: str, job: str) -> int:

@@ -13,6 +13,7 @@ import testinfra
 from components.planning.flows import COLLECTOR
 from components.planning.inventory import Inventory
 from operations.polling import poll
+from tests.acceptance.commands import aidc
 from tests.acceptance.conftest import STACK
 
 # The collector stores within a second or two, VictoriaLogs shows it soon after; a busy machine needs more.
@@ -146,3 +147,22 @@ def test_storage_is_bounded(host: testinfra.host.Host) -> None:
     said = host.check_output("docker top aidc-%s-logs -o pid,args", STACK)
     assert "-retention.maxDiskSpaceUsageBytes=" in said
     assert "-retentionPeriod=" in said
+
+
+def test_the_command_searches_one_service_and_names_what_is_no_query(host: testinfra.host.Host) -> None:
+    mark = uuid.uuid4().hex
+    say(host, "tracking", f"{mark} from tracking")
+    say(host, "database", f"{mark} from database")
+    lines = poll(
+        lambda: aidc("logs", "--find", mark).stdout.splitlines(), FOUND_WITHIN, until=lambda x: len(x) == 2
+    )
+    assert [line.split()[1] for line in lines] == ["tracking", "database"]
+    alone = aidc("logs", "--find", f"{mark} or nothing", "--service", "database")
+    assert alone.returncode == 0
+    assert alone.stdout.split()[1:] == ["database", mark, "from", "database"]
+    nothing = aidc("logs", "--find", uuid.uuid4().hex, "--since", "5m")
+    assert (nothing.returncode, nothing.stdout) == (1, "nothing within 5m; SINCE=7d looks further back\n")
+    wrong = aidc("logs", "--find", "((")
+    assert wrong.returncode == 2
+    assert "FIND" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
