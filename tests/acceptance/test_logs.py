@@ -153,9 +153,11 @@ def test_the_command_searches_one_service_and_names_what_is_no_query(host: testi
     mark = uuid.uuid4().hex
     say(host, "tracking", f"{mark} from tracking")
     say(host, "database", f"{mark} from database")
-    lines = poll(
-        lambda: aidc("logs", "--find", mark).stdout.splitlines(), FOUND_WITHIN, until=lambda x: len(x) == 2
-    )
+
+    def searched() -> list[str]:
+        return aidc("logs", "--find", mark).stdout.splitlines()
+
+    lines = poll(searched, FOUND_WITHIN, until=lambda found: len(found) == 2)
     assert [line.split()[1] for line in lines] == ["tracking", "database"]
     alone = aidc("logs", "--find", f"{mark} or nothing", "--service", "database")
     assert alone.returncode == 0
