@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from functools import partial
 
 import pulumi
 import pulumi_docker as docker
@@ -28,7 +28,7 @@ from components.planning.flows import (
 )
 from components.planning.plan import Plan, Service
 from components.planning.store_place import StorePlace
-from components.planning.tracking import JOBS, authorization, secret_of
+from components.planning.tracking import JOBS, authorization_digest, secret_of
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
@@ -171,9 +171,7 @@ def tracking_login(identity: Identity) -> pulumi.Output[str]:
 
 def notebook_files(identity: Identity) -> list[File]:
     """What a notebook's server shows, and how it knows its user without knowing the password."""
-    digest = identity.password(notebook.SECRET).apply(
-        lambda password: hashlib.sha256(authorization(notebook.USER, password).encode()).hexdigest() + "\n"
-    )
+    digest = identity.password(notebook.SECRET).apply(partial(authorization_digest, notebook.USER))
     return [
         # Read again at each connection, and at each request.
         *key_pair(

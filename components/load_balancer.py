@@ -107,6 +107,13 @@ DOOR_OF_NOTEBOOK: dict[str, Any] = {
 # Bytes of a call to MLflow's API, which its server keeps in memory; artefacts pass through it by file.
 CALL = 16 * MIB
 
+# File in the container → the one user whose login it holds, and the name of the password.
+LOGINS = {
+    "monitoring-logins": (VIEWER, SECRET),
+    "logs-login": (logs.READER, logs.SECRET),
+    "home-login": (DOOR, DOOR_SECRET),
+    "notebook-login": (notebook.USER, notebook.SECRET),
+}
 # Open connections that one client address may hold.
 CONNECTIONS = 500
 # Seconds that a connection may take for its TLS handshake, and again for the headers of its first request.
@@ -185,39 +192,17 @@ def ports(plan: Plan) -> dict[str, int]:
 
 def tracking_logins(identity: Identity) -> pulumi.Output[str]:
     """What the header Authorization may say on the way to tracking, a line for each user."""
-    lines: list[pulumi.Input[str]] = []
-    for user in USERS:
-        lines += [identity.password(secret_of(user)).apply(partial(authorization, user)), "\n"]
-    return pulumi.Output.concat(*lines)
+    return pulumi.Output.concat(*(login(identity, user, secret_of(user)) for user in USERS))
 
 
-def monitoring_login(identity: Identity) -> pulumi.Output[str]:
-    """What the header Authorization may say on the way to the metrics, and to the front door."""
-    return pulumi.Output.concat(identity.password(SECRET).apply(partial(authorization, VIEWER)), "\n")
-
-
-def logs_login(identity: Identity) -> pulumi.Output[str]:
-    """What it says on the way to the logs."""
-    return pulumi.Output.concat(
-        identity.password(logs.SECRET).apply(partial(authorization, logs.READER)), "\n"
-    )
-
-
-def notebook_login(identity: Identity) -> pulumi.Output[str]:
-    """What it says on the way to the notebook."""
-    return pulumi.Output.concat(
-        identity.password(notebook.SECRET).apply(partial(authorization, notebook.USER)), "\n"
-    )
-
-
-def door_login(identity: Identity) -> pulumi.Output[str]:
-    """What it says where the front door asks for figures."""
-    return pulumi.Output.concat(identity.password(DOOR_SECRET).apply(partial(authorization, DOOR)), "\n")
+def login(identity: Identity, user: str, secret: str) -> pulumi.Output[str]:
+    """What the header Authorization may say where `user` alone is let in; `secret`: the password's name."""
+    return pulumi.Output.concat(identity.password(secret).apply(partial(authorization, user)), "\n")
 
 
 def passed_on(identity: Identity) -> pulumi.Output[str]:
     """A map: whose login the metrics server knows → that login."""
-    return pulumi.Output.concat(VIEWER, " ", monitoring_login(identity))
+    return pulumi.Output.concat(VIEWER, " ", login(identity, VIEWER, SECRET))
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -259,14 +244,10 @@ class LoadBalancer(pulumi.ComponentResource):
                         on_change="USR2",
                     ),
                     File(path="tracking-logins", content=tracking_logins(context.identity), on_change="USR2"),
-                    File(
-                        path="monitoring-logins",
-                        content=monitoring_login(context.identity),
-                        on_change="USR2",
+                    *(
+                        File(path=path, content=login(context.identity, *who), on_change="USR2")
+                        for path, who in LOGINS.items()
                     ),
-                    File(path="logs-login", content=logs_login(context.identity), on_change="USR2"),
-                    File(path="home-login", content=door_login(context.identity), on_change="USR2"),
-                    File(path="notebook-login", content=notebook_login(context.identity), on_change="USR2"),
                     File(path="passed-on.map", content=passed_on(context.identity), on_change="USR2"),
                 ],
             ),

@@ -10,7 +10,7 @@ from components.planning.logs import SECRET, settings
 from components.planning.units import MIB
 from components.runtime.container import Health, Process, run
 from components.runtime.context import Context
-from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, key_pair
+from components.runtime.files import FILES_DIR, File, FileVolume, FileVolumeArgs, served_with
 from components.runtime.volume import READINGS, readings, volume
 
 USER = "10091"
@@ -35,15 +35,7 @@ class Logs(pulumi.ComponentResource):
                 owner=USER,
                 files=[
                     # The server reads certificate, key and passwords again by itself, every second.
-                    *key_pair(
-                        identity,
-                        name,
-                        (name, "localhost"),
-                        certificate="tls.crt",
-                        key="tls.key",
-                        on_change="read",
-                    ),
-                    File(path="ca.crt", content=identity.authority(), on_change="read"),
+                    *served_with(identity, name, on_change="read"),
                     File(path="password", content=identity.password(SECRET), on_change="read"),
                     # Nobody is told this one: with it, lines could be deleted.
                     File(path="locked", content=identity.password("logs/locked"), on_change="read"),

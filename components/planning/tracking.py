@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from typing import TYPE_CHECKING
 
 from components.planning.flows import TRACKING
@@ -24,6 +25,11 @@ def secret_of(user: str) -> str:
 def authorization(user: str, password: str) -> str:
     """The value of the header Authorization with which `user` logs in."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def authorization_digest(user: str, password: str) -> str:
+    """A line with the SHA-256 of that header: by it a service knows the login, and not the password."""
+    return hashlib.sha256(authorization(user, password).encode()).hexdigest() + "\n"
 
 
 def balancer_names(plan: Plan) -> tuple[str, ...]:

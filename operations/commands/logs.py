@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 
+from benchmark.cluster import stack as running
 from components.planning.logs import READER
 from operations.engine import finding
 from operations.engine.choice import chosen
 from operations.engine.client import connect
-from operations.errors import FAILED, INTERRUPTED, OK, OperationError, RefusedError
+from operations.errors import FAILED, INTERRUPTED, OK, RefusedError
 from operations.jobs import following, session
 from operations.process import say
-from operations.stack.pulumi import Pulumi
 
 
 def main(
@@ -54,15 +53,10 @@ def main(
 def _found(stack: str, service: str | None, text: str, since: str, most: int) -> int:
     short = chosen(connect(), stack, service).name.removeprefix(f"aidc-{stack}-") if service else None
     asked = finding.query(text, short, since, most)
-    pulumi = Pulumi(stack)
-    access, inventory = pulumi.output("access", secret=True), pulumi.output("inventory")
-    if access is None or inventory is None:
-        raise OperationError(f"stack {stack} is not up; fix: `make up STACK={stack}`")
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as authority:
-        authority.write(access["ca_pem"])
-        authority.flush()
-        url, password = str(inventory["endpoints"]["logs"]), access["logs"][READER]
-        lines = finding.shown(finding.ask(url, password, authority.name, asked))
+    with session.reporting():
+        found = running.read(stack)
+        url, password = found.endpoint("logs"), found.access["logs"][READER]
+    lines = finding.shown(finding.ask(url, password, found.ca_path, asked))
     for line in lines:
         say(line)
     if not lines:

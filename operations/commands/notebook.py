@@ -16,6 +16,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from benchmark.cluster import stack as stacks
 from benchmark.core.errors import BenchmarkError
 from components.planning.config import DATACENTER
 from components.planning.notebook import SECRET, USER
@@ -119,11 +120,9 @@ def end(stack: str) -> None:
 
 def wait(stack: str, opened: Session, identifier: str) -> str:
     """The notebook's address, once it answers there. Raises OperationError."""
-    pulumi = Pulumi(stack)
-    access: Mapping[str, Any] = pulumi.output("access", secret=True) or {}
-    url = str((pulumi.output("inventory") or {})["endpoints"]["notebook"])
-    login = authorization(USER, access[USER][USER])
-    context, deadline = tls.verifying(ca_pem=access["ca_pem"]), time.monotonic() + WITHIN
+    found = stacks.read(stack)
+    url, login = found.endpoint("notebook"), authorization(USER, found.access["notebook"][USER])
+    context, deadline = tls.verifying(ca_pem=found.access["ca_pem"]), time.monotonic() + WITHIN
     say("waiting until it answers …")
     while time.monotonic() < deadline:
         with suppress(*tls.NO_ANSWER):
@@ -132,9 +131,9 @@ def wait(stack: str, opened: Session, identifier: str) -> str:
                 return url
             if status == 401:
                 raise OperationError(f"{url} refuses the password\n    fix: make rotate WHAT={SECRET}")
-        found = opened.ray.status(identifier)
-        if found["status"] in session.ENDED:
-            raise OperationError(f"job {identifier} has ended: {_why(opened, identifier, found)}")
+        job = opened.ray.status(identifier)
+        if job["status"] in session.ENDED:
+            raise OperationError(f"job {identifier} has ended: {_why(opened, identifier, job)}")
         time.sleep(EVERY)
     raise OperationError(
         f"{url} did not answer within {WITHIN:g} s; `make logs JOB={identifier}` shows how far it came"

@@ -29,7 +29,7 @@ def query(text: str, service: str | None, since: str, most: int) -> str:
     return f"{' '.join(wanted)} | sort by (_time desc) limit {most}"
 
 
-def ask(url: str, password: str, ca_file: str, asked: str) -> Iterator[dict[str, Any]]:
+def ask(url: str, password: str, ca_file: str | None, asked: str) -> Iterator[dict[str, Any]]:
     """The lines found, the newest first. Raises OperationError, and RefusedError for what is no LogsQL."""
     try:
         answer = requests.post(

@@ -13,7 +13,7 @@ import yaml
 from components import firewall
 from components.monitoring.readings import ALLOWED
 from components.monitoring.server import LEFT
-from components.planning.flows import ALERT_GATEWAY, ALERT_RECEIVER, tables
+from components.planning.flows import ALERT_GATEWAY, ALERT_RECEIVER
 from components.planning.paths import ROOT
 from components.planning.plan import make_plan
 from components.planning.receivers import ALIVE
@@ -21,7 +21,7 @@ from components.planning.validation import load
 from operations.front import alerts as front
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import evaluate
-from policies.model import Resource, Stack
+from policies.model import Resource, assembled
 from policies.settings import bundle
 from policies.sources import stacks
 
@@ -63,7 +63,7 @@ def uploads(planned: tuple[Resource, ...], role: str) -> dict[str, str]:
 
 
 def test_it_keeps_every_mandatory_rule(planned: tuple[Resource, ...]) -> None:
-    stack = Stack(planned, *tables({resource.role for resource in planned}), "dev")
+    stack = assembled(planned, "dev")
     report = evaluate(stack, RULES, bundle.load("dev", NAMES).waivers, {}, DAY)
     assert [outcome.message for outcome in report.violations] == []
 

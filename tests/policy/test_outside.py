@@ -10,11 +10,10 @@ from datetime import date
 import pytest
 import yaml
 
-from components.planning.flows import tables
 from components.planning.paths import ROOT
 from policies.catalogue import NAMES, RULES
 from policies.evaluate import Report, evaluate
-from policies.model import Resource, Stack
+from policies.model import Resource, assembled
 from policies.settings import bundle
 from policies.sources import stacks
 
@@ -33,7 +32,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Resource, ...]:
 
 
 def check(resources: tuple[Resource, ...]) -> Report:
-    stack = Stack(resources, *tables({resource.role for resource in resources}), "dev")
+    stack = assembled(resources, "dev")
     return evaluate(stack, RULES, bundle.load("dev", NAMES).waivers, {}, DAY)
 
 
