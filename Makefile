@@ -240,6 +240,11 @@ bench-database: ## measure PostgreSQL through TLS and over a local socket; write
 	@$(RUN) python -m operations bench-database --stack $(STACK) --out $(OUT) \
 		$(if $(ROUNDS),--rounds "$(ROUNDS)")
 
+.PHONY: bench-submit
+bench-submit: ## time a job from the command to its first step, against ray job submit and torchrun; writes submit-figures.json
+	@$(RUN) python -m operations bench-submit --stack $(STACK) --out $(OUT) $(if $(ROUNDS),--rounds "$(ROUNDS)") \
+		$(if $(RANKS),--ranks "$(RANKS)")
+
 .PHONY: bench-recovery
 bench-recovery: ## fill the store, back up, restore for trial: rates, RPO, RTO, memory; writes recovery-figures.json
 	@$(RUN) python -m operations bench-recovery --stack $(STACK) --out $(OUT) $(if $(SIZE),--size "$(SIZE)")
@@ -268,6 +273,14 @@ test: setup ## unit and policy tests, then the acceptance tests on the separate 
 	@$(MAKE) test-unit
 	@STACK=test KEEP=$(KEEP) toolchain/run.sh toolchain/acceptance.sh
 
+.PHONY: test-alerts
+test-alerts: ## cause every alert on a stack of its own, `alarms`, and see it fire: an hour and a half; KEEP=1 keeps it
+	@STACK=alarms KEEP=$(KEEP) toolchain/run.sh pytest -s tests/alerts/test_every_alert.py
+
+.PHONY: test-silence
+test-silence: ## watch a healthy stack that is up: no alert may fire within MINUTES (default: 60)
+	@$(RUN) env MINUTES=$(MINUTES) pytest -s tests/alerts/test_silence.py
+
 .PHONY: lock
 lock: ## resolve every requirements.in into a hash-locked requirements.txt
 	@toolchain/run.sh toolchain/lock.sh
@@ -282,7 +295,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= CMD        exec: a command, split as a shell does (default: a shell)
 ##= JOB        logs, stop: a job's name or id as `make jobs` lists it; backup: one of backup.jobs (default: all)
 ##= SCRIPT     submit: a Python file
-##= RANKS      submit: processes, connected by torch.distributed (default: 1)
+##= RANKS      submit, bench-submit: processes, connected by torch.distributed (default: 1; bench-submit: 2)
 ##= GPUS       submit, notebook: GPUs of each rank (default: 0)
 ##= CPUS       submit, notebook: CPUs of each rank (default: at most 1, so that all ranks fit)
 ##= MEMORY     submit, notebook: memory that each rank reserves, as 2GiB (default: none)
@@ -313,7 +326,8 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= AT         drill, restore, rebuild: a time with its zone, 2026-01-31T02:15Z: the newest snapshot until then
 ##= LIMIT      scrub: seconds after which it stops (default: 21600)
 ##= SERVERS    test-s3: stack, versitygw, minio, separated by commas (default: versitygw,minio)
-##= KEEP       test: 1 leaves the stack running
+##= MINUTES    test-silence: how long (default: 60)
+##= KEEP       test, test-alerts: 1 leaves the stack running
 ##= TIER       bench, faults, bench-abba: smoke, ci, release or gpu: how long and how strict (default: ci; bench-abba: smoke)
 ##= WORKLOADS  bench: names or files separated by commas (default: mlp,digits,bytelm)
 ##= GATE       bench: an earlier result.json, or a run as `make runs` lists it, to compare with; exit code 1 if worse
@@ -325,7 +339,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= VERSION    promote: number or alias of one of its versions (default: canary, candidate, or your newest)
 ##= SHARE      promote: percentage of the requests that it answers beside the champion (default: 100)
 ##= CASE       faults: worker, node, driver, head or all (default: all)
-##= ROUNDS     bench-storage, bench-backup, bench-database: measurements of each kind, in turns (default: 8)
+##= ROUNDS     bench-storage, bench-backup, bench-database, bench-submit: measurements of each kind, in turns (default: 8)
 ##= SECONDS    accept: seconds of training on all GPUs (default: 60)
 ##= SIZE       bench-backup, bench-recovery: bytes of the objects (default: 512MiB, 2GiB)
 ##= BASE       bench-abba: commit to compare the working tree with

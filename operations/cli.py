@@ -138,6 +138,9 @@ COMMANDS: Mapping[str, Command] = {
     "bench-database": Command(
         _MEASURE, "measure the database through TLS and locally", "aidc bench-database", "bench_database"
     ),
+    "bench-submit": Command(
+        _MEASURE, "time a job until its first step", "aidc bench-submit --ranks 2", "bench_submit"
+    ),
     "bench-recovery": Command(
         _MEASURE, "time backup and restore of much data", "aidc bench-recovery --size 2GiB", "bench_recovery"
     ),
@@ -258,6 +261,7 @@ RECORDS = {
     "bench-storage": "storage.json",
     "bench-backup": "backup-figures.json",
     "bench-database": "database-figures.json",
+    "bench-submit": "submit-figures.json",
     "bench-recovery": "recovery-figures.json",
 }
 
@@ -265,12 +269,13 @@ RECORDS = {
 def _measuring(made: Mapping[str, argparse.ArgumentParser]) -> None:
     for name, record in RECORDS.items():
         made[name].add_argument("--out", type=Path, help=f"folder for {record} (default: out/<stack>)")
-    for name in ("bench-storage", "bench-backup", "bench-database"):
+    for name in ("bench-storage", "bench-backup", "bench-database", "bench-submit"):
         made[name].add_argument(
             "--rounds", type=_some, default=8, help="measurements of each kind, in turns (default: 8)"
         )
     for name, seconds in (("accept", 60.0), ("usage", 60.0), ("bench-storage", 2.0), ("bench-database", 5.0)):
         made[name].add_argument("--seconds", type=_seconds, default=seconds, help=f"default: {seconds:g}")
+    made["bench-submit"].add_argument("--ranks", type=_some, default=2, help="processes (default: 2)")
     for name, size in (("bench-backup", "512MiB"), ("bench-recovery", "2GiB")):
         made[name].add_argument(
             "--size", type=_size, default=size, help=f"bytes of the objects (default: {size})"

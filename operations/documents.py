@@ -323,6 +323,38 @@ class DatabaseFigures(Entry):
     ratios: list[DatabaseRatio]
 
 
+class SubmitRow(Entry):
+    """Seconds from a command to the first step of a training by one way: `submit`, `ray`, or `torchrun`."""
+
+    way: str
+    seconds: list[float]
+    median_s: float
+
+
+class SubmitRatio(Entry):
+    """Seconds of `way` divided by those of `to`, with a 95 % interval over pairs."""
+
+    way: str
+    to: str
+    ratio: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+class SubmitFigures(Entry):
+    """What `make bench-submit` writes to submit-figures.json."""
+
+    schema_: Literal["aidc.submit-figures/1"] = Field(alias="schema")
+    stack: str
+    measured: str = Field(description="Begin, RFC 3339.")
+    environment: Machine
+    load: Load
+    ranks: int
+    rows: list[SubmitRow]
+    ratios: list[SubmitRatio]
+
+
 class RecoveryStep(Entry):
     """One step over all of the data; `mb_s` in 10^6 bytes per second."""
 

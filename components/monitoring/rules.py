@@ -200,6 +200,16 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             "ticket",
             "inference answers after {{ $value | humanizeDuration }} on average",
         ),
+        # Ranks that wait for each other keep a processor busy: that they do so for nothing, only their logs show.
+        Rule(
+            "TrainingStalled",
+            'sum(ray_actors{Name=~"RayTrainWorker|Rank", State=~"ALIVE.*"}) > 0'
+            ' and max(ray_node_cpu_utilization{job="compute"}) < 5'
+            ' and (max(ray_node_gpus_utilization{job="compute"}) or vector(0)) < 5',
+            15,
+            "ticket",
+            "{{ $value }} ranks of training are there, and no node does anything",
+        ),
         Rule(
             "TrafficRefused",
             "sum(increase(aidc_firewall_refused_packets_total[10m])) by (chain) > 100",

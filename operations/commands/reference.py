@@ -41,6 +41,7 @@ from operations.documents import (
     RecoveryFigures,
     StackUsage,
     Storage,
+    SubmitFigures,
 )
 from operations.nodes_document import Nodes
 from operations.status_document import Status
@@ -243,6 +244,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "schemas/audit.json": document.schema_text,
     "schemas/backup-figures.json": partial(schema, BackupFigures),
     "schemas/database-figures.json": partial(schema, DatabaseFigures),
+    "schemas/submit-figures.json": partial(schema, SubmitFigures),
     "schemas/drill.json": partial(schema, Drill),
     "schemas/inventory.json": partial(schema, Inventory),
     "schemas/lifecycle.json": partial(schema, Lifecycle),

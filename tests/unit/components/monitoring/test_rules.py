@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.jobs.ranks import Rank
 from components.monitoring import rules
 from components.planning.config import StackConfig
 from components.planning.plan import make_plan
@@ -74,6 +75,8 @@ def given_up(receiver: str, integration: str) -> str:
 STARTED = 'aidc_service_started_timestamp_seconds{service="backup"}'
 SERVER = 'haproxy_server_status{job="load-balancer",proxy="s3",server="object-store-1",state="UP"}'
 STORE = {'minio_cluster_capacity_usable_total_bytes{job="object-store-cluster"}': flat(100)}
+RANKS = f'ray_actors{{Name="{Rank.__name__}",State="ALIVE_IDLE"}}'
+NODE = 'ray_node_cpu_utilization{job="compute",service="node1"}'
 FAILING = "aidc_archive_failing_since_timestamp_seconds"
 # Where the tool's clock begins: 2000-01-01.
 BEGIN = 946684800
@@ -322,6 +325,27 @@ CASES = (
     ),
     Case("ManyErrors", "few", answers(1, 99), 30),
     Case("ManyErrors", "of hardly any", answers(1, 0), 30),
+    Case(
+        "TrainingStalled",
+        "two ranks that do nothing",
+        {RANKS: flat(2), NODE: flat(2)},
+        16,
+        "2 ranks of training are there, and no node does anything",
+    ),
+    Case("TrainingStalled", "a processor is busy", {RANKS: flat(2), NODE: flat(40)}, 60),
+    Case(
+        "TrainingStalled",
+        "a GPU is busy",
+        {RANKS: flat(2), NODE: flat(2), 'ray_node_gpus_utilization{job="compute"}': flat(90)},
+        60,
+    ),
+    Case("TrainingStalled", "nobody trains", {NODE: flat(2)}, 60),
+    Case(
+        "TrainingStalled",
+        "ranks that have ended",
+        {RANKS.replace("ALIVE_IDLE", "DEAD"): flat(2), RANKS: flat(0), NODE: flat(2)},
+        60,
+    ),
     Case(
         "SlowAnswers",
         "slow",
