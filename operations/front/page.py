@@ -60,10 +60,14 @@ class Line(NamedTuple):
 
 
 class Live(NamedTuple):
-    """A page that a server makes anew: the browser asks again after `again` seconds; `note` says of what."""
+    """A page that a server makes anew: the browser asks again after `again` seconds; `note` says of what.
+
+    `jobs`: how many there are at the moment, in a sentence, where only their number is known.
+    """
 
     again: int
     note: str
+    jobs: str = ""
 
 
 @cache
@@ -91,6 +95,7 @@ def render(
         policy=Markup(policy()),
         again=live.again if live else None,
         note=live.note if live else OF_CLONE,
+        jobs_now=live.jobs if live else "",
         **context(found, now, beside or {}),
     )
 

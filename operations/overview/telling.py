@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from docker.errors import DockerException
 
 from operations.documents import printable
-from operations.engine.client import Engine
+from operations.engine.client import Engine, connect
 from operations.errors import OperationError
 from operations.front import handed
 from operations.front.told import Told
+from operations.jobs import listing, session
 from operations.nodes import record
 from operations.overview import records
 from operations.process import warn
@@ -56,6 +57,18 @@ def tell(engine: Engine, stack: str, told: Told, folder: Path | None = None) -> 
     except (DockerException, OperationError, OSError):
         return False
     return True
+
+
+def tell_jobs(stack: str, opened: session.Session) -> None:
+    """The jobs as they are now, and how the nodes were found; who does not answer is told the next time."""
+    try:
+        with session.reporting():
+            jobs = listing.at_a_glance(listing.of_session(opened))
+        nodes = record.verdicts(record.read(record.folder(stack)), set(opened.names.values()))
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        tell(connect(), stack, Told(nodes=nodes, jobs=jobs, jobs_at=at))
+    except OperationError:
+        return
 
 
 def pages(told: Told, folder: Path) -> Iterator[tuple[handed.Header, bytes]]:

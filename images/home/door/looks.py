@@ -15,7 +15,7 @@ from operations.front import page
 from operations.front.handed import Header, moment
 from operations.output import ago
 
-from . import pages, told
+from . import jobs, pages, told
 from .figures import QUERY
 from .reading import Heard, status
 from .settings import AGAIN, FILES, KEPT, WITHIN, stack
@@ -58,7 +58,7 @@ class Looks:
         now = datetime.now(UTC)
         found = status(self._stack, heard, now)
         handed = {name: about(one, now) for name, one in pages.held().items()}
-        shown = page.render(found, now, handed, page.Live(AGAIN, NOTE))
+        shown = page.render(found, now, handed, page.Live(AGAIN, NOTE, jobs.now(heard.figures)))
         document = json.dumps(content(found), indent=2) + "\n"
         return Look(shown.encode(), document.encode())
 

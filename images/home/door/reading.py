@@ -27,7 +27,7 @@ SELF = "home"
 # Seconds without new figures, after which a service counts as silent; as in the alert ReadingsStale.
 SILENT = 300
 UNKNOWN = "not known"
-JOBS = "this page has no token for Ray; `make status` tells it, and Ray's own page shows them"
+JOBS = "this page has no token for Ray; `make status` and `make jobs` tell it, and Ray's own page shows them"
 JOBS_FRESH = timedelta(minutes=1)
 # States of a backup, the worst first.
 WORST = ("failed", "late", "none", "running", "partial", "ok")
