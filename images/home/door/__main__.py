@@ -1,6 +1,7 @@
-"""home serve | health | tell | take
+"""home serve | health | findings | tell | take
 
-`serve` is the service. `health` exits with 0 when it answers over TLS. `tell` takes a document of a
+`serve` is the service. `health` exits with 0 when it answers over TLS. `findings` prints figures of what was
+told, for the alerts. `tell` takes a document of a
 workstation on standard input, a line of JSON, and says which pages are here; `take` takes one of those pages.
 Exit code 1: it failed, and says why.
 """
@@ -19,6 +20,11 @@ def main(arguments: list[str]) -> int:
         reason = health.fault()
         print(reason or "answers")
         return 1 if reason else 0
+    if arguments == ["findings"]:
+        from . import findings
+
+        findings.main()
+        return 0
     if arguments == ["serve"]:
         from . import server
 

@@ -67,7 +67,8 @@ def status(stack: Stack, heard: Heard, now: datetime) -> Status:
         last_backup=last_backup(figures) if figures else None,
         last_drill=last_drill(figures) if figures else None,
         jobs=told.jobs,
-        nodes=told.nodes,
+        # One that was taken out of the stack's file is no longer its node.
+        nodes=[node for node in told.nodes if node.node in stack.computing],
         last_audit=told.last_audit,
         last_benchmark=told.last_benchmark,
         refused=refused(figures) if figures else None,

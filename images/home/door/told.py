@@ -10,8 +10,7 @@ from operations.front.told import MOST, Told, newer
 
 from .pages import alone, not_ahead
 from .settings import TOLD
-
-NAME = "told.json"
+from .settings import TOLD_NAME as NAME
 
 
 def read(folder: Path = TOLD) -> Told:
