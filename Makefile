@@ -180,11 +180,12 @@ bench: ## train and serve the workloads on the stack; writes result.json and rep
 	@mkdir -p $(OUT)
 	@$(RUN) python -m operations status --stack $(STACK) --json >$(OUT)/status.json || true
 	@$(RUN) python -m operations node --stack $(STACK) --out $(OUT) || [ $$? = 1 ]
-	@$(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) --status $(OUT)/status.json \
+	@code=0; $(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) --status $(OUT)/status.json \
 		--nodes $(OUT)/nodes.json \
 		$(if $(WORKLOADS),--workloads "$(WORKLOADS)") $(if $(GATE),--gate "$(GATE)") \
 		$(if $(WINDOW),--window "$(WINDOW)") $(if $(SERIES),--series "$(SERIES)") \
-		$(if $(DURATION),--expected-duration "$(DURATION)")
+		$(if $(DURATION),--expected-duration "$(DURATION)") || code=$$?; \
+		$(RUN) python -m operations tell --stack $(STACK) --out $(OUT) >/dev/null || true; exit $$code
 
 .PHONY: runs
 runs: ## list the stack's benchmark runs, newest first
@@ -197,6 +198,7 @@ record: ## write this machine's runs into MLflow as far as it lacks them; RUN=<i
 .PHONY: report
 report: ## rebuild report.html of the newest complete run, or of RUN=<id>
 	@$(RUN) python -m benchmark report --stack $(STACK) $(if $(ONE),--run "$(ONE)")
+	@$(RUN) python -m operations tell --stack $(STACK) --out $(OUT) >/dev/null 2>&1 || true
 
 .PHONY: models
 models: ## list the registered models: versions, aliases, quality, what is served

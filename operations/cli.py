@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, Command] = {
         _RUN, "check the compute nodes, as before each job", "aidc node --node compute-node1", "node"
     ),
     "open": Command(_RUN, "open the page that shows how the stack is doing", "aidc open --stack dev", "open"),
+    "tell": Command(_RUN, "tell that page what only this clone knows", "aidc tell --stack dev", "tell"),
     "alerts": Command(_RUN, "list what needs somebody's attention, and what to do", "aidc alerts", "alerts"),
     "grafana": Command(_RUN, "write the dashboards as files for Grafana", "aidc grafana", "grafana"),
     "usage": Command(
@@ -249,6 +250,7 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
     made["node"].add_argument("--waive", metavar="REASON", help="give it ranks in spite of what is wrong now")
     made["node"].add_argument("--out", type=Path, help="folder for nodes.json (default: out/<stack>)")
     made["open"].add_argument("--out", type=Path, help="write the page into this folder instead")
+    made["tell"].add_argument("--out", type=Path, help="folder of audit and report (default: out/<stack>)")
     _measuring(made)
     _services(made)
     _jobs(made)

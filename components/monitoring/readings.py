@@ -5,7 +5,7 @@ A service that was taken over can write what it likes; what is not listed here i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 # What each tells of its own container.
 OWN = {
@@ -65,8 +65,8 @@ ALLOWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "vl_storage_is_read_only": (),
         "vl_data_size_bytes": ("type",),
     },
-    # Of its own container alone.
-    "home": {},
+    # What a workstation has told it.
+    "home": {"aidc_audit_failed": (), "aidc_node_refused": ("node",)},
     "vault-pruner": {"aidc_prune_ok": (), "aidc_prune_finished_timestamp_seconds": ()},
     "drill": {
         "aidc_drill_state": ("state",),
@@ -74,12 +74,15 @@ ALLOWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "aidc_drill_duration_seconds": (),
     },
 }
+# Of these the one label is a compute node that the stack declares, and nothing else.
+NAMED = ("aidc_node_refused",)
 
 
-def allowed() -> str:
-    """What `take-readings` in the image reads."""
+def allowed(nodes: Sequence[str]) -> str:
+    """What `take-readings` in the image reads; `nodes`: the services that compute."""
     return "".join(
-        f"{service} {name} {','.join(labels) or '-'}\n"
+        f"{service} {name} {','.join(labels) or '-'}{' ' + ','.join(nodes) if name in NAMED else ''}\n"
         for service, names in ALLOWED.items()
         for name, labels in {**OWN, **names}.items()
+        if nodes or name not in NAMED
     )

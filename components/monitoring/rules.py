@@ -247,6 +247,21 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             "ticket",
             "{{ $value }} lines were lost before the collector could take them: a service floods the others",
         ),
+        # What a workstation has told the front door: it stays until the next audit or check is told.
+        Rule(
+            "AuditFailed",
+            "max(aidc_audit_failed) > 0",
+            0,
+            "page",
+            "the newest security audit found something that is not as declared",
+        ),
+        Rule(
+            "NodeRefused",
+            "max(aidc_node_refused) by (node) > 0",
+            0,
+            "ticket",
+            "{{ $labels.node }} did not pass its check: it gets no ranks",
+        ),
         Rule(
             "NotificationsFail",
             "sum(increase(alertmanager_notifications_failed_total"

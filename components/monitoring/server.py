@@ -76,7 +76,10 @@ class Monitoring(pulumi.ComponentResource):
                         on_change="read",
                     ),
                     File(path="scrape.yaml", content=scrape.configuration(plan)),
-                    File(path="readings-allowed", content=readings.allowed()),
+                    File(
+                        path="readings-allowed",
+                        content=readings.allowed([node.name for node in plan.by_role("compute")]),
+                    ),
                     File(path="rules.yaml", content=rules.configuration(plan)),
                     *(
                         File(path=f"dashboards/{file}", content=content)

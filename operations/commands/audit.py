@@ -60,7 +60,7 @@ def main(stack: str, out: Path | None = None) -> int:
     for line in differences(document):
         say(line)
     # The stack does not know it by itself.
-    telling.tell(connect(), stack, Told(last_audit=records.last_audit(folder)))
+    telling.tell(connect(), stack, Told(last_audit=records.last_audit(folder)), folder)
     say(summary(document, path, written))
     return OK if document.passed else FAILED
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from operations.errors import OK
 from operations.jobs import listing, session
 from operations.output import console
+from operations.overview import telling
 from operations.process import say
 
 
@@ -21,6 +22,7 @@ def main(stack: str, as_json: bool = False) -> int:
     with session.reporting():
         jobs = listing.newest_first(opened.ray.jobs())
         rows = listing.rows_of(jobs, opened.ray.state("placement_groups"), opened.nodes())
+    telling.tell_jobs(stack, opened)
     if as_json:
         say(json.dumps(rows, indent=1))
     elif rows:

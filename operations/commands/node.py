@@ -19,9 +19,11 @@ from rich.table import Table
 from components.planning.issues import suggest
 from operations.engine.client import EngineError, connect
 from operations.errors import FAILED, OK, RefusedError
+from operations.front.told import Told
 from operations.nodes import check, judge, record
 from operations.nodes_document import NodeRecord
 from operations.output import console
+from operations.overview import telling
 from operations.process import say
 
 COLOURS = {"pass": "green", "waived": "yellow", "fail": "red"}
@@ -45,6 +47,7 @@ def main(
     found = check.check(engine, stack, names, folder)
     if waive is not None:
         found = _waive(stack, found, waive.strip(), folder)
+    telling.tell(engine, stack, Told(nodes=[record.verdict_of(verdict) for verdict in found.values()]))
     if as_json:
         say(json.dumps([record.verdict_of(n).model_dump(mode="json") for n in found.values()], indent=1))
     else:

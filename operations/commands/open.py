@@ -1,8 +1,9 @@
 """Open the front door: the page at the load balancer that shows how the stack is doing.
 
-Its address is printed, and opened where there is a browser; it is told what only this clone knows, such as
-the newest audit. With `--out`, or where the stack has no such page or it does not answer, the same page is
-written as `home.html` into that folder or `out/<stack>`, beside the report and the audit, which it links.
+Its address is printed, and opened where there is a browser; it is told what only this clone knows: the newest
+audit and benchmark with their pages, checks of nodes, jobs. With `--out`, or where the stack has no such page
+or it does not answer, the same page is written as `home.html` into that folder or `out/<stack>`, beside the
+report and the audit, which it links.
 
 Exit codes: 0 opened or written; 2 no engine answers.
 """
@@ -34,10 +35,15 @@ def main(stack: str, *, out: Path | None = None) -> int:
     found = Looker(engine, stack).look()
     path = place / page.NAME
     inside = found.endpoints.get("home")
-    if inside and telling.tell(engine, stack, telling.of_status(found, datetime.now(UTC))) and not out:
+    if (
+        inside
+        and telling.tell(engine, stack, telling.of_status(found, datetime.now(UTC)), folder(stack))
+        and not out
+    ):
         say(f"{inside}/  user {VIEWER}, password: python -m operations access --stack {stack}")
         browse(inside)
         return OK
-    path.write_text(page.render(found, datetime.now(UTC), {file.name for file in place.iterdir()}), "utf-8")
+    beside = {file.name: "" for file in place.iterdir()}
+    path.write_text(page.render(found, datetime.now(UTC), beside), "utf-8")
     say(f"{path.resolve().as_uri()}")
     return OK

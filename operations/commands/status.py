@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from operations.documents import content
 from operations.engine.client import EngineError, connect
 from operations.errors import FAILED, OK, RefusedError
+from operations.nodes.record import folder
 from operations.output import console
 from operations.overview import page, telling, watching
 from operations.overview.looking import Looker
@@ -39,7 +40,7 @@ def main(stack: str, *, as_json: bool = False, watch: bool = False) -> int:
     else:
         found = looker.look()
         if found.endpoints.get("home"):
-            telling.tell(engine, stack, telling.of_status(found, datetime.now(UTC)))
+            telling.tell(engine, stack, telling.of_status(found, datetime.now(UTC)), folder(stack))
         if as_json:
             say(json.dumps(content(found), indent=2))
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from operations.errors import FAILED, OK
 from operations.jobs import session
+from operations.overview import telling
 from operations.process import say, warn
 
 
@@ -21,6 +22,7 @@ def main(stack: str, job: str) -> int:
             say(f"job {identifier} has ended already: {found['status'].lower()}")
             return OK
         status = session.stop(opened.ray, identifier)
+    telling.tell_jobs(stack, opened)
     if status not in session.ENDED:
         if status == "PENDING":
             say(f"job {identifier} has not begun; it ends when its turn comes")

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from operations.errors import INTERRUPTED, OK, refusal
 from operations.jobs import following, launching, layer, package, request, session
 from operations.jobs.request import Asked
+from operations.overview import telling
 from operations.process import say
 
 
@@ -39,11 +40,14 @@ def main(
     found = session.connect(stack)
     with session.reporting():
         wanted, identifier = launching.launch(stack, found, wanted, packed, asked, refresh=refresh)
-        if detach:
-            say(f"`make logs JOB={identifier}` follows it")
-            return OK
         try:
-            return following.keep_up(found, wanted, packed, identifier)
+            telling.tell_jobs(stack, found)
+            if detach:
+                say(f"`make logs JOB={identifier}` follows it")
+                return OK
+            code = following.keep_up(found, wanted, packed, identifier)
         except KeyboardInterrupt:
             say(f"\njob {identifier} goes on: `make logs JOB={identifier}` follows it, `make stop` ends it")
             return INTERRUPTED
+    telling.tell_jobs(stack, found)
+    return code

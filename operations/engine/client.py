@@ -178,7 +178,9 @@ class Engine:
             on_line(rest.decode(errors="replace"))
         return self._exit_code(created["Id"], container, command)
 
-    def converse(self, container: str, command: list[str], said: str, on_line: Callable[[str], None]) -> int:
+    def converse(
+        self, container: str, command: list[str], said: str | bytes, on_line: Callable[[str], None]
+    ) -> int:
         """Like `follow`, with `said` on standard input, which stays open until the command has ended.
 
         The command can tell by its closing that we are gone.
@@ -188,7 +190,7 @@ class Engine:
         stream = api.exec_start(created["Id"], socket=True)
         raw = getattr(stream, "_sock", stream)
         try:
-            raw.sendall(said.encode())
+            raw.sendall(said.encode() if isinstance(said, str) else said)
             rest = b""
             for _, chunk in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
                 *whole, rest = (rest + chunk).split(b"\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from components.runtime.rendering import pages
+from operations.front.handed import PAGES
 from operations.front.last import is_old, last_of
 from operations.output import ago, size
 from operations.status_document import Service, Status
@@ -37,7 +38,6 @@ TITLES = {
 }
 # What an operator opens; the others are for programs.
 OPENED = ("tracking", "monitoring", "logs", "ray", "notebook")
-PAGES = {"report.html": "Report of the newest benchmark", "audit.html": "Newest security audit"}
 FIGURES_MOST = 8
 # Of a line in "Done last" → the part of the document that it shows.
 PARTS = {
@@ -60,10 +60,14 @@ class Line(NamedTuple):
 
 
 class Live(NamedTuple):
-    """A page that a server makes anew: the browser asks again after `again` seconds; `note` says of what."""
+    """A page that a server makes anew: the browser asks again after `again` seconds; `note` says of what.
+
+    `jobs`: how many there are at the moment, in a sentence, where only their number is known.
+    """
 
     again: int
     note: str
+    jobs: str = ""
 
 
 @cache
@@ -82,18 +86,21 @@ def policy() -> str:
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
-def render(found: Status, now: datetime, beside: Collection[str] = (), live: Live | None = None) -> str:
-    """The page; `beside`: the names of files in its folder, of which those in PAGES are linked."""
+def render(
+    found: Status, now: datetime, beside: Mapping[str, str] | None = None, live: Live | None = None
+) -> str:
+    """The page; `beside`: file in its folder → words on it; those in PAGES are linked."""
     return _template().render(
         style=Markup(_style()),
         policy=Markup(policy()),
         again=live.again if live else None,
         note=live.note if live else OF_CLONE,
-        **context(found, now, beside),
+        jobs_now=live.jobs if live else "",
+        **context(found, now, beside or {}),
     )
 
 
-def context(found: Status, now: datetime, beside: Collection[str]) -> dict[str, Any]:
+def context(found: Status, now: datetime, beside: Mapping[str, str]) -> dict[str, Any]:
     """What the template shows."""
     services = [service(row) for row in found.services]
     checked = list(nodes(found, now))
@@ -120,7 +127,7 @@ def context(found: Status, now: datetime, beside: Collection[str]) -> dict[str, 
         "refused": refused(found),
         "disk": disk(found),
         "links": links,
-        "pages": {title: name for name, title in PAGES.items() if name in beside},
+        "pages": [(name, title, beside[name]) for name, title in PAGES.items() if name in beside],
         "endpoints": {
             TITLES.get(n, n): url for n, url in found.endpoints.items() if url and n not in (*OPENED, "home")
         },

@@ -1,7 +1,9 @@
-"""home serve | health | tell
+"""home serve | health | findings | tell | take
 
-`serve` is the service. `health` exits with 0 when it answers over TLS. `tell` takes a document of a
-workstation on standard input, a line of JSON. Exit code 1: it failed, and says why.
+`serve` is the service. `health` exits with 0 when it answers over TLS. `findings` prints figures of what was
+told, for the alerts. `tell` takes a document of a
+workstation on standard input, a line of JSON, and says which pages are here; `take` takes one of those pages.
+Exit code 1: it failed, and says why.
 """
 
 from __future__ import annotations
@@ -18,24 +20,41 @@ def main(arguments: list[str]) -> int:
         reason = health.fault()
         print(reason or "answers")
         return 1 if reason else 0
+    if arguments == ["findings"]:
+        from . import findings
+
+        findings.main()
+        return 0
     if arguments == ["serve"]:
         from . import server
 
         server.main()
         return 0
-    if arguments == ["tell"]:
-        from operations.front.told import MOST
-
-        from . import told
+    if arguments in (["tell"], ["take"]):
+        from . import pages, settings
 
         try:
-            told.take(sys.stdin.buffer.readline(MOST + 1))
+            if arguments == ["take"]:
+                pages.take(sys.stdin.buffer, settings.stack().name)
+            else:
+                _told()
         except (ValueError, OSError) as error:
             print(str(error).splitlines()[0], file=sys.stderr)
             return 1
         return 0
     print(__doc__, file=sys.stderr)
     return 2
+
+
+def _told() -> None:
+    """Raises ValueError and OSError."""
+    from operations.front import handed
+    from operations.front.told import MOST
+
+    from . import pages, told
+
+    told.take(sys.stdin.buffer.readline(MOST + 1))
+    print(handed.said(pages.held()))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+# One for each job that was submitted: Ray's own count of jobs has programs of Ray itself among them. The head
+# alone is asked, on which no rank runs: a job can make up figures on its node.
+SUBMITTED = 'ray_actors{job="ray-head", Component="gcs_server", Name="JobSupervisor", State!="DEAD"}'
+GROUPS = 'ray_placement_groups{job="ray-head", Component="gcs_server", State=~"PENDING|RESCHEDULING"}'
+# That the head counts at all.
+COUNTS = 'ray_running_jobs{job="ray-head"}'
 # Name → MetricsQL. A figure that is older than two minutes is none.
 ASKED: dict[str, str] = {
     "up": "min(last_over_time(up[2m])) by (service)",
@@ -24,6 +30,10 @@ ASKED: dict[str, str] = {
     "dropped": "aidc_firewall_dropped_packets_total > 0",
     "disk-free": 'min(node_filesystem_avail_bytes{mountpoint="/data"})',
     "disk-size": 'min(node_filesystem_size_bytes{mountpoint="/data"})',
+    # What has ended is no longer counted at once: a window would show it for longer.
+    "jobs": f"(sum({SUBMITTED}) or max({COUNTS}) * 0)",
+    "jobs-waiting": f"(sum({GROUPS}) or max({COUNTS}) * 0)",
+    "jobs-age": f"time() - max(tlast_over_time({COUNTS}[2m]))",
 }
 QUERY = "union(" + ", ".join(f'label_set({asked}, "what", "{name}")' for name, asked in ASKED.items()) + ")"
 

@@ -28,7 +28,7 @@ def fault() -> str:
     # It is not waited for: an alert says when the figures are old.
     with contextlib.suppress(OSError):
         subprocess.Popen(
-            ["readings", "home", "true"],
+            ["readings", "home", "home", "findings"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

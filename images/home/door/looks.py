@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 
 from operations.documents import content
 from operations.front import page
+from operations.front.handed import Header, moment
+from operations.output import ago
 
-from . import told
+from . import jobs, pages, told
 from .figures import QUERY
 from .reading import Heard, status
 from .settings import AGAIN, FILES, KEPT, WITHIN, stack
@@ -55,9 +57,15 @@ class Looks:
         heard = Heard(self._figures.answer(until), self._alerts.answer(until), told.read())
         now = datetime.now(UTC)
         found = status(self._stack, heard, now)
-        shown = page.render(found, now, (), page.Live(AGAIN, NOTE))
+        handed = {name: about(one, now) for name, one in pages.held().items()}
+        shown = page.render(found, now, handed, page.Live(AGAIN, NOTE, jobs.now(heard.figures)))
         document = json.dumps(content(found), indent=2) + "\n"
         return Look(shown.encode(), document.encode())
+
+
+def about(one: Header, now: datetime) -> str:
+    """What is said beside the link to a page: `run 20261128-043000, 5 h ago`."""
+    return ", ".join(filter(None, (f"run {one.of}" if one.of else "", f"{ago(moment(one.at), now)} ago")))
 
 
 def login() -> str:

@@ -27,7 +27,7 @@ SELF = "home"
 # Seconds without new figures, after which a service counts as silent; as in the alert ReadingsStale.
 SILENT = 300
 UNKNOWN = "not known"
-JOBS = "this page has no token for Ray; `make status` tells it, and Ray's own page shows them"
+JOBS = "this page has no token for Ray; `make status` and `make jobs` tell it, and Ray's own page shows them"
 JOBS_FRESH = timedelta(minutes=1)
 # States of a backup, the worst first.
 WORST = ("failed", "late", "none", "running", "partial", "ok")
@@ -67,7 +67,8 @@ def status(stack: Stack, heard: Heard, now: datetime) -> Status:
         last_backup=last_backup(figures) if figures else None,
         last_drill=last_drill(figures) if figures else None,
         jobs=told.jobs,
-        nodes=told.nodes,
+        # One that was taken out of the stack's file is no longer its node.
+        nodes=[node for node in told.nodes if node.node in stack.computing],
         last_audit=told.last_audit,
         last_benchmark=told.last_benchmark,
         refused=refused(figures) if figures else None,

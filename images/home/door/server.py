@@ -1,17 +1,22 @@
-"""The server: TLS 1.3, one login, three pages, and nothing that changes anything."""
+"""The server: TLS 1.3, one login, a few pages, and nothing that changes anything."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import shutil
 import socket
 import ssl
 import threading
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import BinaryIO
 
+from operations.front.handed import Header
 from operations.front.page import policy
 
+from . import pages
 from .looks import Looks
 from .settings import FILES, PORT
 
@@ -25,6 +30,13 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# Of pages that were handed over: they look as they like, and run, load, send and lead nowhere by themselves.
+SHUT = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'; sandbox"
+)
+# Browsers show no page with this header in a sandbox.
+NOT_IN_SANDBOX = "Cross-Origin-Opener-Policy"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -45,22 +57,35 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, "text/html; charset=utf-8", self.server.looks.newest().page)
         elif path == "/status.json":
             self._answer(HTTPStatus.OK, "application/json", self.server.looks.newest().document)
+        elif opened := pages.open_page(path.removeprefix("/")):
+            self._hand(*opened)
         else:
             self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"there is no such page\n")
 
     do_HEAD = do_GET  # noqa: N815
 
     def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
-        self.send_response(status)
-        headers = {"Content-Type": kind, "Content-Length": str(len(body)), **HEADERS}
-        headers["Content-Security-Policy"] = f"{policy()}; frame-ancestors 'none'"
+        headers = {**HEADERS, "Content-Security-Policy": f"{policy()}; frame-ancestors 'none'"}
         if status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = 'Basic realm="monitoring", charset="UTF-8"'
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
+        self._begin(status, kind, len(body), headers)
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _hand(self, about: Header, file: BinaryIO) -> None:
+        """A page as it was handed over, piece by piece: many at a time would not fit into memory."""
+        headers = {name: value for name, value in HEADERS.items() if name != NOT_IN_SANDBOX}
+        headers["Content-Security-Policy"] = SHUT
+        with file:
+            self._begin(HTTPStatus.OK, "text/html; charset=utf-8", about.size, headers)
+            if self.command != "HEAD":
+                shutil.copyfileobj(file, self.wfile, pages.PIECE)
+
+    def _begin(self, status: HTTPStatus, kind: str, size: int, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(size), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the balancer counts requests, and a log of each would only fill the disk."""

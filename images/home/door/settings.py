@@ -9,6 +9,8 @@ from pathlib import Path
 
 FILES = Path(os.environ.get("DOOR_FILES", "/etc/aidc"))
 TOLD = Path(os.environ.get("DOOR_TOLD", "/told"))
+# In TOLD: what was told.
+TOLD_NAME = "told.json"
 PORT = int(os.environ.get("DOOR_PORT", "8081"))
 # Seconds: for one source's answer; for which a page is shown again; after which a browser asks again.
 WITHIN, KEPT, AGAIN = 4.0, 4.0, 15
@@ -23,6 +25,11 @@ class Stack:
     endpoints: dict[str, str | None]
     figures: str
     alerts: str
+
+    @property
+    def computing(self) -> list[str]:
+        """The services that compute: the nodes that a check is of."""
+        return [name for name, role in self.services if role == "compute"]
 
 
 def stack() -> Stack:

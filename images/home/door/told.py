@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from operations.front.told import MOST, Told, newer
 
+from .pages import alone, not_ahead
 from .settings import TOLD
-
-NAME = "told.json"
+from .settings import TOLD_NAME as NAME
 
 
 def read(folder: Path = TOLD) -> Told:
@@ -27,6 +26,10 @@ def take(raw: bytes, folder: Path = TOLD) -> None:
     if len(raw) > MOST:
         raise ValueError(f"the document is longer than {MOST} bytes")
     new = Told.model_validate_json(raw)
-    path, fresh = folder / NAME, folder / f".{NAME}.{os.getpid()}"
-    fresh.write_text(newer(read(folder), new).model_dump_json(by_alias=True), encoding="utf-8")
-    fresh.replace(path)
+    for one in (new.last_audit, new.last_benchmark, *new.nodes):
+        if one is not None:
+            not_ahead(one.at)
+    with alone(folder):
+        path, fresh = folder / NAME, folder / f".{NAME}.new"
+        fresh.write_text(newer(read(folder), new).model_dump_json(by_alias=True), encoding="utf-8")
+        fresh.replace(path)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from images.home.door import figures, told
+from images.home.door import jobs as counting
 from images.home.door.reading import Heard, status
 from images.home.door.settings import Stack
 from images.home.door.source import Answer, Source
@@ -96,6 +97,40 @@ def test_names_that_others_chose_do_not_become_markup() -> None:
     shown = page.render(status(STACK, heard(*WELL[:2], *rows), NOW), NOW)
     assert "<script" not in shown
     assert "alert(1)" in shown
+
+
+def counted(jobs: float, groups: float, age: float) -> list[tuple[str, float, dict[str, str]]]:
+    return [("jobs", jobs, {}), ("jobs-waiting", groups, {}), ("jobs-age", age, {})]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "groups", "words"),
+    [
+        (0, 0, "No job runs or waits now, as Ray counted 20 s ago."),
+        (1, 0, "1 job runs now, as Ray counted 20 s ago."),
+        (2, 0, "2 jobs run now, as Ray counted 20 s ago."),
+        (2, 1, "2 jobs now, of which 1 group of ranks waits for room, as Ray counted 20 s ago."),
+    ],
+)
+def test_the_number_of_jobs_is_that_of_now(jobs: int, groups: int, words: str) -> None:
+    rows = counted(jobs, groups, 20.4)
+    answer = heard(*rows).figures
+    assert counting.now(answer) == words
+    shown = page.render(status(STACK, heard(*WELL, *rows), NOW), NOW, None, page.Live(15, "", words))
+    assert words in shown
+    assert "Which ones: this page has no token" in shown
+
+
+@pytest.mark.parametrize("left_out", ["jobs", "jobs-age", "all"])
+def test_a_head_that_does_not_tell_is_not_taken_for_an_idle_one(left_out: str) -> None:
+    rows = [row for row in counted(0, 0, 20) if left_out not in (row[0], "all")]
+    assert counting.now(heard(*rows).figures) == ""
+
+
+def test_an_answer_of_before_says_nothing_of_the_jobs_of_now() -> None:
+    rows = counted(1, 0, 20)
+    assert counting.now(heard(*rows, fault="HTTP 503").figures) == ""
+    assert counting.now(Answer("[]", NOW.timestamp())) == ""
 
 
 def test_a_source_that_hangs_holds_nobody_up_and_is_asked_once() -> None:

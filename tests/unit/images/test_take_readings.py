@@ -22,21 +22,21 @@ OWN = 'aidc_service_memory_bytes{service="backup"} 1048576'
 def left(tmp_path: Path) -> Path:
     """The file of the backup service."""
     (tmp_path / "left/backup").mkdir(parents=True)
-    (tmp_path / "allowed").write_text(readings.allowed())
+    (tmp_path / "allowed").write_text(readings.allowed(["compute-node1", "compute-node2"]))
     return tmp_path / "left/backup/backup.prom"
 
 
 def take(left: Path) -> tuple[list[str], dict[str, int]]:
-    """The lines that are taken over, and how much is refused of the backup service, by why."""
-    root = left.parents[2]
+    """The lines that are taken over, and how much is refused of that service, by why."""
+    root, service = left.parents[2], left.parent.name
     environment = {**os.environ, "LEFT_DIR": str(root / "left"), "READINGS_DIR": str(root / "taken")}
     command = [str(SCRIPT), str(root / "allowed"), "--once"]
     # A pipe that nobody writes to would hold a reader for good.
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
-    taken, told = root / "taken/backup/backup.prom", {}
+    taken, told = root / f"taken/{service}/{service}.prom", {}
     for line in (root / "taken/reader/reader.prom").read_text().splitlines():
-        if 'source="backup"' in line:
+        if f'source="{service}"' in line:
             told[line.split('why="')[1].split('"')[0]] = int(line.rpartition(" ")[2])
     return taken.read_text().splitlines() if taken.exists() else [], told
 
@@ -76,6 +76,31 @@ def test_a_file_that_is_not_there_yet_is_no_fault(left: Path) -> None:
 def test_a_line_that_is_not_its_own_to_tell_is_left_out_and_counted(left: Path, line: str) -> None:
     left.write_text(f"{OWN}\n{line}\n{GOOD}\n")
     assert take(left) == ([OWN, GOOD], {**NOTHING, "lines": 1})
+
+
+def test_the_front_door_tells_of_the_nodes_that_the_stack_declares_and_of_no_other(
+    left: Path, tmp_path: Path
+) -> None:
+    door = tmp_path / "left/home/home.prom"
+    door.parent.mkdir()
+    good = [
+        "aidc_audit_failed 1",
+        'aidc_node_refused{node="compute-node1"} 0',
+        'aidc_node_refused{node="compute-node2"} 1',
+    ]
+    bad = [
+        'aidc_node_refused{node="compute-node3"} 1', 'aidc_node_refused{node="compute-node"} 1',
+        'aidc_node_refused{node="compute-node1,compute-node2"} 1', 'aidc_node_refused{node=""} 1',
+        "aidc_node_refused 1", 'aidc_node_refused{service="home"} 1',
+        'aidc_audit_failed{node="compute-node1"} 1',
+    ]  # fmt: skip
+    door.write_text("\n".join(good + bad) + "\n")
+    assert take(door) == (good, {**NOTHING, "lines": len(bad)})
+
+
+def test_no_other_service_tells_of_audits_and_nodes(left: Path) -> None:
+    left.write_text('aidc_audit_failed 0\naidc_node_refused{node="compute-node1"} 0\n')
+    assert take(left) == ([], {**NOTHING, "lines": 2})
 
 
 def test_a_figure_that_comes_twice_is_taken_once(left: Path) -> None:

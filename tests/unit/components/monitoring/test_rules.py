@@ -424,6 +424,27 @@ CASES = (
     ),
     Case("LogsLost", "few", {"aidc_logs_lost_datagrams_total": "0+1x40"}, 12),
     Case(
+        "AuditFailed",
+        "failed",
+        {"aidc_audit_failed": flat(1)},
+        1,
+        "the newest security audit found something that is not as declared",
+    ),
+    Case("AuditFailed", "passed", {"aidc_audit_failed": flat(0)}, 60),
+    Case("AuditFailed", "failed, then passed", {"aidc_audit_failed": "1x20 0x20"}, 15),
+    Case(
+        "NodeRefused",
+        "one of two",
+        {
+            'aidc_node_refused{node="compute-node1"}': flat(0),
+            'aidc_node_refused{node="compute-node2"}': flat(1),
+        },
+        1,
+        "compute-node2 did not pass its check: it gets no ranks",
+        {"node": "compute-node2"},
+    ),
+    Case("NodeRefused", "passes or is waived", {'aidc_node_refused{node="compute-node1"}': flat(0)}, 60),
+    Case(
         "NotificationsFail",
         "refused",
         {given_up("people", "webhook"): "0+1x20"},

@@ -9,16 +9,21 @@ import pytest
 
 from operations.commands import node
 from operations.errors import RefusedError
+from operations.front import told as front
 from operations.nodes import record
+from operations.overview import telling
 from tests.unit.operations.nodes.test_check import Told, now
 from tests.unit.operations.nodes.test_judge import FULL
 
 KNOWN = ["compute-node1", "compute-node2"]
 
 
-def engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = Told({"compute-node1": [now()], "compute-node2": [now(disk=FULL)]})
+def engine(monkeypatch: pytest.MonkeyPatch) -> list[front.Told]:
+    """What the front door is told."""
+    told, heard = Told({"compute-node1": [now()], "compute-node2": [now(disk=FULL)]}), []
     monkeypatch.setattr(node, "connect", lambda: told)
+    monkeypatch.setattr(telling, "tell", lambda _engine, _stack, what: heard.append(what))
+    return heard
 
 
 def test_a_node_is_found_by_its_service_and_by_its_name_in_the_stacks_file() -> None:
@@ -44,8 +49,9 @@ def test_one_node_that_fails_fails_the_command(
 def test_a_waived_node_passes_and_the_others_stay_on_record(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    engine(monkeypatch)
+    heard = engine(monkeypatch)
     assert node.main("dev", node="node2", waive="emptied tonight", as_json=True, out=tmp_path) == 0
+    assert [(one.node, one.verdict) for one in heard[-1].nodes] == [("compute-node2", "waived")]
     (said,) = json.loads(capsys.readouterr().out)
     assert (said["verdict"], said["waiver"]) == ("waived", "emptied tonight")
     known = record.read(tmp_path)

@@ -22,7 +22,7 @@ AUDIT = LastAudit(
 
 
 def page(found: Status, *beside: str) -> str:
-    return front.render(found, NOW, beside)
+    return front.render(found, NOW, dict.fromkeys(beside, ""))
 
 
 def test_everything_that_is_asked_has_a_place() -> None:
