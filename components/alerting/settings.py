@@ -89,12 +89,12 @@ def _email(email: Email, over: bool) -> dict[str, Any]:
     return {
         "to": ", ".join(email.to),
         "from": email.sender,
-        "smarthost": f"{email.host}:{email.port}",
+        "smarthost": f"{email.host}:{email.at}",
         "hello": "aidc",
         "auth_username": email.user or email.sender,
         "auth_password_file": f"{FILES_DIR}/{PASSWORD}",
-        # The connection has TLS from the first byte.
-        "require_tls": False,
+        # With STARTTLS; at the port for TLS from the first byte there is nothing to begin.
+        "require_tls": not email.named,
         "tls_config": _tls(email.host, "email"),
         "send_resolved": over,
         "html": "",
@@ -141,7 +141,7 @@ def gateway(plan: Plan) -> str:
         "alert-gateway.cfg.j2",
         stack=plan.stack,
         listen=plan.service(ALERT_GATEWAY).addresses["monitor"],
-        ports=receivers.ports(plan.config.monitoring.alerts),
+        ports=dict.fromkeys(place.port for place in places if place.named),
         places=places,
         stats_port=LB_STATS,
     )

@@ -43,7 +43,14 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
     """The alerts of a stack; what its services may hold is in some of them."""
     vault = plan.config.backup.vault_capacity
     return (
-        Rule("ServiceDown", "up == 0", 3, "page", "{{ $labels.service }} does not tell its metrics"),
+        # Several jobs ask some services.
+        Rule(
+            "ServiceDown",
+            "min(up) by (service) == 0",
+            3,
+            "page",
+            "{{ $labels.service }} does not tell its metrics",
+        ),
         # Inference has servers only on nodes with a served model.
         Rule(
             "BackendDown",
@@ -55,8 +62,9 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
         ),
         Rule(
             "RestartLoop",
-            # Not changes(), which counts that a figure is there at all.
-            f"changes_prometheus(max({STARTED}) by (service)[30m:30s]) >= 3",
+            # Not changes(), which counts that a figure is there at all. Of each figure by itself: two
+            # programs of one service start at different seconds.
+            f"max(changes_prometheus({STARTED}[30m]) keep_metric_names) by (service) >= 3",
             0,
             "page",
             "{{ $labels.service }} was restarted {{ $value }} times within half an hour",
@@ -102,14 +110,14 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             'aidc_backup_state{state=~"failed|late"} == 1',
             10,
             "page",
-            "the newest backup is {{ $labels.state }}",
+            "the newest backup of {{ $labels.exported_job }} is {{ $labels.state }}",
         ),
         Rule(
             "BackupPartial",
             'aidc_backup_state{state="partial"} == 1',
             30,
             "ticket",
-            "the backup cannot read everything",
+            "the backup of {{ $labels.exported_job }} cannot read everything",
         ),
         Rule("PruneFailed", "aidc_prune_ok == 0", 10, "ticket", "snapshots cannot be pruned"),
         Rule(

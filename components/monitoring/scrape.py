@@ -37,6 +37,22 @@ NODE_EXPORTER, ALERTS = 9100, 8880
 MOST = 20_000
 # Ray's histograms are nine tenths of what it tells; go_* is the runtime of each Go program.
 NOISE = "(ray_.*_bucket|go_.*|minio_(audit|notify|node_replication|cluster_webhook|node_ilm)_.*|promhttp_.*)"
+# Where one target tells of several services, whose label would else be that of the target: the files that
+# services left, each of which names its own service alone (take-readings), and each store node, which knows
+# of all.
+SPOKEN_FOR: dict[str, list[dict[str, Any]]] = {
+    "host": [
+        {"source_labels": ["exported_service"], "regex": "(.+)", "target_label": "service"},
+        {"regex": "exported_service", "action": "labeldrop"},
+    ],
+    "object-store-cluster": [
+        {
+            "source_labels": ["__name__", "server"],
+            "regex": "minio_node_[^;]*;(object-store-[0-9]+):[0-9]+",
+            "target_label": "service",
+        }
+    ],
+}
 
 
 def configuration(plan: Plan) -> str:
@@ -84,11 +100,11 @@ def configuration(plan: Plan) -> str:
         {"job_name": "alerts", "static_configs": [_target(f"127.0.0.1:{ALERTS}", "metrics")]},
         {"job_name": "host", "static_configs": [_target(f"127.0.0.1:{NODE_EXPORTER}", "host")]},
     ]
-    drop = [{"source_labels": ["__name__"], "regex": NOISE, "action": "drop"}]
+    drop: list[dict[str, Any]] = [{"source_labels": ["__name__"], "regex": NOISE, "action": "drop"}]
     # An outside store is none of ours: its figures are its owner's.
     jobs = [job for job in jobs if not (plan.store.is_outside and job["job_name"].startswith("object-store"))]
     for job in jobs:
-        job["metric_relabel_configs"] = drop
+        job["metric_relabel_configs"] = drop + SPOKEN_FOR.get(str(job["job_name"]), [])
     general = {"scrape_interval": f"{INTERVAL}s", "scrape_timeout": "10s", "sample_limit": MOST}
     return json.dumps({"global": general, "scrape_configs": jobs}, indent=1) + "\n"
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
@@ -15,16 +15,17 @@ from components.planning.fields import Model
 from components.planning.issues import Issue
 from components.planning.outside import HOST, HTTPS, Addresses, Endpoint, PathText
 
-# Implicit TLS (RFC 8314), which Alertmanager speaks at this port alone; with STARTTLS the gateway would
-# not see which name is asked for.
-SMTPS = 465
+# TLS from the first byte (RFC 8314), which Alertmanager speaks at this port, and at no other; and where mail
+# is handed in with STARTTLS (RFC 6409).
+SMTPS, SUBMISSION = 465, 587
 # Keys of the stack's file that hold the secrets.
 WEBHOOK_URL, EMAIL_PASSWORD = "aidc:alerts-webhook", "aidc:alerts-email"
 # The login with which the metrics service hands alerts over.
 USER, SECRET = "metrics", "monitoring/alerts"
 # The alert that always fires, as a sign of life.
 ALIVE = "Watchdog"
-MAIL_FIX = "write the name of a mail server that takes TLS at port 465: mail.example.org"
+MAIL_FIX = "write the mail server's name as its certificate has it: mail.example.org"
+MAIL_PORT_FIX = "write a port from 1 to 65535, or remove it: 465 with tls, 587 with starttls"
 ADDRESS_FIX = "write an address as ops@example.org"
 _MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
 _PATH = re.compile(r"[\x21-\x7e]{0,2000}")
@@ -73,10 +74,14 @@ class Webhook(Model):
 
 
 class Email(Model):
-    """A mail server with TLS from the first byte. The password is the secret `aidc:alerts-email`."""
+    """A mail server. The password, which goes by TLS alone, is the secret `aidc:alerts-email`."""
 
     server: MailServer
-    """The name of the server, which takes TLS at port 465; the certificate has to be for this name."""
+    """The name of the server; the certificate has to be for this name."""
+    security: Literal["tls", "starttls"] = "tls"
+    """`tls`: from the first byte; `starttls`: it greets in plain, and TLS begins before login and message."""
+    port: Annotated[int, Field(ge=1, le=65535, strict=True)] | None = None
+    """Only with `starttls`, which has 587 by default; `tls` is spoken at 465 alone."""
     addresses: Addresses
     """The IPv4 addresses of that name. Only they are let through the firewall."""
     sender: MailAddress
@@ -93,8 +98,14 @@ class Email(Model):
         return self.server
 
     @property
-    def port(self) -> int:
-        return SMTPS
+    def named(self) -> bool:
+        """Whether a connection begins with the name that it is for."""
+        return self.security == "tls"
+
+    @property
+    def at(self) -> int:
+        """The port of the server."""
+        return self.port or (SMTPS if self.named else SUBMISSION)
 
 
 class Alerts(Model):
@@ -110,18 +121,22 @@ class Alerts(Model):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a receiver is."""
+    """Where a receiver is. Without `named`, a connection says no name before the server speaks."""
 
     name: str
     host: str
     port: int
     addresses: tuple[IPv4Address, ...]
+    named: bool = True
 
 
 def places(alerts: Alerts) -> tuple[Place, ...]:
     """One for each declared receiver."""
-    declared: dict[str, Webhook | Email | None] = {"webhook": alerts.webhook, "email": alerts.email}
-    return tuple(Place(name, r.host, r.port, r.addresses) for name, r in declared.items() if r is not None)
+    hook, mail = alerts.webhook, alerts.email
+    return (
+        *((Place("webhook", hook.host, hook.port, hook.addresses),) if hook else ()),
+        *((Place("email", mail.host, mail.at, mail.addresses, mail.named),) if mail else ()),
+    )
 
 
 def ports(alerts: Alerts) -> tuple[int, ...]:
@@ -161,6 +176,23 @@ def issues(alerts: Alerts, networks: Iterable[IPv4Network], path: str) -> Iterat
     if alerts.alive_minutes and not alerts.webhook:
         fix = "declare a webhook, or remove it"
         yield Issue(f"{path}.alive_minutes", "there is no webhook, which the message goes to", fix)
+    yield from _mail_port(alerts, path)
     if len(found) > len({(place.host, place.port) for place in found}):
         fix = "give the webhook another port"
         yield Issue(f"{path}.webhook.endpoint", "the mail server has the same name and port", fix)
+
+
+def _mail_port(alerts: Alerts, path: str) -> Iterator[Issue]:
+    mail, hook = alerts.email, alerts.webhook
+    if mail is None:
+        return
+    if mail.named and mail.at != SMTPS:
+        fault = f"TLS from the first byte is spoken at port {SMTPS} alone"
+        yield Issue(f"{path}.email.port", fault, "remove it, or write security: starttls")
+    if not mail.named and mail.at == SMTPS:
+        fault = f"at port {SMTPS} TLS is spoken from the first byte"
+        yield Issue(f"{path}.email.port", fault, f"write security: tls, or another port: {SUBMISSION}")
+    if not mail.named and hook and hook.port == mail.at and hook.host != mail.host:
+        # Which of the two a connection is for could not be told.
+        fault = f"port {mail.at} leads to the mail server alone, as STARTTLS begins without a name"
+        yield Issue(f"{path}.webhook.endpoint", fault, "give the webhook or the mail server another port")

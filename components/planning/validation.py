@@ -63,6 +63,7 @@ FIXES_BY_KEY = {
     "ca": "write the path of a PEM file",
     "credentials": "write the path of a file",
     "server": receivers.MAIL_FIX,
+    "port": receivers.MAIL_PORT_FIX,
     "sender": receivers.ADDRESS_FIX,
     "to": f"list who gets the mail: {receivers.ADDRESS_FIX}",
     "repeat_hours": "write a whole number of hours from 1 to 168",

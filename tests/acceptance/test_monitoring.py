@@ -13,6 +13,7 @@ import testinfra
 
 from components.monitoring.panels import DASHBOARDS
 from components.monitoring.readings import ALLOWED
+from components.monitoring.rules import STARTED
 from components.planning.flows import DATABASE
 from components.planning.inventory import Inventory
 from operations.polling import poll
@@ -69,6 +70,19 @@ def test_the_database_tells_what_it_counts(viewer: requests.Session, page: str) 
 def test_the_machine_and_the_certificates_are_told(viewer: requests.Session, page: str) -> None:
     assert ask(viewer, page, 'node_filesystem_size_bytes{mountpoint="/data"} > 0')
     assert ask(viewer, page, "aidc_certificate_expires_timestamp_seconds - time() > 0")
+
+
+def test_each_service_has_the_time_of_its_own_start(viewer: requests.Session, page: str) -> None:
+    """Also where another tells it: the files of services, and the store's nodes, which know of each other."""
+    query = f"count(max({STARTED}) by (service, __name__)) by (service)"
+    stores = "count(max(minio_node_process_starttime_seconds) by (service, server)) by (service)"
+
+    def told() -> bool:
+        found = {row["metric"]["service"]: row["value"][1] for row in ask(viewer, page, query)}
+        return set(ALLOWED) <= set(found) and MACHINE not in found and set(found.values()) == {"1"}
+
+    assert poll(told, TOLD_WITHIN, 2.0), ask(viewer, page, query)
+    assert {row["value"][1] for row in ask(viewer, page, stores)} == {"1"}
 
 
 def test_every_dashboard_is_on_the_page(viewer: requests.Session, page: str) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -26,7 +27,7 @@ from policies.settings import bundle
 from policies.sources import stacks
 
 DAY = date(2026, 12, 1)
-ALERTS = {
+ALERTS: dict[str, Any] = {
     "webhook": {"endpoint": "https://hooks.example.org", "addresses": ["203.0.113.7"]},
     "email": {
         "server": "mail.example.org",
@@ -38,14 +39,21 @@ ALERTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("told")
+STARTTLS = {**ALERTS, "email": {**ALERTS["email"], "security": "starttls"}}
+ONLY_STARTTLS = {"email": STARTTLS["email"]}
+
+
+def declared(made: Path, alerts: object) -> Path:
     document = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
-    document["config"]["aidc:datacenter"]["monitoring"] = {"alerts": ALERTS}
+    document["config"]["aidc:datacenter"]["monitoring"] = {"alerts": alerts}
     (made / "Pulumi.dev.yaml").write_text(yaml.safe_dump(document))
     shutil.copy(ROOT / "__main__.py", made)
     return made
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return declared(tmp_path_factory.mktemp("told"), ALERTS)
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +76,31 @@ def test_it_keeps_every_mandatory_rule(planned: tuple[Resource, ...]) -> None:
     assert [outcome.message for outcome in report.violations] == []
 
 
+@pytest.mark.parametrize("alerts", [STARTTLS, ONLY_STARTTLS], ids=["with a webhook", "mail alone"])
+def test_so_does_one_whose_mail_server_speaks_starttls(alerts: object, tmp_path: Path) -> None:
+    planned = stacks.program("dev", declared(tmp_path, alerts))
+    report = evaluate(assembled(planned, "dev"), RULES, bundle.load("dev", NAMES).waivers, {}, DAY)
+    assert [outcome.message for outcome in report.violations] == []
+
+
 def test_the_gateway_alone_has_a_way_out_and_holds_no_secret(planned: tuple[Resource, ...]) -> None:
     out = [r.role for r in planned if r.kind == "container" and "aidc-dev-egress" in r.networks]
     assert out == [ALERT_GATEWAY]
     assert set(uploads(planned, ALERT_GATEWAY)) == {"haproxy.cfg", "files.sha256"}
 
 
-def test_each_receiver_is_reached_at_its_own_addresses_and_port_alone() -> None:
-    plan = make_plan("dev", load({"monitoring": {"alerts": ALERTS}}, "dev"))
+@pytest.mark.parametrize(
+    ("mail", "port"),
+    [({}, "465"), ({"security": "starttls"}, "587"), ({"security": "starttls", "port": 2525}, "2525")],
+)
+def test_each_receiver_is_reached_at_its_own_addresses_and_port_alone(
+    mail: dict[str, object], port: str
+) -> None:
+    alerts = {**ALERTS, "email": {**ALERTS["email"], **mail}}
+    plan = make_plan("dev", load({"monitoring": {"alerts": alerts}}, "dev"))
     out = [flow for flow in plan.flows if flow.destination == ALERT_RECEIVER]
     found = {(rule.destinations, rule.ports) for rule in firewall.rules(plan, out)}
-    assert found == {(("203.0.113.7",), "443"), (("203.0.113.9",), "465")}
+    assert found == {(("203.0.113.7",), "443"), (("203.0.113.9",), port)}
 
 
 def test_without_a_receiver_nothing_has_a_way_out() -> None:

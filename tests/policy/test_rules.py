@@ -61,11 +61,34 @@ def joins(rule: str, key: str, network: str) -> Violation:
     return adds(rule, "networksAdvanced", {"name": network}, key, what=f"{key}-joins-{network}")
 
 
-def gateway(key: str, what: str, **props: Any) -> Violation:
-    """A violation by what a store gateway has."""
+def gateway(key: str, what: str, role: str = "store-gateway", **props: Any) -> Violation:
+    """A violation by what a gateway has."""
     kind = "seed" if key.endswith("-seed") else "service"
-    role = labels(stack="test", role="store-gateway", kind=kind)
-    return sets("way-out-keyless", key, what, labels=role, **props)
+    return sets("way-out-keyless", key, what, labels=labels(stack="test", role=role, kind=kind), **props)
+
+
+NAMED_DOOR = """
+frontend port-443
+  bind 10.0.0.2:443
+  tcp-request content reject unless { req.ssl_hello_type 1 } { req.ssl_sni -i hooks.example.org }
+  use_backend webhook if { req.ssl_sni -i hooks.example.org }
+"""
+MAIL_DOOR = """
+frontend starttls-587
+  bind 10.0.0.2:587
+  default_backend email
+"""
+MAIL_SERVER = """
+backend email
+  balance roundrobin
+  server email-1 203.0.113.9:587
+"""
+
+
+def lets_through(what: str, text: str, role: str = "alert-gateway", mode: str = "tcp") -> Violation:
+    """A gateway whose settings, beside the health check, are `text`."""
+    inside = "\nfrontend health\n  mode http\n  bind 127.0.0.1:8404\n  monitor-uri /healthz\n"
+    return gateway("backup-seed", what, role, uploads=settings(f"defaults\n  mode {mode}\n{text}{inside}"))
 
 
 def settings(content: str) -> list[Props]:
@@ -663,8 +686,32 @@ VIOLATIONS = (
     sets("own-network", what="bridge", networksAdvanced=[], networkMode="bridge"),
     joins("way-out-keyless", "vault", "aidc-test-egress"),
     gateway("backup-seed", "keys"),
-    gateway("backup-seed", "opened", uploads=settings("mode http\nreq.ssl_sni")),
-    gateway("backup-seed", "any-name", uploads=settings("mode tcp")),
+    lets_through("opened", NAMED_DOOR, mode="http"),
+    lets_through("opened-at-the-door", NAMED_DOOR.replace(":443\n", ":443 ssl crt /x\n")),
+    lets_through("opened-by-the-door", NAMED_DOOR + "  mode http\n"),
+    lets_through("no-door", ""),
+    *(
+        lets_through(f"any-name-{role}", "frontend a\n  bind 10.0.0.2:443\n  default_backend b\n", role)
+        for role in ("store-gateway", "alert-gateway")
+    ),
+    lets_through(
+        "accepted-before",
+        NAMED_DOOR.replace("  tcp-request", "  tcp-request content accept\n  tcp-request", 1),
+    ),
+    lets_through("or-anything", NAMED_DOOR.replace(".org }\n", ".org } || TRUE\n", 1)),
+    lets_through("any-name-beside", f"{NAMED_DOOR}\nfrontend b\n  bind *:25\n  default_backend webhook\n"),
+    lets_through("mail-of-a-store", MAIL_DOOR + MAIL_SERVER, "store-gateway"),
+    lets_through("mail-to-another-port", MAIL_DOOR + MAIL_SERVER.replace(":587", ":25")),
+    lets_through("mail-from-another-port", MAIL_DOOR.replace(":587", ":25") + MAIL_SERVER),
+    lets_through("mail-from-two-ports", MAIL_DOOR.replace("  bind", "  bind *:25\n  bind") + MAIL_SERVER),
+    lets_through("mail-elsewhere", MAIL_DOOR.replace("d email", "d webhook") + MAIL_SERVER),
+    lets_through("mail-and-elsewhere", MAIL_DOOR + "  use_backend webhook if TRUE\n" + MAIL_SERVER),
+    lets_through("mail-to-nowhere", MAIL_DOOR),
+    lets_through("mail-by-a-resolver", MAIL_DOOR + MAIL_SERVER.replace("203.0.113.9", "mail.example.org")),
+    lets_through(
+        "mail-twice",
+        MAIL_DOOR + MAIL_DOOR.replace("587", "25") + MAIL_SERVER,
+    ),
     gateway("backup", "environment", envs=["AWS_SHARED_CREDENTIALS_FILE=/etc/aidc/x"]),
     gateway("vault", "data"),
     joins("own-network", "vault", "bridge"),

@@ -32,6 +32,22 @@ def targets() -> set[str]:
     return {target for target in found if not target.startswith(("localhost:", "127.0.0.1:"))}
 
 
+def relabelled(job: str, labels: dict[str, str]) -> dict[str, str]:
+    """What is kept of a line that `job` has read, as Prometheus defines it."""
+    (found,) = (j for j in json.loads(scrape.configuration(PLAN))["scrape_configs"] if j["job_name"] == job)
+    kept = dict(labels)
+    for rule in found["metric_relabel_configs"]:
+        value = ";".join(kept.get(name, "") for name in rule.get("source_labels", ()))
+        match = re.fullmatch(rule["regex"], value)
+        if rule.get("action") == "labeldrop":
+            kept = {name: value for name, value in kept.items() if not re.fullmatch(rule["regex"], name)}
+        elif rule.get("action") == "drop":
+            kept = {} if match else kept
+        elif match:
+            kept[rule["target_label"]] = match.group(1)
+    return kept
+
+
 def test_the_metrics_server_asks_exactly_where_the_flow_table_lets_it() -> None:
     flows = [flow for flow in FLOWS if flow.source == scrape.ROLE]
     allowed = {
@@ -40,6 +56,46 @@ def test_the_metrics_server_asks_exactly_where_the_flow_table_lets_it() -> None:
         for service in PLAN.by_role(flow.destination)
     }
     assert targets() == allowed
+
+
+@pytest.mark.parametrize(
+    ("job", "told", "service"),
+    [
+        ("host", {"exported_service": "logs", "service": "host"}, "logs"),
+        ("host", {"service": "host"}, "host"),
+        (
+            "object-store-cluster",
+            {
+                "__name__": "minio_node_process_starttime_seconds",
+                "server": "object-store-2:9000",
+                "service": "object-store-1",
+            },
+            "object-store-2",
+        ),
+        # Of the store as a whole, and what would speak for another service.
+        (
+            "object-store-cluster",
+            {
+                "__name__": "minio_cluster_x",
+                "server": "object-store-2:9000",
+                "service": "object-store-1",
+            },
+            "object-store-1",
+        ),
+        (
+            "object-store-cluster",
+            {
+                "__name__": "minio_node_process_starttime_seconds",
+                "server": "database:9000",
+                "service": "object-store-1",
+            },
+            "object-store-1",
+        ),
+    ],
+)
+def test_a_figure_is_that_of_the_service_it_is_about(job: str, told: dict[str, str], service: str) -> None:
+    assert relabelled(job, told)["service"] == service
+    assert "exported_service" not in relabelled(job, told)
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:

@@ -63,8 +63,9 @@ def answers(bad: int, good: int) -> dict[str, str]:
     }
 
 
-def state(name: str, value: str) -> dict[str, str]:
-    return {f'{name}{{state="{value}"}}': flat(1), f'{name}{{state="ok"}}': flat(0)}
+def state(name: str, value: str, job: str = "") -> dict[str, str]:
+    of = f'exported_job="{job}",' if job else ""
+    return {f'{name}{{{of}state="{value}"}}': flat(1), f'{name}{{{of}state="ok"}}': flat(0)}
 
 
 def given_up(receiver: str, integration: str) -> str:
@@ -124,6 +125,28 @@ CASES = (
         "database does not tell its metrics",
         {"service": "database"},
     ),
+    Case(
+        "ServiceDown",
+        "asked by two jobs: one alert",
+        {
+            f'up{{job="{job}",instance="object-store-4",service="object-store-4"}}': flat(0)
+            for job in ("object-store", "object-store-cluster")
+        },
+        4,
+        "object-store-4 does not tell its metrics",
+        {"service": "object-store-4"},
+    ),
+    Case(
+        "ServiceDown",
+        "answers one of two jobs",
+        {
+            'up{job="ray-head",service="ray-head"}': flat(1),
+            'up{job="ray-dashboard",service="ray-head"}': flat(0),
+        },
+        4,
+        "ray-head does not tell its metrics",
+        {"service": "ray-head"},
+    ),
     Case("ServiceDown", "just now", {'up{service="database"}': flat(0)}, 2),
     Case("ServiceDown", "up", {'up{service="database"}': flat(1)}, 60),
     Case(
@@ -169,6 +192,39 @@ CASES = (
         {"service": "backup"},
     ),
     Case("RestartLoop", "two", {STARTED: "1x10 200x10 400x20"}, 20),
+    Case(
+        "RestartLoop",
+        "three of a store node, which all nodes tell: one alert",
+        {
+            f'minio_node_process_starttime_seconds{{instance="{teller}",service="object-store-1"}}': (
+                "1x10 200x10 400x10 600x10 600x20"
+            )
+            for teller in (1, 2, 3, 4)
+        },
+        20,
+        "object-store-1 was restarted 3 times within half an hour",
+        {"service": "object-store-1"},
+    ),
+    Case(
+        "RestartLoop",
+        "two of a service with two programs, the second a second later",
+        {
+            'process_start_time_seconds{job="metrics",service="metrics"}': "1x10 200x10 400x20",
+            'process_start_time_seconds{job="alerts",service="metrics"}': "2x11 201x10 401x20",
+        },
+        20,
+    ),
+    Case(
+        "RestartLoop",
+        "a service that tells the same under two names",
+        {
+            STARTED: "1x10 200x10 400x10 600x10 600x20",
+            STARTED.replace("aidc_service_started_timestamp", "process_start_time"): flat(1),
+        },
+        20,
+        "backup was restarted 3 times within half an hour",
+        {"service": "backup"},
+    ),
     Case(
         "ReadingsStale",
         "old",
@@ -222,10 +278,10 @@ CASES = (
         Case(
             "BackupFailed",
             value,
-            state("aidc_backup_state", value),
+            state("aidc_backup_state", value, "nightly"),
             11,
-            f"the newest backup is {value}",
-            {"state": value},
+            f"the newest backup of nightly is {value}",
+            {"state": value, "exported_job": "nightly"},
         )
         for value in ("failed", "late")
     ),
@@ -238,10 +294,10 @@ CASES = (
     Case(
         "BackupPartial",
         "partial",
-        state("aidc_backup_state", "partial"),
+        state("aidc_backup_state", "partial", "nightly"),
         31,
-        "the backup cannot read everything",
-        {"state": "partial"},
+        "the backup of nightly cannot read everything",
+        {"state": "partial", "exported_job": "nightly"},
     ),
     Case("BackupPartial", "not for long", state("aidc_backup_state", "partial"), 29),
     Case("PruneFailed", "failed", {"aidc_prune_ok": flat(0)}, 11, "snapshots cannot be pruned"),
