@@ -77,6 +77,22 @@ def digest(client: MlflowClient, arguments: Arguments, model: str) -> str | None
     return found.get((model, arguments.models[model]["sha256"]))
 
 
+@pytest.fixture
+def ask(
+    stack: Any, client: MlflowClient, store: DirectoryStore, arguments: Arguments
+) -> Callable[[str], Mapping[str, Any]]:
+    """What is recorded of a model then, without a warning."""
+
+    def recorded_of(model: str) -> Mapping[str, Any]:
+        assert keep(stack, client, model) == []
+        kept = digest(client, arguments, model)
+        found = recorded.named(store, arguments.models[model]["sha256"], str(kept))
+        assert found is not None
+        return found
+
+    return recorded_of
+
+
 def keep(stack: Any, client: MlflowClient, *models: str) -> list[str]:
     """What is said."""
     said: list[str] = []
@@ -109,49 +125,32 @@ def test_the_record_names_model_version_and_weights(
     assert (state["version"], state["sha256"]) == (1, arguments.models["sums"]["sha256"])
 
 
-def test_a_users_model_is_asked_more_than_zeros(
-    stack: Any, client: MlflowClient, store: DirectoryStore, arguments: Arguments
-) -> None:
-    keep(stack, client, "sums")
-    sha256 = arguments.models["sums"]["sha256"]
-    found = recorded.named(store, sha256, str(digest(client, arguments, "sums")))
-    assert found is not None
-    assert len({json.dumps(p) for p in found["predictions"]}) == recorded.INSTANCES
+def test_a_users_model_is_asked_more_than_zeros(ask: Callable[[str], Mapping[str, Any]]) -> None:
+    assert len({json.dumps(p) for p in ask("sums")["predictions"]}) == recorded.INSTANCES
 
 
 @pytest.mark.parametrize("nothing", [math.nan, None])
 def test_one_that_answers_zeros_alone_is_asked_zeros(
-    stack: Any,
-    client: MlflowClient,
-    store: DirectoryStore,
-    arguments: Arguments,
+    ask: Callable[[str], Mapping[str, Any]],
     predict: Predict,
     monkeypatch: pytest.MonkeyPatch,
     nothing: float | None,
 ) -> None:
     """Whether it refuses the others or answers them with what is no number."""
+    zeros = {"x": [0.0, 0.0, 0.0]}
 
     def only_zeros(connection: Any, model: str, asked: Sequence[Any]) -> dict[str, Any]:
         found = predict(connection, model, asked)
-        if asked[-1] != [0.0, 0.0, 0.0] and nothing is None:
+        if asked[-1] != zeros and nothing is None:
             raise StackError("status 500")
-        return found if asked[-1] == [0.0, 0.0, 0.0] else {**found, "predictions": [[nothing]] * len(asked)}
+        return found if asked[-1] == zeros else {**found, "predictions": [[nothing]] * len(asked)}
 
     monkeypatch.setattr(answers, "predict", only_zeros)
-    assert keep(stack, client, "sums") == []
-    sha256 = arguments.models["sums"]["sha256"]
-    found = recorded.named(store, sha256, str(digest(client, arguments, "sums")))
-    assert found is not None
-    assert found["instances"] == [[0.0, 0.0, 0.0]] * recorded.INSTANCES
+    assert ask("sums")["instances"] == [zeros] * recorded.INSTANCES
 
 
 def test_a_canary_s_answer_is_not_the_champion_s(
-    stack: Any,
-    client: MlflowClient,
-    store: DirectoryStore,
-    arguments: Arguments,
-    predict: Predict,
-    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[str], Mapping[str, Any]], predict: Predict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = iter([True, True, False])
 
@@ -160,10 +159,7 @@ def test_a_canary_s_answer_is_not_the_champion_s(
         return canary if next(turns) else predict(connection, model, asked)
 
     monkeypatch.setattr(answers, "predict", shared)
-    assert keep(stack, client, "sums") == []
-    found = recorded.named(store, arguments.models["sums"]["sha256"], str(digest(client, arguments, "sums")))
-    assert found is not None
-    assert [7.0] not in found["predictions"]
+    assert [7.0] not in ask("sums")["predictions"]
 
 
 @pytest.mark.parametrize(
@@ -178,26 +174,23 @@ def test_a_canary_s_answer_is_not_the_champion_s(
     ids=["canary", "refused", "no list", "too few", "infinite"],
 )
 def test_what_is_no_answer_of_the_champion_is_told_with_what_helps_and_not_recorded(
-    stack: Any,
-    client: MlflowClient,
-    store: DirectoryStore,
-    arguments: Arguments,
-    monkeypatch: pytest.MonkeyPatch,
-    answer: Any,
-    why: str,
+    stack: Any, client: MlflowClient, monkeypatch: pytest.MonkeyPatch, answer: Any, why: str
 ) -> None:
+    champion = serving_record.read(client).state("digits").champion
+
     def other(*_: Any) -> dict[str, Any]:
         if isinstance(answer, Exception):
             raise answer
-        return {"model_sha256": arguments.models["digits"]["sha256"], **answer}
+        assert champion is not None
+        return {"model_sha256": champion.sha256, **answer}
 
     monkeypatch.setattr(answers, "predict", other)
     (said,) = keep(stack, client, "digits")
     assert said.startswith("digits: is served, but what it answers could not be recorded")
     assert why in said
     assert said.endswith("fix: `make promote MODEL=digits VERSION=champion STACK=s`")
-    assert digest(client, arguments, "digits") is None
-    assert store.list("results/answers/") == []
+    assert serving_record.read(client).answers == {}
+    assert stack.store().list("results/answers/") == []
 
 
 def test_what_is_no_champion_by_the_record_has_no_answer(stack: Any, client: MlflowClient) -> None:
@@ -228,11 +221,8 @@ def test_without_mlflow_the_answer_lies_under_the_hash_of_the_weights(
     assert (found["named"], found["recorded"]) == (False, found["predictions"])
 
 
-def broken_store() -> Any:
-    def put(*_: Any) -> None:
-        raise StoreError("results: the bucket is full")
-
-    return put
+def full(*_: Any) -> None:
+    raise StoreError("results: the bucket is full")
 
 
 @pytest.fixture
@@ -257,12 +247,11 @@ def test_a_promotion_records_the_answer(
 
 def test_a_promotion_stands_where_recording_fails(
     stack: Any,
-    store: DirectoryStore,
     promoted: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(DirectoryStore, "put", broken_store())
+    monkeypatch.setattr(DirectoryStore, "put", full)
     assert promote.change(stack, "sums", "1", "promote") == 0
     assert promoted == ["champion"]
     told = capsys.readouterr()
