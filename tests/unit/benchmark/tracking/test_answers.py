@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from benchmark.checkpoints.artefact import card_key
+from benchmark.checkpoints.loading import config_of
+from benchmark.cluster import stack as stacks
 from benchmark.cluster.connection import Endpoint
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.commands import promote, serve
@@ -23,7 +25,7 @@ from benchmark.serving import app, predict_once, recorded
 from benchmark.serving.admit import admit
 from benchmark.serving.requests import RequestError
 from benchmark.serving.settings import Arguments
-from benchmark.tracking import answers, lock, promotion, serving_record
+from benchmark.tracking import answers, lock, promotion, registry, serving_record
 from benchmark.tracking.serving_record import Entry, State
 from tests.unit.benchmark import own_model, served
 from tests.unit.benchmark.fake_mlflow import FakeMlflow
@@ -230,10 +232,15 @@ def promoted(stack: Any, client: MlflowClient, monkeypatch: pytest.MonkeyPatch) 
     """What was rolled out, without replicas."""
     done: list[str] = []
     version = SimpleNamespace(model="sums", number=1, admitted=True, served={"sha256": "f" * 64})
-    monkeypatch.setattr(promote.registry, "choose", lambda *_: version)
+    monkeypatch.setattr(registry, "choose", lambda *_: version)
     monkeypatch.setattr(promote, "registry_of", lambda _: client)
     monkeypatch.setattr(lock, "hold", lambda *_: contextlib.nullcontext())
-    monkeypatch.setattr(promotion, "promote", lambda *_: not done.append("champion"))
+
+    def promoted(*_: Any) -> bool:
+        done.append("champion")
+        return True
+
+    monkeypatch.setattr(promotion, "promote", promoted)
     monkeypatch.setattr(promotion, "try_beside", lambda *_: done.append("canary"))
     return done
 
@@ -275,7 +282,7 @@ def test_serving_all_records_each_champion_s_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     canary = {"sums@canary": {**arguments.models["digits"], "share": "10"}}
-    monkeypatch.setattr(serve.stacks, "read", lambda *_: stack)
+    monkeypatch.setattr(stacks, "read", lambda *_: stack)
     monkeypatch.setattr(serve, "registry_of", lambda _: client)
     monkeypatch.setattr(promotion, "champions", lambda _: {**arguments.models, **canary})
     monkeypatch.setattr(promotion, "usable", lambda _store, models, _say: models)
@@ -287,4 +294,4 @@ def test_serving_all_records_each_champion_s_answer(
 def test_a_card_that_is_none_says_so(store: DirectoryStore, stack: Any, client: MlflowClient) -> None:
     store.put("models/sums/none.json", b"{}")
     with pytest.raises(BenchmarkError, match=r"none\.json: does not say what its model takes"):
-        answers.config_of(get_json(store, "models/sums/none.json"), "models/sums/none.json")
+        config_of(get_json(store, "models/sums/none.json"), "models/sums/none.json")
