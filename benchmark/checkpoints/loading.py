@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from benchmark.checkpoints.artefact import Loaded, card_digest
 from benchmark.checkpoints.exported import Exported
+from benchmark.checkpoints.signature import OwnModel
+from benchmark.core.config import ModelConfig
 from benchmark.core.errors import CheckpointError
 from benchmark.core.store import Store, get_json
 
@@ -31,3 +35,15 @@ def load(store: Store, card_key: str, sha256: str, card_sha256: str = "") -> Mod
         return Exported(store, card)
     except (ValidationError, KeyError) as error:
         raise CheckpointError(f"{card_key}: is no card of a user's own model: {error!s:.300}") from error
+
+
+def config_of(card: Any, where: str) -> ModelConfig | OwnModel:
+    """What the model takes, by its card alone. CheckpointError where `card` is none."""
+    model = card.get("model") if isinstance(card, dict) else None
+    try:
+        if isinstance(model, dict) and model.get("kind") == "exported":
+            return OwnModel.model_validate(model)
+        found: ModelConfig = TypeAdapter(ModelConfig).validate_python(model)
+    except ValidationError as error:
+        raise CheckpointError(f"{where}: does not say what its model takes: {error!s:.300}") from error
+    return found

@@ -2,7 +2,8 @@
 
 With --share, it answers that percentage of the requests beside the champion, until it is promoted or demoted.
 
-All replicas change one after the other, then the version becomes the champion. Exit codes: 0 it is served;
+All replicas change one after the other, then the version becomes the champion. What it answers to a fixed
+request is recorded, for restore drills; where that fails, a warning says so. Exit codes: 0 it is served;
 1 it is not, and the old one still is; 2 no such model or version.
 """
 
@@ -17,7 +18,7 @@ from benchmark.cluster.stack import Stack
 from benchmark.console import say
 from benchmark.core.config import known_names
 from benchmark.core.errors import StackError
-from benchmark.tracking import admission, lock, promotion, registry
+from benchmark.tracking import admission, answers, lock, promotion, registry
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,10 +71,12 @@ def change(stack: Stack, model: str, wanted: str | None, command: str, share: in
         if share < 100:
             promotion.try_beside(stack, client, version, share, say)
             say(f"{model}: version {version.number} answers {share} % of the requests, as canary")
-        elif promotion.promote(stack, client, version, say):
+            return 0
+        if promotion.promote(stack, client, version, say):
             say(f"{model}: version {version.number} is served, and is the champion")
         else:
             say(f"{model}: version {version.number} was served already; nothing was changed")
+        answers.keep(stack, client, [model], answers.again(stack), say)
     return 0
 
 

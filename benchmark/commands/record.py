@@ -1,6 +1,7 @@
 """`python -m benchmark record`: write runs of this machine into MLflow, as far as it does not have them.
 
-Recording twice changes nothing. Exit codes: 0 all are recorded; 1 one is not; 2 bad input.
+Recording twice changes nothing. A champion that is served and whose answer was not recorded, for restore
+drills, is asked. Exit codes: 0 all are recorded; 1 one is not; 2 bad input.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from benchmark.commands.runs import add_result_folder
 from benchmark.console import say
 from benchmark.core.errors import BenchmarkError, MlflowError, StackError
 from benchmark.report import pages
-from benchmark.tracking import promotion, registry
+from benchmark.tracking import answers, promotion, registry
 from benchmark.tracking.recording import Recorder
 
 
@@ -56,6 +57,8 @@ def main(options: argparse.Namespace) -> int:
         except BenchmarkError as error:  # one result that cannot be read is no reason to leave the others
             say(f"{path.parent.name}: {error}")
             failed += 1
+    missing = answers.unanswered(client, answering)
+    answers.keep(stack, client, missing, answers.again(stack), say)
     return 1 if failed else 0
 
 

@@ -1,7 +1,8 @@
 """`python -m benchmark serve`: serve the champion of every registered model.
 
-For a stack whose serving application is gone, as after a restore. What is served already stays. Exit codes:
-0 all are served; 1 a champion cannot be served, or there is none.
+For a stack whose serving application is gone, as after a restore. What is served already stays. What each
+answers to a fixed request is recorded, for restore drills. Exit codes: 0 all are served; 1 a champion cannot
+be served, or there is none.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from benchmark.cluster import stack as stacks
 from benchmark.commands.promote import add_stack_arguments, registry_of
 from benchmark.console import say
 from benchmark.core.errors import StackError
-from benchmark.tracking import lock, promotion, registry
+from benchmark.serving.settings import CANARY
+from benchmark.tracking import answers, lock, promotion, registry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     stack = stacks.read(options.stack, options.inventory, options.access)
     with lock.hold(stack.store(), "`make serve`"):
-        known = registry.catalogue(registry_of(stack))
+        client = registry_of(stack)
+        known = registry.catalogue(client)
         for difference in registry.differences(known):
             say(difference)
         wanted = promotion.champions(known)
@@ -32,4 +35,6 @@ def main(options: argparse.Namespace) -> int:
         if able:
             promotion.put_in_service(stack, able, {}, say)
             say(f"served: {', '.join(sorted(able))}")
+            names = sorted(name for name in able if not name.endswith(CANARY))
+            answers.keep(stack, client, names, f"`make serve STACK={stack.name}`", say)
     return 0 if able == wanted else 1

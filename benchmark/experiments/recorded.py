@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmark.analysis import result as results
+from benchmark.cluster import replicas
 from benchmark.cluster.replicas import Models
 from benchmark.cluster.stack import Stack
 from benchmark.console import say
 from benchmark.core.errors import BenchmarkError
-from benchmark.tracking import promotion, registry
+from benchmark.tracking import answers, promotion, registry
 from benchmark.tracking.recording import Recorder
 
 Result = dict[str, Any]
@@ -26,6 +27,7 @@ class Recording:
     def __init__(self, stack: Stack, run_id: str) -> None:
         client = stack.tracking()
         self.recorder = Recorder(client) if client else None
+        self.stack = stack
         self.fix = f"`make record RUN={run_id} STACK={stack.name}` makes up for it"
         self.problem: str | None = None
         self.champions: set[str] = set()
@@ -46,10 +48,16 @@ class Recording:
         self._attempt(ask)
         return found
 
-    def serves(self, result: Result, names: Iterable[str]) -> None:
-        """The models of these workloads are served now: their versions are the champions."""
-        self.champions = set(names)
+    def serves(self, result: Result, cards: Mapping[str, Mapping[str, Any]]) -> None:
+        """The models of these workloads are served now: their versions are the champions.
+
+        What they answer to a fixed request is recorded, for restore drills.
+        """
+        self.champions = set(cards)
         self._attempt(lambda recorder: self._register(recorder, result))
+        if self.recorder is None:
+            for name, model in replicas.models_of(cards).items():
+                answers.keep_unnamed(self.stack, name, model["card"], model["sha256"], say)
 
     def finish(self, result: Result, path: Path, pages: Callable[[], Any]) -> None:
         """All of the run, its verdicts and files. `pages` makes the report anew, with the page in MLflow."""
@@ -76,10 +84,12 @@ class Recording:
 
     def _register(self, recorder: Recorder, result: Result) -> dict[str, registry.Version]:
         versions = registry.register(recorder.client, result, recorder.record_ids(result))
-        for name in self.champions & versions.keys():
+        names = sorted(self.champions & versions.keys())
+        for name in names:
             change = f"served by run {result['run_id']}"
             promotion.record_champion(recorder.client, versions[name], change, say)
         self.champions.clear()
+        answers.keep(self.stack, recorder.client, names, answers.again(self.stack), say)
         return versions
 
     def _attempt(self, what: Callable[[Recorder], Any]) -> None:

@@ -20,7 +20,6 @@ from benchmark.data import dataset
 from benchmark.load import rates, streams
 from benchmark.load.closed_loop import closed_load
 from benchmark.load.open_loop import poisson_load
-from benchmark.serving import recorded
 from benchmark.serving.work import full_length
 
 CHUNK = 100
@@ -104,22 +103,6 @@ def correctness(
         "same_hash": same_hash,
         "passed": agreement == 1.0 and difference <= tolerance and same_hash,
     }
-
-
-def keep_answer(
-    workload: Workload, card: dict[str, Any], store: Store, connection: Connection, at: str
-) -> None:
-    """Record the served model's answer to the fixed request, to compare a restored one with."""
-    asked = recorded.instances(workload.model)
-    answer = predict(connection, workload.name, asked)
-    if answer["model_sha256"] == card["sha256"]:
-        recorded.write(
-            store,
-            sha256=card["sha256"],
-            asked=asked,
-            predictions=answer["predictions"],
-            at=at,
-        )
 
 
 def generation(

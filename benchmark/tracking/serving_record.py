@@ -2,8 +2,9 @@
 
 Aliases and tags of the registry belong to whoever owns a model, jobs among them, so they prove nothing. Here
 each run is one change and is never changed again: that a version was admitted, with the hashes of its card
-and weights, or which versions of a model are champion, previous and canary from then on. A run is created
-with all its tags at once, so a change is there as a whole or not at all; the highest revision counts.
+and weights, which versions of a model are champion, previous and canary from then on, or what a champion
+answered to a fixed request, by its hash. A run is created with all its tags at once, so a change is there
+as a whole or not at all; the highest revision counts, and the newest answer.
 `images/tracking/tracker/owned.py` writes the same once, for stacks that existed before.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import socket
 import time
 from collections.abc import Mapping
@@ -22,7 +24,8 @@ from benchmark.core.errors import MlflowError, StackError
 
 EXPERIMENT = "aidc-serving"
 SCHEMA = "aidc.serving/1"
-ADMITTED, SERVED = "admitted", "served"
+ADMITTED, SERVED, ANSWERED = "admitted", "served", "answered"
+DIGEST = re.compile(r"[0-9a-f]{64}")
 FORM, KIND, MODEL, STATE, CHANGE, BY = (
     f"aidc.{name}" for name in ("schema", "kind", "model", "state", "change", "by")
 )
@@ -70,11 +73,15 @@ class State:
 
 @dataclass(frozen=True)
 class Record:
-    """`admitted`: model and version to what was admitted last; `served`: model to its state."""
+    """`admitted`: model and version to what was admitted last; `served`: model to its state.
+
+    `answers`: model and SHA-256 of its weights to that of what it answered (`benchmark.serving.recorded`).
+    """
 
     experiment: str
     admitted: Mapping[tuple[str, int], Entry] = field(default_factory=dict)
     served: Mapping[str, State] = field(default_factory=dict)
+    answers: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def state(self, model: str) -> State:
         return self.served.get(model, State())
@@ -85,6 +92,7 @@ def read(client: MlflowClient) -> Record:
     experiment = _experiment(client)
     admitted: dict[tuple[str, int], Entry] = {}
     served: dict[str, State] = {}
+    answers: dict[tuple[str, str], str] = {}
     for run in client.runs(experiment, f"tags.`{FORM}` = '{SCHEMA}'"):  # newest first
         tags = {str(t["key"]): str(t["value"]) for t in run["data"].get("tags", [])}
         model = tags.get(MODEL, "")
@@ -92,7 +100,9 @@ def read(client: MlflowClient) -> Record:
             admitted.setdefault((model, entry.version), entry)
         elif tags.get(KIND) == SERVED and (state := _state(_json(tags))):
             served[model] = max(state, served.get(model, state), key=lambda s: s.revision)
-    return Record(experiment, admitted, served)
+        elif tags.get(KIND) == ANSWERED and (pair := _answer(_json(tags))):
+            answers.setdefault((model, pair[0]), pair[1])
+    return Record(experiment, admitted, served, answers)
 
 
 def _experiment(client: MlflowClient) -> str:
@@ -118,6 +128,14 @@ def serve(client: MlflowClient, record: Record, model: str, state: State, change
         return
     after = replace(state, revision=before.revision + 1)
     _write(client, record, {KIND: SERVED, MODEL: model, CHANGE: change}, asdict(after))
+
+
+def answered(client: MlflowClient, record: Record, model: str, entry: Entry, answer: str) -> None:
+    """What these weights answer has the SHA-256 `answer`. Writes nothing where that stands there already."""
+    if record.answers.get((model, entry.sha256)) != answer:
+        told = {KIND: ANSWERED, MODEL: model, CHANGE: f"the answer of version {entry.version}"}
+        state = {"version": entry.version, "sha256": entry.sha256, "answer": answer}
+        _write(client, record, told, state)
 
 
 def _write(client: MlflowClient, record: Record, told: Mapping[str, str], state: Mapping[str, Any]) -> None:
@@ -161,6 +179,15 @@ def _entry(found: Any) -> Entry | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _answer(found: Any) -> tuple[str, str] | None:
+    """The hash of the weights and that of their answer. The latter becomes part of a key."""
+    if not isinstance(found, dict):
+        return None
+    sha256, answer = found.get("sha256"), found.get("answer")
+    whole = isinstance(sha256, str) and isinstance(answer, str) and DIGEST.fullmatch(answer)
+    return (str(sha256), str(answer)) if whole else None
 
 
 def _state(found: Any) -> State | None:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from audit.verdicts import plural
-from operations.documents import Drill
+from operations.documents import Drill, DrillModel
 from operations.status_document import LastDrill
 
 
@@ -68,10 +68,16 @@ def _text(made: Drill) -> str:
     if not made.passed:
         return f"failed: {next(iter(made.faults), 'a level failed')}"
     compared = f"{plural(made.objects, 'object')} and {plural(made.compared - made.objects, 'row')}"
-    answered = [model.model for model in made.models if model.outcome == "equal"]
-    return f"{compared} came back as saved" + (
-        f"; answer as before: {', '.join(answered)}" if answered else ""
-    )
+    said = f"{compared} came back as saved"
+    for outcome, words in (("equal", "answer as before"), ("not compared", "answer and are not compared")):
+        models = [_model(model) for model in made.models if model.outcome == outcome]
+        said += f"; {words}: {', '.join(models)}" if models else ""
+    return said
+
+
+def _model(model: DrillModel) -> str:
+    """Without a live one an answer was compared with what was recorded."""
+    return model.model + (" (recorded)" if model.against == "recorded" else "")
 
 
 def _later(one: str, other: str) -> bool:

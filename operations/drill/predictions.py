@@ -14,23 +14,34 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Wanted:
-    """A model that should answer. `version` and `card` are the registry's; without them it is only served."""
+    """A model that should answer. `version` and `card` are the registry's; without them it is only served.
+
+    `answer`: the SHA-256 of what it answered when it was served, by the serving record.
+    """
 
     model: str
     sha256: str
     card: str = ""
     version: int | None = None
+    answer: str = ""
 
     def __str__(self) -> str:
         """As the program that asks it is told."""
-        return f"{self.model}:{self.sha256}" + (f":{self.card}" if self.card else "")
+        card, answer = f":{self.card}" if self.card else "", f"@{self.answer}" if self.answer else ""
+        return f"{self.model}:{self.sha256}{card}{answer}"
 
 
 def wanted(champions: Sequence[Mapping[str, Any]], served: Mapping[str, str]) -> list[Wanted]:
     """The registry's champions, as the restored database has them; where there are none, what is served."""
     if champions:
         return [
-            Wanted(str(c["model"]), str(c["sha256"]), str(c["card"]), int(c["version"]))
+            Wanted(
+                str(c["model"]),
+                str(c["sha256"]),
+                str(c["card"]),
+                int(c["version"]),
+                str(c.get("answer") or ""),
+            )
             for c in champions
             if c["sha256"] and c["card"]
         ]
@@ -53,18 +64,31 @@ def judge(
             outcome = "failed" if model.version is not None or "fault" in answered else "not compared"
             found.append(_row(model, outcome, None, str(fault)))
             continue
-        against, other = "live", live.get(model.model)
-        if other is None:
-            against, other = "recorded", answer.get("recorded")
-        if other is None:
-            found.append(
-                _row(model, "not compared", None, "it answers; no live answer is known to compare with")
-            )
-            continue
-        differences = list(different(answer["predictions"], other))
-        said = differences[0] if differences else f"{len(other)} answers equal the {WORDS[against]}"
-        found.append(_row(model, "different" if differences else "equal", against, said))
+        found.append(_compared(model, answer, live.get(model.model)))
     return found
+
+
+def _compared(model: Wanted, answer: Mapping[str, Any], live: Sequence[Any] | None) -> DrillModel:
+    """`answer` is of `predict_once`. Without a live one the recorded one counts, if it is still that."""
+    replaced = answer.get("replaced")
+    against, other = ("live", live) if live is not None else ("recorded", answer.get("recorded"))
+    if other is None and replaced:
+        return _row(model, "failed", None, f"its recorded answer cannot be believed: {replaced}")
+    if other is None:
+        missing = answer.get("missing")
+        why = f"; its recorded answer {missing} is not in the backup" if missing else ""
+        return _row(model, "not compared", None, f"it answers; no live answer is known to compare with{why}")
+    differences = list(different(answer["predictions"], other))
+    words = WORDS[against]
+    if against == "recorded" and not answer.get("named"):
+        words += " of before the serving record had them, which jobs can write"
+    said = (
+        f"{differences[0]} (compared with the {words})"
+        if differences
+        else f"{len(other)} answers equal the {words}"
+    )
+    also = f"; its recorded answer cannot be believed: {replaced}" if replaced else ""
+    return _row(model, "different" if differences else "equal", against, said + also)
 
 
 WORDS = {"live": "live ones", "recorded": "recorded ones"}

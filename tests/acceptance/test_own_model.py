@@ -14,6 +14,8 @@ from benchmark.cluster import stack as stacks
 from benchmark.cluster.connection import Connection
 from benchmark.commands import promote
 from benchmark.core.errors import CheckpointError, ConfigError, StackError
+from benchmark.serving import recorded
+from benchmark.tracking import serving_record
 from tests.acceptance.commands import blocks_of
 from tests.acceptance.conftest import ROOT, STACK
 
@@ -64,6 +66,20 @@ def test_promote_and_demote_change_who_answers(tutorial: list[str]) -> None:
     assert (promoted["model_version"], demoted["model_version"]) == ("2", "1")
     # 400 steps find what the data were made with.
     assert promoted["predictions"][0][0] == pytest.approx(2, abs=0.1)
+
+
+def test_what_each_champion_answered_is_recorded_for_drills(tutorial: list[str], model: str) -> None:
+    stack = stacks.read(STACK)
+    client = stack.tracking()
+    assert client is not None
+    record = serving_record.read(client)
+    state = record.state(model)
+    kept = [
+        recorded.named(stack.store(), entry.sha256, record.answers[model, entry.sha256])
+        for entry in (state.champion, state.previous)
+        if entry
+    ]
+    assert [len(answer["predictions"]) for answer in kept if answer] == [recorded.INSTANCES] * 2
 
 
 def test_an_unknown_model_is_named_beside_those_that_exist(tutorial: list[str], model: str) -> None:

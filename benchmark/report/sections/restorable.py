@@ -40,7 +40,7 @@ def _drill(drill: dict[str, Any] | None) -> list[tuple[str, str]]:
     if drill.get("rto_s") is not None:
         rows.append(("Until all of it was compared, RTO", duration(drill["rto_s"])))
     compared = [
-        f"{count(drill[name])} {name}"
+        f"{count(drill[name])} {name if drill[name] != 1 else name[:-1]}"
         for name in ("objects", "rows", "models")
         if drill.get(name) is not None
     ]

@@ -94,7 +94,7 @@ def test_the_report_has_backup_ages_counts_and_differences(tmp_path: Path, compl
     page = pages.render(Result.written({**complete, "restorable": found(tmp_path, status())}))
     assert "<h2>Storage and recovery</h2>" in page
     for said in ("ok, 3 min before the run", "passed, 7 h before the run (by service)", "62 s", "22 s",
-                 "4 objects, 3 rows, 1 models", "<dt>Differences</dt><dd>0</dd>"):  # fmt: skip
+                 "4 objects, 3 rows, 1 model<", "<dt>Differences</dt><dd>0</dd>"):  # fmt: skip
         assert said in page
 
 

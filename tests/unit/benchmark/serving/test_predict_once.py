@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 
-from benchmark.core.store import DirectoryStore
+from benchmark.core.store import DirectoryStore, put_json
 from benchmark.serving import predict_once, recorded
 from benchmark.serving.app import Router
 from benchmark.serving.batches import compute
@@ -33,16 +34,67 @@ def test_it_is_asked_what_the_served_model_was_asked(store: DirectoryStore, argu
     name, model = next(iter(arguments.models.items()))
     asked = predict_once.answers(store.root, [predict_once.Wanted(name, model["sha256"])])["models"][0]
     one, answer = asked["instances"][:1], [{"label": 0, "probabilities": [1.0]}]
-    recorded.write(
-        store,
-        sha256=model["sha256"],
-        asked=one,
-        predictions=answer,
-        at="2026-01-31T00:00:00+00:00",
-    )
-    (found,) = predict_once.answers(store.root, [predict_once.Wanted(name, model["sha256"])])["models"]
+    kept = recorded.write(store, sha256=model["sha256"], asked=one, predictions=answer)
+    wanted = predict_once.Wanted(name, model["sha256"], answer=kept)
+    (found,) = predict_once.answers(store.root, [wanted])["models"]
     assert (found["instances"], found["recorded"]) == (one, answer)
     assert len(found["predictions"]) == 1
+
+
+def test_an_answer_of_an_earlier_version_is_read_as_well(store: DirectoryStore, arguments: Arguments) -> None:
+    name, model = next(iter(arguments.models.items()))
+    answer = [{"label": 0, "probabilities": [1.0]}]
+    told = {"schema": "aidc.answer/1", "sha256": model["sha256"], "asked": "2026-01-31T00:00:00+00:00",
+            "instances": [[0, 0, 0]], "predictions": answer}  # fmt: skip
+    put_json(store, f"results/answers/{model['sha256']}.json", told)
+    (found,) = predict_once.answers(store.root, [predict_once.Wanted(name, model["sha256"])])["models"]
+    assert (found["recorded"], found["named"]) == (answer, False)
+
+
+def test_one_that_a_job_put_there_is_not_taken_for_the_one_that_is_named(
+    store: DirectoryStore, arguments: Arguments
+) -> None:
+    name, model = next(iter(arguments.models.items()))
+    sha256 = model["sha256"]
+    kept = recorded.write(store, sha256=sha256, asked=[[0, 0, 0]], predictions=[{"label": 0}])
+    forged = recorded.content(sha256, [[0, 0, 0]], [{"label": 1}])
+    store.put(recorded.key(sha256, kept), forged)
+    store.put(recorded.key(sha256), forged)
+    (found,) = predict_once.answers(store.root, [predict_once.Wanted(name, sha256, answer=kept)])["models"]
+    assert found["recorded"] is None
+    assert found["replaced"].startswith(f"results/answers/{sha256}/{kept}.json: sha256: ")
+
+
+def test_one_that_is_named_and_is_no_answer_is_not_believed(
+    store: DirectoryStore, arguments: Arguments
+) -> None:
+    name, model = next(iter(arguments.models.items()))
+    digest = hashlib.sha256(b"[]").hexdigest()
+    store.put(recorded.key(model["sha256"], digest), b"[]")
+    wanted = predict_once.Wanted(name, model["sha256"], answer=digest)
+    (found,) = predict_once.answers(store.root, [wanted])["models"]
+    assert "is no answer of the weights" in found["replaced"]
+
+
+def test_one_that_is_named_and_gone_is_missing(store: DirectoryStore, arguments: Arguments) -> None:
+    name, model = next(iter(arguments.models.items()))
+    recorded.write_unnamed(store, sha256=model["sha256"], asked=[[0, 0, 0]], predictions=[{"label": 1}])
+    wanted = predict_once.Wanted(name, model["sha256"], answer="e" * 64)
+    (found,) = predict_once.answers(store.root, [wanted])["models"]
+    assert (found["recorded"], found["missing"]) == (None, recorded.key(model["sha256"], "e" * 64))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mlp:ab", ("mlp", "ab", "", "")),
+        ("mlp:ab:models/a:b@c/model.json", ("mlp", "ab", "models/a:b@c/model.json", "")),
+        (f"mlp:ab:models/a/model.json@{'0' * 64}", ("mlp", "ab", "models/a/model.json", "0" * 64)),
+        (f"mlp:ab@{'0' * 64}", ("mlp", "ab", "", "0" * 64)),
+    ],
+)
+def test_a_model_is_named_with_card_and_answer(text: str, expected: tuple[str, ...]) -> None:
+    assert predict_once.wanted(text) == expected
 
 
 @pytest.mark.parametrize("content", ["no JSON", "[]", '{"schema": "aidc.answer/1", "sha256": "other"}'])

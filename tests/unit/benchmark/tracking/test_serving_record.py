@@ -106,6 +106,28 @@ def test_what_stands_there_already_is_not_written_again(
     assert len(server.runs) == before
 
 
+def answered(client: MlflowClient, entry: Entry, answer: str) -> None:
+    serving_record.answered(client, serving_record.read(client), MODEL, entry, answer)
+
+
+def test_the_newest_answer_counts_and_changes_nothing_that_is_served(
+    client: MlflowClient, entries: list[Entry]
+) -> None:
+    served(client, State(champion=entries[0]))
+    before = serving_record.read(client)
+    answered(client, entries[0], "1" * 64)
+    answered(client, entries[0], "2" * 64)
+    record = serving_record.read(client)
+    assert record.answers == {(MODEL, SHA): "2" * 64}
+    assert (record.served, record.admitted) == (before.served, before.admitted)
+
+
+@pytest.mark.parametrize("answer", ["", "../../x", "A" * 64, "1" * 65])
+def test_an_answer_that_is_no_hash_is_none(client: MlflowClient, entries: list[Entry], answer: str) -> None:
+    answered(client, entries[0], answer)
+    assert serving_record.read(client).answers == {}
+
+
 @pytest.mark.parametrize(
     "broken",
     [

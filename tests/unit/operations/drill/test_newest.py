@@ -59,6 +59,15 @@ def test_one_that_was_made_later_by_hand_counts() -> None:
     assert found.text == "4 objects and 3 rows came back as saved; answer as before: mlp"
 
 
+def test_models_that_were_compared_with_what_was_recorded_or_not_at_all_are_named() -> None:
+    mlp = MADE.models[0]
+    recorded = mlp.model_copy(update={"model": "slope", "against": "recorded"})
+    alone = mlp.model_copy(update={"model": "own", "outcome": "not compared", "against": None})
+    found = newest.newest(told(), MADE.model_copy(update={"models": [mlp, recorded, alone]}))
+    assert found.text.endswith("; answer as before: mlp, slope (recorded); answer and are not compared: own")
+    assert found.models == 2
+
+
 def test_one_that_failed_by_hand_counts_with_its_reason() -> None:
     made = MADE.model_copy(update={"passed": False, "faults": ["datasets/a: missing"]})
     found = newest.newest(told(), made)

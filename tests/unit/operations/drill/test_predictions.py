@@ -29,6 +29,13 @@ def test_champions_are_asked_and_not_what_else_is_served() -> None:
     assert str(CHAMPION) == f"mlp:{SHA}:models/mlp/r/model.json"
 
 
+def test_the_record_s_hash_of_the_answer_goes_with_the_model() -> None:
+    row = {"model": "mlp", "version": 3, "card": CHAMPION.card, "sha256": SHA, "answer": "cd" * 32}
+    (found,) = wanted([row], {})
+    assert str(found) == f"{CHAMPION}@{'cd' * 32}"
+    assert wanted([{**row, "answer": None}], {}) == [CHAMPION]
+
+
 def test_without_a_registry_what_is_served_is_asked() -> None:
     assert [str(w) for w in wanted([], {"mlp": SHA})] == [f"mlp:{SHA}"]
 
@@ -39,6 +46,39 @@ def test_the_live_answer_comes_before_the_recorded_one() -> None:
     assert (row.outcome, row.against, row.version) == ("equal", "live", 3)
     (row,) = judge([CHAMPION], answered, {})
     assert (row.outcome, row.against) == ("different", "recorded")
+
+
+@pytest.mark.parametrize(
+    ("named", "words"), [(True, "recorded ones"), (False, "recorded ones of before the serving record had")]
+)
+def test_the_detail_says_whose_word_it_is(named: bool, words: str) -> None:
+    answered = {"models": [{**ANSWERED["models"][0], "recorded": ANSWER, "named": named}], "faults": {}}
+    (row,) = judge([CHAMPION], answered, {})
+    assert row.detail.startswith(f"1 answers equal the {words}")
+
+
+REPLACED = {**ANSWERED["models"][0], "named": True, "replaced": "results/answers/x.json: corrupt or replaced"}
+
+
+def test_a_replaced_answer_fails_where_no_live_one_is_to_be_had() -> None:
+    found = judge([CHAMPION], {"models": [REPLACED], "faults": {}}, {})
+    assert [row.outcome for row in found] == ["failed"]
+    assert faults(found)[0].startswith(
+        "model mlp, version 3: its recorded answer cannot be believed: results/"
+    )
+
+
+def test_a_replaced_answer_is_told_and_fails_nothing_where_the_live_one_is_equal() -> None:
+    (row,) = judge([CHAMPION], {"models": [REPLACED], "faults": {}}, {"mlp": ANSWER})
+    assert (row.outcome, row.against) == ("equal", "live")
+    assert "results/answers/x.json" in row.detail
+
+
+def test_a_named_answer_that_is_not_in_the_backup_is_told() -> None:
+    missing = {**ANSWERED["models"][0], "named": True, "missing": "results/answers/x.json"}
+    (row,) = judge([CHAMPION], {"models": [missing], "faults": {}}, {})
+    assert row.outcome == "not compared"
+    assert "results/answers/x.json is not in the backup" in row.detail
 
 
 def test_a_model_with_nothing_to_compare_neither_passes_nor_fails() -> None:
