@@ -208,7 +208,7 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             "ticket",
             "inference answers after {{ $value | humanizeDuration }} on average",
         ),
-        # Ranks that wait for each other keep a processor busy: that they do so for nothing, only their logs show.
+        # Ranks that wait for each other keep a processor busy: that shows in their logs alone.
         Rule(
             "TrainingStalled",
             'sum(ray_actors{Name=~"RayTrainWorker|Rank", State=~"ALIVE.*"}) > 0'
