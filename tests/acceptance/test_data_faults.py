@@ -9,13 +9,17 @@ import re
 import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import testinfra
 
 from components.planning.inventory import Inventory
+from components.planning.units import GIB
 from tests.acceptance.conftest import stack_inventory
+from tests.acceptance.disks import Disks, run
+from tests.acceptance.waiting import settle
 
 SIZE, COUNT = 8 * 2**20, 12
 # In the job's container, as the same user: kills a run and its restic while that writes a snapshot.
@@ -121,4 +125,48 @@ def test_a_bucket_that_does_not_exist_is_named(job: Any) -> None:
     said = job.check_output("PYTHONPATH=/usr/local/lib/aidc python3 -c %s", script).splitlines()[-1]
     assert not said.startswith("ok")
     assert "deleted-meanwhile" in said
+    job.check_output("backup run")
+
+
+@pytest.fixture
+def vault(inventory: Inventory) -> str:
+    return inventory.by_role("vault")[0].container
+
+
+def test_a_vault_that_is_away_is_named_and_the_next_run_succeeds(
+    job: Any, inventory: Inventory, vault: str
+) -> None:
+    run("docker", "stop", "--time", "10", vault)
+    try:
+        ran = job.run("backup run")
+    finally:
+        run("docker", "start", vault)
+    assert ran.rc == 1
+    assert "the vault does not answer" in ran.stdout
+    settle(inventory)
+    job.check_output("backup run")
+
+
+def test_a_vault_whose_disk_is_full_fails_the_run_and_keeps_what_it_has(
+    job: Any, inventory: Inventory, vault: str, s3: Any, objects: dict[str, bytes], tmp_path: Path
+) -> None:
+    """To the last byte; with room again the next run succeeds."""
+    job.check_output("backup run")
+    newest, first = snapshots(job)[-1], next(iter(objects))
+    disks = Disks(tmp_path)
+    try:
+        disks.shrink([vault], 8 * GIB)
+        settle(inventory)
+        disks.fill(vault, 0.0)
+        s3.put_object(Bucket="results", Key=first, Body=os.urandom(SIZE))
+        refused = job.run("backup run")
+        assert refused.rc == 1
+        assert "no space left" in refused.stdout.lower()
+        saved = job.check_output("backup cat --snapshot %s results %s | sha256sum", newest, first)
+        assert saved.split()[0] == hashlib.sha256(objects[first]).hexdigest()
+        disks.empty(vault)
+        job.check_output("backup run")
+    finally:
+        disks.remove(keep=True)
+    settle(inventory)
     job.check_output("backup run")

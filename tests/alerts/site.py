@@ -14,7 +14,7 @@ import testinfra
 
 from components.planning.inventory import Inventory
 from tests.acceptance.conftest import OUT, ROOT, STACK
-from tests.alerts.disks import Disks
+from tests.acceptance.disks import Disks
 from tests.alerts.watch import State, Watch
 
 

@@ -35,7 +35,7 @@ from collections.abc import Callable, Mapping
 
 from .core import status
 from .core.leave import leave
-from .core.settings import STATUS, load
+from .core.settings import CA, STATUS, load, repository
 from .saving import jobs
 
 END_WITHIN = 30  # seconds from an interrupt to the end at the latest
@@ -114,6 +114,7 @@ def _give_back(options: argparse.Namespace) -> int:
         return restore.resolve(options.snapshot, source)
 
     try:
+        vault.await_answer(repository(), CA)
         if options.command == "keys":
             restore.keys(options.snapshot, options.bucket, options.prefix)
         elif options.command == "dump":
@@ -180,7 +181,7 @@ def _recover(*, plan: bool) -> int:
     from .core import objects  # noqa: PLC0415
     from .core.progress import Progress  # noqa: PLC0415
     from .restoring import recover  # noqa: PLC0415
-    from .sources import store  # noqa: PLC0415
+    from .sources import store, vault  # noqa: PLC0415
 
     def tell(line: str) -> None:
         print(line, flush=True)
@@ -188,6 +189,7 @@ def _recover(*, plan: bool) -> int:
     try:
         order = recover.read(_first_line())
         _end_with_input()
+        vault.await_answer(repository(), CA)
         with jobs.lock():  # No backup of what is half restored.
             if plan:
                 s3 = store.client(load().store)

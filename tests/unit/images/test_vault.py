@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from email.message import Message
 from itertools import pairwise
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
+from urllib.error import HTTPError, URLError
 
 import pytest
 
@@ -61,3 +64,39 @@ def test_each_file_that_is_another_or_missing_is_named(
 
 def test_a_name_is_no_pattern() -> None:
     assert vault._literally(r"a*b?[c]\d") == r"a\*b\?\[c]\\d"
+
+
+REPOSITORY = "rest:https://backup:secret@vault:8000/backup"
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, *answers: Exception | None) -> list[str]:
+    """What the server is asked; it gives one answer after the other, the last one for ever."""
+    said, left = list[str](), list(answers)
+
+    def ask(repository: str, ca_file: str, path: str, method: str) -> Any:
+        said.append(f"{method} {path}")
+        if answer := left.pop(0) if len(left) > 1 else left[0]:
+            raise answer
+        return nullcontext()
+
+    monkeypatch.setattr(vault, "_ask", ask)
+    monkeypatch.setattr(vault, "EVERY", 0.0)
+    return said
+
+
+def test_a_vault_that_starts_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = asked(monkeypatch, URLError("refused"), URLError("refused"), None)
+    vault.await_answer(REPOSITORY, "ca.crt")
+    assert said == ["HEAD config"] * 3
+
+
+def test_a_vault_that_refuses_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = asked(monkeypatch, HTTPError("", 404, "no repository yet", Message(), None))
+    vault.await_answer(REPOSITORY, "ca.crt")
+    assert len(said) == 1
+
+
+def test_a_vault_that_is_away_is_named_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked(monkeypatch, URLError("[Errno 111] Connection refused"))
+    with pytest.raises(VaultError, match=r"does not answer: .* Connection refused"):
+        vault.await_answer(REPOSITORY, "ca.crt", within=0.0)

@@ -91,6 +91,7 @@ def _run(work: Work, course: Course, done: Run, *, thorough: bool) -> None:
     settings, job, staging, index = work.settings, work.job, work.staging, work.index
     say, step = course.say, course.progress.step
     try:
+        vault.await_answer(repository(), CA)
         if new := vault.open_repository(PASSWORD, PASSWORD_BEFORE):
             say(new)
         _check_vault(settings, done)

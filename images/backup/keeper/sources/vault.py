@@ -10,15 +10,18 @@ import shutil
 import ssl
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 FOLDERS = ("data", "index", "keys", "locks", "snapshots")
+# Seconds: one that was just started again answers within them; restic itself tries for a quarter of an hour.
+ANSWERS_WITHIN, EVERY = 60.0, 1.0
 LOCK_WITHIN = "10m"  # the pruner's lock is exclusive
 CHUNK = 2**20
 UNLOCK = ("unlock", "--quiet")
@@ -53,6 +56,22 @@ def restic(
 def last_words(text: str) -> str:
     """The end of what a program said, on one line."""
     return " / ".join(line.strip() for line in text.strip().splitlines()[-3:])[-400:] or "without a word"
+
+
+def await_answer(repository: str, ca_file: str, within: float = ANSWERS_WITHIN) -> None:
+    """Return once the vault's server answers, whatever it answers. Raises VaultError."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            with _ask(repository, ca_file, "config", "HEAD"):
+                return
+        except HTTPError:
+            # That it refuses, or has no repository yet, restic says at once and better.
+            return
+        except (URLError, OSError) as error:
+            if time.monotonic() > deadline:
+                raise VaultError(f"the vault does not answer: {getattr(error, 'reason', error)}") from None
+        time.sleep(EVERY)
 
 
 def open_repository(password: str, before: str) -> str:
@@ -181,13 +200,17 @@ def used(repository: str, ca_file: str) -> int:
 
 
 def _listed(repository: str, ca_file: str, folder: str) -> Sequence[Mapping[str, Any]]:
-    place = urlsplit(repository.removeprefix("rest:"))
-    pair = base64.b64encode(f"{place.username}:{place.password}".encode()).decode()
-    url = f"https://{place.hostname}:{place.port}{place.path.rstrip('/')}/{folder}/"
-    headers = {"Accept": "application/vnd.x.restic.rest.v2", "Authorization": f"Basic {pair}"}
     try:
-        request = Request(url, headers=headers)
-        with urlopen(request, timeout=30, context=ssl.create_default_context(cafile=ca_file)) as answer:
+        with _ask(repository, ca_file, f"{folder}/", "GET") as answer:
             return list(json.load(answer) or [])
     except (URLError, OSError, ValueError) as error:
         raise VaultError(f"the vault does not list its {folder}: {error}") from None
+
+
+def _ask(repository: str, ca_file: str, path: str, method: str) -> Any:
+    place = urlsplit(repository.removeprefix("rest:"))
+    pair = base64.b64encode(f"{place.username}:{place.password}".encode()).decode()
+    url = f"https://{place.hostname}:{place.port}{place.path.rstrip('/')}/{path}"
+    headers = {"Accept": "application/vnd.x.restic.rest.v2", "Authorization": f"Basic {pair}"}
+    request = Request(url, headers=headers, method=method)
+    return urlopen(request, timeout=30, context=ssl.create_default_context(cafile=ca_file))

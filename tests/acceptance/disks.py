@@ -48,15 +48,31 @@ class Disks:
 
     def fill(self, container: str, left: float) -> None:
         """Take room away until `left` of the whole is free, as a share; nothing is written."""
-        volume = next(place for name, place in self._mounted if name == container)
+        volume = self._volume(container)
         found = os.statvfs(volume)
         take = int(found.f_frsize * (found.f_bavail - left * found.f_blocks))
         run("fallocate", "--length", str(take), f"{volume}/.filler")
 
-    def remove(self) -> None:
-        """The containers end, and the volumes are on the machine's disk again, as they were at first."""
+    def empty(self, container: str) -> None:
+        """Give back what `fill` took."""
+        self._volume(container).joinpath(".filler").unlink()
+
+    def remove(self, *, keep: bool = False) -> None:
+        """The containers end, and the volumes are on the machine's disk again, as they were at first.
+
+        With `keep` they get what came since, and the containers start again.
+        """
         for container, volume in self._mounted:
-            subprocess.run(["docker", "stop", "--time", "5", container], capture_output=True, check=False)
+            subprocess.run(["docker", "stop", "--time", "30", container], capture_output=True, check=False)
             run("umount", str(volume))
-            (self._folder / f"{container}.img").unlink()
+            image, beside = self._folder / f"{container}.img", self._folder / f"{container}.new"
+            if keep:
+                run("mount", "-o", "loop", str(image), str(beside))
+                run("cp", "--archive", f"{beside}/.", str(volume))
+                run("umount", str(beside))
+                run("docker", "start", container)
+            image.unlink()
         self._mounted.clear()
+
+    def _volume(self, container: str) -> Path:
+        return next(volume for name, volume in self._mounted if name == container)
