@@ -147,26 +147,31 @@ def test_a_vault_that_is_away_is_named_and_the_next_run_succeeds(
     job.check_output("backup run")
 
 
-def test_a_vault_whose_disk_is_full_fails_the_run_and_keeps_what_it_has(
-    job: Any, inventory: Inventory, vault: str, s3: Any, objects: dict[str, bytes], tmp_path: Path
-) -> None:
-    """To the last byte; with room again the next run succeeds."""
-    job.check_output("backup run")
-    newest, first = snapshots(job)[-1], next(iter(objects))
+@pytest.fixture
+def small(inventory: Inventory, vault: str, tmp_path: Path) -> Iterator[Disks]:
+    """The vault lies on a small disk, for a time."""
     disks = Disks(tmp_path)
     try:
         disks.shrink([vault], 8 * GIB)
         settle(inventory)
-        disks.fill(vault, 0.0)
-        s3.put_object(Bucket="results", Key=first, Body=os.urandom(SIZE))
-        refused = job.run("backup run")
-        assert refused.rc == 1
-        assert "no space left" in refused.stdout.lower()
-        saved = job.check_output("backup cat --snapshot %s results %s | sha256sum", newest, first)
-        assert saved.split()[0] == hashlib.sha256(objects[first]).hexdigest()
-        disks.empty(vault)
-        job.check_output("backup run")
+        yield disks
     finally:
         disks.remove(keep=True)
-    settle(inventory)
+        settle(inventory)
+
+
+def test_a_vault_whose_disk_is_full_fails_the_run_and_keeps_what_it_has(
+    job: Any, s3: Any, vault: str, objects: dict[str, bytes], small: Disks
+) -> None:
+    """To the last byte; with room again the next run succeeds."""
+    job.check_output("backup run")
+    newest, first = snapshots(job)[-1], next(iter(objects))
+    small.fill(vault, 0.0)
+    s3.put_object(Bucket="results", Key=first, Body=os.urandom(SIZE))
+    refused = job.run("backup run")
+    assert refused.rc == 1
+    assert "no space left" in refused.stdout.lower()
+    saved = job.check_output("backup cat --snapshot %s results %s | sha256sum", newest, first)
+    assert saved.split()[0] == hashlib.sha256(objects[first]).hexdigest()
+    small.empty(vault)
     job.check_output("backup run")

@@ -19,13 +19,21 @@ import requests
 from components.planning.flows import DATABASE, MINIO
 from components.planning.units import MIB
 from tests.acceptance.conftest import OUT, s3_client
-from tests.acceptance.test_backup import AS_ROOT, KILLED
 from tests.acceptance.disks import place
+from tests.acceptance.test_backup import AS_ROOT
 from tests.alerts.site import Site, aidc, docker
 
 # In the database's own container.
 PSQL = "psql --no-psqlrc --quiet --tuples-only --no-align --host=/tmp --username=postgres"
 LASTS_S = 6000
+CUT = """
+table ip fault {{
+  chain out {{
+    type filter hook output priority 0;
+    tcp dport {port} drop
+  }}
+}}
+"""
 # Takes memory until little is left, and gives back what others need; the kernel would end it first.
 EAT = """
 import mmap, time
@@ -143,14 +151,18 @@ def vault_away(site: Site) -> None:
     docker("start", site.name("vault"))
 
 
-def locked_vault(site: Site) -> None:
-    """A writer was killed just now: its lock counts for half an hour."""
-    for _ in range(60):
-        if site.inside("backup").run("restic snapshots --no-lock --json").rc == 0:
-            break
-        time.sleep(1)
-    site.inside("backup").check_output("python3 -c %s", KILLED)
-    assert site.inside("vault-pruner").run("backup prune").rc != 0
+def killed_pruner(site: Site) -> None:
+    """Whatever the pruner starts is killed."""
+    pruner = site.name("vault-pruner")
+    pruning = subprocess.Popen(["docker", "exec", pruner, "backup", "prune"])
+    end = time.monotonic() + 120
+    while pruning.poll() is None and time.monotonic() < end:
+        for line in docker("top", pruner, "-o", "pid,args").splitlines():
+            number, *words = line.split()
+            if words[0] == "restic":
+                subprocess.run(["kill", "-KILL", number], check=False)
+        time.sleep(0.2)
+    assert pruning.wait(1) != 0
 
 
 def damaged_pack(site: Site) -> None:
@@ -177,17 +189,16 @@ def hung_service(site: Site) -> None:
 
 def archive_cut_off(site: Site) -> None:
     """No packet of the database reaches the store: neither the log nor a base backup goes there."""
-    database, nft = site.name("database"), "nft -f -"
-    number = docker("inspect", "--format", "{{.State.Pid}}", database)
+    database, image = site.name("database"), site.inventory.by_role("firewall")[0].image
     rules = (
         f"table ip fault {{ chain out {{ type filter hook output priority 0; tcp dport {MINIO} drop; }} }}"
     )
-    command = ["nsenter", "--net", "--target", number, *nft.split()]
+    command = ["docker", "run", "--rm", "--interactive", "--cap-drop=ALL", "--cap-add=NET_ADMIN", "--user=0"]
+    command += [f"--network=container:{database}", image, "nft", "--file", "-"]
     subprocess.run(command, input=rules, text=True, check=True)
     host = site.inside("database")
-    host.check_output(
-        f"{PSQL} --dbname=tracking --command=%s", "CREATE TABLE more (id int); SELECT pg_switch_wal()"
-    )
+    for statement in ("CREATE TABLE more (id int)", "SELECT pg_switch_wal()"):
+        host.check_output(f"{PSQL} --dbname=tracking --command=%s", statement)
     site.once(lambda: host.run("database-archive run full"))
 
 
@@ -356,7 +367,7 @@ CAUSES = (
     Cause({"VaultAlmostFull": "the vault holds"}, full_vault),
     Cause({"BackupPartial": "cannot read everything"}, unreadable_object),
     Cause({"BackupFailed": "failed"}, vault_away),
-    Cause({"PruneFailed": "cannot be pruned"}, locked_vault),
+    Cause({"PruneFailed": "cannot be pruned"}, killed_pruner),
     Cause({"DrillFailed": "failed"}, damaged_pack),
     Cause({"ReadingsStale": "drill.prom"}, hung_service),
     Cause({"ArchiveFails": "(push)", "BaseBackupFails": "(backup)"}, archive_cut_off),

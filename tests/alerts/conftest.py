@@ -23,9 +23,9 @@ from components.planning.units import GIB
 from operations.stack.pulumi import Pulumi
 from tests.acceptance import conftest as acceptance
 from tests.acceptance.conftest import OUT, ROOT, STACK
+from tests.acceptance.disks import Disks
 from tests.acceptance.waiting import settle
 from tests.alerts.causes import CAUSES
-from tests.acceptance.disks import Disks
 from tests.alerts.receiver import FAR, HOST, PATH, Receiver
 from tests.alerts.site import Site, aidc, benchmark
 from tests.alerts.watch import Watch

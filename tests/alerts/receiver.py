@@ -14,8 +14,8 @@ from typing import Any
 
 from components.planning import pki
 from components.planning.rotation import Generations
-from tests.acceptance.test_alerts import RECEIVER
 from tests.acceptance.disks import run
+from tests.acceptance.test_alerts import RECEIVER
 
 HOST, PATH = "hooks.alerts.test", "/hook/" + secrets.token_hex(8)
 SPACE, NEAR, FAR = "aidc-alerts", "10.79.128.1", "10.79.128.2"
