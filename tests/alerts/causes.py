@@ -360,7 +360,7 @@ CAUSES = (
     Cause({"CertificateExpires": "certificates expires in", "Watchdog": ""}, lambda site: None),
     Cause({"DatabaseDamaged": "1 blocks"}, damaged_block),
     Cause({"DatabaseTransactionOpen": "open for 1h"}, open_transaction),
-    Cause({"LogsLeftOut": "lines of node1", "LogsLost": "were lost"}, flood_of_lines),
+    Cause({"LogsLeftOut": "lines of compute-node1", "LogsLost": "were lost"}, flood_of_lines),
     Cause({"ReadingsRefused": "home leaves figures"}, foreign_figures),
     Cause({"TrainingStalled": "2 ranks"}, stalled_training),
     Cause({"NodeRefused": "node2"}, unfit_node),
