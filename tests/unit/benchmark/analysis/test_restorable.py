@@ -14,6 +14,7 @@ from benchmark.analysis.verdicts import restorable as verdicts
 from benchmark.report import pages
 from benchmark.tracking.rows import rows
 from operations.documents import content
+from operations.drill import newest
 from operations.status_document import Backup, LastDrill, Status
 
 NOW = "2026-01-31T12:00:00+00:00"
@@ -96,6 +97,27 @@ def test_the_report_has_backup_ages_counts_and_differences(tmp_path: Path, compl
     for said in ("ok, 3 min before the run", "passed, 7 h before the run (by service)", "62 s", "22 s",
                  "4 objects, 3 rows, 1 model<", "<dt>Differences</dt><dd>0</dd>"):  # fmt: skip
         assert said in page
+
+
+def test_the_report_has_the_newest_drill_as_make_drill_wrote_it(
+    tmp_path: Path, testdata: Path, complete: dict[str, Any]
+) -> None:
+    """The document is of a drill on a stack whose models were withdrawn."""
+    service = {"state": "waiting", "text": "not due", "since": "2026-11-29T00:00:00+00:00", "run": None}
+    made = newest.read(testdata / "drill.json")
+    assert made is not None
+    (tmp_path / "status.json").write_text(json.dumps(status(newest.newest(service, made))))
+    told = read(tmp_path / "status.json", "2026-11-29T07:28:41+00:00")
+    page = pages.render(Result.written({**complete, "restorable": told}))
+    assert "<h2>Storage and recovery</h2>" in page
+    for said in (
+        "passed, 10 min before the run (by make drill): ",
+        "82 objects and 768 rows came back as saved; answer as before: mlp (recorded), slope (recorded)",
+        "82 objects, 768 rows, 2 models",
+        "<dt>Differences</dt><dd>0</dd>",
+    ):
+        assert said in page
+    assert verdicts.rows(told)[0]["verdict"] == "pass"
 
 
 def test_a_report_of_a_run_that_was_told_nothing_has_no_such_section(complete: dict[str, Any]) -> None:
