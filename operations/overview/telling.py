@@ -92,6 +92,10 @@ def pages(told: Told, folder: Path) -> Iterator[tuple[handed.Header, bytes]]:
 
 def _hand(engine: Engine, home: str, header: handed.Header, page: bytes) -> None:
     said: list[str] = []
-    if engine.converse(home, ["home", "take"], header.line() + page, said.append):
+    try:
+        code = engine.converse(home, ["home", "take"], header.line() + page, said.append)
+    except OSError as error:
+        code, said = 1, [str(error)]
+    if code:
         reason = printable(said[0])[:200] if said else "no reason given"
         warn(f"the front door did not take {header.name}: {reason}")

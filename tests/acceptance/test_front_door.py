@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,8 +13,12 @@ import requests
 import testinfra
 
 from components.planning.inventory import Inventory
+from operations.engine.client import connect
+from operations.front import handed
+from operations.front.told import Told
+from operations.overview import telling
 from operations.polling import poll
-from operations.status_document import Status
+from operations.status_document import LastAudit, Status
 
 # A scrape and a reading, each half a minute apart, and what a busy machine adds.
 TOLD_WITHIN = 180
@@ -66,6 +72,88 @@ def test_without_the_password_nothing_is_shown(
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_only_reading_methods_are_let_through(viewer: requests.Session, door: str, method: str) -> None:
     assert viewer.request(method, f"{door}/", timeout=30).status_code == 405
+
+
+# What a page must not be able to do, in each way that it could try.
+HOSTILE = """<script>document.title = "ran"</script><img src=x onerror="document.title = 'ran'">
+<meta http-equiv="refresh" content="0; url=https://example.org/"><form action="https://example.org/"></form>
+<iframe src="/status.json"></iframe><base href="https://example.org/">
+<link rel=stylesheet href="https://example.org/x">"""
+
+
+@pytest.fixture
+def told(inventory: Inventory) -> Iterator[str]:
+    """What a report and an audit hold that were handed over; those of the clone come with its next status."""
+    container = inventory.by_role("home")[0].container
+    for name, begins in handed.TITLES.items():
+        title = begins.format(stack=inventory.stack).removesuffix("</title>")
+        text = f"<!doctype html>\n<title>{title}</title>\n{HOSTILE}\n</html>\n"
+        header, page = handed.of_page(name, text, datetime.now(UTC).isoformat())
+        said: list[str] = []
+        assert connect().converse(container, ["home", "take"], header.line() + page, said.append) == 0, said
+    yield HOSTILE
+    testinfra.get_host(f"docker://{container}").run("rm -f /told/report.html /told/audit.html")
+
+
+def test_a_report_that_was_handed_over_is_shown_and_can_do_nothing(
+    viewer: requests.Session, door: str, told: str
+) -> None:
+    for name in handed.PAGES:
+        answer = viewer.get(f"{door}/{name}", timeout=30)
+        assert (answer.status_code, told in answer.text) == (200, True), answer.text[:300]
+        rules = {
+            rule.split()[0]: rule.split()[1:] for rule in answer.headers["Content-Security-Policy"].split(";")
+        }
+        assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == ["'none'"]
+        assert rules["sandbox"] == []
+        assert "script-src" not in rules
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+        head = viewer.head(f"{door}/{name}", timeout=30)
+        assert int(head.headers["Content-Length"]) == len(answer.content)
+
+    def linked() -> bool:
+        page = viewer.get(f"{door}/", timeout=30).text
+        return all(f'href="{name}"' in page for name in handed.PAGES)
+
+    assert poll(linked, 60, 1.0, until=bool)
+
+
+def test_a_report_is_not_shown_without_the_password(door: str, ca_file: str, told: str) -> None:
+    for name in handed.PAGES:
+        answer = requests.get(f"{door}/{name}", verify=ca_file, timeout=30)
+        assert (answer.status_code, "<title>" in answer.text) == (401, False)
+
+
+def test_what_was_not_handed_over_does_not_exist(viewer: requests.Session, door: str) -> None:
+    for path in ("/told.json", "/.lock", "/comparison.html", "/result.json"):
+        assert viewer.get(door + path, timeout=30).status_code == 404, path
+
+
+def test_an_audit_that_failed_raises_an_alert_until_one_passes(
+    viewer: requests.Session, door: str, inventory: Inventory
+) -> None:
+    def tell(result: Any) -> None:
+        audit = LastAudit(result=result, at=datetime.now(UTC).isoformat(), text="by a test", failed=[])
+        assert telling.tell(connect(), inventory.stack, Told(last_audit=audit))
+
+    def fires() -> bool:
+        found = look(viewer, door)
+        return "AuditFailed" in {alert.name for alert in found.alerts or () if alert.state == "firing"}
+
+    tell("failed")
+    try:
+        assert poll(fires, TOLD_WITHIN, 2.0, until=bool)
+    finally:
+        tell("passed")
+    assert not poll(fires, TOLD_WITHIN, 2.0, until=lambda firing: not firing)
+
+
+def test_the_number_of_jobs_comes_from_ray_itself(viewer: requests.Session, door: str) -> None:
+    def counted() -> bool:
+        return " s ago." in viewer.get(f"{door}/", timeout=30).text.partition('id="jobs"')[2][:400]
+
+    assert poll(counted, TOLD_WITHIN, 2.0, until=bool)
 
 
 # In the container of the front door: what its own login opens at the load balancer.

@@ -41,23 +41,38 @@ def take(stream: BinaryIO, stack: str, folder: Path = TOLD) -> None:
     Raises ValueError where it is none, or an older one, and OSError.
     """
     new = header(stream.readline(HEADER_MOST))
-    not_ahead(new.at)
-    judge, left = Judge(new, stack), new.size
-    with alone(folder):
-        if not replaces(new, held(folder).get(new.name)):
-            raise ValueError(f"{new.name} is not newer than the one that is here")
-        # Of one name, so that runs that are killed leave no more than one.
-        fresh = folder / ".page"
-        with fresh.open("wb") as file:
-            file.write(new.line())
-            while left and (piece := stream.read(min(left, PIECE))):
-                judge.see(piece)
-                file.write(piece)
-                left -= len(piece)
-            judge.end()
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(folder / new.name)
+    pieces = _pieces(stream, new.size)
+    try:
+        not_ahead(new.at)
+        with alone(folder):
+            _keep(new, pieces, stack, folder)
+    finally:
+        # Who is still sending could not hear why it is refused.
+        for _ in pieces:
+            pass
+
+
+def _keep(new: Header, pieces: Iterator[bytes], stack: str, folder: Path) -> None:
+    if not replaces(new, held(folder).get(new.name)):
+        raise ValueError(f"{new.name} is not newer than the one that is here")
+    judge = Judge(new, stack)
+    # Of one name, so that runs that are killed leave no more than one.
+    fresh = folder / ".page"
+    with fresh.open("wb") as file:
+        file.write(new.line())
+        for piece in pieces:
+            judge.see(piece)
+            file.write(piece)
+        judge.end()
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(folder / new.name)
+
+
+def _pieces(stream: BinaryIO, left: int) -> Iterator[bytes]:
+    while left and (piece := stream.read(min(left, PIECE))):
+        left -= len(piece)
+        yield piece
 
 
 def held(folder: Path = TOLD) -> dict[str, Header]:

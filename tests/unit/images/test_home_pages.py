@@ -84,6 +84,16 @@ def test_what_is_no_page_leaves_the_one_that_is_there(sent: bytes, tmp_path: Pat
     assert "there" in kept(tmp_path)
 
 
+def test_a_page_that_is_refused_is_heard_to_its_end_so_that_the_reason_is(tmp_path: Path) -> None:
+    hand(tmp_path, text(), "2026-11-28T11:00:00+00:00")
+    for at, page in (("2026-11-28T10:00:00+00:00", text("older")), (AT, "x" * (1 << 20))):
+        header, body = of_page("audit.html", page, at)
+        stream = io.BytesIO(header.line() + body)
+        with pytest.raises(ValueError, match=r"."):
+            pages.take(stream, "dev", tmp_path)
+        assert stream.read() == b""
+
+
 def test_a_page_of_another_stack_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="of this stack"):
         hand(tmp_path, text(), stack="other")
