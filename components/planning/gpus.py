@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator
@@ -62,15 +63,24 @@ def issues(nodes: Sequence[tuple[str, Sequence[int | str]]], host: HostFacts | N
                 yield from _unseen(path, gpu, host)
 
 
-def request(gpus: Sequence[int | str], cdi: Collection[str]) -> tuple[str, list[str]]:
-    """The engine's driver and its names for `gpus`: CDI where it lists each of them, else NVIDIA's runtime.
+@dataclass(frozen=True)
+class Request:
+    """What an engine is asked for: its driver, its names of the devices, and what they must be able to do."""
+
+    driver: str
+    devices: list[str]
+    capabilities: list[str]
+
+
+def request(gpus: Sequence[int | str], cdi: Collection[str]) -> Request:
+    """How to ask for `gpus`: by CDI where the engine lists each of them, else of NVIDIA's runtime.
 
     A container keeps what CDI gave it; from the runtime's it may lose access when systemd is reloaded.
     """
     names = [CDI + str(gpu) for gpu in gpus]
     if names and all(name in cdi for name in names):
-        return "cdi", names
-    return "nvidia", [str(gpu) for gpu in gpus]
+        return Request("cdi", names, [])
+    return Request("nvidia", [str(gpu) for gpu in gpus], ["gpu"])
 
 
 def _is_slice(gpu: int | str) -> bool:

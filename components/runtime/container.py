@@ -187,10 +187,11 @@ def _device_requests(
 ) -> list[docker.ContainerDeviceRequestArgs]:
     if not gpus:
         return []
-    driver, identifiers = request(gpus, cdi)
-    capabilities = [] if driver == "cdi" else ["gpu"]
+    asked = request(gpus, cdi)
     return [
-        docker.ContainerDeviceRequestArgs(driver=driver, device_ids=identifiers, capabilities=capabilities)
+        docker.ContainerDeviceRequestArgs(
+            driver=asked.driver, device_ids=asked.devices, capabilities=asked.capabilities
+        )
     ]
 
 

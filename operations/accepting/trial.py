@@ -30,8 +30,9 @@ def run(
         raise RefusedError("the compute image has no build context yet\n    fix: run `make setup`")
     name, memory = f"aidc-{stack}-accept", (4 + 4 * len(gpus)) * GIB
     engine.remove(EngineResource("container", name, name))
-    driver, devices = request(gpus, cdi_gpus(engine.info()))
-    capabilities = [] if driver == "cdi" else [["gpu"]]
+    asked = request(gpus, cdi_gpus(engine.info()))
+    # In the engine's own form: any of these lists.
+    able = [asked.capabilities] if asked.capabilities else []
     try:
         container = engine.client.containers.create(
             image,
@@ -40,7 +41,7 @@ def run(
             user=USER,
             environment={"HOME": "/tmp", "TZ": "UTC", **COMPILER_CACHES},
             labels=labels(stack, kind="tool"),
-            device_requests=[DeviceRequest(driver=driver, device_ids=devices, capabilities=capabilities)],
+            device_requests=[DeviceRequest(driver=asked.driver, device_ids=asked.devices, capabilities=able)],
             **dict(ALONE)
             | {
                 # NCCL's buffers, and the host's side of each device.

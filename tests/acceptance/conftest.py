@@ -20,6 +20,9 @@ import requests
 import testinfra
 from botocore.config import Config
 
+from benchmark.cluster import stack as stacks
+from benchmark.cluster.mlflow_api import MlflowClient
+from benchmark.cluster.stack import Stack
 from components.planning.inventory import Inventory, ServiceEntry, load
 from tests.acceptance.s3_requests import Store
 from tests.acceptance.waiting import settle
@@ -136,6 +139,20 @@ def benchmark(command: str, *arguments: str) -> int:
     """`python -m benchmark COMMAND` on the stack under test. Its progress goes straight to the terminal."""
     options = [command, "--stack", STACK, "--out", str(OUT), *arguments]
     return subprocess.run([sys.executable, "-m", "benchmark", *options], cwd=ROOT, check=False).returncode
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    """The stack as the benchmark sees it."""
+    return stacks.read(STACK)
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> MlflowClient:
+    """MLflow, as the benchmark's own user."""
+    found = stack.tracking()
+    assert found is not None
+    return found
 
 
 @pytest.fixture(scope="session")

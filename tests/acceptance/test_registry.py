@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from benchmark.cluster import replicas
-from benchmark.cluster import stack as stacks
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.stack import Stack
 from benchmark.commands import models as listing
@@ -24,18 +23,6 @@ from operations.__main__ import main as operations
 from tests.acceptance.conftest import STACK
 
 MODEL = "mlp"
-
-
-@pytest.fixture(scope="module")
-def stack() -> Stack:
-    return stacks.read(STACK)
-
-
-@pytest.fixture(scope="module")
-def client(stack: Stack) -> MlflowClient:
-    found = stack.tracking()
-    assert found is not None
-    return found
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from benchmark.cluster import replicas
-from benchmark.cluster import stack as stacks
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.stack import Stack
 from benchmark.commands import models as listing
@@ -83,18 +82,6 @@ allowed.append("card of a workload")
 seen = len(client.search_runs([experiment]))
 print("@@", json.dumps({"refused": refused, "allowed": allowed, "seen": seen}))
 """
-
-
-@pytest.fixture(scope="module")
-def stack() -> Stack:
-    return stacks.read(STACK)
-
-
-@pytest.fixture(scope="module")
-def client(stack: Stack) -> MlflowClient:
-    found = stack.tracking()
-    assert found is not None
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.planning.config import HostFacts, StackConfig
-from components.planning.gpus import ONE_CDI, request
+from components.planning.gpus import ONE_CDI, Request, request
 from components.planning.issues import ConfigError, Issue
 from components.planning.validation import load
 
@@ -91,15 +91,15 @@ def test_without_a_gpu_every_name_is_refused(gpu: int | str) -> None:
 @pytest.mark.parametrize(
     ("gpus", "listed", "expected"),
     [
-        ([0, 1], [], ("nvidia", ["0", "1"])),
-        ([0, 1], ["nvidia.com/gpu=0"], ("nvidia", ["0", "1"])),
-        ([0], ["nvidia.com/gpu=0"], ("cdi", ["nvidia.com/gpu=0"])),
-        ([SLICE], [f"nvidia.com/gpu={SLICE}"], ("cdi", [f"nvidia.com/gpu={SLICE}"])),
-        (["0:1"], ["nvidia.com/gpu=0"], ("nvidia", ["0:1"])),
+        ([0, 1], [], Request("nvidia", ["0", "1"], ["gpu"])),
+        ([0, 1], ["nvidia.com/gpu=0"], Request("nvidia", ["0", "1"], ["gpu"])),
+        ([0], ["nvidia.com/gpu=0"], Request("cdi", ["nvidia.com/gpu=0"], [])),
+        ([SLICE], [f"nvidia.com/gpu={SLICE}"], Request("cdi", [f"nvidia.com/gpu={SLICE}"], [])),
+        (["0:1"], ["nvidia.com/gpu=0"], Request("nvidia", ["0:1"], ["gpu"])),
     ],
 )
 def test_cdi_is_used_where_the_engine_lists_every_gpu(
-    gpus: list[Any], listed: list[str], expected: tuple[str, list[str]]
+    gpus: list[Any], listed: list[str], expected: Request
 ) -> None:
     assert request(gpus, listed) == expected
 

@@ -64,7 +64,7 @@ def test_the_container_has_the_gpus_no_network_and_no_rights() -> None:
     engine = Engine(json.dumps(DOCUMENT))
     run(engine)
     (request,) = engine.made["device_requests"]
-    assert request["DeviceIDs"] == ["0", "1"]
+    assert (request["DeviceIDs"], request["Capabilities"]) == (["0", "1"], [["gpu"]])
     assert engine.made["network_mode"] == "none"
     assert engine.made["cap_drop"] == ["ALL"]
     assert engine.made["read_only"] is True
@@ -86,6 +86,7 @@ def test_an_engine_with_cdi_is_asked_by_its_names() -> None:
     run(engine)
     (request,) = engine.made["device_requests"]
     assert (request["Driver"], request["DeviceIDs"]) == ("cdi", ["nvidia.com/gpu=0", "nvidia.com/gpu=1"])
+    assert not request["Capabilities"]
 
 
 @pytest.mark.parametrize("said", ["", "no JSON\n", "[]\n", '{"gpus": []}\n'])

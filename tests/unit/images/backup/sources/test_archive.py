@@ -18,7 +18,7 @@ from images.backup.keeper.saving import run
 from images.backup.keeper.sources import archive, archived, databases, dumps, store
 from images.backup.keeper.sources.databases import DatabaseError
 from images.backup.keeper.sources.staging import Staging
-from tests.unit.images.test_databases import JOB, settings, staging
+from tests.unit.images.backup.sources.test_databases import JOB, settings, staging
 
 __all__ = ["staging"]
 QUIET, WRITING = "740:740:", "740:742:740"

@@ -15,7 +15,7 @@ from images.backup.keeper.sources import databases, dumps
 from images.backup.keeper.sources.databases import DatabaseError
 from images.backup.keeper.sources.staging import Staging
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[5]
 JOB = "everything"
 PROGRAMS = {
     # Answers each command at once, and in a transaction one line to each query.
