@@ -95,7 +95,7 @@ def gpu_runtime(asked: Sequence[int | str], info: Mapping[str, Any], hook: bool)
     if not asked:
         return Check(name, note="no GPU requested")
     listed = cdi_gpus(info)
-    if request(asked, listed)[0] == "cdi":
+    if request(asked, listed).driver == "cdi":
         return Check(name, note=f"through CDI: {', '.join(listed)}")
     if hook or "nvidia" in (info.get("Runtimes") or {}):
         return Check(name, note="present")
