@@ -37,6 +37,12 @@ NODE_EXPORTER, ALERTS = 9100, 8880
 MOST = 20_000
 # Ray's histograms are nine tenths of what it tells; go_* is the runtime of each Go program.
 NOISE = "(ray_.*_bucket|go_.*|minio_(audit|notify|node_replication|cluster_webhook|node_ilm)_.*|promhttp_.*)"
+# What a target may tell: rules believe the names of services' own figures, and a node runs anybody's code.
+NAMES = {
+    "load-balancer": "haproxy_.*",
+    **dict.fromkeys(("object-store", "object-store-cluster"), "minio_.*"),
+    **dict.fromkeys(("ray-head", "ray-dashboard", "compute"), "(ray|process|python)_.*"),
+}
 # Where one target tells of several services, whose label would else be that of the target: the files that
 # services left, each of which names its own service alone (take-readings), and each store node, which knows
 # of all.
@@ -104,7 +110,11 @@ def configuration(plan: Plan) -> str:
     # An outside store is none of ours: its figures are its owner's.
     jobs = [job for job in jobs if not (plan.store.is_outside and job["job_name"].startswith("object-store"))]
     for job in jobs:
-        job["metric_relabel_configs"] = drop + SPOKEN_FOR.get(str(job["job_name"]), [])
+        name = str(job["job_name"])
+        keep = (
+            [{"source_labels": ["__name__"], "regex": NAMES[name], "action": "keep"}] if name in NAMES else []
+        )
+        job["metric_relabel_configs"] = keep + drop + SPOKEN_FOR.get(name, [])
     general = {"scrape_interval": f"{INTERVAL}s", "scrape_timeout": "10s", "sample_limit": MOST}
     return json.dumps({"global": general, "scrape_configs": jobs}, indent=1) + "\n"
 

@@ -41,8 +41,8 @@ def relabelled(job: str, labels: dict[str, str]) -> dict[str, str]:
         match = re.fullmatch(rule["regex"], value)
         if rule.get("action") == "labeldrop":
             kept = {name: value for name, value in kept.items() if not re.fullmatch(rule["regex"], name)}
-        elif rule.get("action") == "drop":
-            kept = {} if match else kept
+        elif rule.get("action") in ("drop", "keep"):
+            kept = kept if bool(match) == (rule["action"] == "keep") else {}
         elif match:
             kept[rule["target_label"]] = match.group(1)
     return kept
@@ -96,6 +96,26 @@ def test_the_metrics_server_asks_exactly_where_the_flow_table_lets_it() -> None:
 def test_a_figure_is_that_of_the_service_it_is_about(job: str, told: dict[str, str], service: str) -> None:
     assert relabelled(job, told)["service"] == service
     assert "exported_service" not in relabelled(job, told)
+
+
+@pytest.mark.parametrize(
+    ("job", "name", "taken"),
+    [
+        ("compute", "ray_actors", True),
+        ("compute", "process_start_time_seconds", True),
+        ("compute", "aidc_backup_state", False),
+        ("compute", "ray_x_bucket", False),
+        ("ray-head", "haproxy_server_status", False),
+        ("ray-dashboard", "node_filesystem_avail_bytes", False),
+        ("object-store", "aidc_prune_ok", False),
+        ("object-store-cluster", "minio_cluster_drive_offline_total", True),
+        ("load-balancer", "minio_cluster_drive_offline_total", False),
+        ("load-balancer", "haproxy_server_status", True),
+        ("host", "aidc_prune_ok", True),
+    ],
+)
+def test_a_target_tells_only_figures_of_its_own_kind(job: str, name: str, taken: bool) -> None:
+    assert bool(relabelled(job, {"__name__": name, "service": "x"})) == taken
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
