@@ -60,6 +60,8 @@ def change(stack: Stack, model: str, wanted: str | None, command: str, share: in
         for difference in registry.differences(known, [model]):
             say(difference)
         version = registry.choose(known, model, wanted or registry.default(known, model))
+        if share < 100:
+            promotion.may_share(known, version)
         if not version.admitted and model in known_names():
             raise StackError(
                 f"{model}: version {version.number} is not in the serving record: no run of the benchmark "

@@ -24,8 +24,11 @@ Say = Callable[[str], None]
 
 def admit(ray: RayClient, client: MlflowClient, version: Version, say: Say) -> Version:
     """The version with its hashes, as the serving record has them. CheckpointError: it cannot be served."""
-    say(f"{version.model}: version {version.number} was registered by a job; it is checked on a node")
     identifier = f"admit-{version.model}-{version.number}-{int(time.time() * 1000)}"
+    say(
+        f"{version.model}: version {version.number} was registered by a job; job {identifier} checks it on a "
+        "node, which takes a minute or so"
+    )
     words = ["python3", "-m", "benchmark.serving.admit", version.model, str(version.number)]
     ray.submit(shlex.join(words), identifier)
     answers: dict[str, dict[str, Any]] = {}

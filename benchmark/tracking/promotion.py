@@ -182,9 +182,8 @@ def _is(one: Version | None, other: Version) -> bool:
     return one is not None and one.entry == other.entry
 
 
-def try_beside(stack: Stack, client: MlflowClient, version: Version, share: int, say: Say) -> None:
-    """Let this version answer `share` percent of the champion's requests. The caller holds the lock."""
-    known = catalogue(client)
+def may_share(known: Mapping[str, list[Version]], version: Version) -> None:
+    """Raises StackError where there is no other champion that requests could be shared with. Pure."""
     champion = with_alias(known[version.model], CHAMPION)
     if champion is None:
         raise StackError(
@@ -196,6 +195,12 @@ def try_beside(stack: Stack, client: MlflowClient, version: Version, share: int,
             f"{version.model}: version {version.number} is the champion, and gets all requests; fix: another "
             "VERSION"
         )
+
+
+def try_beside(stack: Stack, client: MlflowClient, version: Version, share: int, say: Say) -> None:
+    """Let this version answer `share` percent of the champion's requests. The caller holds the lock."""
+    known = catalogue(client)
+    may_share(known, version)
     wanted = {version.model + CANARY_OF: as_canary(version, str(share))}
     put_in_service(stack, wanted, champions(known), say)
     record = serving_record.read(client)

@@ -36,7 +36,9 @@ def main(
     if service and job:
         raise RefusedError("S and JOB: only one of them can be shown\n    fix: leave one out")
     if find is not None and job:
-        raise RefusedError("FIND and JOB: a job's log is not searched\n    fix: leave one out")
+        raise RefusedError(
+            "FIND and JOB: a job's log is not searched here\n    fix: make logs JOB=… | grep …"
+        )
     if find is not None:
         return _found(stack, service, find, since, tail)
     if job:
@@ -60,7 +62,7 @@ def _found(stack: str, service: str | None, text: str, since: str, most: int) ->
     for line in lines:
         say(line)
     if not lines:
-        say(f"nothing within {since}; SINCE=7d looks further back")
+        say(f"nothing within {since}; SINCE=7d looks further back; what jobs print is in `make logs JOB=…`")
     return OK if lines else FAILED
 
 

@@ -6,7 +6,12 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+FILLERS = (".filler", ".filler-rest")
+# Of the whole, what `fill` leaves at first where it is to leave nothing.
+MARGIN = 0.005
 
 
 def run(*command: str) -> str:
@@ -47,15 +52,24 @@ class Disks:
         run("docker", "start", *containers)
 
     def fill(self, container: str, left: float) -> None:
-        """Take room away until `left` of the whole is free, as a share; nothing is written."""
+        """Take room away until `left` of the whole is free, as a share; hardly anything is written.
+
+        With 0 the last byte is taken.
+        """
         volume = self._volume(container)
         found = os.statvfs(volume)
-        take = int(found.f_frsize * (found.f_bavail - left * found.f_blocks))
-        run("fallocate", "--length", str(take), f"{volume}/.filler")
+        take = int(found.f_frsize * (found.f_bavail - max(left, MARGIN) * found.f_blocks))
+        run("fallocate", "--length", str(take), f"{volume}/{FILLERS[0]}")
+        if not left:
+            # The file system needs some blocks for itself: how many, only writing tells.
+            with suppress(OSError), (volume / FILLERS[1]).open("wb", buffering=0) as file:
+                while file.write(b"x" * 4096):
+                    pass
 
     def empty(self, container: str) -> None:
         """Give back what `fill` took."""
-        self._volume(container).joinpath(".filler").unlink()
+        for name in FILLERS:
+            self._volume(container).joinpath(name).unlink(missing_ok=True)
 
     def remove(self, *, keep: bool = False) -> None:
         """The containers end, and the volumes are on the machine's disk again, as they were at first.

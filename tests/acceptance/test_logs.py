@@ -163,7 +163,10 @@ def test_the_command_searches_one_service_and_names_what_is_no_query(host: testi
     assert alone.returncode == 0
     assert alone.stdout.split()[1:] == ["database", mark, "from", "database"]
     nothing = aidc("logs", "--find", uuid.uuid4().hex, "--since", "5m")
-    assert (nothing.returncode, nothing.stdout) == (1, "nothing within 5m; SINCE=7d looks further back\n")
+    assert (nothing.returncode, nothing.stdout) == (
+        1,
+        "nothing within 5m; SINCE=7d looks further back; what jobs print is in `make logs JOB=…`\n",
+    )
     wrong = aidc("logs", "--find", "((")
     assert wrong.returncode == 2
     assert "FIND" in wrong.stderr

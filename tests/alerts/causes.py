@@ -110,7 +110,8 @@ def sessions(site: Site) -> None:
     """Nearly as many as there may be."""
     often = f"{PSQL} --dbname=postgres --command"
     limit = int(site.inside("database").check_output(f"{often} 'SHOW max_connections'"))
-    used = int(site.inside("database").check_output(f"{often} 'SELECT count(*) FROM pg_stat_activity'"))
+    clients = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = $$client backend$$"
+    used = int(site.inside("database").check_output(f"{often} %s", clients))
     for _ in range(limit - used - 2):
         docker(
             "exec", "--detach", site.name("database"), "bash", "-c", f"{often} 'SELECT pg_sleep({LASTS_S})'"
