@@ -290,7 +290,7 @@ def memory(site: Site) -> None:
     def work() -> None:
         eater = subprocess.Popen([sys.executable, "-c", EAT])
         try:
-            site.wait("MemoryAlmostUsedUp", "firing", 1200)
+            site.wait("MemoryAlmostUsedUp", "firing", 2400)
         finally:
             eater.kill()
             eater.wait()

@@ -25,7 +25,7 @@ from benchmark.serving import app, predict_once, recorded
 from benchmark.serving.admit import admit
 from benchmark.serving.requests import RequestError
 from benchmark.serving.settings import Arguments
-from benchmark.tracking import answers, lock, promotion, registry, serving_record
+from benchmark.tracking import admission, answers, lock, promotion, registry, serving_record
 from benchmark.tracking.serving_record import Entry, State
 from tests.unit.benchmark import own_model, served
 from tests.unit.benchmark.fake_mlflow import FakeMlflow
@@ -241,6 +241,7 @@ def promoted(stack: Any, client: MlflowClient, monkeypatch: pytest.MonkeyPatch) 
         return True
 
     monkeypatch.setattr(promotion, "promote", promoted)
+    monkeypatch.setattr(promotion, "may_share", lambda *_: None)
     monkeypatch.setattr(promotion, "try_beside", lambda *_: done.append("canary"))
     return done
 
@@ -272,6 +273,21 @@ def test_a_share_records_nothing(
     promote.change(stack, "sums", "1", "promote", share=10)
     assert promoted == ["canary"]
     assert digest(client, arguments, "sums") is None
+
+
+def test_a_share_that_cannot_be_is_refused_before_the_version_is_checked(
+    stack: Any, promoted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise StackError("no version is the champion yet")
+
+    version = SimpleNamespace(model="sums", number=1, admitted=False, served={"sha256": "f" * 64})
+    monkeypatch.setattr(registry, "choose", lambda *_: version)
+    monkeypatch.setattr(promotion, "may_share", refuse)
+    monkeypatch.setattr(admission, "admit", lambda *_: promoted.append("checked"))
+    with pytest.raises(StackError, match="no version is the champion yet"):
+        promote.change(stack, "sums", "1", "promote", share=10)
+    assert promoted == []
 
 
 def test_serving_all_records_each_champion_s_answer(
