@@ -77,6 +77,7 @@ class Disks:
         With `keep` they get what came since, and the containers start again.
         """
         for container, volume in self._mounted:
+            self.empty(container)
             subprocess.run(["docker", "stop", "--time", "30", container], capture_output=True, check=False)
             run("umount", str(volume))
             image, beside = self._folder / f"{container}.img", self._folder / f"{container}.new"
