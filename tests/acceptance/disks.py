@@ -6,12 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-
-FILLERS = (".filler", ".filler-rest")
-# Of the whole, what `fill` leaves at first where it is to leave nothing.
-MARGIN = 0.005
 
 
 def run(*command: str) -> str:
@@ -52,42 +47,16 @@ class Disks:
         run("docker", "start", *containers)
 
     def fill(self, container: str, left: float) -> None:
-        """Take room away until `left` of the whole is free, as a share; hardly anything is written.
-
-        With 0 the last byte is taken.
-        """
-        volume = self._volume(container)
+        """Take room away until `left` of the whole is free, as a share; nothing is written."""
+        volume = next(place for name, place in self._mounted if name == container)
         found = os.statvfs(volume)
-        take = int(found.f_frsize * (found.f_bavail - max(left, MARGIN) * found.f_blocks))
-        run("fallocate", "--length", str(take), f"{volume}/{FILLERS[0]}")
-        if not left:
-            # The file system needs some blocks for itself: how many, only writing tells.
-            with suppress(OSError), (volume / FILLERS[1]).open("wb", buffering=0) as file:
-                while file.write(b"x" * 4096):
-                    pass
+        take = int(found.f_frsize * (found.f_bavail - left * found.f_blocks))
+        run("fallocate", "--length", str(take), f"{volume}/.filler")
 
-    def empty(self, container: str) -> None:
-        """Give back what `fill` took."""
-        for name in FILLERS:
-            self._volume(container).joinpath(name).unlink(missing_ok=True)
-
-    def remove(self, *, keep: bool = False) -> None:
-        """The containers end, and the volumes are on the machine's disk again, as they were at first.
-
-        With `keep` they get what came since, and the containers start again.
-        """
+    def remove(self) -> None:
+        """The containers end, and the volumes are on the machine's disk again, as they were at first."""
         for container, volume in self._mounted:
-            self.empty(container)
             subprocess.run(["docker", "stop", "--time", "30", container], capture_output=True, check=False)
             run("umount", str(volume))
-            image, beside = self._folder / f"{container}.img", self._folder / f"{container}.new"
-            if keep:
-                run("mount", "-o", "loop", str(image), str(beside))
-                run("cp", "--archive", f"{beside}/.", str(volume))
-                run("umount", str(beside))
-                run("docker", "start", container)
-            image.unlink()
+            (self._folder / f"{container}.img").unlink()
         self._mounted.clear()
-
-    def _volume(self, container: str) -> Path:
-        return next(volume for name, volume in self._mounted if name == container)

@@ -9,16 +9,14 @@ import re
 import subprocess
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import testinfra
 
 from components.planning.inventory import Inventory
-from components.planning.units import GIB
 from tests.acceptance.conftest import stack_inventory
-from tests.acceptance.disks import Disks, run
+from tests.acceptance.disks import run
 from tests.acceptance.waiting import settle
 
 SIZE, COUNT = 8 * 2**20, 12
@@ -144,34 +142,4 @@ def test_a_vault_that_is_away_is_named_and_the_next_run_succeeds(
     assert ran.rc == 1
     assert "the vault does not answer" in ran.stdout
     settle(inventory)
-    job.check_output("backup run")
-
-
-@pytest.fixture
-def small(inventory: Inventory, vault: str, tmp_path: Path) -> Iterator[Disks]:
-    """The vault lies on a small disk, for a time."""
-    disks = Disks(tmp_path)
-    try:
-        disks.shrink([vault], 8 * GIB)
-        settle(inventory)
-        yield disks
-    finally:
-        disks.remove(keep=True)
-        settle(inventory)
-
-
-def test_a_vault_whose_disk_is_full_fails_the_run_and_keeps_what_it_has(
-    job: Any, s3: Any, vault: str, objects: dict[str, bytes], small: Disks
-) -> None:
-    """To the last byte; with room again the next run succeeds."""
-    job.check_output("backup run")
-    newest, first = snapshots(job)[-1], next(iter(objects))
-    small.fill(vault, 0.0)
-    s3.put_object(Bucket="results", Key=first, Body=os.urandom(SIZE))
-    refused = job.run("backup run")
-    assert refused.rc == 1
-    assert "no space left" in refused.stdout.lower()
-    saved = job.check_output("backup cat --snapshot %s results %s | sha256sum", newest, first)
-    assert saved.split()[0] == hashlib.sha256(objects[first]).hexdigest()
-    small.empty(vault)
     job.check_output("backup run")
