@@ -99,7 +99,7 @@ restart: ## restart a service gracefully and wait until it is healthy: S=trackin
 	@$(RUN) python -m operations restart --stack $(STACK) $(call option,--service,S)
 
 .PHONY: top
-top: ## show the CPUs, memory and processes of each service now
+top: ## show the CPUs and the memory of each service now
 	@$(RUN) python -m operations top --stack $(STACK)
 
 .PHONY: backup
