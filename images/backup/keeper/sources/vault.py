@@ -9,7 +9,6 @@ import re
 import shutil
 import ssl
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -18,6 +17,8 @@ from typing import Any, BinaryIO, cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
+
+from .patience import PATIENCE_S, Listener
 
 FOLDERS = ("data", "index", "keys", "locks", "snapshots")
 # Seconds: one that was just started again answers within them; restic itself tries for a quarter of an hour.
@@ -45,12 +46,23 @@ def restic(
     """
     known = ["--password-file", password] if password else []
     command = ["restic", "--retry-lock", LOCK_WITHIN, *known, *options, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+    with cast(BinaryIO, process.stdout) as stream, Listener(process) as heard:
+        told = stream.read().decode(errors="replace")
+    done = subprocess.CompletedProcess(command, process.returncode, told, heard.words)
+    _accepted(heard)
     if check and done.returncode == LOCKED:
         raise LockedError(f"the repository is in use: {last_words(done.stderr)}")
     if check and done.returncode != 0:
         raise VaultError(f"restic {arguments[0]} ended with {done.returncode}: {last_words(done.stderr)}")
     return done
+
+
+def _accepted(heard: Listener) -> None:
+    if heard.refused:
+        fix = "fix: make logs S=vault, and look whether its disk is full"
+        raise VaultError(f"the vault has refused for {PATIENCE_S:.0f} s: {heard.refused}; {fix}")
 
 
 def last_words(text: str) -> str:
@@ -131,15 +143,12 @@ def files(snapshot: str, folder: Path) -> Iterator[tuple[str, int]]:
 @contextmanager
 def _running(command: Sequence[str]) -> Iterator[BinaryIO]:
     """What a command prints, to be read to its end. Raises VaultError when it fails."""
-    with (
-        tempfile.TemporaryFile() as words,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words) as process,
-    ):
-        yield cast(BinaryIO, process.stdout)
-        if process.wait() != 0:
-            words.seek(0)
-            said = last_words(words.read().decode(errors="replace"))
-            raise VaultError(f"{command[0]} ended with {process.returncode}: {said}")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with Listener(process) as heard, cast(BinaryIO, process.stdout) as stream:
+        yield stream
+    _accepted(heard)
+    if process.returncode != 0:
+        raise VaultError(f"{command[0]} ended with {process.returncode}: {last_words(heard.words)}")
 
 
 def dumping(snapshot: str, path: Path, *options: str) -> AbstractContextManager[BinaryIO]:
