@@ -190,7 +190,8 @@ def may_share(known: Mapping[str, list[Version]], version: Version) -> None:
             f"{version.model}: no version is the champion yet, so there is nothing to share requests with; "
             "fix: promote it without SHARE"
         )
-    if _is(champion, version):
+    # One that was never checked has no hashes yet, and is no champion.
+    if version.admitted and _is(champion, version):
         raise StackError(
             f"{version.model}: version {version.number} is the champion, and gets all requests; fix: another "
             "VERSION"

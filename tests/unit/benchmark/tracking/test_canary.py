@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -137,6 +138,14 @@ def test_without_a_champion_there_is_nothing_to_share(
     with pytest.raises(StackError, match="promote it without SHARE"):
         promotion.try_beside(STACK, client, versions[1], 10, print)
     assert deployed.models == {}
+
+
+def test_a_version_that_was_never_checked_may_share(
+    client: MlflowClient, versions: list[Version], deployed: Deployed
+) -> None:
+    """It has no hashes yet: those come with the check, which is later."""
+    promotion.promote(STACK, client, versions[0], print)
+    promotion.may_share(registry.catalogue(client), replace(versions[1], number=3, tags={}))
 
 
 def test_the_champion_itself_is_no_canary(
