@@ -331,15 +331,11 @@ class SubmitRow(Entry):
     median_s: float
 
 
-class SubmitRatio(Entry):
+class SubmitRatio(Ratio):
     """Seconds of `way` divided by those of `to`, with a 95 % interval over pairs."""
 
     way: str
     to: str
-    ratio: float
-    low: float | None
-    high: float | None
-    pairs: int
 
 
 class SubmitFigures(Entry):

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from benchmark.cluster import stack as stacks
 from benchmark.core import stats
 from components.planning.paths import ROOT
-from operations.documents import SubmitRatio, SubmitRow
+from operations.documents import Ratio, SubmitRatio, SubmitRow
 from operations.errors import OperationError
 
 SUBMIT, RAY, TORCHRUN = "submit", "ray", "torchrun"
@@ -76,7 +76,7 @@ def measure(
 def ratio(way: str, to: str, times: Mapping[str, list[float]]) -> SubmitRatio:
     """Seconds of one way divided by those of another. Pure."""
     found = stats.ratio_interval(times[to], times[way])
-    return SubmitRatio(way=way, to=to, **{name: found[name] for name in ("ratio", "low", "high", "pairs")})
+    return SubmitRatio(way=way, to=to, **{name: found[name] for name in Ratio.model_fields})
 
 
 def first(said: str, begun: float) -> float:

@@ -76,6 +76,11 @@ def access() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def ca_file(access: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    return written_ca(access, tmp_path_factory)
+
+
+def written_ca(access: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file with the stack's authority."""
     path = tmp_path_factory.mktemp("tls") / "ca.pem"
     path.write_text(access["ca_pem"])
     return str(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ from tests.acceptance.test_backup import AS_ROOT
 from tests.alerts.site import Site, aidc, docker
 
 # In the database's own container.
-PSQL = "psql --no-psqlrc --quiet --tuples-only --no-align --host=/tmp --username=postgres"
+PSQL = "psql --no-psqlrc --quiet --tuples-only --no-align --host=/tmp --username=postgres --dbname=tracking"
 LASTS_S = 6000
 CUT = """
 table ip fault {{
@@ -78,37 +79,33 @@ def damaged_block(site: Site) -> None:
     """Eight bytes of a table change on the disk; the server reads them after it was started again."""
     host = site.inside("database")
     made = "CREATE TABLE damaged AS SELECT generate_series(1, 1000) AS id; CHECKPOINT"
-    host.check_output(f"{PSQL} --dbname=tracking --command=%s", made)
-    file = host.check_output(
-        f"{PSQL} --dbname=tracking --command=%s", "SELECT pg_relation_filepath('damaged')"
-    )
+    host.check_output(f"{PSQL} --command=%s", made)
+    file = host.check_output(f"{PSQL} --command=%s", "SELECT pg_relation_filepath('damaged')")
     path = place(site.name("database"), "/data") / "pgdata" / file.strip()
     with path.open("r+b") as table:
         table.seek(4096)
         table.write(b"damaged!")
     docker("restart", site.name("database"))
-    answers = f"{PSQL} --dbname=tracking --command='SELECT 1'"
+    answers = f"{PSQL} --command='SELECT 1'"
     for _ in range(60):
         if host.run(answers).rc == 0:
             break
         time.sleep(1)
-    read = host.run(f"{PSQL} --dbname=tracking --command=%s", "SELECT count(*) FROM damaged")
+    read = host.run(f"{PSQL} --command=%s", "SELECT count(*) FROM damaged")
     assert "invalid page" in read.stderr, read.stderr
     # The count stays; a dump would fail.
-    host.check_output(f"{PSQL} --dbname=tracking --command=%s", "DROP TABLE damaged")
+    host.check_output(f"{PSQL} --command=%s", "DROP TABLE damaged")
 
 
 def open_transaction(site: Site) -> None:
     """One that holds its number until all is over."""
-    wait = (
-        f"{PSQL} --dbname=postgres --command 'BEGIN' --command 'SELECT txid_current(), pg_sleep({LASTS_S})'"
-    )
+    wait = f"{PSQL} --command 'BEGIN' --command 'SELECT txid_current(), pg_sleep({LASTS_S})'"
     docker("exec", "--detach", site.name("database"), "bash", "-c", wait)
 
 
 def sessions(site: Site) -> None:
     """Nearly as many as there may be."""
-    often = f"{PSQL} --dbname=postgres --command"
+    often = f"{PSQL} --command"
     limit = int(site.inside("database").check_output(f"{often} 'SHOW max_connections'"))
     clients = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = $$client backend$$"
     used = int(site.inside("database").check_output(f"{often} %s", clients))
@@ -191,15 +188,12 @@ def hung_service(site: Site) -> None:
 def archive_cut_off(site: Site) -> None:
     """No packet of the database reaches the store: neither the log nor a base backup goes there."""
     database, image = site.name("database"), site.inventory.by_role("firewall")[0].image
-    rules = (
-        f"table ip fault {{ chain out {{ type filter hook output priority 0; tcp dport {MINIO} drop; }} }}"
-    )
     command = ["docker", "run", "--rm", "--interactive", "--cap-drop=ALL", "--cap-add=NET_ADMIN", "--user=0"]
     command += [f"--network=container:{database}", image, "nft", "--file", "-"]
-    subprocess.run(command, input=rules, text=True, check=True)
+    subprocess.run(command, input=CUT.format(port=MINIO), text=True, check=True)
     host = site.inside("database")
     for statement in ("CREATE TABLE more (id int)", "SELECT pg_switch_wal()"):
-        host.check_output(f"{PSQL} --dbname=tracking --command=%s", statement)
+        host.check_output(f"{PSQL} --command=%s", statement)
     site.once(lambda: host.run("database-archive run full"))
 
 
@@ -218,11 +212,11 @@ def flood_of_lines(site: Site) -> None:
         site.inside("compute").run("bash -c %s", lines)
         top = docker("top", site.name("logs"), "-o", "pid,args").splitlines()
         collector = next(line.split()[0] for line in top if "-m collector" in line)
-        os.kill(int(collector), 19)
+        os.kill(int(collector), signal.SIGSTOP)
         try:
             site.inside("compute").run("bash -c %s", lines)
         finally:
-            os.kill(int(collector), 18)
+            os.kill(int(collector), signal.SIGCONT)
 
     site.once(work)
 
@@ -244,14 +238,14 @@ def frozen_nodes(site: Site) -> None:
     """Inference is asked while its nodes hang for some seconds, again and again."""
     nodes = [node.container for node in site.inventory.by_role("compute")]
     url = site.endpoint("inference") + "/v1/models"
-    headers = {"Authorization": f"Bearer {site.access['inference_token']}"}
+    token = f"Bearer {site.access['inference_token']}"
     ask = (
         "import sys, concurrent.futures as f, requests as r\n"
         "login = {'Authorization': sys.argv[2]}\n"
         "one = lambda _: r.get(sys.argv[1], headers=login, verify=sys.argv[3], timeout=60)\n"
         "list(f.ThreadPoolExecutor(48).map(one, range(48)))"
     )
-    command = [sys.executable, "-c", ask, url, headers["Authorization"], site.ca_file]
+    command = [sys.executable, "-c", ask, url, token, site.ca_file]
 
     def work() -> None:
         if "firing" in site.watch.of("SlowAnswers").since:

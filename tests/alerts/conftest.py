@@ -27,7 +27,7 @@ from tests.acceptance.disks import Disks
 from tests.acceptance.waiting import settle
 from tests.alerts.causes import CAUSES
 from tests.alerts.receiver import FAR, HOST, PATH, Receiver
-from tests.alerts.site import Site, aidc, benchmark
+from tests.alerts.site import Site, aidc
 from tests.alerts.watch import Watch
 
 # Days until the certificates expire: the alert comes before 21.
@@ -64,7 +64,7 @@ def inventory(receiver: Receiver) -> Iterator[Inventory]:
     OUT.mkdir(parents=True, exist_ok=True)
     try:
         assert aidc("up") == 0
-        benchmark("run", "--tier", "smoke")
+        acceptance.benchmark("run", "--tier", "smoke")
         yield acceptance.stack_inventory()
     finally:
         if not os.environ.get("KEEP"):
@@ -79,9 +79,7 @@ def access(inventory: Inventory) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def ca_file(access: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("tls") / "ca.pem"
-    path.write_text(access["ca_pem"])
-    return str(path)
+    return acceptance.written_ca(access, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

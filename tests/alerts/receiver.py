@@ -8,12 +8,10 @@ import secrets
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.planning import pki
-from components.planning.rotation import Generations
+from tests.acceptance.alert_site import certificate
 from tests.acceptance.disks import run
 from tests.acceptance.test_alerts import RECEIVER
 
@@ -27,8 +25,7 @@ class Receiver:
     def __init__(self, folder: Path) -> None:
         """Raises AssertionError where the namespace cannot be made."""
         self.folder = folder
-        today = datetime.now(UTC).date()
-        own = pki.leaf(secrets.token_hex(32), "hooks", Generations(today, today), "server", (HOST,))
+        own = certificate(HOST)
         for name, text in {"crt.pem": own.certificate, "key.pem": own.key, "ca.pem": own.authority}.items():
             (folder / name).write_text(text)
         near, far = f"{SPACE}0", f"{SPACE}1"

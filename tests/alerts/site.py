@@ -13,8 +13,8 @@ from typing import Any
 import testinfra
 
 from components.planning.inventory import Inventory
-from tests.acceptance.conftest import OUT, ROOT, STACK
-from tests.acceptance.disks import Disks
+from tests.acceptance.conftest import ROOT, STACK
+from tests.acceptance.disks import Disks, run
 from tests.alerts.watch import State, Watch
 
 
@@ -42,11 +42,6 @@ class Site:
     def endpoint(self, name: str) -> str:
         """Where it is published."""
         return str(self.inventory.endpoints[name])
-
-    def within(self, container: str, *command: str) -> None:
-        """A command of this machine in the network of a container."""
-        number = docker("inspect", "--format", "{{.State.Pid}}", container)
-        subprocess.run(["nsenter", "--net", "--target", number, *command], check=True)
 
     def meanwhile(self, do: Callable[[], None]) -> None:
         """`do` again and again beside everything else, until all is over."""
@@ -79,18 +74,10 @@ class Site:
 
 def docker(*arguments: str) -> str:
     """Raises AssertionError with what the engine said."""
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr.strip()}"
-    return done.stdout.strip()
+    return run("docker", *arguments)
 
 
 def aidc(*words: str) -> int:
     """The exit code of a command of the product."""
     command = [sys.executable, "-m", "operations", *words, "--stack", STACK]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
-
-
-def benchmark(*words: str) -> int:
-    """The exit code of the benchmark."""
-    command = [sys.executable, "-m", "benchmark", *words, "--stack", STACK, "--out", str(OUT)]
     return subprocess.run(command, cwd=ROOT, check=False).returncode

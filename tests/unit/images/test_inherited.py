@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from benchmark.core.config import known_names
 from benchmark.tracking import registry, serving_record
 from images.tracking.tracker import inherited
+from tests.unit.images import stand_ins
 
 SHA = "a" * 64
 CARD = "models/mlp/r/seed-1/model.json"
@@ -23,11 +23,7 @@ class GoneError(Exception):
 
 @pytest.fixture(autouse=True)
 def mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of MLflow, which is in the image alone, no more than the name of what it raises."""
-    exceptions = ModuleType("mlflow.exceptions")
-    vars(exceptions)["MlflowException"] = GoneError
-    monkeypatch.setitem(sys.modules, "mlflow", ModuleType("mlflow"))
-    monkeypatch.setitem(sys.modules, "mlflow.exceptions", exceptions)
+    stand_ins.mlflow(monkeypatch, GoneError)
 
 
 class Runs:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from images.tracking.tracker.inherited import BENCHMARK, HISTORY, RECORD, WORKLOADS
+from tests.unit.images import stand_ins
 
 JOBS = "jobs"
 
@@ -25,11 +26,7 @@ class RefusedError(Exception):
 
 @pytest.fixture(autouse=True)
 def mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of MLflow, which is in the image alone, no more than the name of what it raises."""
-    exceptions = ModuleType("mlflow.exceptions")
-    vars(exceptions)["MlflowException"] = RefusedError
-    monkeypatch.setitem(sys.modules, "mlflow", ModuleType("mlflow"))
-    monkeypatch.setitem(sys.modules, "mlflow.exceptions", exceptions)
+    stand_ins.mlflow(monkeypatch, RefusedError)
 
 
 @pytest.fixture(scope="module")
