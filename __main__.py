@@ -121,7 +121,8 @@ def main() -> None:
     ]
     Ready("stack-ready", [*services, balancer.container], timeout=600)
 
-    pulumi.export("inventory", inventory(plan, images))
+    # Where another number of nodes is refused, the inventory stays that of the stack as it is.
+    pulumi.export("inventory", size.id.apply(lambda _: inventory(plan, images)))
     access = {
         "inference_token": balancer.token,
         "ca_pem": identity.authority(),

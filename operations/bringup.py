@@ -15,7 +15,7 @@ from components.backup import BACKUP_USER
 from components.load_balancer import endpoints
 from components.planning.plan import Plan, make_plan
 from components.planning.tracking import BENCHMARK, authorization
-from components.runtime.health import wait
+from components.runtime.health import failed_before, wait
 from operations.engine.client import Engine
 from operations.engine.endpoints import wait as wait_for
 from operations.errors import InterruptionError, OperationError, RefusedError, refusal
@@ -30,7 +30,8 @@ from operations.stack.pulumi import Pulumi
 from policies.settings.documents import SettingsError
 from policies.sources.stacks import SourceError
 
-HEALTHY_WITHIN = 60
+# Seconds.
+HEALTHY_WITHIN, JOB_WITHIN = 60, 300
 COMMAND = ("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--policy-pack", "policies")
 
 
@@ -39,7 +40,7 @@ def bring_up(stack: str, derived: Mapping[str, Session] | None = None) -> None:
 
     `derived` are the sessions that `rotate` made with the old keys; verifying the rotation tries them.
     """
-    started = time.monotonic()
+    started, began = time.monotonic(), datetime.now(UTC)
     building.refresh()
     report = requirements.examine(read(stack))
     if report.issues or report.engine is None or report.config is None:
@@ -55,7 +56,7 @@ def bring_up(stack: str, derived: Mapping[str, Session] | None = None) -> None:
         recovery.repair_attachments(stack, exported, report.engine)
         recovery.remove_unfilled(stack, report.engine, pulumi.seed())
         apply(pulumi, interrupts)
-    verify(report.engine, plan)
+    verify(report.engine, plan, began)
     verify_endpoints(pulumi, plan)
     file = read(stack)
     if file.rotating:
@@ -98,9 +99,12 @@ def apply(pulumi: Pulumi, interrupts: Interrupts) -> None:
         raise OperationError("the stack is not up; fix the cause and run `make up` again to continue")
 
 
-def verify(engine: Engine, plan: Plan) -> None:
-    """Check that every planned container is healthy, including those that this run did not touch."""
-    names = [service.container for service in plan.services]
+def verify(engine: Engine, plan: Plan, began: datetime) -> None:
+    """Check that every planned container is healthy, including those that this run did not touch.
+
+    A job that had failed before this run `began` is started again first.
+    """
+    names, within = [service.container for service in plan.services], HEALTHY_WITHIN
 
     def inspect(name: str) -> Mapping[str, object]:
         try:
@@ -108,7 +112,12 @@ def verify(engine: Engine, plan: Plan) -> None:
         except NotFound:
             raise OperationError(f"{name}: does not exist; fix: run `make up` again") from None
 
-    problems = wait(names, HEALTHY_WITHIN, inspect)
+    for name in names:
+        if failed_before(inspect(name), began):
+            say(f"{name} had failed; running it again")
+            engine.restart(name)
+            within = JOB_WITHIN
+    problems = wait(names, within, inspect)
     if problems:
         lines = [f"  {name}: {fault}; look at: docker logs {name}" for name, fault in problems.items()]
         raise OperationError("\n".join([f"{len(problems)} of {len(names)} services are not healthy", *lines]))

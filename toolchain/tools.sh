@@ -172,15 +172,38 @@ compile() {
       ;;
   esac
   read -ra packages <<<"$(package "$name")"
+  if [ -d changes ]; then
+    change "$name" "$folder/changed"
+    cd "$folder/changed" || exit
+  fi
   # Into a folder each package goes under its own name.
   CGO_ENABLED=0 go build -trimpath -buildvcs=false -mod=readonly -ldflags "$(linker_flags "$name")" \
     -o "$folder/$([ ${#packages[@]} -gt 1 ] || binary "$name")" "${packages[@]}"
+  rm -rf "$folder/changed"
   if [ "$name" = language-host ]; then
     # The executor and the provider of dynamic resources are scripts of the Python SDK.
     sdk=$(go list -m -f '{{.Dir}}' github.com/pulumi/pulumi/sdk/v3)
     install -m 755 "$sdk/python/cmd/pulumi-language-python-exec" \
       "$sdk/python/dist/pulumi-resource-pulumi-python" "$folder/"
   fi
+}
+
+# change NAME FOLDER: makes FOLDER a module like toolchain/NAME, but with changed copies of some files of the program: each
+# toolchain/NAME/changes/FILE.sed changes FILE, and has to, as the text that it looks for may go with a new pin.
+change() {
+  local changes=$AIDC_ROOT/toolchain/$1/changes module original file script
+  module=$(package "$1")
+  go mod download "$module"
+  original=$(go list -m -f '{{.Dir}}' "$module")
+  mkdir "$2"
+  cp go.mod go.sum "$2/"
+  cp --recursive --no-preserve=mode "$original" "$2/source"
+  (cd "$2" && go mod edit -replace "$module=./source")
+  while IFS= read -r script; do
+    file=${script#"$changes"/} file=${file%.sed}
+    sed --file "$script" "$original/$file" >"$2/source/$file"
+    ! cmp --quiet "$original/$file" "$2/source/$file" || fail "$script changes nothing in $file of $module."
+  done < <(find "$changes" -name '*.sed')
 }
 
 # setup_pulumi: installs the Docker plugin, and creates the clone's state folder and passphrase.

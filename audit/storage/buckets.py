@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -83,6 +83,24 @@ def differences(declared: Sequence[Declared], live: Mapping[str, Mapping[str, st
             if has.get(setting) != text
         ]
     return found
+
+
+def differing(
+    declared: Sequence[Declared], views: Mapping[str, Mapping[str, Mapping[str, str]]]
+) -> list[Difference]:
+    """What is not as declared in the first of `views` (node → its view), and in others alone.
+
+    A node serves a bucket by what it knows of it, whatever the others know.
+    """
+    by_node = {node: differences(declared, live) for node, live in views.items()}
+    first = next(iter(by_node.values()), [])
+    others = [
+        replace(found, where=f"{found.where} on {node}")
+        for node, differing in list(by_node.items())[1:]
+        for found in differing
+        if found not in first
+    ]
+    return [*first, *others]
 
 
 def undeclared(declared: Sequence[Declared], names: Sequence[str]) -> list[str]:

@@ -28,22 +28,24 @@ def check(context: Context) -> Part:
     """Whether buckets and policies are as declared, and every shard has its checksum."""
     for job in context.inventory.by_role(STORE_CHECK):
         return Part(outside.rows(context.stack, *_last(context, job.container)))
-    node = next((s.container for s in context.services if s.role == "object-store"), None)
-    if node is None:
+    nodes = {s.name: s.container for s in context.services if s.role == "object-store"}
+    if not nodes:
         return Part((not_checked("buckets are as declared", "no node of the object store runs"),))
+    first = next(iter(nodes))
 
-    def ask(*command: str) -> str:
-        code, text = inside.run(context.client, node, command)
+    def ask(node: str, *command: str) -> str:
+        code, text = inside.run(context.client, nodes[node], command)
         if code != 0:
-            raise RuntimeError(f"`{' '.join(command[:2])}` failed in {node}")
+            raise RuntimeError(f"`{' '.join(command[:2])}` failed in {nodes[node]}")
         return text
 
     declared = context.inventory.buckets
-    live = buckets.read(ask("buckets", "show", INSIDE))
-    different = buckets.differences(declared, live)
-    wrong = buckets.wrong_policies(declared, ask("identities", "policies", INSIDE)) if declared else []
+    views = {node: buckets.read(ask(node, "buckets", "show", INSIDE)) for node in nodes}
+    live = views[first]
+    different = buckets.differing(declared, views)
+    wrong = buckets.wrong_policies(declared, ask(first, "identities", "policies", INSIDE)) if declared else []
     foreign = buckets.undeclared(declared, list(live))
-    scrub = shards.read(ask("scrub", INSIDE, "check", str(SCRUB_SECONDS)))
+    scrub = shards.read(ask(first, "scrub", INSIDE, "check", str(SCRUB_SECONDS)))
     rows = (
         *settings_rows(context.stack, declared, different, wrong),
         undeclared_row(foreign),
@@ -72,7 +74,8 @@ def settings_rows(
         yield not_checked("buckets are as declared", reason, f"make up STACK={stack}")
         return
     good = (
-        f"{plural(len(declared), 'bucket')}: versioning, lock, lifecycle, quota, and no policy of their own"
+        f"{plural(len(declared), 'bucket')}, on every node: versioning, lock, lifecycle, quota, "
+        "and no policy of their own"
     )
     yield judged("buckets are as declared", different, good, "other than declared", fix)
     yield judged(

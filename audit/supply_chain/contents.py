@@ -63,6 +63,8 @@ def go(program: bytes) -> Iterator[Component]:
     for line in modules[SENTINEL:-SENTINEL].decode(errors="replace").splitlines():
         kind, *words = line.split("\t")
         if kind in ("mod", "dep", "=>") and len(words) >= 2:
+            if kind == "=>" and words[0].startswith("."):  # changed by us, but still the one before
+                continue
             if kind == "=>" and found:  # replaces the one before
                 found.pop()
             found.append(Component("golang", words[0], words[1], digest=words[2] if len(words) > 2 else ""))

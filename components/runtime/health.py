@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from components.runtime.labels import KIND
@@ -44,6 +45,18 @@ def judge(state: Mapping[str, Any], restarts: int, job: bool) -> Verdict:
     if not job and status == "running" and health in (None, "healthy"):
         return Verdict(True, False, health or status)
     return Verdict(False, False, health or status)
+
+
+def failed_before(found: Mapping[str, Any], moment: datetime) -> bool:
+    """Whether the engine's description `found` is of a job that had failed by then, as of an earlier run.
+
+    Whatever was amiss then may be mended, and a job does the same again.
+    """
+    state = found["State"]
+    if found["Config"]["Labels"].get(KIND) != "job" or not judge(state, 0, job=True).failed:
+        return False
+    # The engine writes nanoseconds; what never ran ended in the year 1.
+    return datetime.fromisoformat(f"{state['FinishedAt'][:19]}+00:00") < moment
 
 
 def wait(

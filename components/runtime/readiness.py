@@ -1,7 +1,8 @@
 """Ready: `pulumi up` returns when every container is healthy, or fails at once with the reason.
 
 On an unhealthy or exited container the provider waits for its whole time-out; this resource fails at once,
-with the name and the last log lines. It checks new containers only; `make status` checks at any time.
+with the name and the last log lines. A job that failed in an earlier run is started again, as nothing else
+would do that. It checks new containers only; `make status` checks at any time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,11 @@ import pulumi
 import pulumi_docker as docker
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from components.runtime.health import INTERRUPT_FILE, wait
+from components.runtime.health import INTERRUPT_FILE, failed_before, wait
 
 LOG_LINES = 15
+# When this process began: the provider's comes before the containers of its run.
+BEGAN = datetime.now(UTC)
 
 
 class _ReadyProvider(ResourceProvider):
@@ -50,6 +54,9 @@ def _wait_or_raise(props: Mapping[str, Any]) -> None:
     import docker as engine  # noqa: PLC0415  (the provider's process needs it, the program's does not)
 
     client = engine.from_env()
+    for name in props["names"]:
+        if failed_before(client.api.inspect_container(name), BEGAN):
+            client.containers.get(name).start()
     file = os.environ.get(INTERRUPT_FILE)
     problems = wait(
         props["names"],

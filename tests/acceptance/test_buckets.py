@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from audit.storage import buckets, check
 from audit.storage.check import INSIDE
 from components.planning.inventory import Inventory, ServiceEntry, load
 from tests.acceptance.conftest import ROOT, STACK, output, s3_client
-from tests.acceptance.waiting import heal
+from tests.acceptance.waiting import heal, settle
 
 FILE = ROOT / f"Pulumi.{STACK}.yaml"
 # What the file gains below `object_store.buckets`; nothing else changes.
@@ -167,6 +168,46 @@ def test_a_setting_that_somebody_changed_is_named_and_put_right(first: Inventory
     rows, _ = audited(first)
     assert rows["buckets are as declared"].startswith("fail: other than declared: models: versioning is off")
     as_root(first, suspend.replace("Suspended", "Enabled"))
+    assert audited(first)[0]["buckets are as declared"].startswith("pass")
+
+
+# Asks a node until it knows the lock of `database`; prints the statuses that it gave, 200 at the end.
+ASK = """
+source /usr/local/bin/as-root
+at="https://127.0.0.1:9000/database?object-lock="
+for try in $(seq 600); do
+  code=$(as_root "$at" --output /tmp/lock --write-out '%{http_code}' 2>/dev/null)
+  [[ $code == 000 ]] || echo $code
+  [[ $code != 200 ]] || break
+  sleep 0.1
+done
+"""
+AGAIN = (
+    'at="$store/database?object-lock="; as_root "$at" --output /tmp/lock && '
+    'as_root "$at" --request PUT --data-binary @/tmp/lock --max-time 60'
+)
+
+
+def test_no_node_takes_a_change_that_another_missed_for_a_bucket_without_a_lock(first: Inventory) -> None:
+    engine = docker.from_env()
+    every = [engine.containers.get(node.container) for node in nodes(first)]
+    # The second to last: the last one starts when it can see this one, and not yet all others.
+    every[-2].stop()
+    as_root(first, AGAIN)
+    for node in every:
+        node.stop()
+    for node in every:
+        node.start()
+
+    def asked(node: Any) -> list[str]:
+        return str(node.exec_run(["bash", "-c", ASK]).output, "utf-8").split()
+
+    with ThreadPoolExecutor() as asking:
+        said = list(asking.map(asked, every))
+    settle(first)
+    assert [codes[-1] for codes in said] == ["200"] * len(every)
+    # Unavailable, or not knowing its users yet, but never without a lock.
+    assert {code for codes in said for code in codes} <= {"200", "403", "503"}
     assert audited(first)[0]["buckets are as declared"].startswith("pass")
 
 

@@ -1,5 +1,6 @@
 """How bringing a stack up ends: refused, failed, interrupted, or with services that are not healthy."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -9,6 +10,7 @@ from docker.errors import NotFound
 from components.planning.config import StackConfig
 from components.planning.issues import Issue
 from components.planning.plan import make_plan
+from components.runtime.labels import KIND
 from operations import bringup
 from operations.errors import InterruptionError, OperationError, RefusedError
 from operations.preflight.checks import Check
@@ -64,4 +66,18 @@ def test_a_planned_container_that_does_not_exist_is_named() -> None:
     engine = Mock()
     engine.inspect.side_effect = NotFound("gone")
     with pytest.raises(OperationError, match=f"{PLAN.services[0].container}: does not exist"):
-        bringup.verify(engine, PLAN)
+        bringup.verify(engine, PLAN, datetime.now(UTC))
+
+
+def test_a_job_that_had_failed_runs_again() -> None:
+    job = PLAN.service("object-store-setup").container
+    failed = {"Status": "exited", "ExitCode": 1, "FinishedAt": "2026-01-01T00:00:00.1Z"}
+    states = {s.container: {"Status": "running", "ExitCode": 0} for s in PLAN.services} | {job: failed}
+    engine = Mock()
+    engine.inspect.side_effect = lambda name: {
+        "State": states[name],
+        "Config": {"Labels": {KIND: "job" if states[name]["Status"] == "exited" else "service"}},
+    }
+    engine.restart.side_effect = lambda name: states.update({name: {**failed, "ExitCode": 0}})
+    bringup.verify(engine, PLAN, datetime.now(UTC))
+    engine.restart.assert_called_once_with(job)

@@ -147,3 +147,16 @@ def test_a_policy_that_is_gone_is_named() -> None:
     del known["backup"]
     (wrong,) = buckets.wrong_policies(DECLARED, json.dumps(known))
     assert (wrong.where, wrong.live) == ("identity backup", "missing")
+
+
+def test_a_node_that_knows_another_setting_than_the_first_is_named() -> None:
+    right, wrong = buckets.read(shown(KEPT)), buckets.read(shown(KEPT, object_lock=ABSENT))
+    views = {"object-store-1": right, "object-store-2": wrong, "object-store-3": right}
+    text = "kept on object-store-2: object_lock is none, declared Days=3 Mode=GOVERNANCE"
+    assert [str(difference) for difference in buckets.differing([KEPT], views)] == [text]
+
+
+def test_what_all_nodes_know_alike_is_named_once() -> None:
+    wrong = buckets.read(shown(KEPT, object_lock=ABSENT))
+    found = buckets.differing([KEPT], {"object-store-1": wrong, "object-store-2": wrong})
+    assert [difference.where for difference in found] == ["kept"]

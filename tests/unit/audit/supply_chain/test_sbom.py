@@ -70,6 +70,12 @@ def test_installed_packages_of_debian_keep_their_source() -> None:
     ]
 
 
+def test_a_module_that_was_changed_here_is_still_that_module() -> None:
+    changed = "mod\texample.org/tool\tv1.2.0\th1:aaa=\n=>\t./source\t(devel)\t\n"
+    named = [(c.name, c.version) for c in contents.go(program(changed))]
+    assert named == [("stdlib", "1.26.6"), ("example.org/tool", "v1.2.0")]
+
+
 def test_a_go_program_names_its_modules_and_what_replaces_one() -> None:
     assert [(c.name, c.version, c.digest) for c in contents.go(program())] == [
         ("stdlib", "1.26.6", ""),

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from components.runtime.health import Verdict, judge, wait
+from components.runtime.health import Verdict, failed_before, judge, wait
+from components.runtime.labels import KIND
 
 RUNNING = {"Status": "running", "ExitCode": 0}
 EXITED = {"Status": "exited", "ExitCode": 1}
@@ -41,6 +43,23 @@ def test_judgement(state: Mapping[str, Any], restarts: int, job: bool, expected:
 
 def described(state: Mapping[str, Any]) -> dict[str, Any]:
     return {"State": state, "Config": {"Labels": {}}, "RestartCount": 0}
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "again"),
+    [
+        ({**EXITED, "FinishedAt": "2026-01-01T09:59:59.123456789Z"}, "job", True),
+        ({**EXITED, "FinishedAt": "2026-01-01T10:00:01.123456789Z"}, "job", False),
+        ({**EXITED, "ExitCode": 0, "FinishedAt": "2026-01-01T09:59:59.1Z"}, "job", False),
+        ({**RUNNING, "FinishedAt": "0001-01-01T00:00:00Z"}, "job", False),
+        ({**EXITED, "FinishedAt": "2026-01-01T09:59:59.1Z"}, "service", False),
+    ],
+)
+def test_only_a_job_that_failed_in_an_earlier_run_is_to_run_again(
+    state: Mapping[str, Any], kind: str, again: bool
+) -> None:
+    found = {"State": state, "Config": {"Labels": {KIND: kind}}}
+    assert failed_before(found, datetime(2026, 1, 1, 10, tzinfo=UTC)) is again
 
 
 def test_one_failure_ends_the_waiting_for_the_others() -> None:
