@@ -9,7 +9,7 @@ import os
 import random
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..core.settings import CA, PASSWORD, PASSWORD_BEFORE, Job, Settings, reposi
 from ..core.status import Run
 from ..sources import archive, archived, configuration, dumps, store, vault
 from ..sources.databases import DatabaseError, Dumped
+from ..sources.shrinking import Shrinking
 from ..sources.staging import RoomError, Staging
 from ..sources.store import StoreError
 from ..sources.vault import VaultError
@@ -30,6 +31,8 @@ READ_BACK = 2**30
 # Larger files are not put on the disk to be compared.
 SAMPLE = 256 * 2**20
 COLLECT_TRIES = 3
+# Dumps are text, and not compressed yet.
+DUMPS_SHRINK = 0.5
 Say = Callable[[str], None]
 
 
@@ -70,10 +73,11 @@ def run(
 
 @dataclass(frozen=True)
 class Course:
-    """How a run tells what it does: in words, and how far it is."""
+    """How a run tells what it does, in words and how far it is, and what it learns of the data on its way."""
 
     say: Say
     progress: Progress
+    shrinking: Shrinking = field(default_factory=Shrinking)
 
 
 @dataclass(frozen=True)
@@ -102,15 +106,17 @@ def _run(work: Work, course: Course, done: Run, *, thorough: bool) -> None:
         if fresh := thorough or not job.log:
             step("dumping the databases")
         dumped = dumps.make(settings, staging, done, say) if fresh else dumps.kept(staging, done)
+        if fresh:
+            course.shrinking.add(sum(dump.size for dump in dumped), DUMPS_SHRINK)
         if based:
             step("archiving the database's log")
             _archive(done, say)
-        _collect(work, done, course.progress)
+        _collect(work, done, course)
         staging.drop_replaced(index)
         _count(index, done)
         _write_manifest(staging, index, done.started)
         step("writing the snapshot")
-        done.snapshot = vault.back_up(staging.snapshot, job.name, _tags(work, done))
+        done.snapshot = vault.back_up(staging.snapshot, job.name, _tags(work, done), course.shrinking.mode)
         step("comparing")
         _compare(staging, index, done, dumped)
         if thorough:
@@ -179,9 +185,9 @@ def _check_vault(settings: Settings, done: Run) -> None:
         )
 
 
-def _collect(work: Work, done: Run, progress: Progress) -> None:
+def _collect(work: Work, done: Run, course: Course) -> None:
     """List and fetch; again where a base backup ended meanwhile: it has files that were not listed."""
-    staging, index = work.staging, work.index
+    staging, index, progress = work.staging, work.index, course.progress
     for _ in range(COLLECT_TRIES):
         before = archive.catalogues(work.s3) if work.job.log else set()
         progress.step("listing the store")
@@ -190,7 +196,7 @@ def _collect(work: Work, done: Run, progress: Progress) -> None:
         staging.borrow(index)
         staging.check_room(index.missing_bytes(), work.settings.limits["staging"])
         progress.step("fetching", *index.missing_totals())
-        _fetch(staging, work.s3, index, done, progress)
+        _fetch(staging, work.s3, index, done, course)
         if not work.job.log or archive.catalogues(work.s3) == before:
             return
     done.warnings.append("base backups ended all the time: the newest one may be incomplete in this snapshot")
@@ -203,10 +209,11 @@ def _list(job: Job, s3: Any, index: Index) -> None:
             index.add(page)
 
 
-def _fetch(staging: Staging, s3: Any, index: Index, done: Run, progress: Progress) -> None:
+def _fetch(staging: Staging, s3: Any, index: Index, done: Run, course: Course) -> None:
     for fetched in store.fetch(s3, index.missing(), staging.temporary):
-        progress.add(1, fetched.wanted.size)
+        course.progress.add(1, fetched.wanted.size)
         if fetched.path:
+            course.shrinking.add(fetched.got.size, fetched.shrinks)
             index.record(fetched.got, fetched.sha256, fetched.headers)
             staging.keep(fetched.path, fetched.got.file)
             done.fetched += 1

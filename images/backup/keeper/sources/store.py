@@ -21,6 +21,7 @@ from botocore.exceptions import (
 
 from ..core.objects import Listed
 from ..core.settings import Place
+from .shrinking import Sampled
 
 CHUNK = 2**20
 WORKERS = 4
@@ -48,7 +49,7 @@ class StoreError(Exception):
 class Fetched:
     """What came of reading `wanted`: a file at `path`, or neither path nor `reason` when it is gone.
 
-    `got` is `wanted`, or what was written in its place meanwhile.
+    `got` is `wanted`, or what was written in its place meanwhile. Compression saves `shrinks` of its size.
     """
 
     wanted: Listed
@@ -56,6 +57,7 @@ class Fetched:
     path: Path | None = None
     sha256: str = ""
     headers: Mapping[str, Any] = field(default_factory=dict)
+    shrinks: float = 0.0
     reason: str = ""
 
 
@@ -156,17 +158,18 @@ def fetch_one(s3: Any, wanted: Listed, path: Path) -> Fetched:
 
 def _read(s3: Any, wanted: Listed, path: Path) -> Fetched:
     answer = s3.get_object(Bucket=wanted.bucket, Key=wanted.key)
-    digest, size = hashlib.sha256(), 0
+    digest, sampled, size = hashlib.sha256(), Sampled(), 0
     with path.open("wb") as file:
         for chunk in answer["Body"].iter_chunks(CHUNK):
             digest.update(chunk)
+            sampled.look(chunk)
             file.write(chunk)
             size += len(chunk)
     got = wanted
     if (answer["ETag"], size) != (wanted.etag, wanted.size):
         got = Listed(wanted.bucket, wanted.key, size, answer["ETag"], _time(answer["LastModified"]))
     headers = {name: answer[name] for name in HEADERS if answer.get(name)}
-    return Fetched(wanted, got, path, digest.hexdigest(), headers)
+    return Fetched(wanted, got, path, digest.hexdigest(), headers, sampled.share)
 
 
 def _exists(s3: Any, wanted: Listed) -> bool:

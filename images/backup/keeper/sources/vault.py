@@ -117,12 +117,13 @@ def drop_own_locks() -> None:
     restic(*UNLOCK)
 
 
-def back_up(folder: Path, job: str, tags: Sequence[str]) -> str:
+def back_up(folder: Path, job: str, tags: Sequence[str], compression: str) -> str:
     """Append a snapshot of `folder`; return its name. A file that restic cannot read fails it.
 
     What did not change since the newest one with the same host and path is not read: each job is a host.
     """
-    done = restic("backup", "--json", "--host", job, "--tag", ",".join(tags), str(folder))
+    how = ("--compression", compression)
+    done = restic("backup", "--json", "--host", job, "--tag", ",".join(tags), *how, str(folder))
     for line in reversed(done.stdout.splitlines()):
         message = json.loads(line) if line.startswith("{") else {}
         if message.get("message_type") == "summary":

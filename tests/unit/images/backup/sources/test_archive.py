@@ -164,6 +164,6 @@ def test_the_store_is_listed_again_where_a_base_backup_ended_meanwhile(
     known = Settings(Place("https://store"), {"staging": 2**40}, (job,))
     done = status.Run(started=status.now())
     index = staging.prepare()
-    run._collect(run.Work(known, job, staging, None, index), done, Progress())
+    run._collect(run.Work(known, job, staging, None, index), done, run.Course(print, Progress()))
     index.close()
     assert (counted, bool(done.warnings)) == (listings, changes == 9)
