@@ -66,6 +66,7 @@ def test_nodes_that_answer_pass_and_only_services_are_asked(tmp_path: Path) -> N
         ((124, ""), "did not end within"),
         ((1, "Traceback"), "exit code 1"),
         ((0, "no JSON"), "without an answer"),
+        ((0, "[" * 100_000), "without an answer"),
     ],
 )
 def test_a_node_that_cannot_say_how_it_is_fails_with_the_reason(
