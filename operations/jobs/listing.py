@@ -66,7 +66,9 @@ def at_a_glance(found: Sequence[Job]) -> list[Job]:
 
 def of_session(opened: session.Session) -> list[Job]:
     """All jobs, newest first. Raises what the session's client raises."""
-    return entries(request.newest_first(opened.ray.jobs()), opened.ray.state("placement_groups"), opened.nodes())
+    return entries(
+        request.newest_first(opened.ray.jobs()), opened.ray.state("placement_groups"), opened.nodes()
+    )
 
 
 def _submitted(jobs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
