@@ -42,6 +42,7 @@ NAMES = {
     "load-balancer": "haproxy_.*",
     **dict.fromkeys(("object-store", "object-store-cluster"), "minio_.*"),
     **dict.fromkeys(("ray-head", "ray-dashboard", "compute"), "(ray|process|python)_.*"),
+    "alertmanager": "(alertmanager|process)_.*",
 }
 # Where one target tells of several services, whose label would else be that of the target: the files that
 # services left, each of which names its own service alone (take-readings), and each store node, which knows

@@ -111,11 +111,26 @@ def test_a_figure_is_that_of_the_service_it_is_about(job: str, told: dict[str, s
         ("object-store-cluster", "minio_cluster_drive_offline_total", True),
         ("load-balancer", "minio_cluster_drive_offline_total", False),
         ("load-balancer", "haproxy_server_status", True),
+        ("alertmanager", "alertmanager_notifications_failed_total", True),
+        ("alertmanager", "process_start_time_seconds", True),
+        ("alertmanager", "aidc_backup_state", False),
         ("host", "aidc_prune_ok", True),
     ],
 )
 def test_a_target_tells_only_figures_of_its_own_kind(job: str, name: str, taken: bool) -> None:
     assert bool(relabelled(job, {"__name__": name, "service": "x"})) == taken
+
+
+def test_whoever_is_asked_in_another_container_is_kept_to_figures_of_its_own_kind() -> None:
+    jobs = json.loads(scrape.configuration(PLAN))["scrape_configs"]
+    free = {
+        job["job_name"]
+        for job in jobs
+        if not any(rule.get("action") == "keep" for rule in job["metric_relabel_configs"])
+    }
+    asked = {job["job_name"] for job in jobs for entry in job["static_configs"] for t in entry["targets"]
+             if not t.startswith(("localhost:", "127.0.0.1:"))}  # fmt: skip
+    assert not free & asked
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
