@@ -51,7 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(sys.argv[1:] if arguments is None else arguments)
     except OperationError as error:
-        warn(str(error))
+        from operations.documents import printable  # noqa: PLC0415  (a tenth of a second)
+
+        # Some quote what a service or a job has said.
+        warn(printable(str(error)))
         return error.code
     except KeyboardInterrupt:
         warn("\ninterrupted; run the same command again to continue")

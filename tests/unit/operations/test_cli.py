@@ -11,6 +11,7 @@ import pytest
 
 from operations import __main__ as commands
 from operations import cli
+from operations.errors import OperationError
 
 OURS = sorted(name for name, c in cli.COMMANDS.items() if c.module and not c.own_arguments)
 
@@ -97,3 +98,14 @@ def test_help_for_all_imports_no_command() -> None:
     script = "import sys; from operations import cli; cli.parser(); print('docker' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_an_error_that_quotes_a_job_steers_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_arguments: object) -> int:
+        raise OperationError("job x: \x1b]0;owned\x07\n    fix: …")
+
+    monkeypatch.setattr(commands, "run", fail)
+    assert commands.main([]) == 1
+    assert capsys.readouterr().err == "job x: �]0;owned�\n    fix: …\n"
