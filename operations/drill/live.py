@@ -37,7 +37,9 @@ class Live:
             return {}
         try:
             status, body = self.connection.call("GET", "/v1/models")
-            return {m["workload"]: m["sha256"] for m in json.loads(body)["models"]} if status == 200 else {}
+            if status != 200:
+                return {}
+            return {str(m["workload"]): str(m["sha256"]) for m in json.loads(body)["models"]}
         except (http.client.HTTPException, OSError, ValueError, LookupError, TypeError, RecursionError):
             return {}
 
