@@ -11,6 +11,7 @@ from benchmark.analysis import result as results
 from benchmark.analysis.runs import Run
 from benchmark.core.errors import BenchmarkError, ConfigError
 from benchmark.core.verdict import text_of
+from benchmark.core.words import cell, printable
 
 
 def record_error(result: dict[str, Any], where: str, error: BenchmarkError) -> None:
@@ -26,6 +27,7 @@ def show_message(kind: str, content: dict[str, Any], where: str | None = None) -
     text = " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in content.items())
     if where:
         text = f"{where}: {text}"
+    text = cell(text)
     if sys.stderr.isatty():
         print(f"\r\033[K{text[:140]}", end="", file=sys.stderr, flush=True)
     elif re.search("stage|seconds", text):
@@ -33,7 +35,7 @@ def show_message(kind: str, content: dict[str, Any], where: str | None = None) -
 
 
 def say(text: str) -> None:
-    print(("\r\033[K" if sys.stderr.isatty() else "") + text, file=sys.stderr, flush=True)
+    print(("\r\033[K" if sys.stderr.isatty() else "") + printable(text), file=sys.stderr, flush=True)
 
 
 def report_refusal(error: BenchmarkError) -> int:

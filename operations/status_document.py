@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from operations.documents import Alert, Entry
 from operations.nodes_document import NodeVerdict
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a time without its zone")
+    return text
+
+
+# A time that a service tells, of which an age is shown: one that was taken over tells anything.
+Moment = Annotated[str, AfterValidator(_moment)]
 
 
 class Service(Entry):
@@ -29,7 +40,7 @@ class BackupJob(Entry):
     """The newest run of a job of the backup."""
 
     result: str = Field(description="`ok`, `partial`, `failed`, `late`, `running` or `none`.")
-    at: str | None = Field(description="End of the run, RFC 3339; null before the first.")
+    at: Moment | None = Field(description="End of the run, RFC 3339; null before the first.")
     schedule: str = Field(description="Five cron fields, UTC.")
     text: str
 
@@ -38,7 +49,7 @@ class Backup(Entry):
     """The newest run of the backup."""
 
     result: str = Field(description="The worst of the jobs.")
-    at: str = Field(description="End of the run that ended last, RFC 3339.")
+    at: Moment = Field(description="End of the run that ended last, RFC 3339.")
     text: str
     jobs: dict[str, BackupJob] = Field(default={}, description="By name.")
     not_saved: list[str] = Field(default=[], description="Sources that no job saves.")
@@ -48,7 +59,7 @@ class LastDrill(Entry):
     """The newest drill: of the stack's own service, or of `make drill` in this clone."""
 
     result: str = Field(description="`passed`, `failed`, `stale` or `waiting`: the first one is not due yet.")
-    at: str | None = Field(description="Its end, RFC 3339; null when there was none yet.")
+    at: Moment | None = Field(description="Its end, RFC 3339; null when there was none yet.")
     text: str
     by: Literal["service", "make drill"] = "service"
     rpo_s: float | None = Field(default=None, description="Age of the restored rows when it began, seconds.")

@@ -16,6 +16,7 @@ from typing import Any
 from benchmark.core import files
 from benchmark.core.errors import BenchmarkError, ConfigError
 from benchmark.core.suggest import near
+from benchmark.core.words import cell
 
 FOLDER = "runs"
 RESULT, REPORT = "result.json", "report.html"
@@ -149,6 +150,7 @@ def table(found: Iterable[dict[str, str]]) -> list[str]:
 
 def aligned(columns: Sequence[str], found: Iterable[dict[str, str]]) -> list[str]:
     """Lines with a head, each column as wide as it must be."""
-    lines = [dict(zip(columns, columns, strict=True)), *found]
+    rows = ({column: cell(row[column]) for column in columns} for row in found)
+    lines = [dict(zip(columns, columns, strict=True)), *rows]
     widths = {c: max(len(line[c]) for line in lines) for c in columns}
     return ["  ".join(line[c].ljust(widths[c]) for c in columns).rstrip() for line in lines]

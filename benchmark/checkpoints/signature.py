@@ -10,9 +10,9 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from benchmark.core.errors import ConfigError
 
@@ -22,7 +22,7 @@ FLOATS = {"float32": 3.4028234663852886e38, "float64": 1.7976931348623157e308}
 EXACT = 2**53
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 MOST_VALUES = 1 << 18  # of one instance
-MOST_FIELDS = 64
+MOST_FIELDS, MOST_DIMENSIONS = 64, 64
 SHOWN = 40
 EXAMPLE = "fix: log it with input_example=<an array of two or more instances> and a signature of tensors"
 
@@ -35,6 +35,20 @@ class Wrong(NamedTuple):
     got: str
 
 
+def _bounded(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if math.prod(shape) > MOST_VALUES:
+        raise ValueError(f"more than {MOST_VALUES} values an instance")
+    return shape
+
+
+# Cards lie where jobs can write: who reads one makes instances of this shape.
+Shape = Annotated[
+    tuple[Annotated[int, Field(gt=0)], ...],
+    Field(max_length=MOST_DIMENSIONS),
+    AfterValidator(_bounded),
+]
+
+
 class Tensor(BaseModel):
     """One input or output. `shape` is that of one instance: () for a single value."""
 
@@ -42,7 +56,7 @@ class Tensor(BaseModel):
 
     name: str
     dtype: str
-    shape: tuple[int, ...] = ()
+    shape: Shape = ()
 
     def described(self) -> str:
         return f"{self.dtype}[{', '.join(map(str, self.shape))}]" if self.shape else self.dtype
@@ -85,7 +99,7 @@ class OwnModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["exported"]
-    inputs: tuple[Tensor, ...] = Field(min_length=1)
+    inputs: tuple[Tensor, ...] = Field(min_length=1, max_length=MOST_FIELDS)
     outputs: tuple[Tensor, ...] = ()
     named: bool
     seconds: float = Field(default=0.001, gt=0)

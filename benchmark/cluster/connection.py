@@ -107,7 +107,9 @@ def predict(connection: Connection, workload: str, instances: Sequence[Any]) -> 
     if status != 200:
         raise StackError(f"{path}: status {status}: {body[:300].decode(errors='replace')}")
     try:
-        answer: dict[str, Any] = json.loads(body)
-    except ValueError as error:
+        answer = json.loads(body)
+    except (ValueError, RecursionError) as error:
         raise StackError(f"{path}: the answer is not valid JSON: {error}") from error
+    if not isinstance(answer, dict):
+        raise StackError(f"{path}: the answer is not a JSON object")
     return answer

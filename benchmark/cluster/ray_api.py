@@ -308,5 +308,5 @@ def message_of(line: str) -> tuple[str, dict[str, Any]] | None:
         return None
     try:
         return match.group(1), json.loads(match.group(2))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -14,6 +14,7 @@ from benchmark.cluster import stack as stacks
 from benchmark.cluster.connection import Connection
 from benchmark.cluster.stack import Stack
 from benchmark.commands.promote import add_stack_arguments, registry_of
+from benchmark.console import say
 from benchmark.core.errors import StackError
 from benchmark.serving.settings import CANARY
 from benchmark.tracking import registry
@@ -37,7 +38,7 @@ def main(options: argparse.Namespace) -> int:
     else:
         print("no model is registered yet; `make bench` trains and registers some", file=sys.stderr)
     for difference in registry.differences(known):
-        print(difference, file=sys.stderr)
+        say(difference)
     return 0
 
 
@@ -47,7 +48,7 @@ def served(stack: Stack) -> dict[str, str] | None:
         with Connection(stack.inference(), timeout_s=10) as connection:
             status, body = connection.call("GET", "/v1/models")
         return {n: m["sha256"] for n, m in replicas.answering(body).items()} if status == 200 else None
-    except (http.client.HTTPException, OSError, ValueError, KeyError, TypeError, StackError):
+    except (http.client.HTTPException, OSError, StackError, *replicas.NO_ANSWER):
         return None
 
 

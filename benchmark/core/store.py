@@ -274,5 +274,5 @@ def get_json(store: Store, key: str) -> Any:
     data = store.get(key)
     try:
         return json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MissingError(f"{key}: is not JSON: {error}") from error

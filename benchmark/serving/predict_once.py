@@ -33,6 +33,9 @@ from benchmark.serving import recorded
 # No key of a card ends like this: all are called model.json.
 ANSWER = re.compile(r"(.*)@([0-9a-f]{64})", re.DOTALL)
 
+# What a model, or the request that was recorded for it, may end in.
+UNFIT = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+
 
 class Wanted(NamedTuple):
     """A model, the hash of its weights, the key of its card, and the hash of its answer as it was recorded.
@@ -75,7 +78,7 @@ def answers(folder: Path, models: Iterable[Wanted] = ()) -> dict[str, Any]:
     for model in list(models) or cards(store):
         try:
             found["models"].append(answer(store, model))
-        except (BenchmarkError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (BenchmarkError, *UNFIT) as error:
             # A card, and what was recorded beside it, may hold anything.
             found["faults"][model.model] = str(error) if isinstance(error, BenchmarkError) else repr(error)
     return found

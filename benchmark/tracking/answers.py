@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmark.checkpoints.loading import config_of
+from benchmark.checkpoints.loading import config_of, same_card
+from benchmark.checkpoints.signature import OwnModel
 from benchmark.cluster.connection import Connection, predict
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.stack import Stack
+from benchmark.core.config import ModelConfig
 from benchmark.core.errors import BenchmarkError, StackError
-from benchmark.core.store import Store, get_json
+from benchmark.core.store import get_json
 from benchmark.serving import recorded
 from benchmark.tracking import serving_record
 
@@ -51,7 +53,9 @@ def _keep(stack: Stack, client: MlflowClient, model: str) -> None:
         raise StackError("by the serving record no version of it is the champion")
     store = stack.store()
     with Connection(stack.inference(), timeout_s=WITHIN_S) as connection:
-        asked, predictions = answer(connection, store, model, champion.card, champion.sha256)
+        card = get_json(store, champion.card)
+        same_card(card, champion.card, champion.card_sha256)
+        asked, predictions = answer(connection, model, config_of(card, champion.card), champion.sha256)
     # The object first: a record that names one that is not there yet would be in a backup of that moment.
     digest = recorded.write(store, sha256=champion.sha256, asked=asked, predictions=predictions)
     serving_record.answered(client, record, model, champion, digest)
@@ -79,23 +83,30 @@ def keep_unnamed(stack: Stack, model: str, card: str, sha256: str, say: Say) -> 
     try:
         store = stack.store()
         with Connection(stack.inference(), timeout_s=WITHIN_S) as connection:
-            asked, predictions = answer(connection, store, model, card, sha256)
+            asked, predictions = answer(connection, model, config_of(get_json(store, card), card), sha256)
         recorded.write_unnamed(store, sha256=sha256, asked=asked, predictions=predictions)
     except BenchmarkError as error:
         say(f"{model}: what it answers could not be recorded for restore drills: {error}")
 
 
 def answer(
-    connection: Connection, store: Store, model: str, card: str, sha256: str
+    connection: Connection, model: str, config: ModelConfig | OwnModel, sha256: str
 ) -> tuple[Sequence[Any], Sequence[Any]]:
     """What was asked, and what the model with these weights answered. StackError where none of it does."""
     problem = ""
-    for asked in recorded.examples(config_of(get_json(store, card), card)):
+    for asked in recorded.examples(config):
         try:
             return asked, _drawn(connection, model, asked, sha256)
         except StackError as error:
             problem = problem or str(error)
     raise StackError(problem)
+
+
+def _finite(predictions: Sequence[Any]) -> bool:
+    try:
+        return recorded.finite(predictions)
+    except RecursionError:
+        return False
 
 
 def _drawn(connection: Connection, model: str, asked: Sequence[Any], sha256: str) -> Sequence[Any]:
@@ -106,7 +117,7 @@ def _drawn(connection: Connection, model: str, asked: Sequence[Any], sha256: str
             predictions = found.get("predictions")
             if not isinstance(predictions, list) or len(predictions) != len(asked):
                 raise StackError("its answer is not one prediction for each instance")
-            if not recorded.finite(predictions):
+            if not _finite(predictions):
                 raise StackError("its answer holds what is no finite number, which equals nothing")
             return predictions
         time.sleep(PAUSE_S)

@@ -68,7 +68,7 @@ def _read(store: Store) -> dict[str, Any] | None:
         return {"token": str(found["token"]), "holder": str(found["holder"]), "until": float(found["until"])}
     except StoreError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StackError(
             f"{KEY}: is not a lock; fix: delete this object if nothing is being changed"
         ) from error

@@ -35,13 +35,18 @@ INTERVAL = 30
 NODE_EXPORTER, ALERTS = 9100, 8880
 # Samples that one reading may have: a service that has gone mad would otherwise fill the disk.
 MOST = 20_000
+# Series that are new within a day, of all targets, as images/metrics has it: what is new beyond is dropped,
+# whoever tells it. So each target has a limit of its own, and those where jobs may speak share a half.
+DAILY, LEAST = 200_000, 3_000
+WITH_JOBS = ("ray-head", "ray-dashboard", "compute")
 # Ray's histograms are nine tenths of what it tells; go_* is the runtime of each Go program.
 NOISE = "(ray_.*_bucket|go_.*|minio_(audit|notify|node_replication|cluster_webhook|node_ilm)_.*|promhttp_.*)"
 # What a target may tell: rules believe the names of services' own figures, and a node runs anybody's code.
 NAMES = {
     "load-balancer": "haproxy_.*",
     **dict.fromkeys(("object-store", "object-store-cluster"), "minio_.*"),
-    **dict.fromkeys(("ray-head", "ray-dashboard", "compute"), "(ray|process|python)_.*"),
+    **dict.fromkeys(WITH_JOBS, "(ray|process|python)_.*"),
+    "alertmanager": "(alertmanager|process)_.*",
 }
 # Where one target tells of several services, whose label would else be that of the target: the files that
 # services left, each of which names its own service alone (take-readings), and each store node, which knows
@@ -109,8 +114,11 @@ def configuration(plan: Plan) -> str:
     drop: list[dict[str, Any]] = [{"source_labels": ["__name__"], "regex": NOISE, "action": "drop"}]
     # An outside store is none of ours: its figures are its owner's.
     jobs = [job for job in jobs if not (plan.store.is_outside and job["job_name"].startswith("object-store"))]
+    speaking = sum(len(job["static_configs"]) for job in jobs if job["job_name"] in WITH_JOBS)
+    share = min(MOST, max(LEAST, DAILY // 2 // speaking))
     for job in jobs:
         name = str(job["job_name"])
+        job["series_limit"] = share if name in WITH_JOBS else MOST
         keep = (
             [{"source_labels": ["__name__"], "regex": NAMES[name], "action": "keep"}] if name in NAMES else []
         )

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from components.planning.fields import ByteSize, Model
 from components.planning.issues import Issue
-from components.planning.units import GIB
+from components.planning.units import GIB, MIB
 
 # Whom the YAML may let into a bucket. Services of the stack have their own identities, for one bucket each.
 Identity = Literal["compute", "client"]
@@ -70,6 +70,9 @@ def _once(value: tuple[Any, ...]) -> tuple[Any, ...]:
 BucketName = Annotated[str, AfterValidator(_bucket_name)]
 Identities = Annotated[tuple[Identity, ...], AfterValidator(_once)]
 
+# To the store a quota of 0 is none.
+Quota = Annotated[ByteSize, Field(ge=MIB)]
+
 
 class Lifecycle(Model):
     """What the store removes by itself, counted in days. Versions under a lock stay until it ends."""
@@ -92,7 +95,7 @@ class ObjectLock(Model):
 class Bucket(Model):
     """A bucket and who may do what in it. The backup reads every bucket; nobody may delete versions."""
 
-    quota: ByteSize
+    quota: Quota
     """The most that it holds, earlier versions included; more is refused. The drives need twice that."""
     versioning: bool = Field(default=False, strict=True)
     """Whether earlier versions of objects are kept when they are overwritten or deleted."""
@@ -109,14 +112,14 @@ class Bucket(Model):
 class TrackingBucket(Model):
     """Artefacts of the tracking server, which alone reads and writes it."""
 
-    quota: ByteSize = 8 * GIB
+    quota: Quota = 8 * GIB
     """The most that it holds; more is refused."""
 
 
 class DatabaseBucket(Model):
     """The database's own backups and its log, versioned and under a compliance lock."""
 
-    quota: ByteSize = 32 * GIB
+    quota: Quota = 32 * GIB
     """The most that it holds, earlier versions included; more is refused."""
     lock_days: Days = 7
     """How long nobody can delete a version, from when it was written."""

@@ -24,7 +24,7 @@ _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 HOST = re.compile(rf"({_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?")
 # Neither a line break, which would begin a new setting in a file, nor what no server gives out.
 _TOKEN = re.compile(r"[\x21-\x7e]{3,256}")
-ENDPOINT_FIX = "write https://, a name of DNS and perhaps a port, for example https://s3.example.org:9000"
+ENDPOINT_FIX = "write https://, a name of DNS and perhaps a port, for example https://name.example.org:9000"
 
 
 def _endpoint(value: str) -> str:
@@ -41,7 +41,7 @@ def _endpoint(value: str) -> str:
         raise ValueError("holds more than a name and a port")
     host = parts.hostname or ""
     if len(host) > 253 or not HOST.fullmatch(host):
-        raise ValueError(f"{host!r:.100} is not a full name of DNS, which the store's certificate is for")
+        raise ValueError(f"{host!r:.100} is not a full name of DNS, which the server's certificate is for")
     if port == 0:
         raise ValueError("0 is not a port")
     return f"https://{host}:{port or HTTPS}"

@@ -33,6 +33,7 @@ FIXES = {
     "too_short": "add entries",
     "too_long": "remove entries",
     "string_unicode": "write a string in quotes",
+    "invalid_key": "write the key in quotes",
     "bool_type": "write true or false",
     "ip_v4_address": "write an IPv4 address of this host, for example 127.0.0.1",
     "ip_v4_network": "write an IPv4 network whose host bits are zero, for example 10.77.0.0/20",
@@ -45,6 +46,7 @@ FIXES_BY_KEY = {
     "staging_capacity": 'write a size with a binary unit, for example "64GiB"',
     "vault_capacity": 'write a size with a binary unit, for example "128GiB"',
     "schedule": 'write five cron fields, for example "*/30 * * * *"',
+    "prune_schedule": 'write five cron fields, for example "17 3 * * *"',
     "sources": jobs.SOURCES_FIX,
     "gpus": gpus.FIX,
     "cpus": "write a number with at most two decimals, for example 0.5 or 2",
@@ -65,6 +67,7 @@ FIXES_BY_KEY = {
     "server": receivers.MAIL_FIX,
     "port": receivers.MAIL_PORT_FIX,
     "sender": receivers.ADDRESS_FIX,
+    "user": "write the name that the mail server knows, or remove it: it is the sender then",
     "to": f"list who gets the mail: {receivers.ADDRESS_FIX}",
     "repeat_hours": "write a whole number of hours from 1 to 168",
     "alive_minutes": "write a whole number of minutes from 1 to 1440",
@@ -72,6 +75,11 @@ FIXES_BY_KEY = {
     "read": "list each identity once: [compute, client]",
     "write": "list each identity once: [compute, client]",
     "delete": "list each identity once: [compute, client]",
+}
+# Keys that hold a size, and what it is the minimum for.
+SIZES = {
+    **dict.fromkeys(("memory", "shm"), " for this service"),
+    **dict.fromkeys(("quota", "storage", "staging_capacity", "vault_capacity"), ""),
 }
 # What other S3 servers call a setting, or offer and this one does not.
 KEYS_OF_OTHERS = {
@@ -111,14 +119,19 @@ def load(raw: object, stack: str, host: HostFacts | None = None) -> StackConfig:
             # Without the invalid parts the rest can still be cross-checked, so that one run shows everything.
             if not all(_prune(remaining, e["loc"]) for e in details):
                 raise ConfigError(issues) from None
-    cross = [i for i in cross_check(config, host) if not any(i.path.startswith(p) for p in pruned)]
+    cross = [i for i in cross_check(config, host) if not any(_below(i.path, p) for p in pruned)]
     if issues or cross:
         raise ConfigError(list(dict.fromkeys(issues + cross)))
     return config
 
 
 def _holds_any(path: str, pruned: set[str]) -> bool:
-    return any(p == path or p.startswith((f"{path}.", f"{path}[")) for p in pruned)
+    return any(_below(p, path) for p in pruned)
+
+
+def _below(path: str, other: str) -> bool:
+    """Whether `path` is `other`, or part of it: the name of one entry may begin with that of another."""
+    return path == other or path.startswith((f"{other}.", f"{other}["))
 
 
 def cross_check(config: StackConfig, host: HostFacts | None) -> Iterator[Issue]:
@@ -185,19 +198,12 @@ def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
     nodes = config.compute.nodes
     path = f"{DATACENTER}.compute.nodes"
     # The sums below cover the nodes and the head's memory.
-    for where, asked in _cpus_beside_nodes(config):
-        if asked > host.cpus:
+    for where, part in (*_parts(config), ("compute.head", config.compute.head)):
+        if (asked := part.cpus) > host.cpus:
             fault = f"{asked:g} CPUs are more than the host has ({host.cpus})"
             yield Issue(f"{DATACENTER}.{where}.cpus", fault, f"write at most {host.cpus}")
-    for where, size in (
-        ("load_balancer", config.load_balancer.memory),
-        ("object_store", config.object_store.memory),
-        ("database", config.database.memory),
-        ("tracking", config.tracking.memory),
-        ("backup", config.backup.memory),
-        ("monitoring", config.monitoring.memory),
-    ):
-        if size > host.memory:
+    for where, part in _parts(config):
+        if (size := part.memory) > host.memory:
             fault = f"{size_text(size)} is more than the host has ({host.memory / GIB:.1f} GiB)"
             yield Issue(f"{DATACENTER}.{where}.memory", fault, "lower memory")
     cpus = sum(n.cpus for n in nodes)
@@ -212,14 +218,12 @@ def _check_host(config: StackConfig, host: HostFacts) -> Iterator[Issue]:
         )
 
 
-def _cpus_beside_nodes(config: StackConfig) -> Iterator[tuple[str, float]]:
-    yield "load_balancer", config.load_balancer.cpus
-    yield "compute.head", config.compute.head.cpus
-    yield "object_store", config.object_store.cpus
-    yield "database", config.database.cpus
-    yield "tracking", config.tracking.cpus
-    yield "backup", config.backup.cpus
-    yield "monitoring", config.monitoring.cpus
+def _parts(config: StackConfig) -> Iterator[tuple[str, Any]]:
+    """All that a container's limits are declared of, each by its key; nodes and head are apart."""
+    for name in StackConfig.model_fields:
+        part = getattr(config, name)
+        if {"cpus", "memory"} <= type(part).model_fields.keys():
+            yield name, part
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -245,18 +249,26 @@ def _explain(error: ErrorDetails) -> Issue:
     message = _message(error, key)
     known_keys = [str(part) for part in reversed(location) if str(part) in FIXES_BY_KEY]
     by_key = FIXES_BY_KEY[known_keys[0]] if known_keys else None
-    fix = FIXES.get(error["type"]) or by_key or "see docs/configuration.md"
+    fix = FIXES.get(error["type"]) or by_key or _within(error) or "see docs/configuration.md"
     # An address of another host is no address of this one.
     if by_key and (error["type"].startswith(("value_error", "greater", "less")) or "external" in location):
         fix = by_key
     return Issue(_path(location), message[:1].lower() + message[1:], fix)
 
 
+def _within(error: ErrorDetails) -> str:
+    """What a number outside of its bounds has to be; empty for anything else."""
+    context = error.get("ctx") or {}
+    if "ge" in context:
+        return f"write a number of at least {context['ge']:g}"
+    return f"write a number of at most {context['le']:g}" if "le" in context else ""
+
+
 def _message(error: ErrorDetails, key: str) -> str:
     bound = (error.get("ctx") or {}).get("ge")
     if error["type"] == "greater_than_equal" and isinstance(bound, int | float):
-        if key in ("memory", "shm"):
-            return f"is below {size_text(int(bound))}, the minimum for this service"
+        if key in SIZES:
+            return f"is below {size_text(int(bound))}, the minimum" + SIZES[key]
         if key == "cpus":
             return f"is below {bound:g}, the minimum with which this service starts in time"
     return error["msg"].removeprefix("Value error, ")

@@ -163,7 +163,6 @@ def silent_table(silent: Sequence[Silence]) -> Table:
     """Which alerts nobody is told of, until when, and why."""
     made = Table("silent", "until", "because", "by", "END=", title="silences", title_justify="left")
     for one in silent:
-        made.add_row(
-            one.alert, one.until[:16].replace("T", " "), escape(one.because), escape(one.by), one.identifier
-        )
+        until = one.until[:16].replace("T", " ")
+        made.add_row(*map(escape, (one.alert, until, one.because, one.by, one.identifier)))
     return made

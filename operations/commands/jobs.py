@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from operations.errors import OK
-from operations.jobs import listing, session
+from operations.jobs import listing, request, session
 from operations.output import console
 from operations.overview import telling
 from operations.process import say
@@ -20,7 +21,7 @@ from operations.process import say
 def main(stack: str, as_json: bool = False) -> int:
     opened = session.connect(stack)
     with session.reporting():
-        jobs = listing.newest_first(opened.ray.jobs())
+        jobs = request.newest_first(opened.ray.jobs())
         rows = listing.rows_of(jobs, opened.ray.state("placement_groups"), opened.nodes())
     telling.tell_jobs(stack, opened)
     if as_json:
@@ -35,5 +36,5 @@ def main(stack: str, as_json: bool = False) -> int:
 def table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
     made = Table(*rows[0], title=title, title_justify="left")
     for row in rows:
-        made.add_row(*row.values())
+        made.add_row(*map(escape, row.values()))
     return made

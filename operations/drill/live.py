@@ -37,8 +37,10 @@ class Live:
             return {}
         try:
             status, body = self.connection.call("GET", "/v1/models")
-            return {m["workload"]: m["sha256"] for m in json.loads(body)["models"]} if status == 200 else {}
-        except (http.client.HTTPException, OSError, ValueError, LookupError, TypeError):
+            if status != 200:
+                return {}
+            return {str(m["workload"]): str(m["sha256"]) for m in json.loads(body)["models"]}
+        except (http.client.HTTPException, OSError, ValueError, LookupError, TypeError, RecursionError):
             return {}
 
     def answers(self, models: list[Mapping[str, Any]]) -> dict[str, Any]:
@@ -54,6 +56,6 @@ class Live:
             except BenchmarkError:
                 continue
             # The replicas may have changed in between.
-            if answer.get("model_sha256") == model["sha256"]:
+            if answer.get("model_sha256") == model["sha256"] and isinstance(answer.get("predictions"), list):
                 found[name] = answer["predictions"]
         return found

@@ -104,7 +104,7 @@ def different(here: Sequence[Any], there: Sequence[Any]) -> Iterator[str]:
             pairs = list(_pairs(one, other))
             # Not a number is near to nothing. Values of a user's model have any size.
             near = all(abs(a - b) <= TOLERANCE * max(1.0, abs(b)) for a, b in pairs)
-        except (LookupError, TypeError, ValueError):
+        except (LookupError, TypeError, ValueError, OverflowError, RecursionError):
             yield f"instance {i}: the answers are of another shape"
             continue
         labels = [x["label"] for x in (one, other) if isinstance(x, dict) and "label" in x]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import os
 import re
+import socket
 import tarfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
+from threading import Event, Timer
 from typing import Any, Literal
 
 import docker
@@ -179,16 +182,27 @@ class Engine:
         return self._exit_code(created["Id"], container, command)
 
     def converse(
-        self, container: str, command: list[str], said: str | bytes, on_line: Callable[[str], None]
+        self,
+        container: str,
+        command: list[str],
+        said: str | bytes,
+        on_line: Callable[[str], None],
+        within: float | None = None,
     ) -> int:
         """Like `follow`, with `said` on standard input, which stays open until the command has ended.
 
-        The command can tell by its closing that we are gone.
+        The command can tell by its closing that we are gone. It has `within` seconds: whoever holds a
+        service can have it hang for ever. Raises OperationError where it takes longer.
         """
         api = self.client.api
         created = api.exec_create(container, command, stdin=True)
         stream = api.exec_start(created["Id"], socket=True)
         raw = getattr(stream, "_sock", stream)
+        late = Event()
+        timer = Timer(within or 0, _hang_up, (raw, late))
+        timer.daemon = True
+        if within is not None:
+            timer.start()
         try:
             raw.sendall(said.encode() if isinstance(said, str) else said)
             rest = b""
@@ -198,9 +212,15 @@ class Engine:
                     on_line(line.decode(errors="replace"))
             if rest:
                 on_line(rest.decode(errors="replace"))
+        except OSError:
+            if not late.is_set():
+                raise
         finally:
+            timer.cancel()
             stream.close()
             raw.close()
+        if late.is_set():
+            raise OperationError(f"{container}: {command[0]} did not end within {within:g} s")
         return self._exit_code(created["Id"], container, command)
 
     def output(self, container: str, command: list[str]) -> str | None:
@@ -218,6 +238,13 @@ class Engine:
     def restart(self, container: str) -> None:
         """Stop and start a container, gracefully."""
         self.client.api.restart(container, timeout=STOP_SECONDS)
+
+
+def _hang_up(connection: socket.socket, late: Event) -> None:
+    late.set()
+    # Whoever waits for something from it, or to get something to it, goes on.
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def connect() -> Engine:

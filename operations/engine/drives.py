@@ -36,7 +36,7 @@ def set_size(text: str) -> int | None:
     """Drives of all erasure sets in a `format.json`; None for anything else."""
     try:
         return sum(len(drives) for drives in json.loads(text)["xl"]["sets"]) or None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return None
 
 

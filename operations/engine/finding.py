@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from components.planning.logs import READER
+from operations.documents import printable
 from operations.errors import OperationError, RefusedError
 
 PATH = "/select/logsql/query"
@@ -42,13 +43,27 @@ def ask(url: str, password: str, ca_file: str | None, asked: str) -> Iterator[di
         raise RefusedError(f"FIND: {' '.join(reason)[:300]}\n    fix: {FIX}")
     if answer.status_code != requests.codes.ok:
         raise OperationError(f"{url}: the logs answer with status {answer.status_code}")
-    for line in answer.text.splitlines():
+    # Its lines end where bytes say so; what else ends a line for Python may stand in a text.
+    for line in answer.content.split(b"\n"):
         if line.strip():
-            yield json.loads(line)
+            yield _row(url, line)
+
+
+def _row(url: str, line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise OperationError(
+            f"{url}: the logs answer with what is no line: {line[:200].decode(errors='replace')!r}"
+        )
+    return found
 
 
 def shown(found: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The oldest first: time, service and text."""
-    rows = [(str(x.get("_time", ""))[:19], str(x.get("service", "")), str(x.get("_msg", ""))) for x in found]
+    """The oldest first: time, service and text, without what a terminal would obey."""
+    fields = ("_time", "service", "_msg")
+    rows = [tuple(printable(str(line.get(field, ""))) for field in fields) for line in found]
     width = max((len(service) for _, service, _ in rows), default=0)
-    return [f"{time}Z  {service:<{width}}  {text}" for time, service, text in reversed(rows)]
+    return [f"{time[:19]}Z  {service:<{width}}  {text}" for time, service, text in reversed(rows)]

@@ -22,7 +22,7 @@ def read(told: str) -> list[Alert] | None:
     try:
         rules = [rule for group in json.loads(told)["data"]["groups"] for rule in group["rules"]]
         found = [alert for rule in rules if rule["name"] != ALIVE for alert in _of(rule)]
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     return sorted(found, key=lambda alert: (alert.state != "firing", ORDER.index(alert.severity), alert.name))
 

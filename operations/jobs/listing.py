@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from benchmark.jobs.ranks import GROUP
+from operations.documents import printable
 from operations.jobs import capacity, following, request, session
 from operations.status_document import Job
 
@@ -25,7 +25,7 @@ def rows_of(
             "ranks": str(job.ranks or ""),
             "each": job.each,
             "age": session.age(raw),
-            "packages": str((raw.get("metadata") or {}).get(request.PACKAGES_KEY, ""))[:12],
+            "packages": printable(str((raw.get("metadata") or {}).get(request.PACKAGES_KEY, ""))[:12]),
             "waits for": job.waits_for,
         }
         for raw, job in zip(_submitted(jobs), entries(jobs, groups, nodes), strict=True)
@@ -43,8 +43,7 @@ def entries(
     for job in _submitted(jobs):
         name, state = request.name_of(job), str(job.get("status"))
         waits = state == "PENDING" or (state == "RUNNING" and f"{GROUP}{name}" in pending)
-        asked, begun = request.asked_of(job.get("metadata")), job.get("start_time")
-        moment = datetime.fromtimestamp(int(begun) // 1000, UTC).isoformat() if begun else None
+        asked, moment = request.asked_of(job.get("metadata")), request.submitted(job)
         found.append(
             Job(
                 name=name,
@@ -52,7 +51,7 @@ def entries(
                 state="waiting" if waits else state.lower(),
                 ranks=asked[0] if asked else None,
                 each=str(asked[1]) if asked else "",
-                submitted=moment,
+                submitted=moment.isoformat(timespec="seconds") if moment else None,
                 waits_for=following.waits_of(job, nodes) if waits else "",
             )
         )
@@ -67,11 +66,9 @@ def at_a_glance(found: Sequence[Job]) -> list[Job]:
 
 def of_session(opened: session.Session) -> list[Job]:
     """All jobs, newest first. Raises what the session's client raises."""
-    return entries(newest_first(opened.ray.jobs()), opened.ray.state("placement_groups"), opened.nodes())
-
-
-def newest_first(jobs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return sorted(jobs, key=lambda job: -int(job.get("start_time") or 0))
+    return entries(
+        request.newest_first(opened.ray.jobs()), opened.ray.state("placement_groups"), opened.nodes()
+    )
 
 
 def _submitted(jobs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
@@ -17,13 +17,15 @@ from benchmark.core import placement
 from benchmark.jobs.packages import VARIABLE
 from components.planning.issues import Issue
 from components.planning.units import parse_size
+from operations.documents import printable
 from operations.jobs.capacity import DRIVER_CPUS, Need
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
-RANKS_MOST = 512
+RANKS_MOST, GPUS_MOST = 512, 64
+CPUS_LEAST, CPUS_MOST = 0.1, 1024
 # Called in every Ray worker of a job with packages.
 HOOK = "benchmark.jobs.packages.enable"
-MEMORY_LEAST = 64 * 1024 * 1024
+MEMORY_LEAST, MEMORY_MOST = 64 * 1024 * 1024, 1 << 50
 # What a job's metadata say of it; `make jobs` reads them.
 NAME_KEY, RANKS_KEY, CPUS_KEY, GPUS_KEY, MEMORY_KEY, PACKAGES_KEY = (
     f"aidc_{key}" for key in ("name", "ranks", "cpus", "gpus", "memory", "packages")
@@ -77,8 +79,8 @@ def read(asked: Asked, now: datetime) -> tuple[Request | None, list[Issue]]:
         return value
 
     ranks = int(number("RANKS", asked.ranks, 1, RANKS_MOST, int))
-    gpus = int(number("GPUS", asked.gpus, 0, 64, int))
-    cpus = number("CPUS", asked.cpus, 0.1, 1024, float) if asked.cpus else 0.0
+    gpus = int(number("GPUS", asked.gpus, 0, GPUS_MOST, int))
+    cpus = number("CPUS", asked.cpus, CPUS_LEAST, CPUS_MOST, float) if asked.cpus else 0.0
     if cpus > 1 and cpus != int(cpus):
         issues.append(Issue("CPUS", f"{cpus:g} is not a whole number", "above 1, Ray gives out whole CPUs"))
     memory = 0
@@ -166,19 +168,39 @@ def body(request: Request, script: str, package: str, variables: Mapping[str, st
 
 
 def asked_of(metadata: Mapping[str, Any] | None) -> tuple[int, Need] | None:
-    """Ranks and need of a job that this program submitted; None for others."""
+    """Ranks and need of a job that this program submitted; None for others.
+
+    Every job can submit one, and say of it what this program never would.
+    """
     found = metadata or {}
     try:
         need = Need(float(found[CPUS_KEY]), int(found[GPUS_KEY]), int(found[MEMORY_KEY]))
-        return int(found[RANKS_KEY]), need
+        ranks = int(found[RANKS_KEY])
     except (KeyError, ValueError, TypeError):
         return None
+    fits = CPUS_LEAST <= need.cpus <= CPUS_MOST and 0 <= need.gpus <= GPUS_MOST
+    return (ranks, need) if fits and 0 <= need.memory <= MEMORY_MOST and 1 <= ranks <= RANKS_MOST else None
 
 
 def name_of(job: Mapping[str, Any]) -> str:
     """The name of a job in Ray's list; its id where it was submitted by other means."""
     metadata = job.get("metadata") or {}
-    return str(metadata.get(NAME_KEY) or job.get("submission_id") or job.get("job_id") or "")
+    return printable(str(metadata.get(NAME_KEY) or job.get("submission_id") or job.get("job_id") or ""))
+
+
+def submitted(job: Mapping[str, Any]) -> datetime | None:
+    """When a job in Ray's list was submitted; None where Ray does not say so."""
+    try:
+        begun = int(job.get("start_time") or 0)
+        return datetime.fromtimestamp(begun / 1000, UTC) if begun else None
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
+
+
+def newest_first(jobs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of which nobody knows when they were submitted come last."""
+    before = datetime.min.replace(tzinfo=UTC)
+    return sorted(jobs, key=lambda job: submitted(job) or before, reverse=True)
 
 
 def running_of(name: str, jobs: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from benchmark.cluster import stack as running
@@ -66,10 +65,10 @@ def connect(stack: str) -> Session:
 
 def find(ray: RayClient, wanted: str) -> dict[str, Any]:
     """The newest job of this name or id. Raises RefusedError with the nearest name."""
-    jobs = sorted(ray.jobs(), key=lambda job: int(job.get("start_time") or 0), reverse=True)
+    jobs = request.newest_first(ray.jobs())
     for job in jobs:
         if wanted in (request.name_of(job), job.get("submission_id"), job.get("job_id")):
-            return job
+            return dict(job)
     names = {request.name_of(job) for job in jobs}
     fix = suggest(wanted, names, "`make jobs` lists them")
     raise RefusedError(f"JOB: there is no job {wanted!r}\n    fix: {fix}")
@@ -101,5 +100,5 @@ def stop(ray: RayClient, identifier: str, within: float = 30.0) -> str:
 
 def age(job: Mapping[str, Any]) -> str:
     """Since it was submitted."""
-    moment = job.get("start_time")
-    return ago(datetime.fromtimestamp(int(moment) / 1000, UTC)) if moment else ""
+    moment = request.submitted(job)
+    return ago(moment) if moment else ""

@@ -9,8 +9,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from operations.documents import printable
 
 Words = Annotated[str, AfterValidator(lambda text: printable(text)[:300])]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Bytes = Annotated[int, Field(ge=0)]
+# No node has more of anything; beyond it, whole numbers would not fit a float, nor a verdict a screen.
+MOST = 1 << 63
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-MOST, le=MOST)]
+Whole = Annotated[int, Field(ge=-MOST, le=MOST)]
+Bytes = Annotated[int, Field(ge=0, le=MOST)]
 
 
 class _Part(BaseModel):
@@ -23,9 +26,9 @@ class _Room(_Part):
 
 
 class _Memory(_Part):
-    limit: int | None
-    used: int | None
-    host_available: int | None
+    limit: Whole | None
+    used: Whole | None
+    host_available: Whole | None
 
 
 class _Heat(_Part):
@@ -42,9 +45,9 @@ class _Processor(_Part):
 class _Gpu(_Part):
     uuid: Words
     name: Words
-    temperature: int | None
+    temperature: Whole | None
     slowed: bool
-    ecc_errors: int | None
+    ecc_errors: Whole | None
     gflops: Number | None
 
 

@@ -74,7 +74,7 @@ def ask(engine: Engine, stack: str, container: EngineResource) -> Reading:
         said = json.loads(text.strip().splitlines()[-1]) if code == 0 else None
     except (DockerException, OperationError) as error:
         return Reading(name, None, f"the engine cannot ask it: {str(error).splitlines()[0][:200]}")
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return Reading(name, None, "its check ended without an answer")
     if said is None:
         return Reading(name, None, f"its check did not end within {PATIENCE} s" if code == 124

@@ -15,7 +15,7 @@ def refused(engine: Engine, stack: str) -> dict[str, int] | None:
     text = engine.output(f"aidc-{stack}-firewall", listed)
     try:
         return of_counters(counters(text or ""))
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -192,7 +192,7 @@ def last_backup(engine: Engine, stack: str) -> Backup | None:
             jobs=jobs,
             not_saved=found.get("unsaved", []),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -215,5 +215,5 @@ def last_drill(engine: Engine, stack: str) -> LastDrill | None:
     text = engine.output(f"aidc-{stack}-drill", ["backup", "trial-status"])
     try:
         return drills.newest(json.loads(text or ""), drills.read(nodes.folder(stack) / "drill.json"))
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,9 @@ from operations.nodes import record
 from operations.overview import records
 from operations.process import warn
 from operations.status_document import Status
+
+# Seconds for which it may take what it is told, or a page: every `make status` tells it.
+WITHIN = 30.0
 
 
 def of_status(found: Status, now: datetime) -> Told:
@@ -46,9 +50,9 @@ def tell(engine: Engine, stack: str, told: Told, folder: Path | None = None) -> 
     `folder`: where the pages of the audit and the benchmark that are told of are; newer ones are handed over.
     """
     home, line = f"aidc-{stack}-home", told.model_dump_json(by_alias=True) + "\n"
-    answers: list[str] = []
+    answers = deque[str](maxlen=1)
     try:
-        if engine.converse(home, ["home", "tell"], line, answers.append):
+        if engine.converse(home, ["home", "tell"], line, answers.append, WITHIN):
             return False
         held = handed.heard(answers[-1] if answers else "")
         for header, page in pages(told, folder) if folder and answers else ():
@@ -91,11 +95,11 @@ def pages(told: Told, folder: Path) -> Iterator[tuple[handed.Header, bytes]]:
 
 
 def _hand(engine: Engine, home: str, header: handed.Header, page: bytes) -> None:
-    said: list[str] = []
+    said = deque[str](maxlen=1)
     try:
-        code = engine.converse(home, ["home", "take"], header.line() + page, said.append)
+        code = engine.converse(home, ["home", "take"], header.line() + page, said.append, WITHIN)
     except OSError as error:
-        code, said = 1, [str(error)]
+        code, said = 1, deque([str(error)])
     if code:
         reason = printable(said[0])[:200] if said else "no reason given"
         warn(f"the front door did not take {header.name}: {reason}")

@@ -174,12 +174,11 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
     for key in (k for k in map(str, config) if k not in KEYS and (k.startswith("aidc:") or ":" not in k)):
         fix = suggest(key, KEYS, f"known keys: {', '.join(KEYS)}")
         issues.append(Issue(f"config.{key}", "unknown key", fix))
-    seed = config.get(SEED)
-    if isinstance(seed, str):
+    if _is_plain(config.get(SEED)):
         fix = f"store it as a secret: pulumi config set --secret {SEED} (the value on stdin)"
         issues.append(Issue(f"config.{SEED}", "is plain text, and every password is derived from it", fix))
     for key in GIVEN:
-        if isinstance(config.get(key), str):
+        if _is_plain(config.get(key)):
             fix = f"store it as a secret: pulumi config set --secret {key} (the value on stdin)"
             issues.append(Issue(f"config.{key}", "is plain text, and whoever knows it can send", fix))
     issued = config.get(ISSUED)
@@ -193,6 +192,12 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
         fix = "remove it, and run the rotation again"
         issues.append(Issue(f"config.{ROTATING}", "is not in the form that `make rotate` writes", fix))
     return issues
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a secret stands there as it is; to YAML some passwords are numbers, or dates."""
+    encrypted = isinstance(value, Mapping) and list(value) == ["secure"] and isinstance(value["secure"], str)
+    return value is not None and not encrypted
 
 
 def drop_salt(path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from components.planning.issues import Issue
@@ -115,9 +116,10 @@ def table(report: Report) -> Table | None:
         style = {"mandatory": "red", "advisory": "yellow", "waived": "dim"}[verdict]
         where = "\n".join(dict.fromkeys(o.resource for o in outcomes))
         fix = f"until {first.waiver.expires}" if first.waiver else first.rule.remediation
-        drawn.add_row(name, first.rule.severity, verdict, where, fault, fix, style=style)
+        drawn.add_row(*map(escape, (name, first.rule.severity, verdict, where, fault, fix)), style=style)
     for issue in report.waiver_issues:
-        drawn.add_row(WAIVERS_RULE, "medium", "mandatory", issue.place, issue.fault, issue.fix, style="red")
+        words = (WAIVERS_RULE, "medium", "mandatory", issue.place, issue.fault, issue.fix)
+        drawn.add_row(*map(escape, words), style="red")
     return drawn
 
 

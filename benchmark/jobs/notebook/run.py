@@ -33,10 +33,15 @@ class Saver:
         faults = self.work.save().faults
         for name, fault in faults.items():
             if self._told.get(name) != fault:
-                say(f"{name} cannot be saved to the object store, and stays on this node: {fault}")
+                say(f"{_text(name)} cannot be saved to the object store, and stays on this node: {fault}")
         for name in self._told.keys() - faults.keys():
-            say(f"{name} is saved again")
+            say(f"{_text(name)} is saved again")
         self._told = faults
+
+
+def _text(name: str) -> str:
+    """A name of a file may hold bytes that are no text."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def main() -> int:

@@ -41,16 +41,19 @@ class Work:
     def restore(self, node: str) -> Report:
         """Bring the folder to what the store has; work that was never saved stays, under another name."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        there = {key.removeprefix(self.prefix): key for key in self.store.list(self.prefix)}
+        keys = self.store.list(self.prefix)
+        # Of others nothing is fetched, so that nothing of them counts as deleted here.
+        there = {name: key for key in keys if _all_kept(name := key.removeprefix(self.prefix))}
         for name, stamp in self._files():
             if self._saved.get(name) == stamp:
                 # Deleted elsewhere; a store that has nothing at all has rather lost it.
-                if there and name not in there:
+                if keys and name not in there:
                     (self.folder / name).unlink()
             elif name in there:
                 _set_aside(self.folder / name, node)
         self._saved = {}
-        report = Report(0, {})
+        outside = (name for key in keys if ".." in (name := key.removeprefix(self.prefix)).split("/"))
+        report = Report(0, dict.fromkeys(outside, "not the name of a file below the folder"))
         for name, key in there.items():
             try:
                 self._fetch(name, key)
@@ -72,7 +75,8 @@ class Work:
                     self.store.put_file(self.prefix + name, self.folder / name)
                     self._saved[name] = stamp
                     report.done += 1
-                except (BenchmarkError, OSError) as error:
+                except (BenchmarkError, OSError, ValueError) as error:
+                    # ValueError: a name that is no text, as one out of an old archive.
                     report.faults[name] = str(error)
         for name in self._saved.keys() - now.keys():
             try:
@@ -125,6 +129,11 @@ class Work:
 
 def _kept(name: str) -> bool:
     return not name.startswith(".") and name not in LEFT_OUT
+
+
+def _all_kept(name: str) -> bool:
+    """Whether it is a file that would be saved: not hidden, and no marker of a folder, with a last `/`."""
+    return all(part and _kept(part) for part in name.split("/"))
 
 
 def _stamp(path: Path) -> Stamp:

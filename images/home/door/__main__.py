@@ -8,6 +8,7 @@ Exit code 1: it failed, and says why.
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -33,6 +34,8 @@ def main(arguments: list[str]) -> int:
     if arguments in (["tell"], ["take"]):
         from . import pages, settings
 
+        # One that stops in between would hold up all others, and their processes would fill the memory.
+        signal.alarm(settings.TELLS)
         try:
             if arguments == ["take"]:
                 pages.take(sys.stdin.buffer, settings.stack().name)

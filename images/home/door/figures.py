@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,17 @@ ASKED: dict[str, str] = {
     "jobs-waiting": f"(sum({GROUPS}) or max({COUNTS}) * 0)",
     "jobs-age": f"time() - max(tlast_over_time({COUNTS}[2m]))",
 }
+# Of these the labels are used; a figure that lacks one is none.
+LABELS = {
+    "server": {"proxy"},
+    "backup": {"state"},
+    "drill": {"state"},
+    "refused": {"chain"},
+    "dropped": {"way", "role"},
+}
+# What a service that was taken over can make up must fit into the page: a whole number of 64 bits, a year of
+# four digits.
+MOST, LATEST = 2.0**63, 253_402_300_799.0
 QUERY = "union(" + ", ".join(f'label_set({asked}, "what", "{name}")' for name, asked in ASKED.items()) + ")"
 
 
@@ -48,10 +60,10 @@ class Row:
 
 
 class Figures:
-    """The answer to QUERY."""
+    """The answer to QUERY, without what no such figure can be."""
 
-    def __init__(self, rows: list[Row]) -> None:
-        self._rows = rows
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = [row for row in rows if _makes_sense(row)]
 
     def of(self, what: str) -> Iterator[Row]:
         return (row for row in self._rows if row.what == what)
@@ -66,8 +78,14 @@ def read(text: str) -> Figures:
     try:
         told = json.loads(text)
         return Figures([_row(series) for series in told["data"]["result"]])
-    except (LookupError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not an answer to a query: {type(error).__name__}") from None
+
+
+def _makes_sense(row: Row) -> bool:
+    time = row.what.endswith("-finished")
+    fits = 0 <= row.value <= LATEST if time else abs(row.value) < MOST
+    return math.isfinite(row.value) and fits and LABELS.get(row.what, set()) <= row.labels.keys()
 
 
 def _row(series: dict[str, Any]) -> Row:

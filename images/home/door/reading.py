@@ -193,7 +193,7 @@ def _saved(figures: Figures, job: str) -> str:
 
 def _job(labels: dict[str, str]) -> str:
     """The backup's job: the label `job` is that of the scrape."""
-    return labels.get("exported_job") or labels["job"]
+    return labels.get("exported_job") or labels.get("job", "")
 
 
 def last_drill(figures: Figures) -> LastDrill | None:

@@ -14,6 +14,8 @@ TOLD_NAME = "told.json"
 PORT = int(os.environ.get("DOOR_PORT", "8081"))
 # Seconds: for one source's answer; for which a page is shown again; after which a browser asks again.
 WITHIN, KEPT, AGAIN = 4.0, 4.0, 15
+# Seconds that a workstation has to say what it tells; others wait for it.
+TELLS = int(os.environ.get("DOOR_TELLS", "60"))
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ def take(raw: bytes, folder: Path = TOLD) -> None:
     if len(raw) > MOST:
         raise ValueError(f"the document is longer than {MOST} bytes")
     new = Told.model_validate_json(raw)
-    for one in (new.last_audit, new.last_benchmark, *new.nodes):
-        if one is not None:
-            not_ahead(one.at)
+    times = [one.at for one in (new.last_audit, new.last_benchmark, *new.nodes) if one is not None]
+    for time in (*times, new.jobs_at, *(job.submitted for job in new.jobs or ())):
+        if time is not None:
+            not_ahead(time)
     with alone(folder):
         path, fresh = folder / NAME, folder / f".{NAME}.new"
         fresh.write_text(newer(read(folder), new).model_dump_json(by_alias=True), encoding="utf-8")

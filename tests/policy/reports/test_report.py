@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -12,8 +13,10 @@ from rich.console import Console
 
 from components.planning.issues import Issue
 from components.planning.paths import ROOT
+from policies import buildfile
 from policies.catalogue import RULES
 from policies.evaluate import Report, evaluate
+from policies.model import Stack
 from policies.reports import report as reports
 from policies.reports.report import Located
 
@@ -67,6 +70,17 @@ def test_the_table_holds_every_fault_and_what_to_do(faulty: Report) -> None:
     ):
         assert part in text
     assert "hunter2" not in text
+
+
+def test_what_a_fault_quotes_is_shown_as_it_is() -> None:
+    stack = Stack((buildfile.resource("images/x/Dockerfile", "FROM [/evil]:1\nUSER 10010\n"),))
+    issue = Issue("policies/waivers.yaml", "resource: '[/x]' is not there", "remove it")
+    report = replace(evaluate(stack, RULES, (), {}, date(2026, 1, 31)), waiver_issues=(issue,))
+    console = Console(width=400, record=True, file=io.StringIO())
+    console.print(reports.table(report))
+    text = console.export_text()
+    assert "[/evil]:1" in text
+    assert "'[/x]' is not there" in text
 
 
 def test_a_clean_report_has_no_table(plant: Any) -> None:

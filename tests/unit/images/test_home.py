@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import threading
@@ -99,6 +100,37 @@ def test_names_that_others_chose_do_not_become_markup() -> None:
     assert "alert(1)" in shown
 
 
+# Each in the form in which a service that was taken over could leave it.
+ABSURD: list[tuple[str, float, dict[str, str]]] = [
+    ("jobs", math.nan, {}),
+    ("jobs-waiting", math.inf, {}),
+    ("refused", math.nan, {"chain": "input"}),
+    ("refused", math.inf, {"chain": "input"}),
+    ("refused", 1e300, {"chain": "input"}),
+    ("refused", 1.0, {}),
+    ("dropped", 1.0, {"way": "from"}),
+    ("disk-free", math.inf, {}),
+    ("backup-finished", 1e300, {"exported_job": "nightly"}),
+    ("backup-finished", -1e14, {"exported_job": "nightly"}),
+    ("backup-objects", math.inf, {"exported_job": "nightly"}),
+    ("backup", 1.0, {}),
+    ("drill", 1.0, {}),
+    ("drill-finished", 1e300, {}),
+    ("server", 0.0, {"server": "compute-node1"}),
+]
+
+
+@pytest.mark.parametrize("absurd", ABSURD)
+def test_a_figure_that_cannot_be_is_none_and_the_others_are_shown(
+    absurd: tuple[str, float, dict[str, str]],
+) -> None:
+    one = heard(absurd, *WELL, ("drill", 1.0, {"state": "passed"}), ("jobs", 1.0, {}), ("jobs-age", 3.0, {}))
+    found = status(STACK, one, NOW)
+    assert found.healthy
+    assert found.last_backup is not None
+    assert "1 job runs now" in page.render(found, NOW, None, page.Live(15, "", counting.now(one.figures)))
+
+
 def counted(jobs: float, groups: float, age: float) -> list[tuple[str, float, dict[str, str]]]:
     return [("jobs", jobs, {}), ("jobs-waiting", groups, {}), ("jobs-age", age, {})]
 
@@ -159,6 +191,14 @@ def test_of_two_audits_the_later_one_counts(tmp_path: Path) -> None:
     for one in (late, early):
         told.take(one.model_dump_json(by_alias=True).encode(), tmp_path)
     assert told.read(tmp_path) == late
+
+
+@pytest.mark.parametrize("moment", ["soon", "2026-11-28T12:00:00", "9999-01-01T00:00:00+00:00"])
+def test_a_time_that_the_page_could_not_show_is_refused(moment: str, tmp_path: Path) -> None:
+    job = {"name": "a", "id": "a", "state": "running", "ranks": 1, "each": "", "waits_for": ""}
+    for told_of in ({"jobs_at": moment}, {"jobs": [{**job, "submitted": moment}]}):
+        with pytest.raises(ValueError, match=r"."):
+            told.take(json.dumps(told_of).encode(), tmp_path)
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b'{"nodes": 1}', b'{"more": 1}', b"x" * (1 << 20)])

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import http.client
 import io
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -208,3 +213,23 @@ def test_what_was_not_handed_over_does_not_exist(
 ) -> None:
     hand(tmp_path, text())
     assert ask(answers, path)[0] == 404
+
+
+def test_a_workstation_that_stops_in_between_holds_up_nobody_for_long(tmp_path: Path) -> None:
+    settings = {"stack": "dev", "services": [], "endpoints": {}, "figures": "", "alerts": ""}
+    (tmp_path / "stack.json").write_text(json.dumps(settings))
+    header, body = of_page("audit.html", text(), AT)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT / 'images/home'}:{ROOT}",
+        **dict.fromkeys(("DOOR_FILES", "DOOR_TOLD"), str(tmp_path)),
+        "DOOR_TELLS": "1",
+    }
+    command = [sys.executable, "-B", "-m", "door", "take"]
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdin=subprocess.PIPE) as stopped:
+        assert stopped.stdin is not None
+        stopped.stdin.write(header.line() + body[:9])
+        stopped.stdin.flush()
+        assert stopped.wait(60) == -signal.SIGALRM
+    hand(tmp_path, text("of another one"))
+    assert "of another one" in kept(tmp_path)

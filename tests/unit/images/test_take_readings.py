@@ -49,6 +49,14 @@ def test_allowed_figures_are_taken_over_without_their_comments(left: Path) -> No
     assert take(left) == ([GOOD, OWN], NOTHING)
 
 
+def test_a_small_number_is_taken_over_however_it_is_written(left: Path) -> None:
+    lines = [
+        f'aidc_backup_objects{{job="{i}"}} {n}' for i, n in enumerate(("-0.5", "+1e-400", "1.7e9", "1e12"))
+    ]
+    left.write_text("\n".join(lines) + "\n")
+    assert take(left) == (lines, NOTHING)
+
+
 def test_a_file_that_is_not_there_yet_is_no_fault(left: Path) -> None:
     assert take(left) == ([], NOTHING)
 
@@ -65,6 +73,9 @@ def test_a_file_that_is_not_there_yet_is_no_fault(left: Path) -> None:
         'aidc_backup_state{job="a\\nb",state="ok"} 1',
         'aidc_backup_state{job="nightly",state="ok"} 1 1700000000000',
         'aidc_backup_state{job="nightly",state="ok"} NaN',
+        'aidc_backup_state{job="nightly",state="failed"} 1e309',
+        'aidc_backup_state{job="nightly",state="failed"} -1e400',
+        f'aidc_backup_state{{job="nightly",state="failed"}} {"9" * 400}',
         'aidc_backup_state{job="nightly",state="ok"}',
         "up 1",
         "node_memory_MemAvailable_bytes 1",

@@ -4,6 +4,7 @@ import importlib
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from operations import __main__ as commands
 from operations import cli
+from operations.errors import OperationError
 
 OURS = sorted(name for name, c in cli.COMMANDS.items() if c.module and not c.own_arguments)
 
@@ -97,3 +99,49 @@ def test_help_for_all_imports_no_command() -> None:
     script = "import sys; from operations import cli; cli.parser(); print('docker' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_an_error_that_quotes_a_job_steers_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_arguments: object) -> int:
+        raise OperationError("job x: \x1b]0;owned\x07\n    fix: …")
+
+    monkeypatch.setattr(commands, "run", fail)
+    assert commands.main([]) == 1
+    assert capsys.readouterr().err == "job x: �]0;owned�\n    fix: …\n"
+
+
+@pytest.mark.parametrize("command", ["open", "usage", "bench-submit", "drill", "bench-lifecycle"])
+def test_a_folder_that_cannot_be_one_is_refused_before_the_work(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(cli, "module", lambda _: SimpleNamespace(main=lambda **_: pytest.fail("it began")))
+    assert commands.main([command, "--out", str(tmp_path / "file/deep/x")]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"OUT: {tmp_path}/file is a file")
+    assert "fix: " in told
+
+
+def test_a_place_that_cannot_be_written_is_named_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_arguments: object) -> int:
+        return len((Path("/proc/nope") / "x").open("w").read())
+
+    monkeypatch.setattr(commands, "run", fail)
+    assert commands.main([]) == 1
+    assert capsys.readouterr().err.startswith("/proc/nope/x: No such file or directory\n    fix: ")
+
+
+@pytest.mark.parametrize(
+    ("command", "out"), [("bench-lifecycle", "file"), ("tell", "file"), ("usage", "new/deep")]
+)
+def test_a_place_that_suits_is_taken(
+    command: str, out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(cli, "module", lambda _: SimpleNamespace(main=lambda **given: given["out"].name))
+    assert commands.main([command, "--out", str(tmp_path / out)]) == Path(out).name
+    assert not (tmp_path / "new").exists()

@@ -72,11 +72,16 @@ def _card(root: Path, key: str) -> dict[str, Any] | None:
     path = _within(root, key)
     try:
         found = json.loads(path.read_text(encoding="utf-8")) if path else None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
 def _within(root: Path, key: str) -> Path | None:
-    path = (root / key).resolve()
+    """None for what leads elsewhere, or can be no file's name. Jobs write cards, and what they name."""
+    try:
+        path = (root / key).resolve()
+        path.is_file()
+    except (OSError, ValueError):
+        return None
     return path if path.is_relative_to(root.resolve()) else None

@@ -146,3 +146,12 @@ def test_a_model_without_name_or_hash_is_refused(text: str, capsys: pytest.Captu
     with pytest.raises(SystemExit):
         predict_once.main(["folder", "--model", text])
     assert "NAME:SHA256" in capsys.readouterr().err
+
+
+def test_a_request_that_a_job_kept_and_no_model_takes_is_a_fault_of_that_model(
+    store: DirectoryStore, arguments: Arguments
+) -> None:
+    name, model = next(iter(arguments.models.items()))
+    store.put(recorded.key(model["sha256"]), recorded.content(model["sha256"], [[10**400] * 10], [1]))
+    found = predict_once.answers(store.root, [predict_once.Wanted(name, model["sha256"])])
+    assert list(found["faults"]) == [name]

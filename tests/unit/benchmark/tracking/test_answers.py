@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from benchmark.checkpoints.artefact import card_key
+from benchmark.checkpoints.artefact import card_digest, card_key
 from benchmark.checkpoints.loading import config_of
 from benchmark.cluster import stack as stacks
 from benchmark.cluster.connection import Endpoint
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.commands import promote, serve
 from benchmark.core.errors import BenchmarkError, StackError, StoreError
-from benchmark.core.store import DirectoryStore, get_json
+from benchmark.core.store import DirectoryStore, get_json, put_json
 from benchmark.serving import app, predict_once, recorded
 from benchmark.serving.admit import admit
 from benchmark.serving.requests import RequestError
@@ -29,6 +29,14 @@ from benchmark.tracking import admission, answers, lock, promotion, registry, se
 from benchmark.tracking.serving_record import Entry, State
 from tests.unit.benchmark import own_model, served
 from tests.unit.benchmark.fake_mlflow import FakeMlflow
+
+
+def nested(depth: int) -> Any:
+    found: Any = 1.0
+    for _ in range(depth):
+        found = [found]
+    return [found] * recorded.INSTANCES
+
 
 MODELS = ("mlp", "digits", "bytelm", "sums")
 Predict = Callable[[Any, str, Sequence[Any]], dict[str, Any]]
@@ -311,3 +319,43 @@ def test_a_card_that_is_none_says_so(store: DirectoryStore, stack: Any, client: 
     store.put("models/sums/none.json", b"{}")
     with pytest.raises(BenchmarkError, match=r"none\.json: does not say what its model takes"):
         config_of(get_json(store, "models/sums/none.json"), "models/sums/none.json")
+
+
+def test_a_card_that_was_replaced_since_is_not_asked_after(
+    stack: Any, client: MlflowClient, store: DirectoryStore, arguments: Arguments
+) -> None:
+    told, record = arguments.models["sums"], serving_record.read(client)
+    admitted = card_digest(get_json(store, told["card"]))
+    entry = Entry(version=1, card=told["card"], sha256=told["sha256"], card_sha256=admitted)
+    serving_record.serve(client, record, "sums", record.state("sums").promoted(entry), "by a test")
+    assert keep(stack, client, "sums") == []
+    put_json(store, told["card"], {**get_json(store, told["card"]), "more": 1})
+    (said,) = keep(stack, client, "sums")
+    assert "has another hash than when it was admitted" in said
+
+
+VAST = {"name": "x", "dtype": "float32", "shape": [1 << 40]}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"kind": "exported", "inputs": [VAST], "named": False},
+        {"kind": "exported", "inputs": [{**VAST, "shape": [1] * 2000}], "named": False},
+        {"kind": "exported", "inputs": [{**VAST, "shape": [1]}] * 100, "named": True},
+        {"kind": "mlp", "inputs": 1 << 40, "hidden": [1], "classes": 2},
+    ],
+)
+def test_a_card_that_asks_for_more_than_a_request_holds_is_none(model: Mapping[str, Any]) -> None:
+    with pytest.raises(BenchmarkError, match=r"values an instance|does not say what its model takes"):
+        config_of({"model": model}, "models/sums/vast.json")
+
+
+@pytest.mark.parametrize("predictions", [nested(3000), [math.nan], 5])
+def test_what_a_node_answers_in_a_replica_s_place_ends_no_promotion(
+    stack: Any, client: MlflowClient, arguments: Arguments, monkeypatch: pytest.MonkeyPatch, predictions: Any
+) -> None:
+    told = {"model_sha256": arguments.models["mlp"]["sha256"], "predictions": predictions}
+    monkeypatch.setattr(answers, "predict", lambda *_: told)
+    (said,) = keep(stack, client, "mlp")
+    assert "is served, but what it answers could not be recorded" in said

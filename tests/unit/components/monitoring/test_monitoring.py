@@ -20,6 +20,7 @@ from components.planning.paths import ROOT
 from components.planning.pki import LEAF_DAYS
 from components.planning.plan import make_plan
 from components.planning.rotation import Generations
+from components.planning.validation import load
 
 PLAN = make_plan("dev", StackConfig())
 CACHE = Path(os.environ.get("AIDC_CACHE") or Path.home() / ".cache/aidc")
@@ -111,11 +112,41 @@ def test_a_figure_is_that_of_the_service_it_is_about(job: str, told: dict[str, s
         ("object-store-cluster", "minio_cluster_drive_offline_total", True),
         ("load-balancer", "minio_cluster_drive_offline_total", False),
         ("load-balancer", "haproxy_server_status", True),
+        ("alertmanager", "alertmanager_notifications_failed_total", True),
+        ("alertmanager", "process_start_time_seconds", True),
+        ("alertmanager", "aidc_backup_state", False),
         ("host", "aidc_prune_ok", True),
     ],
 )
 def test_a_target_tells_only_figures_of_its_own_kind(job: str, name: str, taken: bool) -> None:
     assert bool(relabelled(job, {"__name__": name, "service": "x"})) == taken
+
+
+def test_whoever_is_asked_in_another_container_is_kept_to_figures_of_its_own_kind() -> None:
+    jobs = json.loads(scrape.configuration(PLAN))["scrape_configs"]
+    free = {
+        job["job_name"]
+        for job in jobs
+        if not any(rule.get("action") == "keep" for rule in job["metric_relabel_configs"])
+    }
+    asked = {job["job_name"] for job in jobs for entry in job["static_configs"] for t in entry["targets"]
+             if not t.startswith(("localhost:", "127.0.0.1:"))}  # fmt: skip
+    assert not free & asked
+
+
+@pytest.mark.parametrize(("nodes", "share"), [(1, 20_000), (2, 20_000), (14, 6_250), (64, 3_000)])
+def test_new_series_of_nodes_do_not_use_up_those_of_a_day(nodes: int, share: int) -> None:
+    computing = {"nodes": [{"name": f"n{i}", "cpus": 0.5} for i in range(nodes)]}
+    plan = make_plan("dev", load({"compute": computing}, "dev"))
+    jobs = json.loads(scrape.configuration(plan))["scrape_configs"]
+    limits = {job["job_name"]: job["series_limit"] for job in jobs}
+    told = [limits[job["job_name"]] for job in jobs if job["job_name"] in scrape.WITH_JOBS
+            for _ in job["static_configs"]]  # fmt: skip
+    assert set(told) == {share}
+    assert sum(told) < scrape.DAILY
+    assert limits["host"] == limits["object-store"] == scrape.MOST
+    script = (ROOT / "images/metrics/metrics-server").read_text()
+    assert f"-storage.maxDailySeries={scrape.DAILY}" in script
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:

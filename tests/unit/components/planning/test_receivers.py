@@ -79,3 +79,24 @@ def test_a_url_of_another_place_is_refused_without_being_quoted(url: str) -> Non
     fault = url_fault(HOOK, url)
     assert fault
     assert "secret" not in fault
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ops@example..org",
+        "ops@.example.org",
+        "ops@example.org.",
+        "ops@-",
+        "{{.X}}@example.org",
+        "ops@" + "a" * 300,
+    ],
+)
+def test_an_address_that_no_server_takes_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"email\.to"):
+        load({"monitoring": {"alerts": {"email": {**MAIL, "to": [address]}}}}, "dev")
+
+
+@pytest.mark.parametrize("address", ["ops@example.org", "o.p+s@localhost", "{ops}@mail-1.example.org"])
+def test_an_address_of_a_person_is_accepted(address: str) -> None:
+    load({"monitoring": {"alerts": {"email": {**MAIL, "to": [address]}}}}, "dev")

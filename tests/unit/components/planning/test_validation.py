@@ -73,3 +73,46 @@ def test_cpus_that_the_provider_would_round_are_refused() -> None:
 def test_close_key_is_suggested() -> None:
     with pytest.raises(ConfigError, match="did you mean 'schedule'"):
         load({"backup": {"shedule": "0 * * * *"}}, "dev")
+
+
+@pytest.mark.parametrize("part", ["logs", "drill", "monitoring", "database"])
+def test_what_the_host_has_bounds_every_service(part: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({part: {"cpus": 1000, "memory": "60TiB"}}, "dev", HOST)
+    found = {issue.path.removeprefix("aidc:datacenter.") for issue in caught.value.issues}
+    assert found == {f"{part}.cpus", f"{part}.memory"}
+
+
+def test_an_entry_that_is_none_hides_no_mistake_in_one_whose_name_begins_alike() -> None:
+    nightly = {"schedule": "0 3 * * *", "sources": {"buckets": ["nope"]}}
+    with pytest.raises(ConfigError) as caught:
+        load({"backup": {"jobs": {"night": 5, "nightly": nightly}}}, "dev", HOST)
+    assert [issue.path.rpartition("jobs.")[2] for issue in caught.value.issues] == [
+        "night",
+        "nightly.sources.buckets[0]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "fault", "fix"),
+    [
+        ({"logs": {"retention_days": 0}}, "", "write a number of at least 1"),
+        ({"logs": {"retention_days": 9999}}, "", "write a number of at most 1825"),
+        ({"database": {"archive": {"keep_full": 53}}}, "", "write a number of at most 52"),
+        ({"logs": {"storage": "100MiB"}}, "is below 256MiB, the minimum", "write a size"),
+        ({"object_store": {"buckets": {"own": {"quota": "0GiB"}}}}, "is below 1MiB", "write a size"),
+        (
+            {"object_store": {"system_buckets": {"tracking": {"quota": "0MiB"}}}},
+            "is below 1MiB",
+            "write a size",
+        ),
+        ({"monitoring": {1: 2}}, "keys should be strings", "write the key in quotes"),
+        ({"backup": {"prune_schedule": "often"}}, "five fields", "write five cron fields"),
+    ],
+)
+def test_the_fix_says_what_to_write(given: dict[str, Any], fault: str, fix: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(given, "dev", HOST)
+    (issue,) = caught.value.issues
+    assert fault in issue.fault
+    assert issue.fix.startswith(fix)

@@ -142,3 +142,17 @@ def test_answers_of_a_users_model_are_compared_number_by_number(
     here: list[Any], there: list[Any], words: list[str]
 ) -> None:
     assert list(different(here, there)) == words
+
+
+@pytest.mark.parametrize("kept", [10**400, [[0.25]], None])
+def test_an_answer_of_other_numbers_than_there_are_differs(kept: Any) -> None:
+    (fault,) = different(ANSWER, other(1, kept, 0.75))
+    assert fault == "instance 0: the answers are of another shape"
+
+
+def test_an_answer_of_endless_lists_differs() -> None:
+    nested: Any = 0.25
+    for _ in range(5000):
+        nested = [nested]
+    (fault,) = different([nested], [nested])
+    assert "another shape" in fault

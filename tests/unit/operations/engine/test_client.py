@@ -1,5 +1,7 @@
 """What the engine lists is taken as it comes: other people's networks are odd."""
 
+import socket
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from components.runtime.host import is_local
 from operations.engine.client import Engine, _network
+from operations.errors import OperationError
 
 
 @pytest.mark.parametrize(
@@ -54,3 +57,34 @@ def test_an_exit_code_that_the_engine_notes_late_is_waited_for(code: int) -> Non
         exec_inspect=lambda _id: {"ExitCode": next(codes)},
     )
     assert Engine(SimpleNamespace(api=api)).run("c", ["true"]) == (code, "text")
+
+
+@pytest.fixture
+def hanging() -> Iterator[tuple[Engine, socket.socket]]:
+    """An engine at whose command one can talk at the other end of a socket."""
+    ours, theirs = socket.socketpair()
+    api = SimpleNamespace(
+        exec_create=lambda *_, **__: {"Id": "x"},
+        exec_start=lambda _id, socket: SimpleNamespace(
+            _sock=ours, recv=ours.recv, fileno=ours.fileno, close=ours.close
+        ),
+        exec_inspect=lambda _id: {"ExitCode": 0},
+    )
+    yield Engine(SimpleNamespace(api=api)), theirs
+    theirs.close()
+
+
+@pytest.mark.parametrize("said", ["short\n", "x" * (8 << 20)])
+def test_a_service_that_hangs_holds_no_command_up(hanging: tuple[Engine, socket.socket], said: str) -> None:
+    with pytest.raises(OperationError, match="did not end within"):
+        hanging[0].converse("c", ["home", "tell"], said, print, within=0.2)
+
+
+def test_what_is_said_in_time_is_passed_on_line_by_line(hanging: tuple[Engine, socket.socket]) -> None:
+    engine, theirs = hanging
+    text, heard = b"one\ntwo", list[str]()
+    theirs.sendall(b"\x01\x00\x00\x00" + len(text).to_bytes(4, "big") + text)
+    theirs.shutdown(socket.SHUT_WR)
+    assert engine.converse("c", ["home", "tell"], "hello\n", heard.append, within=60) == 0
+    assert heard == ["one", "two"]
+    assert theirs.recv(100) == b"hello\n"

@@ -31,7 +31,15 @@ def engine(in_container: str | None = None, folder: str = "/nonexistent") -> Any
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [(FOUR, 4), ("", None), ("{}", None), ("no json", None), ('{"xl": {"sets": 4}}', None)]
+    ("text", "size"),
+    [
+        (FOUR, 4),
+        ("", None),
+        ("{}", None),
+        ("no json", None),
+        ('{"xl": {"sets": 4}}', None),
+        ("[" * 100_000, None),
+    ],
 )
 def test_the_size_is_read_from_what_the_store_wrote(text: str, size: int | None) -> None:
     assert set_size(text) == size

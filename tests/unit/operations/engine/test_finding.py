@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from operations.engine import finding
-from operations.errors import RefusedError
+from operations.errors import OperationError, RefusedError
 
 
 def test_an_or_does_not_reach_beyond_the_service() -> None:
@@ -38,3 +41,33 @@ def test_the_oldest_line_comes_first_and_services_are_aligned() -> None:
         "2026-11-28T10:00:01Z  home      first",
         "2026-11-28T10:00:02Z  database  second",
     ]
+
+
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What is found where VictoriaLogs answers with these bytes."""
+
+    def found(content: bytes) -> list[dict[str, Any]]:
+        answer = SimpleNamespace(status_code=200, content=content)
+        monkeypatch.setattr(finding.requests, "post", lambda *_, **__: answer)
+        return list(finding.ask("https://127.0.0.1:9", "password", None, "x"))
+
+    return found
+
+
+def test_a_line_ends_where_its_bytes_end(answered: Any) -> None:
+    assert answered('{"_msg": "größe\u2028 \x85 x"}\n\n{"_msg": "y"}\n'.encode()) == [
+        {"_msg": "größe\u2028 \x85 x"},
+        {"_msg": "y"},
+    ]
+
+
+@pytest.mark.parametrize("content", [b"cannot read blocks: timeout", b'{"_msg": ', b"[]", b"[" * 100_000])
+def test_an_answer_that_breaks_off_is_told(answered: Any, content: bytes) -> None:
+    with pytest.raises(OperationError, match="no line"):
+        answered(content)
+
+
+def test_nothing_that_is_found_steers_the_terminal() -> None:
+    (line,) = finding.shown([{"_time": "2026\x1b[2J", "service": "a\x1b[1m", "_msg": "\x1b]0;x\x07\u202e"}])
+    assert line.isprintable()

@@ -66,6 +66,7 @@ def test_nodes_that_answer_pass_and_only_services_are_asked(tmp_path: Path) -> N
         ((124, ""), "did not end within"),
         ((1, "Traceback"), "exit code 1"),
         ((0, "no JSON"), "without an answer"),
+        ((0, "[" * 100_000), "without an answer"),
     ],
 )
 def test_a_node_that_cannot_say_how_it_is_fails_with_the_reason(
@@ -133,3 +134,26 @@ def test_what_a_node_says_steers_no_terminal(tmp_path: Path) -> None:
     (node,) = check.check(engine, "dev", list(check.containers(engine, "dev")), tmp_path).values()
     assert "bad" in node.faults[0].found
     assert "\x1b" not in node.faults[0].found
+
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"disk": {"/tmp": {"total": HUGE, "free": 1}}},
+        {"memory": {"limit": HUGE, "used": 1, "host_available": None}},
+        {"memory": {"limit": 1, "used": HUGE, "host_available": None}},
+        {"memory": {"limit": None, "used": None, "host_available": -HUGE}},
+        {"cpu": {"model": "Zen", "gflops": 1e308, "others": 0.0}},
+        {"thermal": {"z": {"now": 1e308, "critical": 1.0}}},
+    ],
+)
+def test_a_node_that_claims_what_no_node_has_gives_no_valid_answer(
+    tmp_path: Path, claim: dict[str, Any]
+) -> None:
+    engine = Told({"compute-one": [now(**claim)], "compute-two": [now()]})
+    found = check.check(engine, "dev", ["compute-one", "compute-two"], tmp_path)
+    assert [fault.found for fault in found["compute-one"].faults] == ["its check gave no valid answer"]
+    assert found["compute-two"].verdict == "pass"

@@ -33,8 +33,14 @@ class Door(Engine):
         self.pages: dict[str, str] = {}
 
     def converse(
-        self, container: str, command: list[str], said: str | bytes, on_line: Callable[[str], None]
+        self,
+        container: str,
+        command: list[str],
+        said: str | bytes,
+        on_line: Callable[[str], None],
+        within: float | None = None,
     ) -> int:
+        assert within is not None
         assert container == "aidc-dev-home"
         if command == ["home", "tell"]:
             self.told.append(Told.model_validate_json(said))

@@ -163,3 +163,15 @@ def test_a_misspelt_stack_is_told_the_near_one_and_all_others(stack: str, near: 
     (issue,) = read(stack, tmp_path).issues
     assert stack in issue.fault
     assert issue.fix.startswith(near)
+
+
+@pytest.mark.parametrize("key", ["aidc:seed", "aidc:alerts-webhook", "aidc:alerts-email"])
+@pytest.mark.parametrize("value", ["hunter2", "20261129", "2026-11-29", "[a]", "{secure: 5}"])
+def test_a_secret_in_plain_text_is_refused_whatever_yaml_takes_it_for(
+    tmp_path: Path, key: str, value: str
+) -> None:
+    assert f"config.{key}" in paths(tmp_path, f"config:\n  {key}: {value}\n")
+
+
+def test_an_encrypted_secret_is_accepted(tmp_path: Path) -> None:
+    assert not paths(tmp_path, "config:\n  aidc:alerts-email:\n    secure: v1:abc\n")

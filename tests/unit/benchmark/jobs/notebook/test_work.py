@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmark.core.errors import StoreError
 from benchmark.core.store import DirectoryStore
+from benchmark.jobs.notebook.run import Saver
 from benchmark.jobs.notebook.work import Work
 
 PREFIX = "results/notebook/"
@@ -127,6 +133,61 @@ def test_a_key_that_leads_out_of_the_folder_is_not_fetched(tmp_path: Path, name:
     report = work.restore("one")
     assert list(report.faults) == [name]
     assert not (tmp_path / "w/out").exists()
+
+
+class Keys(DirectoryStore):
+    """As S3 has it: any text is a key, and a marker of a folder is one as well."""
+
+    def __init__(self, root: Path, *keys: str) -> None:
+        super().__init__(root)
+        self.content = {PREFIX + key: b"x" for key in keys}
+
+    def list(self, prefix: str) -> list[str]:
+        return sorted(self.content)
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[Any]:
+        yield io.BytesIO(self.content[key])
+
+    def put_file(self, key: str, path: Path) -> None:
+        key.encode()
+        self.content[key] = path.read_bytes()
+
+    def delete(self, key: str) -> None:
+        del self.content[key]
+
+
+@pytest.mark.parametrize("key", ["sub/", "", ".hidden", ".git/config", "__pycache__/m.pyc", "deep/.x/y"])
+def test_what_is_not_fetched_stays_in_the_store(tmp_path: Path, key: str) -> None:
+    store = Keys(tmp_path, key, "a.ipynb", "sub/x")
+    work = Work(tmp_path / "w/n", tmp_path / "w/n.json", store, PREFIX)
+    assert work.restore("one").faults == {}
+    assert names(work) == ["a.ipynb", "sub/x"]
+    work.save()
+    assert store.list(PREFIX) == sorted(PREFIX + one for one in (key, "a.ipynb", "sub/x"))
+
+
+def test_a_name_that_is_no_text_is_named_and_the_rest_is_saved(tmp_path: Path) -> None:
+    store = Keys(tmp_path)
+    work = Work(tmp_path / "w/n", tmp_path / "w/n.json", store, PREFIX)
+    work.restore("one")
+    odd = os.fsdecode(b"gr\xf6\xdfe.csv")
+    for name in (odd, "small"):
+        (work.folder / name).write_text("x")
+    assert list(work.save().faults) == [odd]
+    assert store.list(PREFIX) == [f"{PREFIX}small"]
+
+
+def test_what_cannot_be_saved_is_told_whatever_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = Work(tmp_path / "w/n", tmp_path / "w/n.json", Keys(tmp_path), PREFIX)
+    work.restore("one")
+    (work.folder / os.fsdecode(b"gr\xf6\xdfe.csv")).write_text("x")
+    Saver(work).save()
+    told = capsys.readouterr().out
+    assert "gr\\udcf6\\udcdfe.csv cannot be saved" in told
+    assert told.encode()
 
 
 class Full(DirectoryStore):

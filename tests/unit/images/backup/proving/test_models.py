@@ -36,6 +36,11 @@ def laid_out(root: Path, **files: bytes) -> Path:
     return root
 
 
+def card_naming(weights: str) -> bytes:
+    """A card that a job wrote."""
+    return json.dumps({**CARD, "key": weights}).encode()
+
+
 def faults(root: Path, **champion: Any) -> list[str]:
     return list(models.faults([CHAMPION | champion], root))
 
@@ -50,6 +55,10 @@ def test_a_champion_that_came_back_whole_has_no_fault(tmp_path: Path) -> None:
         ({"model_json": b""}, "its card models/mlp/run/seed-0/model.json did not come back"),
         ({"model_json": b"not JSON"}, "did not come back"),
         ({"model_json": b'{"sha256": "0"}'}, "its card names other weights than the registry"),
+        ({"model_json": b"[" * 100_000}, "its card models/mlp/run/seed-0/model.json did not come back"),
+        ({"model_json": card_naming("models/mlp/\0")}, "did not come back"),
+        ({"model_json": card_naming("models/" + "x" * 5000)}, "did not come back"),
+        ({"model_json": card_naming("models/\ud83d")}, "did not come back"),
         ({"model_safetensors": b""}, "model.safetensors did not come back"),
         ({"model_safetensors": b"Weights"}, "another hash than the registry says"),
     ],
