@@ -49,7 +49,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def found(content: bytes) -> list[dict[str, Any]]:
         answer = SimpleNamespace(status_code=200, content=content)
-        monkeypatch.setattr(finding.requests, "post", lambda *_, **__: answer)
+        monkeypatch.setattr("requests.post", lambda *_, **__: answer)
         return list(finding.ask("https://127.0.0.1:9", "password", None, "x"))
 
     return found

@@ -28,7 +28,7 @@ class Telling(Engine):
 
 @pytest.fixture(autouse=True)
 def no_drill_of_this_clone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(looking.nodes, "folder", lambda _stack: tmp_path)
+    monkeypatch.setattr("operations.nodes.record.folder", lambda _stack: tmp_path)
 
 
 def told(finished: str) -> str:
