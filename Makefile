@@ -86,7 +86,7 @@ usage: ## show the CPUs and the memory that each service uses over a minute; wri
 	@$(RUN) python -m operations usage --stack $(STACK) --out $(OUT)
 
 .PHONY: logs
-logs: ## follow the log of a service, S=load-balancer, or of a job, JOB=train-1128-150500; FIND="words" SINCE=12h searches
+logs: ## follow the log of a service, S=load-balancer, or of a job, JOB=train, its first run JOB=train@1; FIND="words" SINCE=12h searches
 	@$(RUN) python -m operations logs --stack $(STACK) $(or $(call option,--service,S),$(call option,--service,SERVICE)) \
 		$(call option,--job,JOB) $(call option,--tail,TAIL) $(call option,--find,FIND) $(call option,--since,SINCE)
 
@@ -166,7 +166,7 @@ notebook: ## open JupyterLab on a compute node, CPUS=1 GPUS=1 MEMORY=2GiB; STOP=
 		$(call option,--memory,MEMORY) $(if $(call given,STOP),--stop) $(if $(call given,OFF),--off)
 
 .PHONY: jobs
-jobs: ## list the jobs: state, age, what they wait for
+jobs: ## list the jobs, each run of them: state, age, what they wait for
 	@$(RUN) python -m operations jobs --stack $(STACK)
 
 .PHONY: stop
@@ -295,7 +295,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= FIND       logs: words, or LogsQL, to search for in the lines of S or of all services
 ##= SINCE      logs: how far back FIND searches: 30m, 12h, 7d (default: 1h)
 ##= CMD        exec: a command, split as a shell does (default: a shell)
-##= JOB        logs, stop: a job's name or id as `make jobs` lists it; backup: one of backup.jobs (default: all)
+##= JOB        logs, stop: a job's name, run or id as `make jobs` lists it; backup: one of backup.jobs (default: all)
 ##= SCRIPT     submit: a Python file
 ##= RANKS      submit, bench-submit: processes, connected by torch.distributed (default: 1; bench-submit: 2)
 ##= GPUS       submit, notebook: GPUs of each rank (default: 0)

@@ -287,7 +287,7 @@ def _measuring(made: Mapping[str, argparse.ArgumentParser]) -> None:
 def _services(made: Mapping[str, argparse.ArgumentParser]) -> None:
     for name in ("logs", "exec", "restart"):
         made[name].add_argument("--service", metavar="NAME", help="as `aidc status` lists it")
-    made["logs"].add_argument("--job", metavar="NAME", help="as `aidc jobs` lists it")
+    made["logs"].add_argument("--job", metavar="NAME", help="its newest run; an earlier one is NAME@1")
     made["logs"].add_argument(
         "--tail", type=_lines, default=200, metavar="LINES", help="of a service: to begin with (default: 200)"
     )
@@ -330,7 +330,7 @@ def _jobs(made: Mapping[str, argparse.ArgumentParser]) -> None:
     notebook.add_argument("--memory", metavar="SIZE", help="memory that it reserves, 2GiB (default: none)")
     notebook.add_argument("--stop", action="store_true", help="end it; its work is kept")
     notebook.add_argument("--off", action="store_true", help="end it, and close the way to it")
-    made["stop"].add_argument("job", help="name or id, as `aidc jobs` lists it")
+    made["stop"].add_argument("job", help="name, run or id, as `aidc jobs` lists it")
 
 
 def _some(text: str) -> int:
