@@ -11,9 +11,9 @@ from typing import Any
 
 from benchmark.cluster import stack as running
 from benchmark.cluster.ray_api import JOB_VARIABLES, RayClient
-from benchmark.core.errors import BenchmarkError, UnknownJobError
+from benchmark.core.errors import BenchmarkError, ConfigError, UnknownJobError
 from benchmark.core.store import S3Store
-from operations.errors import OperationError
+from operations.errors import OperationError, RefusedError
 from operations.jobs import capacity, request, runs
 from operations.jobs.package import Package
 from operations.jobs.request import Request
@@ -27,6 +27,8 @@ def reporting() -> Iterator[None]:
     """Errors of the stack's clients as errors of a command."""
     try:
         yield
+    except ConfigError as error:
+        raise RefusedError(str(error)) from None
     except BenchmarkError as error:
         raise OperationError(str(error)) from None
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from benchmark.checkpoints.artefact import card_digest
-from benchmark.cluster import replicas
+from benchmark.cluster import inner_job, replicas
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.ray_api import RayClient
 from benchmark.cluster.stack import Stack
@@ -226,7 +226,7 @@ def test_a_check_that_takes_too_long_is_stopped_and_nothing_is_tagged(
             body = {"submission_id": "j", "status": "RUNNING", "logs": ""}
             return SimpleNamespace(content=b"{}", json=lambda: body)
 
-    monkeypatch.setattr(admission, "TIMEOUT_S", 0.0)
+    monkeypatch.setattr(inner_job, "TIMEOUT_S", 0.0)
     before = registry.catalogue(client)[MODEL][1].tags
     with pytest.raises(StackError, match=r"admit-slope-1-\d+: has not ended after 0 s; it was stopped"):
         admission.admit(Hanging("http://ray"), client, versions[0], print)
