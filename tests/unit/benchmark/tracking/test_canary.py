@@ -21,7 +21,7 @@ from benchmark.commands.models import rows
 from benchmark.commands.promote import share
 from benchmark.core.errors import CheckpointError, StackError
 from benchmark.core.store import DirectoryStore, put_json
-from benchmark.tracking import admission, promotion, registry, serving_record
+from benchmark.tracking import admission, promotion, registry, rollout, serving_record
 from benchmark.tracking.registry import Version
 
 MODEL = "slope"
@@ -36,7 +36,7 @@ class Deployed:
         self.required: list[str] = []
         monkeypatch.setattr(replicas, "deployed", lambda _: (self.models, {"min_replicas": 2}))
         monkeypatch.setattr(replicas, "roll_out", self.roll_out)
-        monkeypatch.setattr(promotion, "check", lambda *_: None)
+        monkeypatch.setattr(rollout, "check", lambda *_: None)
 
     def roll_out(
         self, _ray: Any, _endpoint: Any, models: replicas.Models, _limits: Any, *, required: Any = None
@@ -114,7 +114,7 @@ def test_after_a_restore_champion_and_canary_come_back(
     client: MlflowClient, versions: list[Version], deployed: Deployed
 ) -> None:
     begin(client, versions)
-    assert promotion.champions(registry.catalogue(client)) == deployed.models
+    assert rollout.champions(registry.catalogue(client)) == deployed.models
 
 
 def test_a_canary_whose_champion_cannot_be_served_is_left_out_with_it(
@@ -126,9 +126,9 @@ def test_a_canary_whose_champion_cannot_be_served_is_left_out_with_it(
         if name == MODEL:
             raise StackError("its weights are gone")
 
-    monkeypatch.setattr(promotion, "check", check)
+    monkeypatch.setattr(rollout, "check", check)
     other = {"other": {"card": "k", "sha256": "f"}}
-    promotion.put_in_service(STACK, other, {}, print)
+    rollout.put_in_service(STACK, other, {}, print)
     assert deployed.models == other
 
 
@@ -248,14 +248,14 @@ def test_what_a_job_marked_by_itself_is_not_in_the_way_of_others() -> None:
         "another": [named("another", "champion", **good)],
         "mlp@canary": [named("mlp@canary", "champion", card="models/mlp@canary/x.json", sha256="c" * 64)],
     }
-    assert list(promotion.champions(known)) == ["mlp"]
+    assert list(rollout.champions(known)) == ["mlp"]
 
 
 @pytest.mark.parametrize("share", ["", "0", "100", "1000", "-5", "ten", "1e1", "nan", "٣"])
 def test_a_share_that_is_no_percentage_is_none(share: str) -> None:
     tags = {"card": f"models/{MODEL}/1/model.json", "sha256": "a" * 64}
     known = {MODEL: [named(MODEL, "champion", **tags), named(MODEL, "canary", share=share, **tags)]}
-    assert list(promotion.champions(known)) == [MODEL]
+    assert list(rollout.champions(known)) == [MODEL]
 
 
 def test_weights_outside_the_models_own_place_are_not_served(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_weights_outside_the_models_own_place_are_not_served(tmp_path: Path) -> 
     card = {"sha256": "a" * 64, "key": "results/x/model.pt2"}
     put_json(store, "models/slope/x.json", card)
     with pytest.raises(CheckpointError, match="not below models/slope/"):
-        promotion.check(store, "slope@canary", {"card": "models/slope/x.json", "sha256": "a" * 64})
+        rollout.check(store, "slope@canary", {"card": "models/slope/x.json", "sha256": "a" * 64})
 
 
 def test_a_card_that_was_replaced_is_not_rolled_out(tmp_path: Path) -> None:
@@ -274,10 +274,10 @@ def test_a_card_that_was_replaced_is_not_rolled_out(tmp_path: Path) -> None:
     store.put("models/slope/w", weights)
     put_json(store, "models/slope/x.json", card)
     told = {"card": "models/slope/x.json", "sha256": sha256, "card_sha256": card_digest(card)}
-    promotion.check(store, MODEL, told)
+    rollout.check(store, MODEL, told)
     put_json(store, "models/slope/x.json", {**card, "model": {"kind": "gpt"}})
     with pytest.raises(CheckpointError, match="another hash than when it was admitted"):
-        promotion.check(store, MODEL, told)
+        rollout.check(store, MODEL, told)
 
 
 def test_a_promotion_does_not_fail_for_another_models_fault(
