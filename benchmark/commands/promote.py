@@ -56,6 +56,7 @@ def change(stack: Stack, model: str, wanted: str | None, command: str, share: in
     """Serve the version that has this number or alias."""
     client = registry_of(stack)
     with lock.hold(stack.store(), f"`make {command} MODEL={model}`"):
+        say(f"{model}: reading the registry, and the record of what is served")
         known = registry.catalogue(client)
         for difference in registry.differences(known, [model]):
             say(difference)

@@ -31,10 +31,12 @@ from benchmark.tracking.rollout import as_canary, champions, put_in_service
 from benchmark.tracking.serving_record import State
 
 Say = Callable[[str], None]
+RECORDING = "writing the record of what is served"
 
 
 def record_champion(client: MlflowClient, version: Version, change: str, say: Say) -> None:
     """`version` is served now, alone, and the champion of before is the previous one. Raises StackError."""
+    say(RECORDING)
     record = serving_record.read(client)
     state = record.state(version.model).promoted(version.entry)
     serving_record.serve(client, record, version.model, state, change)
@@ -105,6 +107,7 @@ def try_beside(stack: Stack, client: MlflowClient, version: Version, share: int,
     may_share(known, version)
     wanted = {version.model + CANARY_OF: as_canary(version, str(share))}
     put_in_service(stack, wanted, champions(known), say)
+    say(RECORDING)
     record = serving_record.read(client)
     state = record.state(version.model).beside(version.entry, share)
     change = f"version {version.number} answers {share} %"
@@ -122,6 +125,7 @@ def end_canary(stack: Stack, client: MlflowClient, model: str, say: Say) -> bool
     served = before.get(model) or all_others.get(model)
     if served:
         put_in_service(stack, {model: served}, all_others, say)
+    say(RECORDING)
     record = serving_record.read(client)
     state = record.state(model).alone()
     serving_record.serve(client, record, model, state, "the canary has ended")

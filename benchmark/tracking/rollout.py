@@ -96,6 +96,7 @@ def put_in_service(
     """
     ray, store = stack.ray(), stack.store()
     before, now = replicas.deployed(ray)
+    say("comparing the weights in the object store with their hashes")
     for name, model in wanted.items():
         check(store, name, model)
     ended = {name + CANARY_OF for name in wanted}
@@ -104,6 +105,7 @@ def put_in_service(
     # A canary shares the requests of a champion, and is not found without one.
     models = {n: m for n, m in models.items() if n.removesuffix(CANARY_OF) in models}
     limits = limits or now or replicas.limits_for(stack.compute_nodes)
+    say("replicas take it over one after the other, which may take a minute; the former goes on answering")
     try:
         failed = replicas.roll_out(ray, stack.inference(), models, limits, required=wanted)
     except (BenchmarkError, KeyboardInterrupt):

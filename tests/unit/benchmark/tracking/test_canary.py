@@ -110,6 +110,24 @@ def test_a_canary_that_is_promoted_is_the_champion_alone(
     assert {name: m["version"] for name, m in deployed.models.items()} == {MODEL: "2"}
 
 
+def test_a_promotion_says_each_step_as_it_begins(
+    client: MlflowClient, versions: list[Version], deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    real = deployed.roll_out
+
+    def roll_out(*given: Any, **more: Any) -> dict[str, str]:
+        steps.append("-- rolled out")
+        return real(*given, **more)
+
+    monkeypatch.setattr(rollout, "check", lambda *_: steps.append("-- checked"))
+    monkeypatch.setattr(replicas, "roll_out", roll_out)
+    promotion.promote(STACK, client, versions[0], steps.append)
+    assert [step.split()[:2] for step in steps] == [
+        ["comparing", "the"], ["--", "checked"], ["replicas", "take"], ["--", "rolled"], ["writing", "the"]
+    ]  # fmt: skip
+
+
 def test_after_a_restore_champion_and_canary_come_back(
     client: MlflowClient, versions: list[Version], deployed: Deployed
 ) -> None:
