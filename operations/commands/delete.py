@@ -24,7 +24,7 @@ from components.planning.issues import Issue
 from operations.confirmation import ask
 from operations.errors import OK, refusal
 from operations.jobs import discarding, request, session
-from operations.output import count, size
+from operations.output import count
 from operations.process import say
 
 
@@ -64,7 +64,9 @@ def _checkpoints(stack: Stack, name: str, yes: bool) -> int:
     if not sizes:
         say(f"job {name} has no checkpoints; nothing was deleted")
         return OK
-    say(f"This deletes {count(len(sizes), 'object')}, {size(sum(sizes.values()))}, of s3://{place(name)}")
+    say(
+        f"This deletes {count(len(sizes), 'object')}, {discarding.room(sum(sizes.values()))}, of s3://{place(name)}"
+    )
     _confirm("job", name, yes)
     # It may have been started again meanwhile.
     discarding.check(name, ray.jobs(), sizes, bucket)
@@ -120,5 +122,5 @@ def remains(left: Mapping[str, int], inventory: Mapping[str, object]) -> list[st
     rows = buckets if isinstance(buckets, list) else []
     who = [user for row in rows if row.get("name") == "models" for user in row.get("delete", ())]
     may = f"which {', '.join(who)} may delete" if who else "where nobody may delete"
-    where = ", ".join(f"s3://{folder} ({size(bytes_)})" for folder, bytes_ in left.items())
+    where = ", ".join(f"s3://{folder} ({discarding.room(bytes_)})" for folder, bytes_ in left.items())
     return [*lines, f"and the weights that were served stay in {where}, {may}"]

@@ -12,6 +12,7 @@ from benchmark.core.store import Store
 from benchmark.jobs.discard import place
 from benchmark.jobs.environment import CHECKPOINT_BUCKET
 from components.planning.issues import Issue, suggest
+from components.planning.units import MIB
 from operations.errors import OperationError, refusal
 from operations.jobs import request, runs
 from operations.output import count, size
@@ -83,12 +84,17 @@ def check(
         raise refusal(found, WHAT)
 
 
+def room(amount: int) -> str:
+    """Bytes in words, also of something small."""
+    return size(amount) if amount >= MIB else f"{-(-amount // 1024)} KiB"
+
+
 def told(name: str, gone: Mapping[str, int], bucket: Mapping[str, Any]) -> str:
     """What was deleted, and what that gives back. Pure."""
-    room = f"{size(sum(gone.values()))} of the bucket {CHECKPOINT_BUCKET} are free again"
+    given = f"{room(sum(gone.values()))} of the bucket {CHECKPOINT_BUCKET} are free again"
     if bucket.get("versioning"):
-        room = (
+        given = (
             f"no room is given back yet: the bucket {CHECKPOINT_BUCKET} keeps earlier versions, "
-            f"{size(sum(gone.values()))}, until noncurrent_days removes them"
+            f"{room(sum(gone.values()))}, until noncurrent_days removes them"
         )
-    return f"job {name}: {count(len(gone), 'object')} deleted; {room}"
+    return f"job {name}: {count(len(gone), 'object')} deleted; {given}"
