@@ -79,6 +79,7 @@ def change(stack: Stack, model: str, wanted: str | None, command: str, share: in
             say(f"{model}: version {version.number} is served, and is the champion")
         else:
             say(f"{model}: version {version.number} was served already; nothing was changed")
+        say(f"{model}: asking for the answer that restore drills compare with")
         answers.keep(stack, client, [model], answers.again(stack), say)
     return 0
 

@@ -33,7 +33,6 @@ def keep(stack: Stack, client: MlflowClient, models: Iterable[str], fix: str, sa
     """
     failed = []
     for model in models:
-        say(f"{model}: asking for the answer that restore drills compare with")
         try:
             _keep(stack, client, model)
         except BenchmarkError as error:

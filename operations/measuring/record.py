@@ -43,7 +43,7 @@ class Record(Generic[Document]):
             "environment": machine(),
         }
         known = {name: value for name, value in common.items() if name in self.kind.model_fields}
-        return self.kind(schema=self.schema, **known, **found)
+        return self.kind.model_validate({"schema": self.schema, **known, **found})
 
     def write(self, document: Document) -> None:
         say(f"wrote {write(document, self.stack, self.out, self.name)}")

@@ -50,7 +50,7 @@ def test_a_version_that_is_served_stays(wanted: str, alias: str) -> None:
 
 @pytest.mark.parametrize("name", ["slope", "slope_canary"])
 def test_a_version_that_replicas_serve_stays_whatever_the_record_says(name: str) -> None:
-    assert "replicas serve its weights" in refused("1", **{name: "1" * 64})
+    assert "replicas serve its weights" in refused("1", VERSIONS, **{name: "1" * 64})
 
 
 def test_a_model_of_which_a_version_is_served_stays_with_every_reason() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.cluster import stack as running
 from benchmark.core.store import DirectoryStore
 from benchmark.jobs.discard import discard
 from components.planning.buckets import DEFAULTS
@@ -29,7 +30,7 @@ BUCKETS = [{"name": name, **bucket} for name, bucket in DEFAULTS.items()]
 )
 def test_what_is_meant_has_to_be_clear(given: dict[str, str], said: str) -> None:
     with pytest.raises(RefusedError, match=said):
-        delete.main("dev", **given, yes=True)  # type: ignore[arg-type]
+        delete.main("dev", **given, yes=True)
 
 
 class Ray:
@@ -54,7 +55,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DirectoryStore:
     found = DirectoryStore(tmp_path)
     ray = Ray(found, "SUCCEEDED")
     stack = SimpleNamespace(ray=lambda: ray, store=lambda: found, inventory={"buckets": BUCKETS})
-    monkeypatch.setattr(delete.running, "read", lambda _name: stack)
+    monkeypatch.setattr(running, "read", lambda _name: stack)
     found.put("checkpoints/jobs/demo/last.pt", b"x")
     return found
 
