@@ -86,7 +86,7 @@ usage: ## show the CPUs and the memory that each service uses over a minute; wri
 	@$(RUN) python -m operations usage --stack $(STACK) --out $(OUT)
 
 .PHONY: logs
-logs: ## follow the log of a service, S=load-balancer, or of a job, JOB=train-1128-150500; FIND="words" SINCE=12h searches
+logs: ## follow the log of a service, S=load-balancer, or of a job, JOB=train, its first run JOB=train@1; FIND="words" SINCE=12h searches
 	@$(RUN) python -m operations logs --stack $(STACK) $(or $(call option,--service,S),$(call option,--service,SERVICE)) \
 		$(call option,--job,JOB) $(call option,--tail,TAIL) $(call option,--find,FIND) $(call option,--since,SINCE)
 
@@ -166,13 +166,18 @@ notebook: ## open JupyterLab on a compute node, CPUS=1 GPUS=1 MEMORY=2GiB; STOP=
 		$(call option,--memory,MEMORY) $(if $(call given,STOP),--stop) $(if $(call given,OFF),--off)
 
 .PHONY: jobs
-jobs: ## list the jobs: state, age, what they wait for
+jobs: ## list the jobs, each run of them: state, age, what they wait for
 	@$(RUN) python -m operations jobs --stack $(STACK)
 
 .PHONY: stop
 stop: ## stop a job: JOB=train-1128-150500
 	@[ -n $(or $(call given,JOB),"") ] || { echo "error: no job given; fix: make stop JOB=name, \`make jobs\` lists them" >&2; exit 2; }
 	@$(RUN) python -m operations stop --stack $(STACK) -- $(call given,JOB)
+
+.PHONY: delete
+delete: ## delete the checkpoints of JOB, or an own MODEL, or one VERSION of it; YES=1 does not ask
+	@$(RUN) python -m operations delete --stack $(STACK) $(call option,--job,JOB) $(call option,--model,MODEL) \
+		$(call option,--version,VERSION) $(if $(YES),--yes)
 
 ##@ Train, serve, measure
 .PHONY: bench
@@ -295,7 +300,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= FIND       logs: words, or LogsQL, to search for in the lines of S or of all services
 ##= SINCE      logs: how far back FIND searches: 30m, 12h, 7d (default: 1h)
 ##= CMD        exec: a command, split as a shell does (default: a shell)
-##= JOB        logs, stop: a job's name or id as `make jobs` lists it; backup: one of backup.jobs (default: all)
+##= JOB        logs, stop: a job's name, run or id as `make jobs` lists it; delete: its name; backup: one of backup.jobs (default: all)
 ##= SCRIPT     submit: a Python file
 ##= RANKS      submit, bench-submit: processes, connected by torch.distributed (default: 1; bench-submit: 2)
 ##= GPUS       submit, notebook: GPUs of each rank (default: 0)
@@ -323,7 +328,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= SOURCES    restore: bucket/NAME, database/NAME, buckets, databases, separated by commas (default: everything)
 ##= FROM       rebuild: a folder with a copy of the vault's data
 ##= DAMAGED    rebuild: 1 goes on although files of the copy are damaged
-##= YES        rotate, destroy, restore, rebuild: 1 answers every question with yes
+##= YES        rotate, destroy, restore, rebuild, delete: 1 answers every question with yes
 ##= PURGE      destroy: 1 deletes the data volumes, too
 ##= AT         drill, restore, rebuild: a time with its zone, 2026-01-31T02:15Z: the newest snapshot until then
 ##= LIMIT      scrub: seconds after which it stops (default: 21600)
@@ -337,8 +342,8 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= SERIES     bench: CSV or JSON file of energy prices or carbon intensity; start when it is lowest
 ##= DURATION   bench: expected seconds of the run, for WINDOW and SERIES (default: 600)
 ##= RUN        record, report: a run as `make runs` lists it
-##= MODEL      promote, demote: a model as `make models` lists it
-##= VERSION    promote: number or alias of one of its versions (default: canary, candidate, or your newest)
+##= MODEL      promote, demote, delete: a model as `make models` lists it
+##= VERSION    promote, delete: number or alias of one of its versions (promote: canary, candidate, or your newest; delete: all)
 ##= SHARE      promote: percentage of the requests that it answers beside the champion (default: 100)
 ##= CASE       faults: worker, node, driver, head or all (default: all)
 ##= ROUNDS     bench-storage, bench-backup, bench-database, bench-submit: measurements of each kind, in turns (default: 8)

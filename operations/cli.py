@@ -154,6 +154,9 @@ COMMANDS: Mapping[str, Command] = {
     "notebook": Command(_JOBS, "JupyterLab on a compute node", "aidc notebook --gpus 1", "notebook"),
     "jobs": Command(_JOBS, "list the jobs, and what they wait for", "aidc jobs", "jobs"),
     "stop": Command(_JOBS, "stop a job", "aidc stop train-1128-150500", "stop"),
+    "delete": Command(
+        _JOBS, "delete a model of yours, or a job's checkpoints", "aidc delete --job train", "delete"
+    ),
 }  # fmt: skip
 
 
@@ -218,7 +221,7 @@ def _arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
         made[name].add_argument(
             "--at", metavar="TIME", help="the newest snapshot until then, 2026-01-31T02:15Z"
         )
-    for name in ("rotate", "destroy", "restore", "rebuild"):
+    for name in ("rotate", "destroy", "restore", "rebuild", "delete"):
         made[name].add_argument("--yes", action="store_true", help="do not ask for confirmation")
     made["access"].add_argument("--out", type=Path, help="folder for ca.pem (default: out/<stack>)")
     made["access"].add_argument(
@@ -287,7 +290,7 @@ def _measuring(made: Mapping[str, argparse.ArgumentParser]) -> None:
 def _services(made: Mapping[str, argparse.ArgumentParser]) -> None:
     for name in ("logs", "exec", "restart"):
         made[name].add_argument("--service", metavar="NAME", help="as `aidc status` lists it")
-    made["logs"].add_argument("--job", metavar="NAME", help="as `aidc jobs` lists it")
+    made["logs"].add_argument("--job", metavar="NAME", help="its newest run; an earlier one is NAME@1")
     made["logs"].add_argument(
         "--tail", type=_lines, default=200, metavar="LINES", help="of a service: to begin with (default: 200)"
     )
@@ -330,7 +333,11 @@ def _jobs(made: Mapping[str, argparse.ArgumentParser]) -> None:
     notebook.add_argument("--memory", metavar="SIZE", help="memory that it reserves, 2GiB (default: none)")
     notebook.add_argument("--stop", action="store_true", help="end it; its work is kept")
     notebook.add_argument("--off", action="store_true", help="end it, and close the way to it")
-    made["stop"].add_argument("job", help="name or id, as `aidc jobs` lists it")
+    delete = made["delete"]
+    delete.add_argument("--job", metavar="NAME", help="the checkpoints of all its runs")
+    delete.add_argument("--model", metavar="NAME", help="the registry's entry, or that of one version")
+    delete.add_argument("--version", help="number or alias of one version (default: all of them)")
+    made["stop"].add_argument("job", help="name, run or id, as `aidc jobs` lists it")
 
 
 def _some(text: str) -> int:

@@ -139,6 +139,13 @@ class MlflowClient:
             body = {"name": name, "version": version, **entry}
             self._call("POST", "/model-versions/set-tag", json=body)
 
+    def delete_version(self, name: str, version: str) -> None:
+        self._call("DELETE", "/model-versions/delete", json={"name": name, "version": version})
+
+    def delete_model(self, name: str) -> None:
+        """With all its versions."""
+        self._call("DELETE", "/registered-models/delete", json={"name": name})
+
     def set_alias(self, name: str, alias: str, version: str) -> None:
         body = {"name": name, "alias": alias, "version": version}
         self._call("POST", "/registered-models/alias", json=body)

@@ -56,6 +56,7 @@ def change(stack: Stack, model: str, wanted: str | None, command: str, share: in
     """Serve the version that has this number or alias."""
     client = registry_of(stack)
     with lock.hold(stack.store(), f"`make {command} MODEL={model}`"):
+        say(f"{model}: reading the registry, and the record of what is served")
         known = registry.catalogue(client)
         for difference in registry.differences(known, [model]):
             say(difference)
@@ -78,6 +79,7 @@ def change(stack: Stack, model: str, wanted: str | None, command: str, share: in
             say(f"{model}: version {version.number} is served, and is the champion")
         else:
             say(f"{model}: version {version.number} was served already; nothing was changed")
+        say(f"{model}: asking for the answer that restore drills compare with")
         answers.keep(stack, client, [model], answers.again(stack), say)
     return 0
 

@@ -20,7 +20,7 @@ from benchmark.commands.runs import add_result_folder
 from benchmark.console import say
 from benchmark.core.errors import BenchmarkError, MlflowError, StackError
 from benchmark.report import pages
-from benchmark.tracking import answers, promotion, registry
+from benchmark.tracking import answers, promotion, registering, registry
 from benchmark.tracking.recording import Recorder
 
 
@@ -70,8 +70,8 @@ def record(client: MlflowClient, path: Path, answering: Mapping[str, str]) -> di
     result = results.load(path)
     recorder = Recorder(client)
     place = {**recorder.record(result), "problem": None}
-    versions = registry.register(client, result, recorder.record_ids(result))
-    registry.judge(client, result, versions)
+    versions = registering.register(client, result, recorder.record_ids(result))
+    registering.judge(client, result, versions)
     for name, version in versions.items():
         if answering.get(name) == version.tags[registry.SHA256]:
             promotion.record_champion(client, version, f"served by run {result['run_id']}", say)

@@ -14,7 +14,7 @@ from benchmark.commands.promote import add_stack_arguments, registry_of
 from benchmark.console import say
 from benchmark.core.errors import StackError
 from benchmark.serving.settings import CANARY
-from benchmark.tracking import answers, lock, promotion, registry
+from benchmark.tracking import answers, lock, registry, rollout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,12 +28,12 @@ def main(options: argparse.Namespace) -> int:
         known = registry.catalogue(client)
         for difference in registry.differences(known):
             say(difference)
-        wanted = promotion.champions(known)
+        wanted = rollout.champions(known)
         if not wanted:
             raise StackError("no registered model has a champion; `make bench` trains and serves some")
-        able = promotion.usable(stack.store(), wanted, say)
+        able = rollout.usable(stack.store(), wanted, say)
         if able:
-            promotion.put_in_service(stack, able, {}, say)
+            rollout.put_in_service(stack, able, {}, say)
             say(f"served: {', '.join(sorted(able))}")
             names = sorted(name for name in able if not name.endswith(CANARY))
             answers.keep(stack, client, names, f"`make serve STACK={stack.name}`", say)

@@ -52,6 +52,10 @@ class Store(Protocol):
         """Keys that begin with `prefix`, bucket included, sorted."""
         ...
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """The same, each with its bytes."""
+        ...
+
     def delete(self, key: str) -> None: ...
 
     def describe(self) -> str: ...
@@ -119,6 +123,9 @@ class DirectoryStore:
         folder = self.root / prefix.rpartition("/")[0]
         files = (f for f in folder.rglob("*") if f.is_file() and not f.name.startswith(TEMPORARY))
         return sorted(key for f in files if (key := f.relative_to(self.root).as_posix()).startswith(prefix))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        return {key: (self.root / key).stat().st_size for key in self.list(prefix)}
 
     def delete(self, key: str) -> None:
         try:
@@ -217,14 +224,19 @@ class S3Store:
         return True
 
     def list(self, prefix: str) -> list[str]:
+        return sorted(key for key, _ in self._rows(prefix))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        return dict(sorted((key, int(row["Size"])) for key, row in self._rows(prefix)))
+
+    def _rows(self, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
         bucket, _, rest = prefix.partition("/")
-        keys: list[str] = []
         token: dict[str, str] = {}
         while True:
             page = self._call("list_objects_v2", f"{bucket}/", Prefix=rest, **token)
-            keys.extend(f"{bucket}/{item['Key']}" for item in page.get("Contents", []))
+            yield from ((f"{bucket}/{row['Key']}", row) for row in page.get("Contents", []))
             if not page.get("IsTruncated"):
-                return sorted(keys)
+                return
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
     def delete(self, key: str) -> None:

@@ -12,7 +12,7 @@ from benchmark.cluster.replicas import Models
 from benchmark.cluster.stack import Stack
 from benchmark.console import say
 from benchmark.core.errors import BenchmarkError
-from benchmark.tracking import answers, promotion, registry
+from benchmark.tracking import answers, promotion, registering, registry, rollout
 from benchmark.tracking.recording import Recorder
 
 Result = dict[str, Any]
@@ -43,7 +43,7 @@ class Recording:
         found: Models = {}
 
         def ask(recorder: Recorder) -> None:
-            found.update(promotion.champions(registry.catalogue(recorder.client)))
+            found.update(rollout.champions(registry.catalogue(recorder.client)))
 
         self._attempt(ask)
         return found
@@ -68,7 +68,7 @@ class Recording:
 
         def everything(recorder: Recorder) -> None:
             place.update(recorder.record(result))
-            registry.judge(recorder.client, result, self._register(recorder, result))
+            registering.judge(recorder.client, result, self._register(recorder, result))
             result["tracking"] = {**place, "problem": None}
             results.save(result, path)
             pages()
@@ -83,7 +83,7 @@ class Recording:
             say(f"MLflow: {place['url']}")
 
     def _register(self, recorder: Recorder, result: Result) -> dict[str, registry.Version]:
-        versions = registry.register(recorder.client, result, recorder.record_ids(result))
+        versions = registering.register(recorder.client, result, recorder.record_ids(result))
         names = sorted(self.champions & versions.keys())
         for name in names:
             change = f"served by run {result['run_id']}"

@@ -32,7 +32,7 @@ from benchmark.experiments.progress import Progress
 from benchmark.experiments.recorded import Recording
 from benchmark.report import comparison
 from benchmark.report import pages as report
-from benchmark.tracking import history, lock, promotion
+from benchmark.tracking import history, lock, rollout
 from benchmark.training.spec import Spec
 
 LOCK_PATIENCE_S = 300.0  # for another change of what is served
@@ -248,7 +248,7 @@ def serve_all(
         with lock.hold(store, f"benchmark run {result['run_id']}", patience_s=LOCK_PATIENCE_S):
             start = time.perf_counter()
             others = recording.champion_models()
-            promotion.put_in_service(stack, replicas.models_of(cards), others, say, limits)
+            rollout.put_in_service(stack, replicas.models_of(cards), others, say, limits)
             serving.update(
                 replicas=limits["min_replicas"],
                 autoscaling=limits,

@@ -5,20 +5,17 @@ The weights never come to this machine, and the bucket of the models is writable
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
+from benchmark.cluster import inner_job
 from benchmark.cluster.mlflow_api import MlflowClient
-from benchmark.cluster.ray_api import RayClient, message_of
+from benchmark.cluster.ray_api import RayClient
 from benchmark.core.errors import CheckpointError, MlflowError, StackError
 from benchmark.tracking import serving_record
 from benchmark.tracking.registry import CARD, CARD_SHA256, SHA256, Version
 
-TIMEOUT_S = 300.0
-TAIL = 8
 Say = Callable[[str], None]
 
 
@@ -29,23 +26,13 @@ def admit(ray: RayClient, client: MlflowClient, version: Version, say: Say) -> V
         f"{version.model}: version {version.number} was registered by a job; job {identifier} checks it on a "
         "node, which takes a minute or so"
     )
-    words = ["python3", "-m", "benchmark.serving.admit", version.model, str(version.number)]
-    ray.submit(shlex.join(words), identifier)
-    answers: dict[str, dict[str, Any]] = {}
-    tail: list[str] = []
-
-    def line(text: str) -> None:
-        if message := message_of(text):
-            answers[message[0]] = message[1]
-        else:
-            tail[:] = [*tail[-TAIL:], text]
-
-    status = ray.follow(identifier, line, TIMEOUT_S)
-    if "error" in answers:
-        raise CheckpointError(f"{answers['error'].get('message', '')}; nothing was changed")
-    found = answers.get("progress", {})
+    said = inner_job.run(ray, ["benchmark.serving.admit", version.model, str(version.number)], identifier)
+    if "error" in said.messages:
+        raise CheckpointError(f"{said.messages['error'].get('message', '')}; nothing was changed")
+    found = said.messages.get("progress", {})
     if not found.get(CARD) or not found.get(SHA256):
-        raise StackError("\n".join([f"job {identifier}: {status}, and says nothing of the model", *tail]))
+        problem = f"job {identifier}: {said.status}, and says nothing of the model"
+        raise StackError("\n".join([problem, *said.tail]))
     told = {CARD: str(found[CARD]), SHA256: str(found[SHA256]), CARD_SHA256: str(found.get(CARD_SHA256, ""))}
     admitted = replace(version, tags={**version.tags, **{k: v for k, v in told.items() if v}})
     if not told[CARD].startswith(f"models/{version.model}/"):

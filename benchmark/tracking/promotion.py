@@ -7,23 +7,17 @@ record, for people to look at; nothing reads them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
-from benchmark.checkpoints.artefact import card_digest
 from benchmark.cluster import replicas
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.replicas import Models
 from benchmark.cluster.stack import Stack
-from benchmark.core.errors import BenchmarkError, CheckpointError, MlflowError, StackError
-from benchmark.core.store import Store, get_json
+from benchmark.core.errors import BenchmarkError, MlflowError, StackError
 from benchmark.serving.settings import CANARY as CANARY_OF
-from benchmark.serving.settings import MODEL_NAME
 from benchmark.tracking import serving_record
 from benchmark.tracking.registry import (
     CANARY,
-    CARD_SHA256,
     CHAMPION,
     PREVIOUS,
     SHARE,
@@ -33,107 +27,16 @@ from benchmark.tracking.registry import (
     differences,
     with_alias,
 )
+from benchmark.tracking.rollout import as_canary, champions, put_in_service
 from benchmark.tracking.serving_record import State
 
 Say = Callable[[str], None]
-
-
-def champions(known: Catalogue) -> Models:
-    """What is to be served by the serving record: each champion, and its canary where there is one.
-
-    The catalogue has them from the serving record, so that nothing a job writes is among them.
-    """
-    found: Models = {}
-    for name, versions in known.items():
-        champion, canary = with_alias(versions, CHAMPION), with_alias(versions, CANARY)
-        if champion is None or not champion.admitted or not MODEL_NAME.fullmatch(name):
-            continue
-        found[name] = champion.served
-        share = canary.tags.get(SHARE, "") if canary and canary.admitted else ""
-        if canary and share.isascii() and share.isdigit() and 1 <= int(share) <= 99:
-            found[name + CANARY_OF] = as_canary(canary, share)
-    return found
-
-
-def as_canary(version: Version, share: str) -> dict[str, str]:
-    """As a replica is told of it; `share` is the percentage of the requests that it gets."""
-    return {**version.served, SHARE: share}
-
-
-def usable(store: Store, models: Models, say: Say) -> Models:
-    """Those whose objects are there as declared. One that is not must not keep the others from service."""
-    found: Models = {}
-    for name, model in models.items():
-        try:
-            check(store, name, model)
-            found[name] = model
-        except BenchmarkError as error:
-            say(f"{name}: left out, because it could not be served: {error}")
-    return found
-
-
-def check(store: Store, name: str, model: Mapping[str, str]) -> None:
-    """The object store has these weights; CheckpointError or StoreError says what is wrong with them.
-
-    Replicas check the same before they load a model. Here it is found out before any of them is touched.
-    """
-    card = get_json(store, model["card"])
-    said = card.get("sha256") if isinstance(card, dict) else None
-    if model.get(CARD_SHA256) and card_digest(card if said else {}) != model[CARD_SHA256]:
-        raise CheckpointError(
-            f"{name}: {model['card']}: has another hash than when it was admitted: corrupt or replaced; "
-            "it is not served"
-        )
-    place = f"models/{name.removesuffix(CANARY_OF)}/"
-    if said and not str(card.get("key", "")).startswith(place):
-        raise CheckpointError(f"{name}: {model['card']}: its weights are not below {place}; it is not served")
-    if said != model["sha256"]:
-        raise CheckpointError(
-            f"{name}: {model['card']}: names weights with sha256 {str(said)[:16]}…, the registry has "
-            f"{model['sha256'][:16]}…; it is not served"
-        )
-    actual = hashlib.sha256(store.get(card["key"])).hexdigest()
-    if actual != said:
-        raise CheckpointError(
-            f"{name}: {card['key']}: sha256: expected {said[:16]}…, is {actual[:16]}…: corrupt or replaced; "
-            "it is not served"
-        )
-
-
-def put_in_service(
-    stack: Stack, wanted: Models, others: Models, say: Say, limits: dict[str, int] | None = None
-) -> None:
-    """Roll out `wanted` beside what is served already and `others`. The caller holds the lock.
-
-    The canary of a model that is wanted ends, unless it is wanted as well.
-    `limits`: of the replicas; by default as they are. Where it fails, what was served before is deployed
-    again, and the error is raised. A model that is not wanted and that replicas cannot load is told, and
-    is no failure.
-    """
-    ray, store = stack.ray(), stack.store()
-    before, now = replicas.deployed(ray)
-    for name, model in wanted.items():
-        check(store, name, model)
-    ended = {name + CANARY_OF for name in wanted}
-    rest = {name: m for name, m in {**before, **others}.items() if name not in {*wanted, *ended}}
-    models = {**usable(store, rest, say), **wanted}
-    # A canary shares the requests of a champion, and is not found without one.
-    models = {n: m for n, m in models.items() if n.removesuffix(CANARY_OF) in models}
-    limits = limits or now or replicas.limits_for(stack.compute_nodes)
-    try:
-        failed = replicas.roll_out(ray, stack.inference(), models, limits, required=wanted)
-    except (BenchmarkError, KeyboardInterrupt):
-        if before:
-            say("the update failed; the models that were served before are deployed again")
-            with suppress(BenchmarkError):
-                replicas.roll_out(ray, stack.inference(), before, now or limits)
-        raise
-    for name, reason in failed.items():
-        say(f"{name}: replicas cannot load it, and answer 503 or with the model before it: {reason}")
+RECORDING = "writing the record of what is served"
 
 
 def record_champion(client: MlflowClient, version: Version, change: str, say: Say) -> None:
     """`version` is served now, alone, and the champion of before is the previous one. Raises StackError."""
+    say(RECORDING)
     record = serving_record.read(client)
     state = record.state(version.model).promoted(version.entry)
     serving_record.serve(client, record, version.model, state, change)
@@ -204,6 +107,7 @@ def try_beside(stack: Stack, client: MlflowClient, version: Version, share: int,
     may_share(known, version)
     wanted = {version.model + CANARY_OF: as_canary(version, str(share))}
     put_in_service(stack, wanted, champions(known), say)
+    say(RECORDING)
     record = serving_record.read(client)
     state = record.state(version.model).beside(version.entry, share)
     change = f"version {version.number} answers {share} %"
@@ -221,6 +125,7 @@ def end_canary(stack: Stack, client: MlflowClient, model: str, say: Say) -> bool
     served = before.get(model) or all_others.get(model)
     if served:
         put_in_service(stack, {model: served}, all_others, say)
+    say(RECORDING)
     record = serving_record.read(client)
     state = record.state(model).alone()
     serving_record.serve(client, record, model, state, "the canary has ended")

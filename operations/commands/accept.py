@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.markup import escape
@@ -19,10 +18,10 @@ from rich.table import Table
 
 from operations.accepting import host, judge, trial
 from operations.accepting.judge import Row
-from operations.documents import Acceptance, AcceptanceRow, write
+from operations.documents import Acceptance, AcceptanceRow
 from operations.engine.client import Engine, connect
 from operations.errors import FAILED, OK, RefusedError
-from operations.measuring.record import machine
+from operations.measuring.record import Record
 from operations.output import console, count
 from operations.preflight import checks
 from operations.preflight.requirements import GPU_HOOK, images
@@ -33,7 +32,7 @@ COLOURS = {"pass": "green", "fail": "red", "skipped": "dim"}
 
 def main(stack: str, seconds: float = 60.0, out: Path | None = None) -> int:
     """Test, print the table, write the record. Raises RefusedError and OperationError."""
-    engine, begun = connect(), datetime.now(UTC)
+    engine, record = connect(), Record(Acceptance, stack, out)
     if not engine.is_local:
         raise RefusedError("the engine is on another machine\n    fix: run `make accept` there")
     found = host.read()
@@ -48,15 +47,12 @@ def main(stack: str, seconds: float = 60.0, out: Path | None = None) -> int:
         said, fault = trial.run(engine, images()["compute"], stack, numbers, seconds)
         rows += judge.of_trial(found, said, fault)
     console().print(table(rows))
-    document = Acceptance(
-        schema="aidc.accept/1",
-        measured=begun.isoformat(timespec="seconds"),
-        environment=machine(),
+    document = record.filled(
         gpus=[f"{gpu.uuid} {gpu.name}" for gpu in found.gpus],
         passed=not judge.failed(rows),
         checks=[AcceptanceRow(check=r.check, verdict=r.verdict, found=r.found, fix=r.fix) for r in rows],
     )
-    say(f"wrote {write(document, stack, out, 'accept.json')}")
+    record.write(document)
     return FAILED if judge.failed(rows) else OK
 
 

@@ -12,17 +12,16 @@ failed; 2 the stack is not up, or no engine answers.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmark.core import stats
 from components.planning.units import MIB, size_text
-from operations.documents import BackupFigures, BackupPair, Outcome, Ratio, write
+from operations.documents import BackupFigures, BackupPair, Outcome, Ratio
 from operations.engine.client import connect
 from operations.engine.services import outside
 from operations.errors import FAILED, OK
 from operations.measuring.backup import measure, ratio
-from operations.measuring.record import machine
+from operations.measuring.record import Record
 from operations.process import say
 
 BOUND = 0.9
@@ -31,7 +30,7 @@ WORDS: dict[bool | None, Outcome] = {True: "passed", False: "missed", None: "inc
 
 def main(stack: str, out: Path | None = None, rounds: int = 8, size: int = 512 * MIB) -> int:
     """Measure, print each pair and the ratio, write the record. Raises OperationError."""
-    engine, begun = connect(), datetime.now(UTC)
+    engine, record = connect(), Record(BackupFigures, stack, out)
     if outside(engine, stack):
         say(f"stack {stack} uses an outside store, which is not ours: there is no node here to measure with")
         return OK
@@ -40,11 +39,7 @@ def main(stack: str, out: Path | None = None, rounds: int = 8, size: int = 512 *
     )
     interval = ratio(pairs)
     verdict = WORDS[stats.judged(dict(interval), BOUND)]
-    document = BackupFigures(
-        schema="aidc.backup-figures/1",
-        stack=stack,
-        measured=begun.isoformat(timespec="seconds"),
-        environment=machine(),
+    document = record.filled(
         load=meanwhile,
         bytes=size,
         pairs=pairs,
@@ -53,7 +48,7 @@ def main(stack: str, out: Path | None = None, rounds: int = 8, size: int = 512 *
         verdict=verdict,
     )
     say(summary(document))
-    say(f"wrote {write(document, stack, out, 'backup-figures.json')}")
+    record.write(document)
     return FAILED if verdict == "missed" else OK
 
 

@@ -11,38 +11,33 @@ Exit codes: 0 measured; 1 a run failed; 2 the stack is not up, or no engine answ
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.table import Table
 
-from operations.documents import DatabaseFigures, DatabaseRatio, DatabaseRow, write
+from operations.documents import DatabaseFigures, DatabaseRatio, DatabaseRow
 from operations.engine.client import connect
 from operations.errors import OK
 from operations.measuring.database import measure
-from operations.measuring.record import interval, machine
+from operations.measuring.record import Record, interval
 from operations.output import console
 from operations.process import say
 
 
 def main(stack: str, out: Path | None = None, rounds: int = 8, seconds: float = 5.0) -> int:
     """Measure, print rows and ratios, write the record. Raises OperationError."""
-    engine, begun, whole = connect(), datetime.now(UTC), max(1, round(seconds))
+    engine, record, whole = connect(), Record(DatabaseFigures, stack, out), max(1, round(seconds))
     rows, ratios, meanwhile = measure(
         engine, stack, rounds=rounds, seconds=whole, on_row=lambda row: say(line(row))
     )
-    document = DatabaseFigures(
-        schema="aidc.database-figures/1",
-        stack=stack,
-        measured=begun.isoformat(timespec="seconds"),
-        environment=machine(),
+    document = record.filled(
         load=meanwhile,
         run_s=whole,
         rows=rows,
         ratios=ratios,
     )
     console().print(table(ratios))
-    say(f"wrote {write(document, stack, out, 'database-figures.json')}")
+    record.write(document)
     return OK
 
 

@@ -11,15 +11,14 @@ Exit codes: 0 measured, and the drill passed; 1 a step failed; 2 the stack is no
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from components.planning.inventory import load
 from components.planning.units import GIB, size_text
-from operations.documents import RecoveryFigures, write
+from operations.documents import RecoveryFigures
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, RefusedError
-from operations.measuring.record import host_load, load_of, machine
+from operations.measuring.record import Record, host_load, load_of
 from operations.measuring.recovery import measure
 from operations.output import size as sized
 from operations.process import say
@@ -28,18 +27,14 @@ from operations.stack.pulumi import Pulumi
 
 def main(stack: str, out: Path | None = None, size: int = 2 * GIB) -> int:
     """Measure, print steps and memory, write the record. Raises OperationError."""
-    pulumi, engine, begun = Pulumi(stack), connect(), datetime.now(UTC)
+    pulumi, engine, record = Pulumi(stack), connect(), Record(RecoveryFigures, stack, out)
     raw, access = pulumi.output("inventory"), pulumi.output("access", secret=True)
     if raw is None or access is None:
         raise RefusedError(f"stack {stack} is not up; fix: `make up STACK={stack}`")
     inventory = load(raw)
     with host_load(engine, stack) as host:
         steps, drill, services = measure(engine, inventory, access, size, say)
-    document = RecoveryFigures(
-        schema="aidc.recovery-figures/1",
-        stack=stack,
-        measured=begun.isoformat(timespec="seconds"),
-        environment=machine(),
+    document = record.filled(
         load=load_of(host),
         bytes=size,
         steps=steps,
@@ -48,7 +43,7 @@ def main(stack: str, out: Path | None = None, size: int = 2 * GIB) -> int:
     )
     for line in lines(document):
         say(line)
-    say(f"wrote {write(document, stack, out, 'recovery-figures.json')}")
+    record.write(document)
     return OK if document.passed else FAILED
 
 

@@ -11,17 +11,16 @@ Exit codes: 0 measured; 1 a request failed; 2 the stack is not up, or no engine 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.table import Table
 
 from components.planning.inventory import load
 from components.planning.units import size_text
-from operations.documents import Storage, StorageRatio, StorageRow, write
+from operations.documents import Storage, StorageRatio, StorageRow
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, RefusedError
-from operations.measuring.record import interval, machine
+from operations.measuring.record import Record, interval
 from operations.measuring.storage import measure
 from operations.output import console
 from operations.process import say
@@ -30,7 +29,7 @@ from operations.stack.pulumi import Pulumi
 
 def main(stack: str, out: Path | None = None, rounds: int = 8, seconds: float = 2.0) -> int:
     """Measure, print the tables, write the record. Raises RefusedError when the stack is not up."""
-    pulumi, engine, begun = Pulumi(stack), connect(), datetime.now(UTC)
+    pulumi, engine, record = Pulumi(stack), connect(), Record(Storage, stack, out)
     raw, access = pulumi.output("inventory"), pulumi.output("access", secret=True)
     if raw is None or access is None:
         raise RefusedError(f"stack {stack} is not up; fix: `make up STACK={stack}`")
@@ -41,18 +40,14 @@ def main(stack: str, out: Path | None = None, rounds: int = 8, seconds: float = 
     rows, ratios, meanwhile = measure(
         engine, inventory, access, rounds=rounds, seconds=seconds, on_row=lambda row: say(line(row))
     )
-    document = Storage(
-        schema="aidc.storage/1",
-        stack=stack,
-        measured=begun.isoformat(timespec="seconds"),
-        environment=machine(),
+    document = record.filled(
         load=meanwhile,
         segment_s=seconds,
         rows=rows,
         ratios=ratios,
     )
     console().print(table(ratios))
-    say(f"wrote {write(document, stack, out, 'storage.json')}")
+    record.write(document)
     broken = [row for row in rows if row.faults]
     for row in broken:
         say(f"{row.faults} of {row.operations + row.faults} requests failed: {line(row)}: {row.first_fault}")

@@ -9,24 +9,23 @@ Exit codes: 0 measured; 1 a way did not come to a step; 2 the stack is not up.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.table import Table
 
-from operations.documents import SubmitFigures, SubmitRatio, write
+from operations.documents import SubmitFigures, SubmitRatio
 from operations.engine.client import connect
 from operations.errors import OK
 from operations.jobs import session
 from operations.measuring import submission
-from operations.measuring.record import host_load, interval, load_of, machine
+from operations.measuring.record import Record, host_load, interval, load_of
 from operations.output import console
 from operations.process import say
 
 
 def main(stack: str, out: Path | None = None, rounds: int = 8, ranks: int = 2) -> int:
     """Measure, print times and ratios, write the record. Raises OperationError."""
-    begun, engine = datetime.now(UTC), connect()
+    record, engine = Record(SubmitFigures, stack, out), connect()
     session.connect(stack)
     with session.reporting(), host_load(engine, stack) as host:
         rows, ratios = submission.measure(
@@ -34,18 +33,14 @@ def main(stack: str, out: Path | None = None, rounds: int = 8, ranks: int = 2) -
         )
     if submission.RAY not in {row.way for row in rows}:
         say("there is no program `ray`: that way was left out; docs/jobs.md#rays-own-ways")
-    document = SubmitFigures(
-        schema="aidc.submit-figures/1",
-        stack=stack,
-        measured=begun.isoformat(timespec="seconds"),
-        environment=machine(),
+    document = record.filled(
         load=load_of(host),
         ranks=ranks,
         rows=rows,
         ratios=ratios,
     )
     console().print(table(ratios))
-    say(f"wrote {write(document, stack, out, 'submit-figures.json')}")
+    record.write(document)
     return OK
 
 

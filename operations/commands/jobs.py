@@ -1,4 +1,6 @@
-"""List the jobs: name, id, state, age, and what a job that has not begun waits for.
+"""List the jobs: each run of each name, its id, state, age, and what a job that has not begun waits for.
+
+`demo@1` is the first run of the job `demo`; `aidc logs --job` and `aidc stop` take it.
 
 Exit codes: 0 listed; 1 the stack is not up.
 """
@@ -34,7 +36,9 @@ def main(stack: str, as_json: bool = False) -> int:
 
 
 def table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
-    made = Table(*rows[0], title=title, title_justify="left")
+    """The name is left out: the run begins with it."""
+    columns = [column for column in rows[0] if column != "name"]
+    made = Table(*columns, title=title, title_justify="left")
     for row in rows:
-        made.add_row(*map(escape, row.values()))
+        made.add_row(*(escape(row[column]) for column in columns))
     return made

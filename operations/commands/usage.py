@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.table import Table
 
-from operations.documents import ServiceUsage, StackUsage, write
+from operations.documents import ServiceUsage, StackUsage
 from operations.engine.client import connect
 from operations.errors import OK, RefusedError
-from operations.measuring.record import machine
+from operations.measuring.record import Record
 from operations.measuring.usage import Watch, total
 from operations.output import console, size
 from operations.process import say
@@ -26,23 +25,19 @@ from operations.process import say
 
 def main(stack: str, seconds: float = 60.0, out: Path | None = None) -> int:
     """Watch for so long, print the table, write the record. Raises RefusedError when nothing runs."""
-    engine, begun = connect(), datetime.now(UTC)
+    engine, record = connect(), Record(StackUsage, stack, out)
     if not any(container.running for container in engine.containers(stack)):
         raise RefusedError(f"stack {stack} is not up; fix: `make up STACK={stack}`")
     with Watch(engine, stack) as watch:
         say(f"watching for {seconds:g} s …")
         time.sleep(seconds)
     rows = watch.rows()
-    document = StackUsage(
-        schema="aidc.usage/1",
-        stack=stack,
-        measured=begun.isoformat(timespec="seconds"),
-        environment=machine(),
+    document = record.filled(
         seconds=seconds,
         services=rows,
     )
     console().print(table(rows, f"stack {stack}, {seconds:g} s"))
-    say(f"wrote {write(document, stack, out, 'usage.json')}")
+    record.write(document)
     return OK
 
 

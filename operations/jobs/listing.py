@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmark.jobs.ranks import GROUP
 from operations.documents import printable
-from operations.jobs import capacity, following, request, session
+from operations.jobs import capacity, following, request, runs, session
 from operations.status_document import Job
 
 ENDED_MOST = 5
@@ -17,8 +17,10 @@ def rows_of(
     jobs: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, Any]], nodes: Sequence[capacity.Node]
 ) -> list[dict[str, str]]:
     """One for each job that was submitted, in the given order, in words."""
+    known = runs.numbered(jobs)
     return [
         {
+            "run": known[job.id],
             "name": job.name,
             "id": job.id,
             "state": job.state,
@@ -28,7 +30,7 @@ def rows_of(
             "packages": printable(str((raw.get("metadata") or {}).get(request.PACKAGES_KEY, ""))[:12]),
             "waits for": job.waits_for,
         }
-        for raw, job in zip(_submitted(jobs), entries(jobs, groups, nodes), strict=True)
+        for raw, job in zip(filter(runs.submitted, jobs), entries(jobs, groups, nodes), strict=True)
     ]
 
 
@@ -40,7 +42,7 @@ def entries(
         str(group.get("name")) for group in groups if group.get("state") in ("PENDING", "RESCHEDULING")
     }
     found = []
-    for job in _submitted(jobs):
+    for job in filter(runs.submitted, jobs):
         name, state = request.name_of(job), str(job.get("status"))
         waits = state == "PENDING" or (state == "RUNNING" and f"{GROUP}{name}" in pending)
         asked, moment = request.asked_of(job.get("metadata")), request.submitted(job)
@@ -69,7 +71,3 @@ def of_session(opened: session.Session) -> list[Job]:
     return entries(
         request.newest_first(opened.ray.jobs()), opened.ray.state("placement_groups"), opened.nodes()
     )
-
-
-def _submitted(jobs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [job for job in jobs if job.get("type") == "SUBMISSION"]

@@ -10,11 +10,10 @@ from typing import Any
 
 from benchmark.cluster import stack as running
 from benchmark.cluster.ray_api import JOB_VARIABLES, RayClient
-from benchmark.core.errors import BenchmarkError, UnknownJobError
+from benchmark.core.errors import BenchmarkError, ConfigError, UnknownJobError
 from benchmark.core.store import S3Store
-from components.planning.issues import suggest
 from operations.errors import OperationError, RefusedError
-from operations.jobs import capacity, request
+from operations.jobs import capacity, request, runs
 from operations.jobs.package import Package
 from operations.jobs.request import Request
 from operations.output import ago
@@ -27,6 +26,8 @@ def reporting() -> Iterator[None]:
     """Errors of the stack's clients as errors of a command."""
     try:
         yield
+    except ConfigError as error:
+        raise RefusedError(str(error)) from None
     except BenchmarkError as error:
         raise OperationError(str(error)) from None
 
@@ -63,15 +64,9 @@ def connect(stack: str) -> Session:
         return Session(found.ray(), names, variables, found.store)
 
 
-def find(ray: RayClient, wanted: str) -> dict[str, Any]:
-    """The newest job of this name or id. Raises RefusedError with the nearest name."""
-    jobs = request.newest_first(ray.jobs())
-    for job in jobs:
-        if wanted in (request.name_of(job), job.get("submission_id"), job.get("job_id")):
-            return dict(job)
-    names = {request.name_of(job) for job in jobs}
-    fix = suggest(wanted, names, "`make jobs` lists them")
-    raise RefusedError(f"JOB: there is no job {wanted!r}\n    fix: {fix}")
+def find(ray: RayClient, wanted: str) -> Mapping[str, Any]:
+    """The job of this run, name or id, as `runs.meant` has it. Raises RefusedError."""
+    return runs.meant(wanted, ray.jobs())
 
 
 def start(session: Session, wanted: Request, package: Package) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from operations.front.told import Told
 from operations.overview import telling
 from operations.polling import poll
 from operations.status_document import LastAudit, Status
+from tests.acceptance.commands import aidc
 
 # A scrape and a reading, each half a minute apart, and what a busy machine adds.
 TOLD_WITHIN = 180
@@ -154,6 +158,30 @@ def test_the_number_of_jobs_comes_from_ray_itself(viewer: requests.Session, door
         return " s ago." in viewer.get(f"{door}/", timeout=30).text.partition('id="jobs"')[2][:400]
 
     assert poll(counted, TOLD_WITHIN, 2.0, until=bool)
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> Iterator[str]:
+    """A job that runs until the test has ended."""
+    script, name = tmp_path / "sleep.py", f"sleeper-{int(time.time())}"
+    script.write_text("import time; print('begun', flush=True); time.sleep(3600)")
+    try:
+        done = aidc("submit", str(script), "--cpus", "0.1", "--detach", "--name", name)
+        assert done.returncode == 0, done.stderr
+        yield name
+    finally:
+        assert aidc("stop", name).returncode == 0
+
+
+def test_a_job_that_runs_is_counted(viewer: requests.Session, door: str, sleeper: str) -> None:
+    """By the page alone: what the workstation told names the job, and does not count."""
+
+    def counted() -> int:
+        text = viewer.get(f"{door}/", timeout=30).text
+        found = re.search(r"(\d+) jobs? (?:runs? )?now[^.]*, as Ray counted \d+ s ago\.", text)
+        return int(found[1]) if found else 0
+
+    assert poll(counted, TOLD_WITHIN, 1.0, until=bool)
 
 
 # In the container of the front door: what its own login opens at the load balancer.

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import requests
 
+from benchmark.cluster import stack as stacks
 from components.planning.inventory import Inventory
 from tests.acceptance.commands import aidc, blocks_of, jobs
-from tests.acceptance.conftest import ROOT
+from tests.acceptance.conftest import ROOT, STACK
 from tests.acceptance.waiting import eventually
 
 TUTORIAL = ROOT / "docs" / "tutorial-own-script.md"
@@ -51,6 +52,29 @@ def test_the_job_and_its_curve_are_in_sight(tutorial: list[str], named: str) -> 
     assert re.search(rf"{named}.*succeeded", table)
     assert any(f"jobs/{named}/last.pt" in part for part in tutorial)
     assert any(re.search(r"FINISHED loss [\d.]+ at step 2", part) for part in tutorial)
+
+
+def test_each_run_can_be_reached_and_the_newest_is_meant_by_the_name(tutorial: list[str], named: str) -> None:
+    said = {job: aidc("logs", "--job", job).stdout for job in (named, f"{named}@1", f"{named}@2")}
+    assert "[0] epoch 0" in said[f"{named}@1"]
+    assert "[0] epoch 3" in said[f"{named}@2"]
+    assert said[named] == said[f"{named}@2"]
+    done = aidc("logs", "--job", f"{named}@3")
+    assert done.returncode == 2
+    assert f"{named}@2 (succeeded), {named}@1 (succeeded)" in done.stderr
+
+
+def test_checkpoints_are_deleted_and_those_of_others_stay(tutorial: list[str], named: str) -> None:
+    store = stacks.read(STACK).store()
+    before = set(store.list("checkpoints/"))
+    own = {key for key in before if key.startswith(f"checkpoints/jobs/{named}/")}
+    assert own
+    assert aidc("delete", "--job", named).returncode == 2  # nobody confirms it
+    assert own <= set(store.list("checkpoints/"))
+    done = aidc("delete", "--job", named, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert f"job {named}: {len(own)} object" in done.stdout
+    assert set(store.list("checkpoints/")) == before - own
 
 
 SCRIPT = """

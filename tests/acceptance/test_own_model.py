@@ -15,8 +15,8 @@ from benchmark.cluster.connection import Connection
 from benchmark.commands import promote
 from benchmark.core.errors import CheckpointError, ConfigError, StackError
 from benchmark.serving import recorded
-from benchmark.tracking import serving_record
-from tests.acceptance.commands import blocks_of
+from benchmark.tracking import registry, serving_record
+from tests.acceptance.commands import aidc, blocks_of
 from tests.acceptance.conftest import ROOT, STACK
 
 TUTORIAL = ROOT / "docs" / "tutorial-own-model.md"
@@ -113,3 +113,17 @@ def test_a_pickled_model_is_not_served(tutorial: list[str], model: str, tmp_path
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=TIMEOUT_S)
     with pytest.raises(CheckpointError, match="pickled models are not served"):
         promote.change(stacks.read(STACK), name, None, "promote")
+
+
+def test_what_is_served_stays_and_what_is_not_can_be_deleted(tutorial: list[str], model: str) -> None:
+    """The tutorial ends with version 1 in service, and with version 2 as the one before."""
+    served = aidc("delete", "--model", model, "--yes")
+    assert served.returncode == 2
+    assert f"VERSION: 1 of {model}: is served, as champion" in served.stderr
+    done = aidc("delete", "--model", model, "--version", "2", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert f"stay in s3://models/{model}/own/" in done.stdout
+    known = registry.catalogue(promote.registry_of(stacks.read(STACK)))
+    assert [version.number for version in known[model]] == [1]
+    again = aidc("delete", "--model", "mlp", "--yes")
+    assert "belongs to a workload" in again.stderr

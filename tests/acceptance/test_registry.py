@@ -17,7 +17,7 @@ from benchmark.commands import promote
 from benchmark.core.errors import CheckpointError, StackError
 from benchmark.experiments.resilience import Load
 from benchmark.experiments.served_models import request_bodies
-from benchmark.tracking import lock, promotion, registry, rows, serving_record
+from benchmark.tracking import lock, promotion, registering, registry, rows, serving_record
 from benchmark.tracking.recording import Recorder, existing
 from operations.__main__ import main as operations
 from tests.acceptance.conftest import STACK
@@ -30,7 +30,7 @@ def second(stack: Stack, client: MlflowClient, result: dict[str, Any]) -> Iterat
     """A version of the model that is not served: that of another seed. Afterwards the old one is served."""
     run = next(r for r in result["training"] if r["workload"] == MODEL and r["seed"] != _first(result))
     parts = Recorder(client).record_ids(result)
-    tags = registry.tags_of(result, run["model"])
+    tags = registering.tags_of(result, run["model"])
     made = client.create_version(
         MODEL, f"s3://{run['model']['key']}", parts[rows.seed_part(MODEL, run["seed"])], tags
     )

@@ -19,10 +19,12 @@ from typing import Any
 
 import docker
 import pytest
+import requests
 
 from components.planning.inventory import Inventory
 from tests.acceptance import canary
 from tests.acceptance.canary import docker_ids, said
+from tests.acceptance.commands import aidc
 from tests.acceptance.conftest import ROOT, STACK, output
 from tests.acceptance.waiting import eventually
 
@@ -98,6 +100,35 @@ def test_holds_no_secret(place: str, needles: dict[bytes, str]) -> None:
     found = read()
     assert known in found, "this is not the place that was meant"
     assert canary.search(found, needles) == set()
+
+
+# Page of the front door → a word that is in it. The jobs are on the first two.
+PAGES = {
+    "": 'id="jobs"',
+    "status.json": '"jobs"',
+    "report.html": "<title>Acceptance report: ",
+    "audit.html": "<title>Security audit: ",
+}
+
+
+@pytest.fixture(scope="module")
+def handed_over() -> None:
+    """The front door has what this clone has."""
+    done = aidc("tell")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_front_door_shows_no_secret(
+    page: str, handed_over: None, needles: dict[bytes, str], viewer: requests.Session, inventory: Inventory
+) -> None:
+    """Also to somebody who is logged in, and also in pages that a workstation has handed over."""
+    answer = viewer.get(f"{inventory.endpoints['home']}/{page}", timeout=30)
+    if answer.status_code == 404 and page.endswith(".html"):
+        pytest.skip("this clone has made no such page of this stack")
+    assert answer.status_code == 200, answer.text[:300]
+    assert PAGES[page] in answer.text, "this is not the page that was meant"
+    assert canary.search(answer.content, needles) == set()
 
 
 def test_image_layers_hold_no_secret(needles: dict[bytes, str]) -> None:

@@ -16,7 +16,7 @@ from benchmark.cluster.stack import Stack
 from benchmark.commands import models as listing
 from benchmark.commands import serve
 from benchmark.core.errors import MlflowError
-from benchmark.tracking import promotion, registry, serving_record
+from benchmark.tracking import registry, rollout, serving_record
 from tests.acceptance.commands import aidc
 from tests.acceptance.conftest import STACK
 
@@ -87,7 +87,7 @@ print("@@", json.dumps({"refused": refused, "allowed": allowed, "seen": seen}))
 @pytest.fixture(scope="module")
 def before(client: MlflowClient, result: dict[str, Any]) -> replicas.Models:
     """What is to be served, by the record."""
-    return promotion.champions(registry.catalogue(client))
+    return rollout.champions(registry.catalogue(client))
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_what_is_to_be_served_is_as_it_was(
     client: MlflowClient, before: replicas.Models, attack: dict[str, Any], name: str
 ) -> None:
     known = registry.catalogue(client)
-    assert promotion.champions(known) == before
+    assert rollout.champions(known) == before
     assert [version.admitted for version in known[name]] == [False, False]
 
 

@@ -9,14 +9,13 @@ from pydantic import ValidationError
 from operations.front.told import MOST, Told, newer
 
 from .pages import alone, not_ahead
-from .settings import TOLD
-from .settings import TOLD_NAME as NAME
+from .settings import TOLD, TOLD_NAME
 
 
 def read(folder: Path = TOLD) -> Told:
     """Nothing where there is no file, or none that this version can read."""
     try:
-        return Told.model_validate_json((folder / NAME).read_bytes())
+        return Told.model_validate_json((folder / TOLD_NAME).read_bytes())
     except (OSError, ValidationError):
         return Told()
 
@@ -31,6 +30,6 @@ def take(raw: bytes, folder: Path = TOLD) -> None:
         if time is not None:
             not_ahead(time)
     with alone(folder):
-        path, fresh = folder / NAME, folder / f".{NAME}.new"
+        path, fresh = folder / TOLD_NAME, folder / f".{TOLD_NAME}.new"
         fresh.write_text(newer(read(folder), new).model_dump_json(by_alias=True), encoding="utf-8")
         fresh.replace(path)

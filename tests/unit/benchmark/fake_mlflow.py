@@ -126,6 +126,16 @@ class FakeMlflow:
         versions.append(version)
         return 200, {"model_version": version}
 
+    def DELETE_model_versions_delete(self, asked: Any) -> Answer:  # noqa: N802
+        model = self.models[asked["name"]]
+        model["versions"] = [v for v in model["versions"] if v["version"] != asked["version"]]
+        model["aliases"] = {a: v for a, v in model["aliases"].items() if v != asked["version"]}
+        return 200, {}
+
+    def DELETE_registered_models_delete(self, asked: Any) -> Answer:  # noqa: N802
+        del self.models[asked["name"]]
+        return 200, {}
+
     def POST_model_versions_set_tag(self, asked: Any) -> Answer:  # noqa: N802
         version = self.models[asked["name"]]["versions"][int(asked["version"]) - 1]
         kept = [t for t in version["tags"] if t["key"] != asked["key"]]

@@ -49,7 +49,8 @@ class FakeS3:
         rest = [k for k in keys if k > ContinuationToken]
         page = rest[:PAGE]
         more = {"NextContinuationToken": page[-1]} if len(rest) > PAGE else {}
-        return {"Contents": [{"Key": k} for k in page], "IsTruncated": bool(more), **more}
+        rows = [{"Key": k, "Size": len(self.objects[Bucket, k])} for k in page]
+        return {"Contents": rows, "IsTruncated": bool(more), **more}
 
     def _one(self, bucket: str, key: str, code: str) -> bytes:
         if (bucket, key) not in self.objects:
@@ -94,6 +95,13 @@ def test_more_than_a_page_is_listed(any_store: Store) -> None:
     for key in keys:
         any_store.put(key, b"x")
     assert any_store.list("results/") == keys
+
+
+def test_each_object_has_its_size(any_store: Store) -> None:
+    for number in range(2 * PAGE):
+        any_store.put(f"results/a/{number}", b"x" * number)
+    any_store.put("results/ab", b"x")
+    assert any_store.sizes("results/a/") == {f"results/a/{number}": number for number in range(2 * PAGE)}
 
 
 def test_the_last_put_counts(any_store: Store) -> None:

@@ -25,7 +25,7 @@ from benchmark.serving import app, predict_once, recorded
 from benchmark.serving.admit import admit
 from benchmark.serving.requests import RequestError
 from benchmark.serving.settings import Arguments
-from benchmark.tracking import admission, answers, lock, promotion, registry, serving_record
+from benchmark.tracking import admission, answers, lock, promotion, registry, rollout, serving_record
 from benchmark.tracking.serving_record import Entry, State
 from tests.unit.benchmark import own_model, served
 from tests.unit.benchmark.fake_mlflow import FakeMlflow
@@ -308,9 +308,9 @@ def test_serving_all_records_each_champion_s_answer(
     canary = {"sums@canary": {**arguments.models["digits"], "share": "10"}}
     monkeypatch.setattr(stacks, "read", lambda *_: stack)
     monkeypatch.setattr(serve, "registry_of", lambda _: client)
-    monkeypatch.setattr(promotion, "champions", lambda _: {**arguments.models, **canary})
-    monkeypatch.setattr(promotion, "usable", lambda _store, models, _say: models)
-    monkeypatch.setattr(promotion, "put_in_service", lambda *_: None)
+    monkeypatch.setattr(rollout, "champions", lambda _: {**arguments.models, **canary})
+    monkeypatch.setattr(rollout, "usable", lambda _store, models, _say: models)
+    monkeypatch.setattr(rollout, "put_in_service", lambda *_: None)
     assert serve.main(argparse.Namespace(stack="s", inventory=None, access=None)) == 0
     assert {name for name, _ in serving_record.read(client).answers} == set(MODELS)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from benchmark.checkpoints.artefact import card_digest
-from benchmark.cluster import replicas
+from benchmark.cluster import inner_job, replicas
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.ray_api import RayClient
 from benchmark.cluster.stack import Stack
@@ -21,7 +21,7 @@ from benchmark.commands.models import rows
 from benchmark.commands.promote import share
 from benchmark.core.errors import CheckpointError, StackError
 from benchmark.core.store import DirectoryStore, put_json
-from benchmark.tracking import admission, promotion, registry, serving_record
+from benchmark.tracking import admission, promotion, registry, rollout, serving_record
 from benchmark.tracking.registry import Version
 
 MODEL = "slope"
@@ -36,7 +36,7 @@ class Deployed:
         self.required: list[str] = []
         monkeypatch.setattr(replicas, "deployed", lambda _: (self.models, {"min_replicas": 2}))
         monkeypatch.setattr(replicas, "roll_out", self.roll_out)
-        monkeypatch.setattr(promotion, "check", lambda *_: None)
+        monkeypatch.setattr(rollout, "check", lambda *_: None)
 
     def roll_out(
         self, _ray: Any, _endpoint: Any, models: replicas.Models, _limits: Any, *, required: Any = None
@@ -110,11 +110,29 @@ def test_a_canary_that_is_promoted_is_the_champion_alone(
     assert {name: m["version"] for name, m in deployed.models.items()} == {MODEL: "2"}
 
 
+def test_a_promotion_says_each_step_as_it_begins(
+    client: MlflowClient, versions: list[Version], deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    real = deployed.roll_out
+
+    def roll_out(*given: Any, **more: Any) -> dict[str, str]:
+        steps.append("-- rolled out")
+        return real(*given, **more)
+
+    monkeypatch.setattr(rollout, "check", lambda *_: steps.append("-- checked"))
+    monkeypatch.setattr(replicas, "roll_out", roll_out)
+    promotion.promote(STACK, client, versions[0], steps.append)
+    assert [step.split()[:2] for step in steps] == [
+        ["comparing", "the"], ["--", "checked"], ["replicas", "take"], ["--", "rolled"], ["writing", "the"]
+    ]  # fmt: skip
+
+
 def test_after_a_restore_champion_and_canary_come_back(
     client: MlflowClient, versions: list[Version], deployed: Deployed
 ) -> None:
     begin(client, versions)
-    assert promotion.champions(registry.catalogue(client)) == deployed.models
+    assert rollout.champions(registry.catalogue(client)) == deployed.models
 
 
 def test_a_canary_whose_champion_cannot_be_served_is_left_out_with_it(
@@ -126,9 +144,9 @@ def test_a_canary_whose_champion_cannot_be_served_is_left_out_with_it(
         if name == MODEL:
             raise StackError("its weights are gone")
 
-    monkeypatch.setattr(promotion, "check", check)
+    monkeypatch.setattr(rollout, "check", check)
     other = {"other": {"card": "k", "sha256": "f"}}
-    promotion.put_in_service(STACK, other, {}, print)
+    rollout.put_in_service(STACK, other, {}, print)
     assert deployed.models == other
 
 
@@ -226,7 +244,7 @@ def test_a_check_that_takes_too_long_is_stopped_and_nothing_is_tagged(
             body = {"submission_id": "j", "status": "RUNNING", "logs": ""}
             return SimpleNamespace(content=b"{}", json=lambda: body)
 
-    monkeypatch.setattr(admission, "TIMEOUT_S", 0.0)
+    monkeypatch.setattr(inner_job, "TIMEOUT_S", 0.0)
     before = registry.catalogue(client)[MODEL][1].tags
     with pytest.raises(StackError, match=r"admit-slope-1-\d+: has not ended after 0 s; it was stopped"):
         admission.admit(Hanging("http://ray"), client, versions[0], print)
@@ -248,14 +266,14 @@ def test_what_a_job_marked_by_itself_is_not_in_the_way_of_others() -> None:
         "another": [named("another", "champion", **good)],
         "mlp@canary": [named("mlp@canary", "champion", card="models/mlp@canary/x.json", sha256="c" * 64)],
     }
-    assert list(promotion.champions(known)) == ["mlp"]
+    assert list(rollout.champions(known)) == ["mlp"]
 
 
 @pytest.mark.parametrize("share", ["", "0", "100", "1000", "-5", "ten", "1e1", "nan", "٣"])
 def test_a_share_that_is_no_percentage_is_none(share: str) -> None:
     tags = {"card": f"models/{MODEL}/1/model.json", "sha256": "a" * 64}
     known = {MODEL: [named(MODEL, "champion", **tags), named(MODEL, "canary", share=share, **tags)]}
-    assert list(promotion.champions(known)) == [MODEL]
+    assert list(rollout.champions(known)) == [MODEL]
 
 
 def test_weights_outside_the_models_own_place_are_not_served(tmp_path: Path) -> None:
@@ -263,7 +281,7 @@ def test_weights_outside_the_models_own_place_are_not_served(tmp_path: Path) -> 
     card = {"sha256": "a" * 64, "key": "results/x/model.pt2"}
     put_json(store, "models/slope/x.json", card)
     with pytest.raises(CheckpointError, match="not below models/slope/"):
-        promotion.check(store, "slope@canary", {"card": "models/slope/x.json", "sha256": "a" * 64})
+        rollout.check(store, "slope@canary", {"card": "models/slope/x.json", "sha256": "a" * 64})
 
 
 def test_a_card_that_was_replaced_is_not_rolled_out(tmp_path: Path) -> None:
@@ -274,10 +292,10 @@ def test_a_card_that_was_replaced_is_not_rolled_out(tmp_path: Path) -> None:
     store.put("models/slope/w", weights)
     put_json(store, "models/slope/x.json", card)
     told = {"card": "models/slope/x.json", "sha256": sha256, "card_sha256": card_digest(card)}
-    promotion.check(store, MODEL, told)
+    rollout.check(store, MODEL, told)
     put_json(store, "models/slope/x.json", {**card, "model": {"kind": "gpt"}})
     with pytest.raises(CheckpointError, match="another hash than when it was admitted"):
-        promotion.check(store, MODEL, told)
+        rollout.check(store, MODEL, told)
 
 
 def test_a_promotion_does_not_fail_for_another_models_fault(

@@ -8,13 +8,13 @@ import pytest
 
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.core.errors import ConfigError, StackError
-from benchmark.tracking import promotion, registry
+from benchmark.tracking import promotion, registering, registry
 from benchmark.tracking.recording import Recorder
 from benchmark.tracking.registry import Version
 
 
 def registered(client: MlflowClient, result: dict[str, Any]) -> dict[str, Version]:
-    return registry.register(client, result, Recorder(client).record_ids(result))
+    return registering.register(client, result, Recorder(client).record_ids(result))
 
 
 def test_the_model_of_the_first_seed_becomes_a_version_once(
@@ -51,7 +51,7 @@ QUALITY, ANSWERS, LATENCY = "quality of mlp", "mlp as served equals as trained",
 )
 def test_only_what_was_judged_and_passed_is_a_candidate(verdicts: dict[str, str], passed: bool) -> None:
     rows = [{"name": name, "verdict": verdict} for name, verdict in verdicts.items()]
-    assert registry.passes(rows, "mlp") is passed
+    assert registering.passes(rows, "mlp") is passed
 
 
 def test_an_older_run_does_not_take_the_candidate_from_a_newer_one(
@@ -62,8 +62,8 @@ def test_an_older_run_does_not_take_the_candidate_from_a_newer_one(
     ]
     older = registered(client, complete)
     newer = registered(client, {**complete, "run_id": "20260102-000000"})
-    registry.judge(client, complete, newer)
-    registry.judge(client, complete, older)
+    registering.judge(client, complete, newer)
+    registering.judge(client, complete, older)
     candidate = registry.with_alias(registry.catalogue(client)["mlp"], registry.CANDIDATE)
     assert candidate is not None
     assert candidate.number == newer["mlp"].number

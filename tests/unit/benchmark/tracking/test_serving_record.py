@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.core.errors import StackError
-from benchmark.tracking import promotion, registry, serving_record
+from benchmark.tracking import registry, rollout, serving_record
 from benchmark.tracking.serving_record import Entry, State
 from tests.unit.benchmark.fake_mlflow import FakeMlflow
 
@@ -46,7 +46,7 @@ def test_tags_and_aliases_that_a_job_sets_change_nothing(client: MlflowClient, e
     client.set_alias(MODEL, "champion", "1")
     client.set_alias(MODEL, "canary", "2")
     known = registry.catalogue(client)
-    assert promotion.champions(known) == {}
+    assert rollout.champions(known) == {}
     assert not any(version.admitted for version in known[MODEL])
     assert [v.aliases for v in known[MODEL]] == [(), ()]
 
@@ -59,7 +59,7 @@ def test_what_the_record_says_is_served_whatever_the_registry_says(
     client.tag_version(MODEL, "1", {"card": "models/slope/forged.json", "sha256": "f" * 64})
     known = registry.catalogue(client)
     told = {"card": entries[0].card, "sha256": SHA, "card_sha256": SHA, "version": "1"}
-    assert promotion.champions(known) == {MODEL: told}
+    assert rollout.champions(known) == {MODEL: told}
     (said,) = registry.differences(known)
     assert said.startswith(
         "slope: MLflow shows version 2 as champion, but by the serving record it is version 1"
@@ -72,7 +72,7 @@ def test_a_model_that_its_owner_deletes_is_served_on(
 ) -> None:
     served(client, State(champion=entries[0]))
     del server.models[MODEL]
-    assert promotion.champions(registry.catalogue(client))[MODEL]["version"] == "1"
+    assert rollout.champions(registry.catalogue(client))[MODEL]["version"] == "1"
 
 
 def test_a_version_that_takes_the_number_of_a_deleted_one_is_another(
@@ -85,7 +85,7 @@ def test_a_version_that_takes_the_number_of_a_deleted_one_is_another(
     known = registry.catalogue(client)
     (new,) = [v for v in known[MODEL] if v.created == forged.created]
     assert not new.admitted
-    assert promotion.champions(known)[MODEL]["card"] == entries[0].card
+    assert rollout.champions(known)[MODEL]["card"] == entries[0].card
 
 
 def test_the_highest_revision_counts(client: MlflowClient, entries: list[Entry]) -> None:
