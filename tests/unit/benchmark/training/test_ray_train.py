@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from benchmark.cluster import injector
 from benchmark.core.config import load
 from benchmark.core.store import DirectoryStore, put_json
 from benchmark.training import ray_train
+from benchmark.training.ray_rank import TrainingRank
 from benchmark.training.ray_train import KEPT, MAX_FAILURES, MAX_STARTS, ROOM_S, reason, told, want_of
 from benchmark.training.spec import Spec
 from tests.unit.benchmark.conftest import TESTDATA
@@ -124,6 +126,10 @@ def test_gpus_that_the_cluster_does_not_have_are_refused_at_once(
     workload = spec.workload.model_copy(update={"training": training})
     code, errors, _ = outcome(spec.model_copy(update={"workload": workload}), capsys)
     assert (code, errors[0]["type"], cluster.groups) == (1, "DeviceError", [])
+
+
+def test_whoever_kills_a_rank_on_purpose_finds_it_by_its_title() -> None:
+    assert f'b"{TrainingRank.__name__}" in title' in injector.KILL_RANKS
 
 
 @pytest.mark.parametrize(("nodes", "strategy"), [(3, "STRICT_SPREAD"), (2, "STRICT_SPREAD"), (1, "SPREAD")])
