@@ -10,7 +10,8 @@ from typing import Any
 
 from benchmark.cluster.ray_api import LOST
 from benchmark.core.errors import BenchmarkError
-from benchmark.jobs.process import STOPPED, exit_code
+from benchmark.core.actors import STOPPED
+from benchmark.jobs.process import exit_code
 from operations.errors import FAILED, OK
 from operations.jobs import capacity, request, session
 from operations.jobs.package import Package

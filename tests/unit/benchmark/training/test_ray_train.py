@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmark.cluster import injector
+from benchmark.core import actors
 from benchmark.core.config import load
 from benchmark.core.store import DirectoryStore, put_json
 from benchmark.training import ray_train
@@ -28,7 +29,7 @@ WELL: list[object] = [None, None]
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    monkeypatch.setattr(ray_train.actors, "connect", lambda **_: None)
+    monkeypatch.setattr(actors, "connect", lambda **_: None)
     return install(monkeypatch)
 
 
