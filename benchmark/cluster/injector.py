@@ -26,7 +26,7 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
         title = open(f"/proc/{pid}/cmdline", "rb").read()
     except OSError:
         continue
-    if title.startswith(b"ray::") and b"TrainWorker" in title:
+    if title.startswith(b"ray::") and b"TrainingRank" in title:
         ranks.append(int(pid))
 at = time.time_ns() // 1_000_000
 for pid in ranks:

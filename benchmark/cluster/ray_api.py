@@ -19,8 +19,7 @@ from benchmark.serving.settings import Arguments
 ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 LINE = re.compile(r"@(progress|error) (\{.*\})\s*$")
 POLL_S = 1.0
-# When a rank dies, the others get a few seconds to exit before they are killed: their collectives hang.
-JOB_VARIABLES = {"RAY_DEDUP_LOGS": "0", "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "5"}
+JOB_VARIABLES = {"RAY_DEDUP_LOGS": "0"}
 # How long the API may be unavailable before a job is given up: a killed head returns within a minute or two.
 PATIENCE_S = 240.0
 TRIES = 3

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 PR_SET_PDEATHSIG = 1
 CHUNK = 1 << 16
 LONGEST = 1 << 20  # characters of a line that are kept together
-STOPPED = 128 + signal.SIGTERM
 
 
 def say(text: str) -> None:
@@ -67,13 +65,6 @@ def ending(code: int) -> str:
         name = f"signal {number}"
     hint = ": perhaps its node ran out of memory" if number == signal.SIGKILL else ""
     return f"was ended by {name}{hint}"
-
-
-def free_port(address: str) -> int:
-    """One of the ephemeral ports, which are those that the nodes may reach each other on."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -18,10 +18,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from benchmark.core import placement
+from benchmark.core import actors, placement
+from benchmark.core.actors import STOPPED
 from benchmark.jobs import environment, packages, process, tracked
 from benchmark.jobs.packages import PackagesError
-from benchmark.jobs.process import STOPPED, say
+from benchmark.jobs.process import say
 
 GRACE_S = 2.0
 
@@ -66,7 +67,7 @@ def alone(job: Job, variables: dict[str, str]) -> int:
     address = os.environ.get("AIDC_FABRIC_ADDRESS", "127.0.0.1")
     visible = tuple(gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu)
     place = environment.Place(socket.gethostname(), address, visible if job.gpus else ())
-    told = environment.of_rank(0, [place], process.free_port(address), job.cpus)
+    told = environment.of_rank(0, [place], actors.free_port(address), job.cpus)
     child = process.start(job.script, {**variables, **told}, None)
 
     def stop(_number: int, _frame: object) -> None:

@@ -1,7 +1,7 @@
 """One workload, all its seeds: what every launcher runs on every rank.
 
 `python -m benchmark.training.job SPEC.json` runs it as a single process or, under torchrun, as one
-rank of several; `benchmark.training.ray_train` calls `run` from Ray's workers. What it leaves in the
+rank of several; `benchmark.training.ray_rank` calls `run` from Ray's workers. What it leaves in the
 store under `results/<run>/<workload>/`: manifest.json, machine.json, probes.json (if asked),
 seed-<n>.json and seed-<n>.events.jsonl for each seed, the logs of all its attempts under
 seed-<n>.attempts/, error.json after a failure.

@@ -211,7 +211,7 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
         # Ranks that wait for each other keep a processor busy: that shows in their logs alone.
         Rule(
             "TrainingStalled",
-            'sum(ray_actors{Name=~"RayTrainWorker|Rank", State=~"ALIVE.*"}) > 0'
+            'sum(ray_actors{Name=~"RayTrainWorker|TrainingRank|Rank", State=~"ALIVE.*"}) > 0'
             ' and max(ray_node_cpu_utilization{job="compute"}) < 5'
             ' and (max(ray_node_gpus_utilization{job="compute"}) or vector(0)) < 5',
             15,

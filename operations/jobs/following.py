@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.cluster.ray_api import LOST
+from benchmark.core.actors import STOPPED
 from benchmark.core.errors import BenchmarkError
-from benchmark.jobs.process import STOPPED, exit_code
+from benchmark.jobs.process import exit_code
 from operations.errors import FAILED, OK
 from operations.jobs import capacity, request, session
 from operations.jobs.package import Package

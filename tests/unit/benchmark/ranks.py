@@ -19,7 +19,7 @@ from benchmark.core.config import load
 from benchmark.core.errors import StoreError
 from benchmark.core.ranks import RankContext, leave
 from benchmark.core.store import DirectoryStore
-from benchmark.training import ray_train
+from benchmark.training import ray_rank
 from benchmark.training.spec import Spec
 from tests.unit.benchmark.conftest import TESTDATA, changed
 
@@ -60,7 +60,7 @@ def main(rank: int, folder: Path, faults: list[str]) -> None:
         )
         begin, error = time.perf_counter(), ""
         try:
-            ray_train.rank(spec, ranks)
+            ray_rank.rank(spec, ranks)
         except BaseException as found:
             error = f"{type(found).__name__}: {found}"
         seconds = round(time.perf_counter() - begin, 2)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from benchmark.jobs.ranks import Rank
+from benchmark.training.ray_rank import TrainingRank
 from components.monitoring import rules
 from components.planning.config import StackConfig
 from components.planning.plan import make_plan
@@ -385,6 +386,13 @@ CASES = (
         "TrainingStalled",
         "two ranks that do nothing",
         {RANKS: flat(2), NODE: flat(2)},
+        16,
+        "2 ranks of training are there, and no node does anything",
+    ),
+    Case(
+        "TrainingStalled",
+        "two ranks of the benchmark that do nothing",
+        {RANKS.replace(Rank.__name__, TrainingRank.__name__): flat(2), NODE: flat(2)},
         16,
         "2 ranks of training are there, and no node does anything",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmark.cluster.ray_api import LOST
-from benchmark.jobs.process import STOPPED
+from benchmark.core.actors import STOPPED
 from operations.jobs import request
 from operations.jobs.capacity import Need, Node
 from operations.jobs.following import code_of, waits_of
