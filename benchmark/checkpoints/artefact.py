@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from benchmark.checkpoints.checkpoint import check
 from benchmark.core.config import GptConfig, ModelConfig, Workload
+from benchmark.core.documents import get_json, json_bytes, put_json
 from benchmark.core.errors import CheckpointError
-from benchmark.core.store import Store, get_json, json_bytes, put_json
+from benchmark.core.store import Store
 from benchmark.model import models
 
 PASS_TOKENS = 1 << 14  # of one forward pass: memory, not the number of requests, is the limit

@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmark.core.documents import get_json, put_json
 from benchmark.core.errors import CheckpointError
-from benchmark.core.store import Store, get_json, put_json
+from benchmark.core.store import Store
 
 KEEP = 2
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from benchmark.core import events
+from benchmark.core.documents import get_document
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.events import EventLog
 from benchmark.core.store import Store
@@ -59,4 +60,4 @@ class Journal:
 def read(store: Store, prefix: str) -> list[list[dict[str, Any]]]:
     """The log of each attempt, in the order of their starts."""
     keys = sorted(store.list(f"{prefix}.attempts/"))
-    return [events.parse(store.get(key).decode()) for key in keys]
+    return [events.parse(get_document(store, key).decode()) for key in keys]

@@ -10,8 +10,9 @@ from benchmark.checkpoints.artefact import Loaded, card_digest
 from benchmark.checkpoints.exported import Exported
 from benchmark.checkpoints.signature import MOST_VALUES, OwnModel
 from benchmark.core.config import MlpConfig, ModelConfig
+from benchmark.core.documents import get_json
 from benchmark.core.errors import CheckpointError
-from benchmark.core.store import Store, get_json
+from benchmark.core.store import Store
 
 Model = Loaded | Exported
 

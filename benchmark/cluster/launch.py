@@ -17,8 +17,9 @@ from typing import Any
 from benchmark.cluster import children
 from benchmark.cluster.ray_api import LOST, PATIENCE_S, RayClient, message_of
 from benchmark.core import events
+from benchmark.core.documents import get_document, get_json, put_json
 from benchmark.core.errors import BenchmarkError, StoreError
-from benchmark.core.store import Store, get_json, put_json
+from benchmark.core.store import Store
 from benchmark.training.spec import Spec
 
 TIMEOUT_S = 4 * 3600
@@ -128,7 +129,7 @@ def collect(spec: Spec, store: Store) -> dict[str, Any]:
     for seed in spec.workload.seeds:
         try:
             output["runs"].append(get_json(store, f"{spec.prefix}/seed-{seed}.json"))
-            log = events.parse(store.get(f"{spec.prefix}/seed-{seed}.events.jsonl").decode())
+            log = events.parse(get_document(store, f"{spec.prefix}/seed-{seed}.events.jsonl").decode())
         except (BenchmarkError, ValueError):
             continue  # the job's own error says why it is missing
         output["events"].extend(log)

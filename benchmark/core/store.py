@@ -7,7 +7,6 @@ the new one, never a part.
 # ruff: noqa: PLC0415  (boto3 costs half a second, and bare runs do without it)
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import uuid
@@ -271,20 +270,3 @@ class S3Store:
 def open_store(url: str) -> Store:
     """`s3://` follows the AWS_* variables; anything else is a directory."""
     return S3Store() if url.startswith("s3:") else DirectoryStore(Path(url).absolute())
-
-
-def json_bytes(value: Any) -> bytes:
-    """As `put_json` writes it: the same value always gives the same bytes."""
-    return json.dumps(value, indent=1, sort_keys=True).encode()
-
-
-def put_json(store: Store, key: str, value: Any) -> None:
-    store.put(key, json_bytes(value))
-
-
-def get_json(store: Store, key: str) -> Any:
-    data = store.get(key)
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise MissingError(f"{key}: is not JSON: {error}") from error

@@ -22,8 +22,9 @@ from safetensors.numpy import save as save_arrays
 from torch import Tensor
 
 from benchmark.core.config import WORKLOADS_DIR, ModuleData, SourceCodeData, Workload, digest
+from benchmark.core.documents import get_json, put_json
 from benchmark.core.errors import DataError
-from benchmark.core.store import Store, get_json, put_json
+from benchmark.core.store import Store
 from benchmark.data import baselines, custom, stages
 from benchmark.data.records import Split
 

@@ -24,8 +24,9 @@ from benchmark.cluster.stack import Stack
 from benchmark.console import conclude, record_stop, report_refusal, say, show_message
 from benchmark.core import files
 from benchmark.core.config import Workload, load
+from benchmark.core.documents import get_json
 from benchmark.core.errors import BenchmarkError, ConfigError, StackError
-from benchmark.core.store import Store, get_json
+from benchmark.core.store import Store
 from benchmark.experiments.jobs import describe_stack
 from benchmark.experiments.options import add_into, add_stack, add_workload, at_least, one_of
 from benchmark.report import pages as report

@@ -25,8 +25,9 @@ from benchmark.checkpoints import exported, signature
 from benchmark.checkpoints.archive import clean
 from benchmark.checkpoints.artefact import card_digest, card_key
 from benchmark.checkpoints.signature import OwnModel
+from benchmark.core.documents import put_json
 from benchmark.core.errors import BenchmarkError, CheckpointError, ConfigError, MlflowError
-from benchmark.core.store import Store, open_store, put_json
+from benchmark.core.store import Store, open_store
 from benchmark.serving.settings import MODEL_NAME
 
 GRAPH = "data/model.pt2"

@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmark.checkpoints.loading import load
+from benchmark.core.documents import get_json
 from benchmark.core.errors import BenchmarkError
-from benchmark.core.store import DirectoryStore, get_json
+from benchmark.core.store import DirectoryStore
 from benchmark.serving import recorded
 
 # No key of a card ends like this: all are called model.json.

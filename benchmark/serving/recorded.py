@@ -15,8 +15,9 @@ from typing import Any
 
 from benchmark.checkpoints.signature import INTEGERS, OwnModel
 from benchmark.core.config import GptConfig
+from benchmark.core.documents import get_document, get_json, json_bytes
 from benchmark.core.errors import MissingError, StoreError
-from benchmark.core.store import Store, get_json, json_bytes
+from benchmark.core.store import Store
 
 SCHEMA = "aidc.answer/1"
 INSTANCES = 4
@@ -112,9 +113,11 @@ def named(store: Store, sha256: str, answer: str) -> Mapping[str, Any] | None:
     """The answer that the record names; None where it is not there. ReplacedError where another one is."""
     place = key(sha256, answer)
     try:
-        data = store.get(place)
+        data = get_document(store, place)
     except MissingError:
         return None
+    except StoreError as error:
+        raise ReplacedError(str(error)) from error
     actual = hashlib.sha256(data).hexdigest()
     if actual != answer:
         raise ReplacedError(

@@ -15,8 +15,8 @@ from benchmark.cluster.connection import Connection, predict
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.stack import Stack
 from benchmark.core.config import ModelConfig
+from benchmark.core.documents import get_json
 from benchmark.core.errors import BenchmarkError, StackError
-from benchmark.core.store import get_json
 from benchmark.serving import recorded
 from benchmark.tracking import serving_record
 

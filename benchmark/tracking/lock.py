@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from benchmark.core.errors import StackError, StoreError
+from benchmark.core.documents import get_document
+from benchmark.core.errors import MissingError, StackError, StoreError
 from benchmark.core.store import Store
 
 FOLDER = "results/locks"
@@ -64,9 +65,9 @@ def _take(store: Store, token: str, holder: str) -> bool:
 def _read(store: Store) -> dict[str, Any] | None:
     """The lock, or None: it was just released."""
     try:
-        found = json.loads(store.get(KEY))
+        found = json.loads(get_document(store, KEY))
         return {"token": str(found["token"]), "holder": str(found["holder"]), "until": float(found["until"])}
-    except StoreError:
+    except MissingError:
         return None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StackError(

@@ -5,7 +5,6 @@ Whatever fails, what was served before is deployed again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -13,8 +12,9 @@ from benchmark.checkpoints.artefact import card_digest
 from benchmark.cluster import replicas
 from benchmark.cluster.replicas import Models
 from benchmark.cluster.stack import Stack
+from benchmark.core.documents import get_json, sha256_of
 from benchmark.core.errors import BenchmarkError, CheckpointError
-from benchmark.core.store import Store, get_json
+from benchmark.core.store import Store
 from benchmark.serving.settings import CANARY as CANARY_OF
 from benchmark.serving.settings import MODEL_NAME
 from benchmark.tracking.registry import CANARY, CARD_SHA256, CHAMPION, SHARE, Catalogue, Version, with_alias
@@ -76,7 +76,7 @@ def check(store: Store, name: str, model: Mapping[str, str]) -> None:
             f"{name}: {model['card']}: names weights with sha256 {str(said)[:16]}…, the registry has "
             f"{model['sha256'][:16]}…; it is not served"
         )
-    actual = hashlib.sha256(store.get(card["key"])).hexdigest()
+    actual = sha256_of(store, card["key"])
     if actual != said:
         raise CheckpointError(
             f"{name}: {card['key']}: sha256: expected {said[:16]}…, is {actual[:16]}…: corrupt or replaced; "

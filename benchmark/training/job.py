@@ -20,11 +20,12 @@ import torch
 
 from benchmark.checkpoints.journal import Journal
 from benchmark.core import machine, memory
+from benchmark.core.documents import put_json
 from benchmark.core.errors import BenchmarkError, ConfigError
 from benchmark.core.events import EventLog
 from benchmark.core.ranks import RankContext, from_environment, leave
 from benchmark.core.run_record import TrainingRun
-from benchmark.core.store import Store, open_store, put_json
+from benchmark.core.store import Store, open_store
 from benchmark.data import dataset
 from benchmark.telemetry import energy, probes
 from benchmark.telemetry.energy import Meter

@@ -14,9 +14,10 @@ from typing import Any
 
 from benchmark.core import actors
 from benchmark.core.actors import NoRoomError, Want
+from benchmark.core.documents import get_json
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.placement import LABEL
-from benchmark.core.store import Store, get_json, open_store
+from benchmark.core.store import Store, open_store
 from benchmark.training.job import has_failed, say
 from benchmark.training.ray_rank import TrainingRank
 from benchmark.training.spec import Spec, read_spec

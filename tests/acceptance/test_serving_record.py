@@ -26,7 +26,8 @@ OPTIONS = argparse.Namespace(stack=STACK, inventory=None, access=None)
 JOB = """
 import json, sys
 import mlflow
-from benchmark.core.store import get_json, open_store, put_json
+from benchmark.core.documents import get_json, put_json
+from benchmark.core.store import open_store
 
 name, served_card, experiment, taken, attack = sys.argv[1:]
 store, client = open_store("s3:"), mlflow.MlflowClient()

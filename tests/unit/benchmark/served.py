@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import save as save_tensors
 
 from benchmark.core.config import GptConfig, MlpConfig
-from benchmark.core.store import DirectoryStore, put_json
+from benchmark.core.documents import put_json
+from benchmark.core.store import DirectoryStore
 from benchmark.model import models
 from benchmark.serving import app
 from benchmark.serving.batches import Answer, compute

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from benchmark.checkpoints.loading import load
+from benchmark.core.documents import put_json
 from benchmark.core.errors import CheckpointError
-from benchmark.core.store import DirectoryStore, put_json
+from benchmark.core.store import DirectoryStore
 
 CARD, KEY, DATA = "models/slope/x/model.json", "models/slope/x/model.pt2", b"no archive"
 SHA256 = hashlib.sha256(DATA).hexdigest()

@@ -10,8 +10,9 @@ import pytest
 
 from benchmark.cluster import ray_api, replicas
 from benchmark.cluster.connection import Connection, predict
+from benchmark.core.documents import get_json
 from benchmark.core.errors import BenchmarkError, MissingError, StackError
-from benchmark.core.store import DirectoryStore, get_json
+from benchmark.core.store import DirectoryStore
 
 DEEP = b"[" * 100_000
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from benchmark.cluster.ray_api import RayClient
 from benchmark.core.config import Workload
+from benchmark.core.documents import get_json, put_json
 from benchmark.core.errors import StoreError
-from benchmark.core.store import DirectoryStore, S3Store, Store, get_json, put_json
+from benchmark.core.store import DirectoryStore, S3Store, Store
 from benchmark.training.job import has_failed
 from benchmark.training.spec import Spec
 

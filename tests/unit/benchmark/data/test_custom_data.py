@@ -11,9 +11,10 @@ import pytest
 
 import benchmark.data
 from benchmark.core.config import ModuleData, Workload, load
+from benchmark.core.documents import get_json
 from benchmark.core.errors import ConfigError, DataError
 from benchmark.core.ranks import RankContext
-from benchmark.core.store import DirectoryStore, get_json
+from benchmark.core.store import DirectoryStore
 from benchmark.data import dataset, stages
 from benchmark.training import job
 from benchmark.training.spec import Spec

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.core.config import WORKLOADS_DIR, DigitsData, GaussianData, SourceCodeData, Workload, load
+from benchmark.core.documents import get_json, put_json
 from benchmark.core.errors import DataError, StoreError
-from benchmark.core.store import DirectoryStore, get_json, put_json
+from benchmark.core.store import DirectoryStore
 from benchmark.data import dataset, stages, stdlib
 from benchmark.data.batches import Batches
 

@@ -18,8 +18,9 @@ from benchmark.checkpoints import checkpoint
 from benchmark.cluster import launch
 from benchmark.cluster import stack as stacks
 from benchmark.core.config import WORKLOADS_DIR, Workload, load
+from benchmark.core.documents import put_json
 from benchmark.core.errors import StackError, StoreError
-from benchmark.core.store import DirectoryStore, S3Store, put_json
+from benchmark.core.store import DirectoryStore, S3Store
 from benchmark.data import dataset
 from benchmark.experiments import run
 from benchmark.model import evaluate

@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from benchmark.core.store import DirectoryStore, put_json
+from benchmark.core.documents import put_json
+from benchmark.core.store import DirectoryStore
 from benchmark.serving import predict_once, recorded
 from benchmark.serving.app import Router
 from benchmark.serving.batches import compute

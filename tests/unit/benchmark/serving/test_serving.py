@@ -12,8 +12,9 @@ from safetensors.torch import save as save_tensors
 
 from benchmark.checkpoints import artefact, checkpoint
 from benchmark.cluster.ray_api import RayClient, message_of
+from benchmark.core.documents import get_json, put_json
 from benchmark.core.errors import CheckpointError, StoreError
-from benchmark.core.store import DirectoryStore, get_json, put_json
+from benchmark.core.store import DirectoryStore
 from benchmark.experiments import serving_check
 from benchmark.model import models
 from benchmark.serving import app, work

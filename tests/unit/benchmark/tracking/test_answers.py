@@ -19,8 +19,9 @@ from benchmark.cluster import stack as stacks
 from benchmark.cluster.connection import Endpoint
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.commands import promote, serve
+from benchmark.core.documents import get_json, put_json
 from benchmark.core.errors import BenchmarkError, StackError, StoreError
-from benchmark.core.store import DirectoryStore, get_json, put_json
+from benchmark.core.store import DirectoryStore
 from benchmark.serving import app, predict_once, recorded
 from benchmark.serving.admit import admit
 from benchmark.serving.requests import RequestError

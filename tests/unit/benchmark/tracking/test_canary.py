@@ -19,8 +19,9 @@ from benchmark.cluster.ray_api import RayClient
 from benchmark.cluster.stack import Stack
 from benchmark.commands.models import rows
 from benchmark.commands.promote import share
+from benchmark.core.documents import put_json
 from benchmark.core.errors import CheckpointError, StackError
-from benchmark.core.store import DirectoryStore, put_json
+from benchmark.core.store import DirectoryStore
 from benchmark.tracking import admission, promotion, registry, rollout, serving_record
 from benchmark.tracking.registry import Version
 

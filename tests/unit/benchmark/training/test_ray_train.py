@@ -11,7 +11,8 @@ import pytest
 from benchmark.cluster import injector
 from benchmark.core import actors
 from benchmark.core.config import load
-from benchmark.core.store import DirectoryStore, put_json
+from benchmark.core.documents import put_json
+from benchmark.core.store import DirectoryStore
 from benchmark.training import ray_train
 from benchmark.training.ray_rank import TrainingRank
 from benchmark.training.ray_train import KEPT, MAX_FAILURES, MAX_STARTS, ROOM_S, reason, told, want_of
