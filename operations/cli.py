@@ -68,6 +68,7 @@ COMMANDS: Mapping[str, Command] = {
         changes=True,
     ),
     "top": Command(_RUN, "show what each service uses now", "aidc top", "top"),
+    "names": Command(_RUN, "print what a name can be, for completion", "aidc names jobs", "names"),
     "access": Command(_RUN, "write the CA certificate, show how to call the stack", "aidc access", "access"),
     "rotate": Command(
         _RUN,
@@ -337,6 +338,7 @@ def _jobs(made: Mapping[str, argparse.ArgumentParser]) -> None:
     delete.add_argument("--job", metavar="NAME", help="the checkpoints of all its runs")
     delete.add_argument("--model", metavar="NAME", help="the registry's entry, or that of one version")
     delete.add_argument("--version", help="number or alias of one version (default: all of them)")
+    made["names"].add_argument("kind", choices=("commands", "jobs", "models", "rotatable"))
     made["stop"].add_argument("job", help="name, run or id, as `aidc jobs` lists it")
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command in this repository's environment, from its root:
 #   toolchain/run.sh COMMAND ARGUMENTS…
-#   toolchain/run.sh --print-env       prints the environment as `export` lines
+#   toolchain/run.sh --print-env       prints the environment as `export` lines, and loads completion in bash
 # The command replaces this shell, so that Ctrl-C reaches it and nothing else.
 set -euo pipefail
 
@@ -13,6 +13,8 @@ if [ "${1:-}" = --print-env ]; then
   for name in "${AIDC_EXPORTS[@]}"; do
     if [ -n "${!name+set}" ]; then printf 'export %s=%s\n' "$name" "${!name@Q}"; fi
   done
+  # Only for somebody who types.
+  printf 'case $-${BASH_VERSION:+b} in *i*b) . %s ;; esac\n' "${AIDC_ROOT@Q}/toolchain/completion.bash"
   exit
 fi
 if [ ! -e .venv/.aidc-lock ]; then

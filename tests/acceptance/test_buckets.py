@@ -22,7 +22,7 @@ from audit.storage import buckets, check
 from audit.storage.check import INSIDE
 from components.planning.inventory import Inventory, ServiceEntry, load
 from tests.acceptance.conftest import ROOT, STACK, output, s3_client
-from tests.acceptance.waiting import heal, settle
+from tests.acceptance.waiting import eventually, heal, settle
 
 FILE = ROOT / f"Pulumi.{STACK}.yaml"
 # What the file gains below `object_store.buckets`; nothing else changes.
@@ -313,3 +313,50 @@ def test_the_backup_covers_what_is_declared(second: tuple[Inventory, str]) -> No
     job.check_output("backup run")
     status = json.loads(job.check_output("backup status"))
     assert status["run"]["result"] == "ok"
+
+
+# A run that waits between listing the store and fetching from it. Prints how it ended.
+MIDWAY = """
+import os, time
+from keeper.core import settings
+from keeper.saving import jobs, run
+from keeper.sources import staging, store
+fetch = store.fetch
+def later(*given):
+    open("/staging/listed", "w").close()
+    while not os.path.exists("/staging/go"):
+        time.sleep(0.05)
+    yield from fetch(*given)
+store.fetch = later
+found, turn = settings.load(), jobs.lock()
+place = staging.Staging(settings.STAGING, "everything")
+done = run.run(found, place, store.client(found.store), print)
+print(done.result, done.reason, done.unreadable_objects)
+"""
+
+
+def test_a_bucket_that_is_deleted_while_it_is_saved_is_named_and_nothing_older_is_lost(
+    second: tuple[Inventory, str],
+) -> None:
+    inventory, _ = second
+    place = inventory.by_role("backup")[0].container
+    job = testinfra.get_host(f"docker://{place}")
+    put(inventory, "raw/first")
+    job.check_output("backup run")
+    put(inventory, "raw/second")
+    command = ["docker", "exec", "--env", "PYTHONPATH=/usr/local/lib/aidc", place, "python3", "-c", MIDWAY]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as midway:
+        try:
+            assert eventually(lambda: bool(job.run("test -e /staging/listed").rc == 0))
+            as_root(inventory, "as_root $store/raw --request DELETE --header x-minio-force-delete:true")
+        finally:
+            job.check_output("touch /staging/go")
+        said, _ = midway.communicate(timeout=120)
+    job.check_output("rm /staging/listed /staging/go")
+    assert said.splitlines()[-1].startswith("partial")
+    assert "raw/second" in said.splitlines()[-1]
+    assert "raw" in job.run("backup run").stdout
+    assert job.check_output("backup cat raw first") == "x"
+    up()
+    job = testinfra.get_host(f"docker://{place}")
+    job.check_output("backup run")
