@@ -263,7 +263,7 @@ lint: ## ruff, mypy strict, the import contracts, shellcheck
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-cache
-	@if command -v shellcheck >/dev/null; then shellcheck -x --exclude=SC2012 toolchain/*.sh .ci/run \
+	@if command -v shellcheck >/dev/null; then shellcheck -x --exclude=SC2012 toolchain/*.sh toolchain/*.bash .ci/run \
 		$$(git grep -lE '^#!/.*sh$$' -- images); fi
 
 .PHONY: format

@@ -63,7 +63,7 @@ _aidc_kind() {
 }
 
 _aidc_make() {
-  local line=${COMP_LINE:0:COMP_POINT} word target= stack=${STACK:-dev} kind known given
+  local line=${COMP_LINE:0:COMP_POINT} word target='' stack=${STACK:-dev} kind known given
   word=${line##*[[:space:]]}
   COMPREPLY=()
   if ! [[ -f Makefile && . -ef $AIDC_COMPLETES ]]; then

@@ -13,7 +13,8 @@ if [ "${1:-}" = --print-env ]; then
   for name in "${AIDC_EXPORTS[@]}"; do
     if [ -n "${!name+set}" ]; then printf 'export %s=%s\n' "$name" "${!name@Q}"; fi
   done
-  # Only for somebody who types.
+  # Only for somebody who types. What their shell is, it knows best.
+  # shellcheck disable=SC2016
   printf 'case $-${BASH_VERSION:+b} in *i*b) . %s ;; esac\n' "${AIDC_ROOT@Q}/toolchain/completion.bash"
   exit
 fi
