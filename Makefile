@@ -213,6 +213,10 @@ models: ## list the registered models: versions, aliases, quality, what is serve
 promote: ## serve a version of MODEL without a failed request: VERSION=7; with SHARE=10 for 10 % of its requests
 	@$(RUN) python -m benchmark promote --stack $(STACK) --model "$(MODEL)" $(if $(VERSION),--version "$(VERSION)") $(if $(SHARE),--share "$(SHARE)")
 
+.PHONY: retire
+retire: ## take an own MODEL out of service; its versions stay registered, and `make demote` brings it back
+	@$(RUN) python -m benchmark retire --stack $(STACK) --model "$(MODEL)"
+
 .PHONY: demote
 demote: ## take the last promotion of MODEL back: end its canary, or serve the version before
 	@$(RUN) python -m benchmark demote --stack $(STACK) --model "$(MODEL)"
@@ -342,7 +346,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= SERIES     bench: CSV or JSON file of energy prices or carbon intensity; start when it is lowest
 ##= DURATION   bench: expected seconds of the run, for WINDOW and SERIES (default: 600)
 ##= RUN        record, report: a run as `make runs` lists it
-##= MODEL      promote, demote, delete: a model as `make models` lists it
+##= MODEL      promote, demote, retire, delete: a model as `make models` lists it
 ##= VERSION    promote, delete: number or alias of one of its versions (promote: canary, candidate, or your newest; delete: all)
 ##= SHARE      promote: percentage of the requests that it answers beside the champion (default: 100)
 ##= CASE       faults: worker, node, driver, head or all (default: all)

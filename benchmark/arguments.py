@@ -63,6 +63,7 @@ COMMANDS: Mapping[str, Command] = {
     "models": Command("commands.models", "list the registered models, their versions, and which is served"),
     "promote": Command("commands.promote", "serve another version of a model, without a failed request"),
     "demote": Command("commands.demote", "serve the version again that was served before"),
+    "retire": Command("commands.retire", "take a model of your own out of service"),
     "serve": Command("commands.serve", "serve the champions of all registered models"),
     # Work on results and data alone.
     "compare": Command("commands.compare", "judge a result against an earlier one; exit 1 if it is worse"),

@@ -68,7 +68,8 @@ def _served(version: Version, deployed: Models) -> str:
     what, model = f"VERSION: {version.number} of {version.model}", version.model
     if CHAMPION in version.aliases:
         return (
-            f"{what}: is served, as champion; fix: `make promote MODEL={model} VERSION=…` serves another one"
+            f"{what}: is served, as champion; fix: `make promote MODEL={model} VERSION=…` serves another "
+            f"one, `make retire MODEL={model}` none"
         )
     if CANARY in version.aliases:
         return f"{what}: is served, as canary; fix: `make demote MODEL={model}` ends that"

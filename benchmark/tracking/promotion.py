@@ -133,6 +133,28 @@ def end_canary(stack: Stack, client: MlflowClient, model: str, say: Say) -> bool
     return True
 
 
+def retire(stack: Stack, client: MlflowClient, model: str, say: Say) -> bool:
+    """Serve this model and its canary no more; False where nothing does. The caller holds the lock."""
+    known = catalogue(client)
+    before, _ = replicas.deployed(stack.ray())
+    served = {model, model + CANARY_OF} & {*before, *champions(known)}
+    if served:
+        put_in_service(stack, {}, champions(known), say, ended=[model])
+    record = serving_record.read(client)
+    state = record.state(model)
+    if state.champion is None and state.canary is None:
+        return bool(served)
+    say(RECORDING)
+    try:
+        serving_record.serve(client, record, model, state.retired(), "out of service")
+    except BenchmarkError as error:
+        raise StackError(
+            f"{model} is served no more, but that could not be recorded: {error}; fix: the same command again"
+        ) from error
+    show_aliases(client, model, state.retired(), say)
+    return True
+
+
 def _canary(model: str, known: Catalogue, before: Models) -> bool:
     """Whether the model has a canary, by its alias or in what is deployed."""
     return model + CANARY_OF in before or with_alias(known.get(model, []), CANARY) is not None

@@ -5,7 +5,7 @@ Whatever fails, what was served before is deployed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
 from benchmark.checkpoints.artefact import card_digest
@@ -84,23 +84,28 @@ def check(store: Store, name: str, model: Mapping[str, str]) -> None:
         )
 
 
-def put_in_service(
-    stack: Stack, wanted: Models, others: Models, say: Say, limits: dict[str, int] | None = None
+def put_in_service(  # noqa: PLR0917
+    stack: Stack,
+    wanted: Models,
+    others: Models,
+    say: Say,
+    limits: dict[str, int] | None = None,
+    ended: Collection[str] = (),
 ) -> None:
     """Roll out `wanted` beside what is served already and `others`. The caller holds the lock.
 
     The canary of a model that is wanted ends, unless it is wanted as well.
-    `limits`: of the replicas; by default as they are. Where it fails, what was served before is deployed
-    again, and the error is raised. A model that is not wanted and that replicas cannot load is told, and
-    is no failure.
+    `limits`: of the replicas; by default as they are. `ended`: models that are served no more.
+    Where it fails, what was served before is deployed again, and the error is raised. A model that is not
+    wanted and that replicas cannot load is told, and is no failure.
     """
     ray, store = stack.ray(), stack.store()
     before, now = replicas.deployed(ray)
     say("comparing the weights in the object store with their hashes")
     for name, model in wanted.items():
         check(store, name, model)
-    ended = {name + CANARY_OF for name in wanted}
-    rest = {name: m for name, m in {**before, **others}.items() if name not in {*wanted, *ended}}
+    gone = {*wanted, *ended, *(name + CANARY_OF for name in (*wanted, *ended))}
+    rest = {name: m for name, m in {**before, **others}.items() if name not in gone}
     models = {**usable(store, rest, say), **wanted}
     # A canary shares the requests of a champion, and is not found without one.
     models = {n: m for n, m in models.items() if n.removesuffix(CANARY_OF) in models}

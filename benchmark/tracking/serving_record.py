@@ -64,6 +64,10 @@ class State:
         previous = self.previous if entry == self.champion else self.champion
         return State(champion=entry, previous=previous, revision=self.revision)
 
+    def retired(self) -> State:
+        """Nothing answers; the champion of before is one command away."""
+        return State(previous=self.champion or self.previous, revision=self.revision)
+
     def beside(self, entry: Entry, share: int) -> State:
         return replace(self, canary=entry, share=share)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from benchmark.__main__ import main as benchmark
+from benchmark.cluster import replicas
 from benchmark.cluster import stack as stacks
 from benchmark.cluster.connection import Connection
 from benchmark.commands import promote
@@ -127,3 +129,19 @@ def test_what_is_served_stays_and_what_is_not_can_be_deleted(tutorial: list[str]
     assert [version.number for version in known[model]] == [1]
     again = aidc("delete", "--model", "mlp", "--yes")
     assert "belongs to a workload" in again.stderr
+
+
+def test_a_model_that_is_retired_answers_no_more_until_it_is_demoted(tutorial: list[str], model: str) -> None:
+    stack = stacks.read(STACK)
+    named = ["--stack", STACK, "--model", model]
+    others = replicas.deployed(stack.ray())[0].keys() - {model}
+    assert benchmark(["retire", *named]) == 0
+    assert replicas.deployed(stack.ray())[0].keys() == others
+    with Connection(stack.inference()) as connection:
+        assert connection.call("POST", f"/v1/models/{model}:predict", b'{"instances": [[0]]}')[0] == 404
+    assert benchmark(["demote", *named]) == 0
+    assert replicas.deployed(stack.ray())[0].keys() == others | {model}
+    assert benchmark(["retire", *named]) == 0
+    done = aidc("delete", "--model", model, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert model not in registry.catalogue(promote.registry_of(stack))

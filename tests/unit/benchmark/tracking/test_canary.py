@@ -101,6 +101,41 @@ def test_a_canary_ends_and_the_champion_stays(
     assert not promotion.end_canary(STACK, client, MODEL, print)
 
 
+def test_a_model_that_is_retired_answers_no_more_and_the_others_do(
+    client: MlflowClient, versions: list[Version], deployed: Deployed
+) -> None:
+    begin(client, versions)
+    deployed.models |= {"mlp": {"card": "models/mlp/a/model.json", "sha256": "a" * 64}}
+    assert promotion.retire(STACK, client, MODEL, print)
+    assert (aliases(client), list(deployed.models)) == ({"previous": 1}, ["mlp"])
+    assert not promotion.retire(STACK, client, MODEL, print)
+
+
+def test_a_model_that_was_retired_is_one_command_away(
+    client: MlflowClient, versions: list[Version], deployed: Deployed
+) -> None:
+    begin(client, versions)
+    promotion.retire(STACK, client, MODEL, print)
+    promotion.promote(STACK, client, registry.choose(registry.catalogue(client), MODEL, "previous"), print)
+    assert (aliases(client), deployed.models[MODEL]["version"]) == ({"champion": 1}, "1")
+
+
+def test_where_the_record_fails_the_same_command_ends_it(
+    client: MlflowClient, versions: list[Version], deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(client, versions)
+
+    def fails(*_: Any) -> None:
+        raise StackError("MLflow is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(serving_record, "serve", fails)
+        with pytest.raises(StackError, match="the same command again"):
+            promotion.retire(STACK, client, MODEL, print)
+    assert promotion.retire(STACK, client, MODEL, print)
+    assert aliases(client) == {"previous": 1}
+
+
 def test_a_canary_that_is_promoted_is_the_champion_alone(
     client: MlflowClient, versions: list[Version], deployed: Deployed
 ) -> None:
