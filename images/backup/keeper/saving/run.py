@@ -6,11 +6,9 @@ What the store does not give is named and left out, and the run ends as partial:
 from __future__ import annotations
 
 import os
-import random
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..core import series, status
@@ -20,24 +18,18 @@ from ..core.progress import Progress
 from ..core.settings import CA, PASSWORD, PASSWORD_BEFORE, Job, Settings, repository
 from ..core.status import Run
 from ..sources import archive, archived, configuration, dumps, store, vault
-from ..sources.databases import DatabaseError, Dumped
+from ..sources.databases import DatabaseError
 from ..sources.shrinking import Shrinking
 from ..sources.staging import RoomError, Staging
 from ..sources.store import StoreError
 from ..sources.vault import VaultError
+from . import checking
+from .checking import IncompleteError
 
-# So much of the packs is read back each time, at random; a tenth, where that is less.
-READ_BACK = 2**30
-# Larger files are not put on the disk to be compared.
-SAMPLE = 256 * 2**20
 COLLECT_TRIES = 3
 # Dumps are text, and not compressed yet.
 DUMPS_SHRINK = 0.5
 Say = Callable[[str], None]
-
-
-class IncompleteError(Exception):
-    """The snapshot does not hold what was listed; the text says what is missing."""
 
 
 def run(
@@ -118,10 +110,10 @@ def _run(work: Work, course: Course, done: Run, *, thorough: bool) -> None:
         step("writing the snapshot")
         done.snapshot = vault.back_up(staging.snapshot, job.name, _tags(work, done), course.shrinking.mode)
         step("comparing")
-        _compare(staging, index, done, dumped)
+        checking.compare(staging, index, done, dumped)
         if thorough:
             step("reading back from the vault")
-            _read_back(staging, index, done, dumped)
+            checking.read_back(staging, index, done, dumped)
             dumps.keep(staging, done)
             say(f"snapshot of {done.objects - done.unreadable} objects read back")
         done.usage = {"staging": staging.used(), "vault": vault.used(repository(), CA)}
@@ -237,44 +229,3 @@ def _write_manifest(staging: Staging, index: Index, taken: str) -> None:
     with part.open("w", encoding="ascii") as file:
         file.writelines(f"{line}\n" for line in manifest(taken, index.saved()))
     os.replace(part, staging.manifest)
-
-
-def _compare(staging: Staging, index: Index, done: Run, saved: list[Dumped]) -> None:
-    """Every object of the listing and every dump is in the snapshot with its size, or was reported."""
-    held = 0
-    dumped = {dump.file: dump.size for dump in saved}
-    facts = {Path(dump.file).with_suffix(".json").as_posix() for dump in saved}
-    for file, size in vault.files(done.snapshot, staging.snapshot):
-        own = (staging.manifest.name, archive.path_of(staging).name)
-        if file in own or file in facts or file in done.configuration:
-            continue
-        if file in dumped:
-            if dumped.pop(file) != size:
-                raise IncompleteError(f"snapshot {done.snapshot[:8]} holds {file} with another size")
-            continue
-        if index.size_of(file) != size or not index.wanted(file):
-            raise IncompleteError(
-                f"snapshot {done.snapshot[:8]} holds {file} with {size} bytes, unlike the listing"
-            )
-        held += 1
-    if dumped:
-        raise IncompleteError(f"snapshot {done.snapshot[:8]} does not hold {', '.join(dumped)}")
-    if held != index.files():
-        raise IncompleteError(
-            f"snapshot {done.snapshot[:8]} holds {held} objects, the listing {index.files()}"
-        )
-
-
-def _read_back(staging: Staging, index: Index, done: Run, saved: list[Dumped]) -> None:
-    """The manifest, the dumps and one object as the vault gives them, then a part of all packs."""
-    subset = "10%" if done.usage["vault"] < 10 * READ_BACK else f"{READ_BACK >> 20}M"
-    digests = {staging.manifest.name: vault.digest_of(staging.manifest), **done.configuration}
-    if candidates := [file for file, size in index.sample(100) if size <= SAMPLE]:
-        file = random.choice(candidates)
-        digests[file] = index.digest(file)
-    digests |= {dump.file: dump.sha256 for dump in saved if dump.size <= SAMPLE}
-    vault.compare(done.snapshot, staging.snapshot, digests, staging.temporary / "read-back")
-    for dump in saved:
-        if dump.size > SAMPLE:
-            vault.compare_streamed(done.snapshot, staging.snapshot / dump.file, dump.sha256)
-    vault.restic("check", "--quiet", f"--read-data-subset={subset}")
