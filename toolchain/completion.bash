@@ -23,12 +23,14 @@ _aidc_names() {
   esac 2>/dev/null
 }
 
-# _aidc_reply WORD CANDIDATES: COMPREPLY, without what of WORD stands before the last character at which readline
-# breaks words.
+# _aidc_reply WORD CANDIDATES [PREFIX]: COMPREPLY, each with PREFIX, but without what of WORD stands before the last
+# character at which readline breaks words. Candidates are lines, and compared here: `compgen -W` would expand them.
 _aidc_reply() {
-  local before=${1%"${1##*[@:=]}"}
-  mapfile -t COMPREPLY < <(compgen -W "$2" -- "$1")
-  COMPREPLY=("${COMPREPLY[@]#"$before"}")
+  local before=${1%"${1##*[@:=]}"} candidate
+  COMPREPLY=()
+  while IFS= read -r candidate; do
+    [[ ! $candidate || $candidate != "$1"* ]] || COMPREPLY+=("${3:-}${candidate#"$before"}")
+  done <<<"$2"
 }
 
 # _aidc_value KIND STACK WORD: completes a value.
@@ -41,7 +43,7 @@ _aidc_value() {
       ;;
     several) # separated by commas
       [[ $3 != *,* ]] || list=${3%,*},
-      mapfile -t COMPREPLY < <(compgen -W "all $(_aidc_names rotatable "$2")" -P "$list" -- "${3##*,}")
+      _aidc_reply "${3##*,}" "all"$'\n'"$(_aidc_names rotatable "$2")" "$list"
       ;;
     one) COMPREPLY=(1) ;;
     *) _aidc_reply "$3" "$(_aidc_names "$1" "$2")" ;;

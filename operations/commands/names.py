@@ -7,6 +7,7 @@ Exit codes: 0 printed; 1 the stack is not up.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from benchmark.cluster import stack as running
@@ -18,13 +19,14 @@ from operations.errors import OK
 from operations.jobs import request, runs, session
 from operations.process import say
 
+# A job may call itself and its models whatever it likes, and a shell would take that for commands.
+PLAIN = re.compile(r"[A-Za-z0-9._/@+-]+")
+
 
 def main(stack: str, kind: str) -> int:
     """Raises OperationError."""
-    for name in sorted(NAMES[kind](stack)):
-        # A shell takes it as a word, and a job may have any name.
-        if not set(name) & set(" \t\n'\"\\$`"):
-            say(name)
+    for name in sorted(filter(PLAIN.fullmatch, NAMES[kind](stack))):
+        say(name)
     return OK
 
 

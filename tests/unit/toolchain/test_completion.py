@@ -81,8 +81,15 @@ def test_stacks_are_those_that_have_a_file(offered: Offered) -> None:
 
 
 def test_a_run_is_offered_from_where_readline_broke_the_word(offered: Offered) -> None:
-    assert offered("make logs JOB=demo@", jobs="demo demo@1 demo@2") == {"1", "2"}
-    assert offered("aidc stop de", jobs="demo demo@1") == {"demo", "demo@1"}
+    assert offered("make logs JOB=demo@", jobs="demo\ndemo@1\ndemo@2") == {"1", "2"}
+    assert offered("aidc stop de", jobs="demo\ndemo@1") == {"demo", "demo@1"}
+
+
+@pytest.mark.parametrize("name", ["$(touch X)", "`touch X`", "<(touch X)", "$((a[$(touch X)]))"])
+def test_a_name_is_no_command(name: str, offered: Offered, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    offered("make logs JOB=", jobs=name.replace("X", str(mark)))
+    assert not mark.exists()
 
 
 def test_another_project_has_its_own_targets(tmp_path: Path) -> None:
