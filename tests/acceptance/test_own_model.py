@@ -144,4 +144,4 @@ def test_a_model_that_is_retired_answers_no_more_until_it_is_demoted(tutorial: l
     assert benchmark(["retire", *named]) == 0
     done = aidc("delete", "--model", model, "--yes")
     assert done.returncode == 0, done.stderr
-    assert model not in registry.catalogue(promote.registry_of(stack))
+    assert not registry.catalogue(promote.registry_of(stack)).get(model)
