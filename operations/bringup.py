@@ -11,6 +11,9 @@ from pathlib import Path
 
 from docker.errors import DockerException, NotFound
 
+from audit.storage import buckets
+from audit.storage.buckets import Difference
+from audit.storage.check import INSIDE
 from components.backup import BACKUP_USER
 from components.load_balancer import endpoints
 from components.planning.plan import Plan, make_plan
@@ -32,6 +35,7 @@ from policies.sources.stacks import SourceError
 
 # Seconds.
 HEALTHY_WITHIN, JOB_WITHIN = 60, 300
+STORE_SETUP = "object-store-setup"
 COMMAND = ("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--policy-pack", "policies")
 
 
@@ -102,7 +106,8 @@ def apply(pulumi: Pulumi, interrupts: Interrupts) -> None:
 def verify(engine: Engine, plan: Plan, began: datetime) -> None:
     """Check that every planned container is healthy, including those that this run did not touch.
 
-    A job that had failed before this run `began` is started again first.
+    A job that had failed before this run `began` is started again first, and the one that sets the object
+    store up where that is not as declared.
     """
     names, within = [service.container for service in plan.services], HEALTHY_WITHIN
 
@@ -117,10 +122,31 @@ def verify(engine: Engine, plan: Plan, began: datetime) -> None:
             say(f"{name} had failed; running it again")
             engine.restart(name)
             within = JOB_WITHIN
+    if found := drift(engine, plan):
+        say(f"the object store is not as declared: {'; '.join(map(str, found))}; setting it up again")
+        engine.restart(plan.service(STORE_SETUP).container)
+        within = JOB_WITHIN
     problems = wait(names, within, inspect)
     if problems:
         lines = [f"  {name}: {fault}; look at: docker logs {name}" for name, fault in problems.items()]
         raise OperationError("\n".join([f"{len(problems)} of {len(names)} services are not healthy", *lines]))
+
+
+def drift(engine: Engine, plan: Plan) -> list[Difference]:
+    """What somebody has changed in the object store by hand: nothing that Pulumi knows of is another then.
+
+    Empty where the store is outside, or does not tell.
+    """
+    nodes = plan.by_role("object-store")
+    if not nodes:
+        return []
+    shown = engine.output(nodes[0].container, ["buckets", "show", INSIDE])
+    policies_shown = engine.output(nodes[0].container, ["identities", "policies", INSIDE])
+    try:
+        found = buckets.differences(plan.buckets, buckets.read(shown)) if shown is not None else []
+        return found + (buckets.wrong_policies(plan.buckets, policies_shown) if policies_shown else [])
+    except ValueError:
+        return []
 
 
 def verify_endpoints(pulumi: Pulumi, plan: Plan) -> None:

@@ -79,5 +79,30 @@ def test_a_job_that_had_failed_runs_again() -> None:
         "Config": {"Labels": {KIND: "job" if states[name]["Status"] == "exited" else "service"}},
     }
     engine.restart.side_effect = lambda name: states.update({name: {**failed, "ExitCode": 0}})
+    engine.output.return_value = None
     bringup.verify(engine, PLAN, datetime.now(UTC))
     engine.restart.assert_called_once_with(job)
+
+
+def test_a_bucket_that_somebody_deleted_has_the_store_set_up_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    job = PLAN.service("object-store-setup").container
+    engine = Mock()
+    engine.inspect.side_effect = lambda name: (
+        {
+            "State": {"Status": "exited" if name == job else "running", "ExitCode": 0},
+            "Config": {"Labels": {KIND: "job" if name.endswith("-setup") else "service"}},
+        }
+        | ({"State": {"Status": "exited", "ExitCode": 0}} if name.endswith("-setup") else {})
+    )
+    engine.output.side_effect = lambda _node, command: "" if command[0] == "buckets" else None
+    bringup.verify(engine, PLAN, datetime.now(UTC))
+    engine.restart.assert_called_once_with(job)
+    assert "datasets: the bucket is missing, declared present" in capsys.readouterr().out
+
+
+def test_a_store_that_does_not_tell_is_left_alone() -> None:
+    engine = Mock()
+    engine.output.return_value = "what is no line of it"
+    assert bringup.drift(engine, PLAN) == []
