@@ -15,6 +15,7 @@ from pathlib import Path
 
 from docker.errors import DockerException
 
+from benchmark.core.words import printable
 from components.planning.config import STACK_NAME
 from operations import cli
 from operations.errors import FAILED, INTERRUPTED, OperationError, RefusedError
@@ -68,8 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(sys.argv[1:] if arguments is None else arguments)
     except OperationError as error:
-        from operations.documents import printable  # noqa: PLC0415  (a tenth of a second)
-
         # Some quote what a service or a job has said.
         warn(printable(str(error)))
         return error.code

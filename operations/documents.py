@@ -8,14 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from benchmark.core.words import printable
 from components.planning.paths import ROOT
 
 Outcome = Literal["passed", "missed", "inconclusive"]
-
-
-def printable(text: str) -> str:
-    """`text` without what steers a terminal: containers, jobs and nodes choose some of these words."""
-    return "".join(c if c in "\n\t" or c.isprintable() else "�" for c in text)
 
 
 class Entry(BaseModel):

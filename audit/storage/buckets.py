@@ -96,8 +96,8 @@ def differing(
     first = next(iter(by_node.values()), [])
     others = [
         replace(found, where=f"{found.where} on {node}")
-        for node, differing in list(by_node.items())[1:]
-        for found in differing
+        for node, all_found in by_node.items()
+        for found in all_found
         if found not in first
     ]
     return [*first, *others]

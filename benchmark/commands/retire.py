@@ -28,7 +28,8 @@ def main(options: argparse.Namespace) -> int:
     client = registry_of(stack)
     with lock.hold(stack.store(), f"`make retire MODEL={model}`"):
         known = registry.catalogue(client)
-        registry.choose(known, model, str(known[model][0].number) if known.get(model) else "")
+        if not known.get(model):
+            registry.choose(known, model, "")  # says which there are
         if model in known_names():
             raise ConfigError([f"MODEL: {model!r}: belongs to a workload, whose model each benchmark serves"])
         if promotion.retire(stack, client, model, say):

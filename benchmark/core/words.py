@@ -1,10 +1,10 @@
-"""Words that jobs chose, for a terminal. Pure."""
+"""Words that others chose, for a terminal. Pure."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """`text` without what steers a terminal: jobs name models, and say of them what they like."""
+    """`text` without what steers a terminal: jobs, containers and nodes choose some of these words."""
     return "".join(c if c in "\n\t" or c.isprintable() else "�" for c in text)
 
 

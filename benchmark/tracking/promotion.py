@@ -137,9 +137,10 @@ def retire(stack: Stack, client: MlflowClient, model: str, say: Say) -> bool:
     """Serve this model and its canary no more; False where nothing does. The caller holds the lock."""
     known = catalogue(client)
     before, _ = replicas.deployed(stack.ray())
-    served = {model, model + CANARY_OF} & {*before, *champions(known)}
+    wanted = champions(known)
+    served = {model, model + CANARY_OF} & {*before, *wanted}
     if served:
-        put_in_service(stack, {}, champions(known), say, ended=[model])
+        put_in_service(stack, {}, wanted, say, ended=[model])
     record = serving_record.read(client)
     state = record.state(model)
     if state.champion is None and state.canary is None:

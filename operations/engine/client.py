@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
@@ -172,13 +172,7 @@ class Engine:
         """Run `command` in a running container, pass on each line it prints, and return its exit code."""
         api = self.client.api
         created = api.exec_create(container, command)
-        rest = b""
-        for chunk in api.exec_start(created["Id"], stream=True):
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                on_line(line.decode(errors="replace"))
-        if rest:
-            on_line(rest.decode(errors="replace"))
+        _each_line(api.exec_start(created["Id"], stream=True), on_line)
         return self._exit_code(created["Id"], container, command)
 
     def converse(
@@ -205,13 +199,8 @@ class Engine:
             timer.start()
         try:
             raw.sendall(said.encode() if isinstance(said, str) else said)
-            rest = b""
-            for _, chunk in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
-                *whole, rest = (rest + chunk).split(b"\n")
-                for line in whole:
-                    on_line(line.decode(errors="replace"))
-            if rest:
-                on_line(rest.decode(errors="replace"))
+            frames = frames_iter(stream, tty=False)  # type: ignore[no-untyped-call]
+            _each_line((chunk for _, chunk in frames), on_line)
         except OSError:
             if not late.is_set():
                 raise
@@ -245,6 +234,17 @@ def _hang_up(connection: socket.socket, late: Event) -> None:
     # Whoever waits for something from it, or to get something to it, goes on.
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
+
+
+def _each_line(chunks: Iterable[bytes], on_line: Callable[[str], None]) -> None:
+    """Pass on each line as it comes, an unfinished one at the end."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            on_line(line.decode(errors="replace"))
+    if rest:
+        on_line(rest.decode(errors="replace"))
 
 
 def connect() -> Engine:

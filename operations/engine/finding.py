@@ -9,8 +9,8 @@ from typing import Any
 
 import requests
 
+from benchmark.core.words import printable
 from components.planning.logs import READER
-from operations.documents import printable
 from operations.errors import OperationError, RefusedError
 
 PATH = "/select/logsql/query"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmark.core.words import printable
 from benchmark.jobs.ranks import GROUP
-from operations.documents import printable
 from operations.jobs import capacity, following, request, runs, session
 from operations.status_document import Job
 

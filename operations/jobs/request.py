@@ -14,10 +14,10 @@ from pathlib import PurePath
 from typing import Any
 
 from benchmark.core import placement
+from benchmark.core.words import printable
 from benchmark.jobs.packages import VARIABLE
 from components.planning.issues import Issue
 from components.planning.units import parse_size
-from operations.documents import printable
 from operations.jobs.capacity import DRIVER_CPUS, Need
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from operations.documents import printable
+from benchmark.core.words import printable
 
 Words = Annotated[str, AfterValidator(lambda text: printable(text)[:300])]
 # No node has more of anything; beyond it, whole numbers would not fit a float, nor a verdict a screen.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from docker.errors import DockerException
 
-from operations.documents import printable
+from benchmark.core.words import printable
 from operations.engine.client import Engine, connect
 from operations.errors import OperationError
 from operations.front import handed
