@@ -35,6 +35,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {"compute": ("benchmark",)}
 # Image → single modules and folders of the clone that run in it too, in the same places.
 MODULES: Mapping[str, tuple[str, ...]] = {
     "home": (
+        "benchmark/__init__.py", "benchmark/core/__init__.py", "benchmark/core/words.py",
         "components/__init__.py", "components/planning/__init__.py", "components/planning/paths.py",
         "components/planning/units.py", "components/runtime/__init__.py", "components/runtime/rendering.py",
         "operations/__init__.py", "operations/documents.py", "operations/front",
