@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from components.planning.paths import ROOT
 from operations.images import contexts
 
 OURS = {"audit", "benchmark", "components", "images", "operations", "policies"}
-IMAGES = sorted(p.parent.name for p in (contexts.ROOT / "images").glob("*/Dockerfile"))
+IMAGES = sorted(p.parent.name for p in (ROOT / "images").glob("*/Dockerfile"))
 
 
 def programs(context: Path) -> Iterator[Path]:
@@ -47,7 +48,7 @@ def is_there(name: str, context: Path) -> bool:
         place = root / dotted.replace(".", "/")
         return place.is_dir() or place.with_suffix(".py").is_file()
 
-    if is_module(name, context) or is_module(name, contexts.ROOT):
+    if is_module(name, context) or is_module(name, ROOT):
         return is_module(name, context)
     return is_module(name.rpartition(".")[0], context)
 
