@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -97,15 +97,22 @@ def _ways(stack: str, ranks: int, folder: Path) -> dict[str, Callable[[], float]
     def submit() -> float:
         # Names of jobs are told apart by seconds otherwise.
         name = f"bench-submit-{os.getpid()}-{next(count)}"
-        return _time([*ours, "--ranks", str(ranks), "--name", name, str(step)], environment, ROOT)
+        command = [*ours, "--ranks", str(ranks), "--name", name, str(step)]
+        stop = [sys.executable, "-m", "operations", "stop", "--stack", stack, name]
+        return _time(command, environment, ROOT, stop)
 
     ways: dict[str, Callable[[], float]] = {SUBMIT: submit}
     if ray := shutil.which("ray"):
         # As docs/jobs.md has it: its driver needs a share of its own.
         words = [ray, "job", "submit", "--entrypoint-num-cpus", "0.1", "--working-dir", str(folder)]
-        by_hand = [*words, "--", "python", "driver.py", str(ranks)]
         with_login = environment | _login(stack)
-        ways[RAY] = lambda: _time(by_hand, with_login, folder)
+
+        def by_hand() -> float:
+            name = f"bench-ray-{os.getpid()}-{next(count)}"
+            command = [*words, "--submission-id", name, "--", "python", "driver.py", str(ranks)]
+            return _time(command, with_login, folder, [ray, "job", "stop", "--no-wait", name])
+
+        ways[RAY] = by_hand
     ways[TORCHRUN] = lambda: _time([*alone, str(step)], environment | {"OMP_NUM_THREADS": "1"}, folder)
     return ways
 
@@ -121,7 +128,10 @@ def _login(stack: str) -> dict[str, str]:
     }
 
 
-def _time(command: list[str], environment: Mapping[str, str], folder: Path) -> float:
+def _time(
+    command: list[str], environment: Mapping[str, str], folder: Path, stop: Sequence[str] = ()
+) -> float:
+    """Seconds to the first step. `stop`: ends the job in the cluster, which outlives a late command."""
     begun = time.time()
     try:
         done = subprocess.run(
@@ -129,5 +139,10 @@ def _time(command: list[str], environment: Mapping[str, str], folder: Path) -> f
             stderr=subprocess.STDOUT, text=True, timeout=WITHIN_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
+        if stop:
+            subprocess.run(
+                stop, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL,
+                capture_output=True, timeout=WITHIN_S, check=False,
+            )  # fmt: skip
         raise OperationError(f"{Path(command[0]).name}: no end within {WITHIN_S} s") from None
     return first(done.stdout, begun)

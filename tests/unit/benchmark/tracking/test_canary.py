@@ -14,13 +14,15 @@ import pytest
 
 from benchmark.checkpoints.artefact import card_digest
 from benchmark.cluster import inner_job, replicas
+from benchmark.cluster import stack as stacks
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.ray_api import RayClient
 from benchmark.cluster.stack import Stack
+from benchmark.commands import retire
 from benchmark.commands.models import rows
 from benchmark.commands.promote import share
 from benchmark.core.documents import put_json
-from benchmark.core.errors import CheckpointError, StackError
+from benchmark.core.errors import CheckpointError, ConfigError, StackError
 from benchmark.core.store import DirectoryStore
 from benchmark.tracking import admission, promotion, registry, rollout, serving_record
 from benchmark.tracking.registry import Version
@@ -134,6 +136,40 @@ def test_where_the_record_fails_the_same_command_ends_it(
             promotion.retire(STACK, client, MODEL, print)
     assert promotion.retire(STACK, client, MODEL, print)
     assert aliases(client) == {"previous": 1}
+
+
+@pytest.fixture
+def command(
+    client: MlflowClient, deployed: Deployed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[str], int]:
+    """`retire` of a model, on the client of these tests."""
+    monkeypatch.setattr(stacks, "read", lambda *_: STACK)
+    monkeypatch.setattr(Stack, "store", lambda _: DirectoryStore(tmp_path))
+    monkeypatch.setattr(retire, "registry_of", lambda _: client)
+    return lambda model: retire.main(argparse.Namespace(model=model, stack="s", inventory="", access=""))
+
+
+def test_a_model_that_was_deleted_in_mlflow_can_be_retired(
+    client: MlflowClient,
+    versions: list[Version],
+    deployed: Deployed,
+    command: Callable[[str], int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    begin(client, versions)
+    client.delete_model(MODEL)
+    assert (command(MODEL), deployed.models) == (0, {})
+    assert "`make demote MODEL=slope` serves it again" in capsys.readouterr().out
+
+
+def test_a_model_that_never_was_is_refused(versions: list[Version], command: Callable[[str], int]) -> None:
+    with pytest.raises(ConfigError, match="MODEL: 'slop': not registered; registered: slope"):
+        command("slop")
+
+
+def test_the_model_of_a_workload_is_not_retired(command: Callable[[str], int]) -> None:
+    with pytest.raises(ConfigError, match="belongs to a workload"):
+        command("mlp")
 
 
 def test_a_canary_that_is_promoted_is_the_champion_alone(
