@@ -159,7 +159,7 @@ def test_a_model_that_was_deleted_in_mlflow_can_be_retired(
     begin(client, versions)
     client.delete_model(MODEL)
     assert (command(MODEL), deployed.models) == (0, {})
-    assert "`make demote MODEL=slope` serves it again" in capsys.readouterr().out
+    assert "`make demote MODEL=slope` serves it again" in capsys.readouterr().err
 
 
 def test_a_model_that_never_was_is_refused(versions: list[Version], command: Callable[[str], int]) -> None:
@@ -167,7 +167,9 @@ def test_a_model_that_never_was_is_refused(versions: list[Version], command: Cal
         command("slop")
 
 
-def test_the_model_of_a_workload_is_not_retired(command: Callable[[str], int]) -> None:
+def test_the_model_of_a_workload_is_not_retired(client: MlflowClient, command: Callable[[str], int]) -> None:
+    client.ensure_model("mlp")
+    client.create_version("mlp", "s3://models/x", "r", {})
     with pytest.raises(ConfigError, match="belongs to a workload"):
         command("mlp")
 
