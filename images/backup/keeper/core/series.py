@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 BUCKET, DATABASE = "bucket/", "database/"
 LOG, CONFIGURATION = "log", "configuration"
+LOG_UNTIL = "log_until"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 Snapshot = Mapping[str, Any]
 
@@ -63,6 +64,22 @@ def moment_of(snapshot: Snapshot) -> datetime:
     """When it was taken, as restic lists it."""
     # The containers' clocks are UTC; Python 3.11 knows no nanoseconds.
     return datetime.fromisoformat(str(snapshot["time"])[:19] + "+00:00")
+
+
+def reach(snapshot: Snapshot) -> datetime | None:
+    """Until when its log goes, which is not when it was taken: the archive may have been cut off by then.
+
+    One of an earlier release does not say so; its log goes as far where the whole snapshot was complete.
+    """
+    if not holds(snapshot, LOG):
+        return None
+    try:
+        said = value(snapshot, LOG_UNTIL)
+        if said:
+            return min(datetime.fromisoformat(said).astimezone(UTC), moment_of(snapshot))
+    except ValueError:
+        return None
+    return moment_of(snapshot) if "partial" not in tags_of(snapshot) else None
 
 
 def arrival(snapshot: Snapshot) -> str:
@@ -116,11 +133,17 @@ def compose(
 
 def replayable(snapshots: Sequence[Snapshot], databases: Sequence[str], at: str) -> Snapshot | None:
     """A snapshot until `at` from which a later one's log can be replayed up to that time."""
-    logs = [s for s in snapshots if holds(s, LOG)]
-    end = datetime.fromisoformat(at)
-    if not any(moment_of(s) >= end for s in logs):
+    if not reaching(snapshots, at):
         return None
+    logs = [s for s in snapshots if holds(s, LOG)]
     return next((s for s in until(logs, at) if all(holds(s, name) for name in databases)), None)
+
+
+def reaching(snapshots: Iterable[Snapshot], at: str) -> list[Snapshot]:
+    """Those whose log goes as far as `at`, the first that was taken first."""
+    end = datetime.fromisoformat(at)
+    found = [s for s in snapshots if (until := reach(s)) and until >= end]
+    return sorted(found, key=arrival)
 
 
 def newest_of_each(snapshots: Iterable[Snapshot], at: str | None) -> list[Snapshot]:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..core import objects, series
 from ..core.objects import ManifestError, shown
-from ..core.series import moment_of
 from ..core.settings import FILES, PASSWORD
 from ..pruning.prune import REPOSITORY
 from ..sources import archived
@@ -179,11 +177,11 @@ def _restore(snapshot: Mapping[str, Any], root: Path, *options: str) -> None:
 
 
 def following(snapshots: Sequence[Mapping[str, Any]], at: str) -> Mapping[str, Any]:
-    """The first snapshot from `at` on with a log: it reaches that time. Without one, the newest."""
-    until = datetime.fromisoformat(at)
+    """The first snapshot whose log reaches that time. Without one, the newest that has a log."""
+    if found := series.reaching(snapshots, at):
+        return found[0]
     logs = [s for s in snapshots if series.holds(s, series.LOG)] or snapshots
-    after = [s for s in logs if moment_of(s) >= until]
-    return min(after, key=series.arrival) if after else max(logs, key=series.arrival)
+    return max(logs, key=series.arrival)
 
 
 def damaged(packs: Path) -> list[str]:

@@ -137,7 +137,10 @@ def _tags(work: Work, done: Run) -> list[str]:
     objects = sum(found["objects"] for name, found in buckets if name != archived.BUCKET)
     rows = sum(dumps.rows(work.settings, work.staging, name) for name in done.databases)
     state = "partial" if _is_partial(done) else "complete"
-    return [state, *series.tags(job.name, sources, objects=objects, rows=rows)]
+    numbers: dict[str, object] = {"objects": objects, "rows": rows}
+    if done.log_until:
+        numbers[series.LOG_UNTIL] = done.log_until
+    return [state, *series.tags(job.name, sources, **numbers)]
 
 
 def _is_partial(done: Run) -> bool:

@@ -52,6 +52,13 @@ def test_a_time_takes_the_newest_until_then_over_all_jobs() -> None:
     assert composed(EVERY, "bucket/datasets", at=at("03:00")) == ["datasets-03:00"]
 
 
+def test_databases_are_not_replayed_from_a_log_that_was_cut_off_before_that_time() -> None:
+    cut_off = snapshot("04:00", "all", ALL, log_until="2026-01-31T03:10:00+00:00")
+    dump = snapshot("03:15", "rows", ROWS)
+    picks = ["database/tracking", "database/auth"]
+    assert composed((FIRST, dump, cut_off), *picks, at=at("03:20")) == ["rows-03:15"] * 2
+
+
 def test_databases_at_a_time_are_replayed_where_a_later_log_reaches_it() -> None:
     """The dump of 03:10 is nearer, but the log of 04:00 holds every second up to then."""
     dump = snapshot("03:10", "rows", ROWS)

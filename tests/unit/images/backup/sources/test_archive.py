@@ -73,6 +73,22 @@ def test_a_log_that_is_archived_is_waited_for_no_longer(monkeypatch: pytest.Monk
     assert archive.switch()
 
 
+def test_a_database_at_rest_writes_a_commit_before_its_log_is_archived(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A replay up to a time needs one that is later."""
+    asked: list[str] = []
+
+    def answer(*queries: str) -> str:
+        asked.extend(queries)
+        return "7\n000000010000000000000007\n" if len(queries) > 1 else "000000010000000000000007||\n"
+
+    monkeypatch.setattr(databases, "ask", answer)
+    assert archive.switch()
+    assert ["pg_current_xact_id" in query or "pg_switch_wal" in query for query in asked[:2]] == [True, True]
+    assert "pg_switch_wal" in asked[1]
+
+
 def copied(folder: Path, key: str, bucket: str = archived.BUCKET) -> Saved:
     listed = Listed(bucket, key, 3, "e", "2026-01-31T00:00:00+00:00")
     path = folder / listed.file
@@ -114,6 +130,31 @@ SNAPSHOTS = [{"id": str(hour), "time": f"2026-01-31T0{hour}:00:00.5Z"} for hour 
 )
 def test_the_log_of_a_time_is_in_the_snapshot_after_it(at: str, chosen: str) -> None:
     assert drill.following(SNAPSHOTS, at)["id"] == chosen
+
+
+def with_log(identifier: str, taken: str, until: str = "", state: str = "complete") -> dict[str, Any]:
+    numbers = {"log_until": until} if until else {}
+    tags = [state, *series.tags("all", ["log"], **numbers)]
+    return {"id": identifier, "time": f"2026-01-31T{taken}Z", "tags": tags}
+
+
+def test_a_snapshot_of_a_log_that_was_cut_off_does_not_reach_its_own_time() -> None:
+    cut_off = with_log("cut off", "02:00:00.5", state="partial")
+    complete = with_log("complete", "03:00:00.5", "2026-01-31T02:59:50+00:00")
+    assert drill.following([cut_off, complete], "2026-01-31T01:30:00+00:00")["id"] == "complete"
+
+
+def test_a_time_between_the_end_of_the_log_and_its_snapshot_is_in_the_next_one() -> None:
+    first = with_log("first", "02:00:00.5", "2026-01-31T01:59:30+00:00")
+    second = with_log("second", "02:05:00.5", "2026-01-31T02:04:30+00:00")
+    assert drill.following([first, second], "2026-01-31T01:59:20+00:00")["id"] == "first"
+    assert drill.following([first, second], "2026-01-31T01:59:40+00:00")["id"] == "second"
+
+
+@pytest.mark.parametrize("said", ["soon", "2999-01-01T00:00:00+00:00"])
+def test_a_log_is_not_believed_to_reach_further_than_its_snapshot(said: str) -> None:
+    one = with_log("one", "02:00:00.5", said)
+    assert (series.reach(one) or series.moment_of(one)) <= series.moment_of(one)
 
 
 def test_dumps_are_made_again_when_they_are_old_missing_or_of_the_future(staging: Staging) -> None:
