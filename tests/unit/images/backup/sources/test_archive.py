@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from images.backup.keeper.core import status
+from images.backup.keeper.core import series, status
 from images.backup.keeper.core.objects import Listed, Saved
 from images.backup.keeper.core.progress import Progress
 from images.backup.keeper.core.settings import Job, Place, Settings
@@ -85,7 +85,7 @@ def test_a_database_at_rest_writes_a_commit_before_its_log_is_archived(
 
     monkeypatch.setattr(databases, "ask", answer)
     assert archive.switch()
-    assert ["pg_current_xact_id" in query or "pg_switch_wal" in query for query in asked[:2]] == [True, True]
+    assert "pg_current_xact_id" in asked[0]
     assert "pg_switch_wal" in asked[1]
 
 
