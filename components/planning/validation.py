@@ -123,8 +123,12 @@ def load(raw: object, stack: str, host: HostFacts | None = None) -> StackConfig:
             issues += [_explain(e) for e in details if not _holds_any(_path(e["loc"]), pruned)]
             pruned |= {_path(e["loc"]) for e in details}
             # Without the invalid parts the rest can still be cross-checked, so that one run shows everything.
-            if not all(_prune(remaining, e["loc"]) for e in details):
+            # Found before any is removed: where one is gone, what holds it would be taken for the next.
+            parts = [_part(remaining, e["loc"]) for e in details]
+            if not all(parts):
                 raise ConfigError(issues) from None
+            for container, key in {(id(p[0]), p[1]): p for p in parts if p}.values():
+                _prune(container, key)
     cross = [i for i in cross_check(config, host) if not any(_below(i.path, p) for p in pruned)]
     if issues or cross:
         raise ConfigError(list(dict.fromkeys(issues + cross)))
@@ -314,11 +318,11 @@ def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[st
     return list(model.model_fields)
 
 
-def _prune(raw: Any, location: tuple[int | str, ...]) -> bool:
-    """Remove the invalid part from `raw`; False when nothing can be removed (a required key is missing).
+def _part(raw: Any, location: tuple[int | str, ...]) -> tuple[dict[Any, Any], int | str] | None:
+    """The innermost mapping on the way to the invalid part, and its key there.
 
-    List entries stay, because removing one would shift the others' paths; an invalid name is replaced,
-    because an entry needs one.
+    None when nothing can be removed (a required key is missing at the top). List entries stay, because
+    removing one would shift the others' paths.
     """
     target, innermost = raw, None
     for part in location:
@@ -328,14 +332,15 @@ def _prune(raw: Any, location: tuple[int | str, ...]) -> bool:
             target = target[part]
         except (KeyError, IndexError, TypeError):
             break
-    if innermost is None:
-        return False
-    container, key = innermost
+    return innermost
+
+
+def _prune(container: dict[Any, Any], key: int | str) -> None:
+    """Remove the invalid part; an invalid name is replaced, because an entry needs one."""
     if key == "name" and container[key] != STAND_IN:
         container[key] = STAND_IN
     else:
         del container[key]
-    return True
 
 
 def _is_echo(error: ErrorDetails) -> bool:

@@ -143,3 +143,28 @@ def test_a_key_that_a_terminal_would_obey_is_shown_escaped(key: str) -> None:
     assert len(caught.value.issues) == 2
     assert all(line.isprintable() for line in str(caught.value).splitlines())
     assert len(str(caught.value).splitlines()) == 5
+
+
+def test_many_mistakes_in_one_part_hide_none_elsewhere() -> None:
+    email = {"server": "localhost", "addresses": ["127.0.0.1"], "sender": "a", "to": []}
+    raw = {
+        "network": {"cidr": "10.60.0.0/30"},
+        "monitoring": {"alerts": {"email": email, "alive_minutes": 5}},
+        "object_store": {
+            "buckets": {
+                "Raw": {"quota": 5},
+                "raw": {"quota": "1GiB", "object_lock": {"mode": "governance", "days": 1}},
+            }
+        },
+        "backup": {"jobs": {"x": {"sources": {"buckets": ["nope"]}}}},
+    }
+    with pytest.raises(ConfigError) as caught:
+        load(raw, "dev", HOST)
+    assert {issue.path.removeprefix("aidc:datacenter.") for issue in caught.value.issues} >= {
+        "network.cidr",
+        "monitoring.alerts.alive_minutes",
+        "monitoring.alerts.email.server",
+        "object_store.buckets.Raw",
+        "object_store.buckets.raw.object_lock",
+        "backup.jobs.x.sources.buckets[0]",
+    }
