@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -41,8 +40,11 @@ def _bucket_name(value: str) -> str:
             f"{value!r} may contain only lower-case letters, digits, hyphens and dots, and begins and ends "
             "with a letter or a digit"
         )
-    if ".." in value or _is_address(value):
-        raise ValueError(f"{value!r} has two dots in a row, or is an IP address")
+    if re.search(r"\.\.|\.-|-\.", value):
+        raise ValueError(f"{value!r} has a dot beside another one, or beside a hyphen")
+    # The store goes by the form alone: 1.2.3.400 is one, too.
+    if re.fullmatch(r"([0-9]+\.){3}[0-9]+", value):
+        raise ValueError(f"{value!r} has the form of an IP address")
     if value.startswith(PREFIXES) or value.endswith(SUFFIXES):
         raise ValueError(f"{value!r} begins or ends with what S3 keeps for itself")
     if value in SYSTEM:
@@ -50,14 +52,6 @@ def _bucket_name(value: str) -> str:
     if value in RESERVED:
         raise ValueError(f"{value!r} is a name that the store keeps for itself")
     return value
-
-
-def _is_address(value: str) -> bool:
-    try:
-        IPv4Address(value)
-    except ValueError:
-        return False
-    return True
 
 
 def _once(value: tuple[Any, ...]) -> tuple[Any, ...]:

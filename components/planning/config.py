@@ -82,6 +82,8 @@ def _private_network(value: IPv4Network) -> IPv4Network:
 def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]|[a-z]", value):
         raise ValueError(f"{value!r} may contain only lower-case letters, digits and inner hyphens")
+    if value == FILES:
+        raise ValueError(f"{value!r} is taken: compute-{value} fills the volume that all nodes read")
     return value
 
 
@@ -93,6 +95,8 @@ Address = Annotated[IPv4Address, BeforeValidator(_bind), AfterValidator(_unicast
 PrivateNetwork = Annotated[IPv4Network, BeforeValidator(_network_text), AfterValidator(_private_network)]
 SegmentName = Literal["edge", "service", "fabric", "storage", "backup", "monitor", "egress"]
 
+# With it a node's container would have the name of the one that holds the files of all nodes.
+FILES = "files"
 # Below these a service does not start, or not in time: all were tested together.
 FLOOR_CPUS = 0.25
 RAY_CPUS = 0.5
@@ -185,7 +189,7 @@ class Node(Model):
     """One compute node. `gpus` are devices of the host, each given to one node only."""
 
     name: Name
-    """1 to 20 lower-case letters, digits and inner hyphens."""
+    """1 to 20 lower-case letters, digits and inner hyphens; not `files`."""
     cpus: Annotated[Cpus, Field(ge=RAY_CPUS)] = 1.0
     """CPUs, in hundredths; all nodes together may have at most those of the host."""
     memory: Annotated[ByteSize, Field(ge=RAY_MEMORY)] = 4 * GIB

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from components.planning.buckets import MONITOR, Declared
 
+# Bytes of a policy that MinIO takes. A test proves that those of the most buckets with the longest names fit.
+LARGEST = 20 * 1024
 ANYWHERE = ["arn:aws:s3:::*"]
 # Permission to read, write or delete is one of these lists; MinIO needs the first on the bucket itself.
 READ = ("s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject")
@@ -66,7 +68,14 @@ def restoring(names: Sequence[str]) -> str:
 
 
 def _policy(*allowed: tuple[Sequence[str], Sequence[str]]) -> str:
-    statements = [_allow(actions, names) for actions, names in allowed if names]
+    granted: dict[str, tuple[str, ...]] = {}
+    for actions, names in allowed:
+        granted |= {name: (*granted.get(name, ()), *actions) for name in names}
+    # Each bucket stands in one statement: the store takes no policy of more than LARGEST bytes.
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, given in granted.items():
+        alike.setdefault(given, []).append(name)
+    statements = [_allow(actions, names) for actions, names in alike.items()]
     statements += [
         _deny(NEVER),
         {"Effect": "Deny", "Action": ["admin:*"]},

@@ -49,6 +49,11 @@ class ConfigError(Exception):
         super().__init__("\n".join(lines))
 
 
+def printable(text: str) -> str:
+    """`text`, escaped where it holds a line break, or anything else that a terminal would obey."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 def suggest(given: object, known: Collection[str], otherwise: str) -> str:
     """`did you mean 'x'?` for a near miss, else `otherwise`."""
     close = get_close_matches(str(given), sorted(known), n=1)

@@ -28,7 +28,9 @@ MAIL_FIX = "write the mail server's name as its certificate has it: mail.example
 MAIL_PORT_FIX = "write a port from 1 to 65535, or remove it: 465 with tls, 587 with starttls"
 ADDRESS_FIX = "write an address as ops@example.org"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_MAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@({_LABEL}\.)*{_LABEL}")
+# Alertmanager sends nothing where it cannot parse one of the addresses: dots stand between other signs.
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_MAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(\.{_ATOM})*@({_LABEL}\.)*{_LABEL}")
 _PATH = re.compile(r"[\x21-\x7e]{0,2000}")
 
 
@@ -48,6 +50,12 @@ def _mail(value: str) -> str:
 def _user(value: str) -> str:
     if not re.fullmatch(r"[\x21-\x7e]{1,254}", value):
         raise ValueError("is not a user's name: letters, digits and signs without blanks")
+    return value
+
+
+def _once(value: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := sorted({address for address in value if value.count(address) > 1}):
+        raise ValueError(f"names {', '.join(twice)} more than once")
     return value
 
 
@@ -88,7 +96,7 @@ class Email(Model):
     """The IPv4 addresses of that name. Only they are let through the firewall."""
     sender: MailAddress
     """From whom the mail comes."""
-    to: Annotated[tuple[MailAddress, ...], Field(min_length=1, max_length=20)]
+    to: Annotated[tuple[MailAddress, ...], Field(min_length=1, max_length=20), AfterValidator(_once)]
     """Who gets it."""
     user: UserName | None = None
     """Who logs in; by default the sender."""

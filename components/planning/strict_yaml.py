@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from components.planning.issues import Issue
+from components.planning.issues import Issue, printable
 
 TAG = "tag:yaml.org,2002:"
 # The plain scalars that every parser reads as the same number, truth value or null.
@@ -54,7 +54,7 @@ def parse(text: str, name: str, *, own: str = "") -> Document:
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        issues = list(_aliases(text, name))
+        issues = list(dict.fromkeys(_aliases(text, name)))
     except yaml.YAMLError as error:
         return Document(None, (unreadable(name, error),))
     except (RecursionError, ValueError) as error:
@@ -121,6 +121,11 @@ class _Reader:
                 continue
             if not isinstance(self._scalar(key), str):
                 self._refuse(key, f"the key {key.value!r:.40} is not a string", "write it in quotes")
+            if not key.value.isprintable():
+                # It is part of the path of whatever is wrong below it, and no key of ours.
+                fix = "write letters, digits and signs that can be seen"
+                self._refuse(key, f"the key {key.value!r:.40} holds what does not print", fix)
+                continue
             if key.value in found:
                 first = lines[key.value]
                 fault = f"{key.value!r:.40} is already given in line {first}"
@@ -158,7 +163,9 @@ class _Reader:
     def _tag(self, node: yaml.Node, kind: str) -> None:
         if node.tag != TAG + kind:
             shown = "!!" + node.tag.removeprefix(TAG) if node.tag.startswith(TAG) else node.tag
-            self._refuse(node, f"has the tag {shown:.40}", "remove the tag; write a string in quotes")
+            self._refuse(
+                node, f"has the tag {printable(shown):.40}", "remove the tag; write a string in quotes"
+            )
 
     def _refuse(self, node: yaml.Node, fault: str, fix: str) -> None:
         self.issues.append(Issue(self.name, fault, fix, _line(node)))

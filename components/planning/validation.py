@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from itertools import combinations
 from typing import Any, get_args, get_origin
 
@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from components.planning import buckets, gpus, jobs, outside, receivers, saving
 from components.planning.addressing import MINIMUM_PREFIX, subnets
 from components.planning.config import DATACENTER, STACK_NAME, Head, HostFacts, Node, StackConfig
-from components.planning.issues import ConfigError, Issue, suggest
+from components.planning.issues import ConfigError, Issue, printable, suggest
 from components.planning.units import GIB, size_text
 
 FIXES = {
@@ -56,9 +56,9 @@ FIXES_BY_KEY = {
     "name": "use 1 to 20 lower-case letters, digits and inner hyphens, beginning with a letter",
     "ports": "choose a free port between 1024 and 65535",
     "requests_per_second": "write a whole number between 1 and 100000",
-    "expire_after_days": "write a whole number of days, 1 or more",
-    "noncurrent_days": "write a whole number of days, 1 or more",
-    "days": "write a whole number of days, 1 or more",
+    "expire_after_days": "write a whole number of days from 1 to 36500",
+    "noncurrent_days": "write a whole number of days from 1 to 36500",
+    "days": "write a whole number of days from 1 to 36500",
     "endpoint": outside.ENDPOINT_FIX,
     "addresses": "list the IPv4 addresses of the endpoint's name, for example [203.0.113.7]",
     "region": "write the region that the store's signatures name, for example us-east-1",
@@ -71,10 +71,16 @@ FIXES_BY_KEY = {
     "to": f"list who gets the mail: {receivers.ADDRESS_FIX}",
     "repeat_hours": "write a whole number of hours from 1 to 168",
     "alive_minutes": "write a whole number of minutes from 1 to 1440",
-    "lock_days": "write a whole number of days, 1 or more",
+    "lock_days": "write a whole number of days from 1 to 36500",
     "read": "list each identity once: [compute, client]",
     "write": "list each identity once: [compute, client]",
     "delete": "list each identity once: [compute, client]",
+}
+# What pydantic says of them in words of Python.
+FAULTS = {
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "is not a mapping"),
+    "tuple_type": "is not a list",
+    "string_unicode": "is not text",
 }
 # Keys that hold a size, and what it is the minimum for.
 SIZES = {
@@ -117,8 +123,12 @@ def load(raw: object, stack: str, host: HostFacts | None = None) -> StackConfig:
             issues += [_explain(e) for e in details if not _holds_any(_path(e["loc"]), pruned)]
             pruned |= {_path(e["loc"]) for e in details}
             # Without the invalid parts the rest can still be cross-checked, so that one run shows everything.
-            if not all(_prune(remaining, e["loc"]) for e in details):
+            # Found before any is removed: where one is gone, what holds it would be taken for the next.
+            parts = [_part(remaining, e["loc"]) for e in details]
+            if not all(parts):
                 raise ConfigError(issues) from None
+            for container, key in {(id(p[0]), p[1]): p for p in parts if p}.values():
+                _prune(container, key)
     cross = [i for i in cross_check(config, host) if not any(_below(i.path, p) for p in pruned)]
     if issues or cross:
         raise ConfigError(list(dict.fromkeys(issues + cross)))
@@ -227,7 +237,8 @@ def _parts(config: StackConfig) -> Iterator[tuple[str, Any]]:
 
 
 def _path(location: tuple[int | str, ...]) -> str:
-    parts = (f"[{p}]" if isinstance(p, int) else f".{p}" for p in location if p != "[key]")
+    # A key can be any text, and what a terminal would obey is only shown.
+    parts = (f"[{p}]" if isinstance(p, int) else f".{printable(p)}" for p in location if p != "[key]")
     return DATACENTER + "".join(parts)
 
 
@@ -246,14 +257,26 @@ def _explain(error: ErrorDetails) -> Issue:
         known = re.findall("'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
         fix = suggest(error["input"], known, f"known: {', '.join(known)}")
         return Issue(_path(location), f"{error['input']!r:.60} is not one of {', '.join(known)}", fix)
+    if error["type"] == "too_long":
+        return Issue(_path(location), _message(error, key), _at_most(error))
     message = _message(error, key)
     known_keys = [str(part) for part in reversed(location) if str(part) in FIXES_BY_KEY]
     by_key = FIXES_BY_KEY[known_keys[0]] if known_keys else None
     fix = FIXES.get(error["type"]) or by_key or _within(error) or "see docs/configuration.md"
     # An address of another host is no address of this one.
-    if by_key and (error["type"].startswith(("value_error", "greater", "less")) or "external" in location):
+    other_host = "external" in location or "addresses" in location
+    if by_key and (error["type"].startswith(("value_error", "greater", "less")) or other_host):
         fix = by_key
     return Issue(_path(location), message[:1].lower() + message[1:], fix)
+
+
+def _at_most(error: ErrorDetails) -> str:
+    """How many entries may stay."""
+    most = int((error.get("ctx") or {})["max_length"])
+    if error["loc"] == ("object_store", "buckets"):
+        own = ", ".join(buckets.DEFAULTS)
+        return f"declare at most {most - len(buckets.DEFAULTS)} beside those of every stack: {own}"
+    return f"write at most {most}"
 
 
 def _within(error: ErrorDetails) -> str:
@@ -265,7 +288,14 @@ def _within(error: ErrorDetails) -> str:
 
 
 def _message(error: ErrorDetails, key: str) -> str:
-    bound = (error.get("ctx") or {}).get("ge")
+    context = error.get("ctx") or {}
+    bound = context.get("ge")
+    if error["type"] in FAULTS:
+        return FAULTS[error["type"]]
+    if error["type"] == "too_long" and isinstance(error["input"], Sized):
+        return f"has {len(error['input'])} entries, which is too many"
+    if key in SIZES and error["type"] == "less_than_equal":
+        return f"is above {size_text(int(context['le']))}, the maximum"
     if error["type"] == "greater_than_equal" and isinstance(bound, int | float):
         if key in SIZES:
             return f"is below {size_text(int(bound))}, the minimum" + SIZES[key]
@@ -288,11 +318,11 @@ def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[st
     return list(model.model_fields)
 
 
-def _prune(raw: Any, location: tuple[int | str, ...]) -> bool:
-    """Remove the invalid part from `raw`; False when nothing can be removed (a required key is missing).
+def _part(raw: Any, location: tuple[int | str, ...]) -> tuple[dict[Any, Any], int | str] | None:
+    """The innermost mapping on the way to the invalid part, and its key there.
 
-    List entries stay, because removing one would shift the others' paths; an invalid name is replaced,
-    because an entry needs one.
+    None when nothing can be removed (a required key is missing at the top). List entries stay, because
+    removing one would shift the others' paths.
     """
     target, innermost = raw, None
     for part in location:
@@ -302,14 +332,15 @@ def _prune(raw: Any, location: tuple[int | str, ...]) -> bool:
             target = target[part]
         except (KeyError, IndexError, TypeError):
             break
-    if innermost is None:
-        return False
-    container, key = innermost
+    return innermost
+
+
+def _prune(container: dict[Any, Any], key: int | str) -> None:
+    """Remove the invalid part; an invalid name is replaced, because an entry needs one."""
     if key == "name" and container[key] != STAND_IN:
         container[key] = STAND_IN
     else:
         del container[key]
-    return True
 
 
 def _is_echo(error: ErrorDetails) -> bool:

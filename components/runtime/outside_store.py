@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.planning.config import DATACENTER
-from components.planning.issues import ConfigError, Issue
+from components.planning.issues import ConfigError, Issue, printable
 from components.planning.outside import External, KeyPair, read_credentials
 from components.planning.paths import ROOT
 from components.runtime.detached import is_detached
@@ -51,34 +51,38 @@ def issues(external: External | None, root: Path = ROOT) -> list[Issue]:
 def authority(path: Path, where: str) -> tuple[str, list[Issue]]:
     """The certificates in the file `path`, and every mistake in it; `where` is the key that names it."""
     fix = "write the path of a PEM file with the authority of the server's certificate"
+    named = printable(str(path))
     try:
         # Nothing but certificates: they go where everybody may read, and the file may hold a key as well.
         text = "".join(f"{found}\n" for found in CERTIFICATE.findall(path.read_text(encoding="utf-8")))
     except OSError as error:
-        return "", [Issue(where, f"{path} cannot be read: {error.strerror}", fix)]
+        return "", [Issue(where, f"{named} cannot be read: {error.strerror}", fix)]
     except ValueError:
         text = ""
     try:
         ssl.create_default_context(cadata=text or "none")
     except ssl.SSLError:
-        return "", [Issue(where, f"{path} holds no certificates in PEM, or a damaged one", fix)]
+        return "", [Issue(where, f"{named} holds no certificates in PEM, or a damaged one", fix)]
     return text, []
 
 
 def _keys(path: Path) -> tuple[dict[str, KeyPair], list[Issue]]:
     where = f"{PATH}.credentials"
     fix = "write it as docs/object-store.md shows, for its owner alone"
+    named = printable(str(path))
     try:
         with path.open(encoding="utf-8") as file:
             about = os.fstat(file.fileno())
             text = file.read()
     except OSError as error:
-        return {}, [Issue(where, f"{path} cannot be read: {error.strerror}", fix)]
+        return {}, [Issue(where, f"{named} cannot be read: {error.strerror}", fix)]
     except ValueError:
-        return {}, [Issue(where, f"{path} is not text", fix)]
+        return {}, [Issue(where, f"{named} is not text", fix)]
     mode = stat.S_IMODE(about.st_mode)
     mistakes = []
     if mode & PRIVATE:
-        mistakes.append(Issue(where, f"{path} can be read by others (mode {mode:04o})", f"chmod 600 {path}"))
-    keys, more = read_credentials(text, str(path))
+        mistakes.append(
+            Issue(where, f"{named} can be read by others (mode {mode:04o})", f"chmod 600 {named}")
+        )
+    keys, more = read_credentials(text, named)
     return keys, [*mistakes, *more]

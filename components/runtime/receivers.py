@@ -50,6 +50,11 @@ def read(alerts: Alerts, settings: pulumi.Config, root: Path = ROOT) -> Told:
     return Told(found, kept)
 
 
+def issues(alerts: Alerts, root: Path = ROOT) -> list[Issue]:
+    """Every mistake in the files with authorities."""
+    return _authorities(alerts, root)[1]
+
+
 def _fault(alerts: Alerts, key: str, value: str) -> str:
     if key == WEBHOOK_URL and alerts.webhook:
         return url_fault(alerts.webhook, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,6 +17,7 @@ from components.planning.flows import FLOWS, Flow
 from components.planning.gpus import CDI, request
 from components.planning.issues import Issue
 from components.planning.pki import LEAF_DAYS
+from components.planning.receivers import places
 from components.planning.rotation import GENERATIONS
 from components.planning.units import GIB
 from components.runtime.host import cdi_gpus
@@ -340,14 +341,26 @@ def outside_store(config: StackConfig | None, faults: Sequence[Issue], host: Col
     external = config.object_store.external if config else None
     if external is None:
         return Check(name, skipped=config is None, note="the stack has its own")
-    path = f"{DATACENTER}.object_store.external.addresses"
-    fix = "give the store an address of another machine: the firewall lets no container reach this one"
-    mine = [
-        Issue(f"{path}[{index}]", f"{address} is an address of this machine itself", fix)
-        for index, address in enumerate(external.addresses)
+    mine = _of_this_machine(f"{DATACENTER}.object_store.external", external.addresses, host)
+    return Check(name, (*faults, *mine), external.endpoint)
+
+
+def receivers(config: StackConfig | None, faults: Sequence[Issue], host: Collection[str]) -> Check:
+    """The authorities of who is told of alerts, and whether their addresses are another host's."""
+    name, alerts = "receivers", f"{DATACENTER}.monitoring.alerts"
+    found = places(config.monitoring.alerts) if config else ()
+    mine = [i for p in found for i in _of_this_machine(f"{alerts}.{p.name}", p.addresses, host)]
+    told = ", ".join(place.host for place in found) or "nobody is told of alerts"
+    return Check(name, (*faults, *mine), told, skipped=config is None)
+
+
+def _of_this_machine(path: str, addresses: Sequence[IPv4Address], host: Collection[str]) -> list[Issue]:
+    fix = "write an address of another machine: the firewall lets no container reach this one"
+    return [
+        Issue(f"{path}.addresses[{index}]", f"{address} is an address of this machine itself", fix)
+        for index, address in enumerate(addresses)
         if str(address) in host
     ]
-    return Check(name, (*faults, *mine), external.endpoint)
 
 
 def certificates(file: StackFile, today: date) -> Check:

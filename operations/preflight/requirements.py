@@ -18,7 +18,7 @@ from components.planning.flows import FLOWS
 from components.planning.issues import Issue
 from components.planning.paths import ROOT
 from components.planning.plan import make_plan
-from components.runtime import outside_store
+from components.runtime import outside_store, receivers
 from components.runtime.host import host_facts
 from components.runtime.image import IMAGES, ImageError, reference
 from operations.engine import drives
@@ -75,6 +75,7 @@ def examine(file: StackFile, environment: Mapping[str, str] | None = None) -> Re
         found.append(Check("engine", (Issue("engine", error.fault, error.fix),)))
         found.append(checks.images(wanted, None))
         found.append(checks.outside_store(config, _of_outside_store(config), ()))
+        found.append(checks.receivers(config, _of_receivers(config), ()))
         found += [Check(name, skipped=True) for name in NEED_ENGINE]
         return Report(file, tuple(found), None, config)
     found += _with_engine(file, config, engine, wanted, environment)
@@ -96,6 +97,7 @@ def _with_engine(
     running = any(c.stack == file.stack and c.running for c in containers)
     # For a remote engine its own lists are all that is known about ports and routes.
     fault_of: Callable[[str, int], str | None] = machine.port_fault if local else lambda _address, _port: None
+    own = host.addresses() if local else []
     owned = [t for t in (*containers, *networks) if t.stack == file.stack]
     return [
         checks.engine(info),
@@ -115,7 +117,8 @@ def _with_engine(
         ),
         checks.data(file, volumes, running=running),
         checks.object_store_size(config, drives.made_for(engine, file.stack, volumes)),
-        checks.outside_store(config, _of_outside_store(config), host.addresses() if local else ()),
+        checks.outside_store(config, _of_outside_store(config), own),
+        checks.receivers(config, _of_receivers(config), own),
         buckets.check(config, buckets.live(engine, file.stack) if running else None),
         pulumi_state(file, owned, environment),
     ]
@@ -123,6 +126,10 @@ def _with_engine(
 
 def _of_outside_store(config: StackConfig | None) -> list[Issue]:
     return outside_store.issues(config.object_store.external) if config else []
+
+
+def _of_receivers(config: StackConfig | None) -> list[Issue]:
+    return receivers.issues(config.monitoring.alerts) if config else []
 
 
 def images(build: Path = ROOT / ".build") -> dict[str, str]:

@@ -15,21 +15,28 @@ URL = "https://store:9000"
 # Answers `URL` from the file of that name, 404 without one, and writes down arguments and requests.
 CURL = r"""
 echo "$*" >>"$WORK/arguments"
-url=$(sed -n 's/^url = "\(.*\)"$/\1/p')
-method=GET output=/dev/stdout code=
+echo begun >>"$WORK/running"
+config=$(cat)
+mapfile -t urls < <(sed -n 's/^url = "\(.*\)"$/\1/p' <<<"$config")
+mapfile -t outputs < <(sed -n 's/^output = "\(.*\)"$/\1/p' <<<"$config")
+method=GET code=
 while (($#)); do
   case $1 in
   --request) method=$2 ;;
-  --output) output=$2 ;;
-  --write-out) code=1 ;;
+  --output) outputs=("$2") ;;
+  --write-out) code=$2 ;;
   esac
   shift
 done
-[[ $method == GET ]] || echo "$method ${url#https://store:9000}" >>"$WORK/changes"
-answer="$WORK/answers/$(tr '/?&=' '____' <<<"$method${url#https://store:9000}")"
-if [[ -e $answer ]]; then status=200; cat "$answer" >"$output"; else status=404; : >"$output"; fi
-[[ -e $answer.status ]] && status=$(cat "$answer.status")
-[[ $code ]] && printf %s "$status"
+for index in "${!urls[@]}"; do
+  url=${urls[index]} output=${outputs[index]:-/dev/stdout}
+  [[ $method == GET ]] || echo "$method ${url#https://store:9000}" >>"$WORK/changes"
+  answer="$WORK/answers/$(tr '/?&=' '____' <<<"$method${url#https://store:9000}")"
+  if [[ -e $answer ]]; then status=200; cat "$answer" >"$output"; else status=404; : >"$output"; fi
+  [[ -e $answer.status ]] && status=$(cat "$answer.status")
+  [[ $code ]] && printf "${code/'%{http_code}'/%s}" "$status"
+done
+echo ended >>"$WORK/running"
 exit 0
 """
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -60,13 +67,15 @@ def run(work: Path) -> Run:
     return run
 
 
-def declare(work: Path, *, versioning: bool = False, lock: ObjectLock | None = None) -> None:
-    """One bucket, `raw`."""
-    folder = work / "bucket" / "raw"
+def declare(
+    work: Path, name: str = "raw", *, versioning: bool = False, lock: ObjectLock | None = None
+) -> None:
+    """One bucket."""
+    folder = work / "bucket" / name
     folder.mkdir(parents=True)
-    bucket = Declared(name="raw", quota=2**30, versioning=versioning, object_lock=lock)
-    for name, text in documents(bucket).items():
-        (folder / name).write_text(text)
+    bucket = Declared(name=name, quota=2**30, versioning=versioning, object_lock=lock)
+    for file, text in documents(bucket).items():
+        (folder / file).write_text(text)
 
 
 def has(work: Path, *names: str, **answers: str) -> None:
@@ -177,3 +186,34 @@ def test_no_id_and_no_key_is_an_argument(action: str, work: Path, run: Run) -> N
     arguments = (work / "arguments").read_text()
     assert arguments
     assert "ROOT" not in arguments
+
+
+def test_what_one_bucket_is_told_is_not_mixed_up_with_another_of_a_longer_name(work: Path, run: Run) -> None:
+    has(work, "raw", "raw.quota", quota="{}", versioning=ENABLED)
+    lines = [line.split("\t")[:3] for line in run("show").stdout.splitlines()]
+    settings = ["versioning", "object_lock", "lifecycle", "quota", "policy"]
+    assert [line[:2] for line in lines] == [[name, s] for name in ("raw", "raw.quota") for s in settings]
+    assert {line[2] for line in lines if line[0] == "raw.quota"} == {"404"}
+
+
+def test_many_buckets_do_not_take_as_many_processes_at_once(work: Path, run: Run) -> None:
+    for number in range(20):
+        declare(work, f"bucket-{number}")
+    has(work)
+    assert run("make").returncode == 0
+    running = most = 0
+    for line in (work / "running").read_text().split():
+        running += 1 if line == "begun" else -1
+        most = max(most, running)
+    assert most <= 8
+
+
+def test_a_store_that_answers_in_part_only_is_not_shown(work: Path, run: Run) -> None:
+    has(work, "raw")
+    (work / "answers" / "GET_raw_policy_.status").write_text("000")
+    assert run("show").returncode != 0
+
+
+def test_a_store_without_buckets_shows_none(work: Path, run: Run) -> None:
+    has(work)
+    assert (run("show").returncode, run("show").stdout) == (0, "")

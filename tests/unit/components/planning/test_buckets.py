@@ -59,7 +59,8 @@ def test_the_databases_own_bucket_is_locked_for_as_long_as_the_file_says() -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["a-b", "raw.images", "0raw", "a" * 63, "raw-images-2026", "1.2.3", "minio2", "databases"]
+    "name",
+    ["a-b", "raw.images", "0raw", "a" * 63, "raw-images-2026", "1.2.3", "1.2.3.4.5", "minio2", "databases"],
 )
 def test_a_name_that_s3_accepts_is_accepted(name: str) -> None:
     assert name in declared(**{name: {"quota": "1GiB"}})
@@ -67,12 +68,21 @@ def test_a_name_that_s3_accepts_is_accepted(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["-raw", "raw-", "raw.", ".raw", "ra_w", "räw", "a" * 64, "raw\n", "192.168.0.1", "sthree-x", "raw.mrap"],
+    [
+        *("-raw", "raw-", "raw.", ".raw", "ra_w", "räw", "a" * 64, "sthree-x", "raw.mrap", "a.-b", "a-.b"),
+        *("192.168.0.1", "1.2.3.400", "01.02.03.04"),
+    ],
 )
 def test_a_name_that_s3_refuses_is_refused(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         declared(**{name: {"quota": "1GiB"}})
     assert [issue.path for issue in caught.value.issues] == [f"aidc:datacenter.object_store.buckets.{name}"]
+
+
+def test_a_name_with_a_line_break_is_refused_on_one_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        declared(**{"raw\n": {"quota": "1GiB"}})
+    assert [issue.path for issue in caught.value.issues] == [r"aidc:datacenter.object_store.buckets.raw\n"]
 
 
 @pytest.mark.parametrize("name", buckets.SYSTEM)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from components.planning.buckets import IDENTITIES, MONITOR, SYSTEM
+from components.planning.buckets import DEFAULTS, IDENTITIES, MONITOR, MOST, SYSTEM
 from components.planning.config import StackConfig
-from components.planning.grants import ANYWHERE, NEVER, policy
+from components.planning.grants import ANYWHERE, LARGEST, NEVER, policy, restoring
+from components.planning.validation import load
 
 DECLARED = StackConfig().object_store.declared()
 BUCKETS = {bucket.name for bucket in DECLARED}
@@ -117,3 +118,16 @@ def test_the_monitor_may_read_metrics_and_nothing_else() -> None:
     assert [s["Action"] for s in statements(MONITOR, "Allow")] == [["admin:Prometheus"]]
     denied = {action for s in statements(MONITOR, "Deny") if "Condition" not in s for action in s["Action"]}
     assert {"s3:*", "kms:*", "admin:CreateServiceAccount", "admin:CreateUser"} <= denied
+
+
+@pytest.mark.parametrize("granted", [("read", "write", "delete"), ("read", "write"), ("read",)])
+def test_the_store_takes_the_policies_of_the_most_buckets_with_the_longest_names(
+    granted: tuple[str, ...],
+) -> None:
+    bucket = {"quota": "1GiB", **{key: ["compute", "client"] for key in granted}}
+    names = [f"{number:063}" for number in range(MOST - len(DEFAULTS))]
+    declared = load(
+        {"object_store": {"buckets": dict.fromkeys(names, bucket)}}, "dev"
+    ).object_store.declared()
+    texts = [policy(user, declared) for user in IDENTITIES]
+    assert max(map(len, (*texts, restoring([b.name for b in declared])))) <= LARGEST

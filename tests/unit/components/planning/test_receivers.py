@@ -35,6 +35,7 @@ HOOK = Webhook.model_validate({"endpoint": "https://hooks.example.org", "address
         ({"email": {**STARTTLS, "port": 443}, "webhook": {**NAMED, **AT}}, "webhook.endpoint"),
         ({"alive_minutes": 5}, "alive_minutes"),
         ({"repeat_hours": 0}, "repeat_hours"),
+        ({"email": {**MAIL, "to": [MAIL["sender"], MAIL["sender"]]}}, "email.to"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_path(alerts: object, path: str) -> None:
@@ -88,6 +89,10 @@ def test_a_url_of_another_place_is_refused_without_being_quoted(url: str) -> Non
         "ops@.example.org",
         "ops@example.org.",
         "ops@-",
+        "o..ps@example.org",
+        ".ops@example.org",
+        "ops.@example.org",
+        "o" * 65 + "@example.org",
         "{{.X}}@example.org",
         "ops@" + "a" * 300,
     ],

@@ -49,11 +49,26 @@ def test_what_readers_agree_on_is_read(text: str) -> None:
         ("a: 1\n---\nb: 2\n", 2),
         ("a: [1\nb: 2\n", 2),
         ("a: 1\nb: *nobody\n", 2),
+        ('a: 1\n"b\\nc": 2\n', 2),
+        ('a: 1\n"\\e[2J": 2\n', 2),
+        ('a: 1\n"\\ud800": 2\n', 2),
     ],
 )
 def test_what_would_be_lost_or_read_twice_is_refused_with_its_line(text: str, line: int) -> None:
     (issue, *_more) = parse(text, "f.yaml").issues
     assert issue.place == f"f.yaml:{line}"
+
+
+@pytest.mark.parametrize("text", ['a: {"\\e[2J": {b: yes}}\n', "a: !<%1b[2J> x\n"])
+def test_what_a_terminal_would_obey_is_shown_escaped(text: str) -> None:
+    document = parse(text, "f.yaml")
+    assert document.issues
+    assert all("\x1b" not in str(issue) for issue in document.issues)
+    assert "\x1b" not in str(document.value)
+
+
+def test_each_line_with_aliases_is_told_of_once() -> None:
+    assert len(parse("a: &x 1\nb: [*x, *x, *x]\n", "f.yaml").issues) == 1
 
 
 @pytest.mark.parametrize("text", ["[" * 3000, "{a: " * 3000, "[" * 150 + "]" * 150, "\x00", "a: \ud800"])

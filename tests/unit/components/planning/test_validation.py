@@ -108,6 +108,24 @@ def test_an_entry_that_is_none_hides_no_mistake_in_one_whose_name_begins_alike()
         ),
         ({"monitoring": {1: 2}}, "keys should be strings", "write the key in quotes"),
         ({"backup": {"prune_schedule": "often"}}, "five fields", "write five cron fields"),
+        ({"database": {"storage": "65TiB"}}, "is above 64TiB, the maximum", "write a size"),
+        ({"logs": 5}, "is not a mapping", "write a YAML mapping"),
+        ({"compute": {"nodes": "node1"}}, "is not a list", "write a YAML list"),
+        (
+            {"object_store": {"buckets": {f"bucket-{n}": {"quota": "1GiB"} for n in range(97)}}},
+            "has 97 entries",
+            "declare at most 96 beside those of every stack",
+        ),
+        (
+            {
+                "monitoring": {
+                    "alerts": {"webhook": {"endpoint": "https://a.example.org", "addresses": ["x"]}}
+                }
+            },
+            "not a valid IPv4 address",
+            "list the IPv4 addresses",
+        ),
+        ({"compute": {"nodes": [{"name": "files"}]}}, "is taken", "use 1 to 20"),
     ],
 )
 def test_the_fix_says_what_to_write(given: dict[str, Any], fault: str, fix: str) -> None:
@@ -116,3 +134,37 @@ def test_the_fix_says_what_to_write(given: dict[str, Any], fault: str, fix: str)
     (issue,) = caught.value.issues
     assert fault in issue.fault
     assert issue.fix.startswith(fix)
+
+
+@pytest.mark.parametrize("key", ["a\nb", "\x1b[31mred", "\u202e"])
+def test_a_key_that_a_terminal_would_obey_is_shown_escaped(key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({"backup": {"jobs": {key: {"sources": "all"}}}, key: 1}, "dev", HOST)
+    assert len(caught.value.issues) == 2
+    assert all(line.isprintable() for line in str(caught.value).splitlines())
+    assert len(str(caught.value).splitlines()) == 5
+
+
+def test_many_mistakes_in_one_part_hide_none_elsewhere() -> None:
+    email = {"server": "localhost", "addresses": ["127.0.0.1"], "sender": "a", "to": []}
+    raw = {
+        "network": {"cidr": "10.60.0.0/30"},
+        "monitoring": {"alerts": {"email": email, "alive_minutes": 5}},
+        "object_store": {
+            "buckets": {
+                "Raw": {"quota": 5},
+                "raw": {"quota": "1GiB", "object_lock": {"mode": "governance", "days": 1}},
+            }
+        },
+        "backup": {"jobs": {"x": {"sources": {"buckets": ["nope"]}}}},
+    }
+    with pytest.raises(ConfigError) as caught:
+        load(raw, "dev", HOST)
+    assert {issue.path.removeprefix("aidc:datacenter.") for issue in caught.value.issues} >= {
+        "network.cidr",
+        "monitoring.alerts.alive_minutes",
+        "monitoring.alerts.email.server",
+        "object_store.buckets.Raw",
+        "object_store.buckets.raw.object_lock",
+        "backup.jobs.x.sources.buckets[0]",
+    }

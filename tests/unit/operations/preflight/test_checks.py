@@ -8,6 +8,8 @@ import pytest
 from components.planning.config import LoadBalancer, Network, StackConfig
 from components.planning.issues import Issue
 from components.planning.units import GIB
+from components.planning.validation import load
+from components.runtime import receivers
 from operations.engine.client import EngineResource
 from operations.preflight import checks
 from operations.preflight.machine import Route
@@ -321,6 +323,24 @@ def test_an_outside_store_is_on_another_machine(host: str, refused: bool) -> Non
 def test_faults_in_the_files_of_an_outside_store_are_told() -> None:
     fault = Issue("aidc:datacenter.object_store.external.ca", "is missing", "write it")
     assert checks.outside_store(OUTSIDE, [fault], ()).issues == (fault,)
+
+
+HOOK = {"endpoint": "https://hooks.example.org", "addresses": ["203.0.113.7"]}
+
+
+@pytest.mark.parametrize(("host", "refused"), [("203.0.113.7", True), ("203.0.113.8", False)])
+def test_a_receiver_of_alerts_is_on_another_machine(host: str, refused: bool) -> None:
+    config = load({"monitoring": {"alerts": {"webhook": HOOK}}}, "dev")
+    paths = [issue.path for issue in checks.receivers(config, (), [host]).issues]
+    assert paths == (["aidc:datacenter.monitoring.alerts.webhook.addresses[0]"] if refused else [])
+
+
+def test_an_authority_that_is_not_there_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    config = load({"monitoring": {"alerts": {"webhook": {**HOOK, "ca": "no\n\ud800"}}}}, "dev")
+    (issue,) = receivers.issues(config.monitoring.alerts, tmp_path)
+    assert issue.path == "aidc:datacenter.monitoring.alerts.webhook.ca"
+    assert issue.fault.isprintable()
+    assert checks.receivers(config, [issue], ()).issues == (issue,)
 
 
 def test_another_stacks_data_does_not_matter() -> None:
