@@ -1,10 +1,10 @@
 """Runs a user's script, and leaves nothing behind that it started.
 
 `python -P -m benchmark.jobs.keeper PARENT SCRIPT ARGUMENTS…` runs the script as a child, ends with its exit
-code or signal, and ends it when PARENT dies. What the script started, and what these started, become children of
-this process when they are orphans; once the script is gone they get a moment to end by themselves, as those that
-remove shared memory do, and are killed then. Else they would hold the CPUs and GPUs of the node for ever, and the
-job's output open.
+code or signal, and ends it when PARENT dies. What the script started, and what these started, become children
+of this process when they are orphans. Once the script is gone they get a moment to end by themselves, as what
+removes shared memory does, and are killed then. Else they would hold the node's CPUs and GPUs for ever, and
+the job's output open.
 """
 
 from __future__ import annotations
