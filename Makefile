@@ -13,9 +13,9 @@ OUT := out/$(STACK)
 # `make report RUN=<id>` names a run; the recipes' own $(RUN) is how they run a command.
 ONE := $(if $(filter command,$(origin RUN)),$(RUN))
 override RUN := STACK=$(STACK) toolchain/run.sh
-# A variable of the command line, as one word of the shell: what the caller's environment holds under such common
-# names is not meant.
-given = $(if $(filter command,$(origin $(1))),'$(subst ','\'',$($(1)))')
+# A variable of the command line, as one word of the shell, and as it was typed: make would take `$HOME` for its own
+# `$H`. What the caller's environment holds under such common names is not meant.
+given = $(if $(filter command,$(origin $(1))),'$(subst ','\'',$(value $(1)))')
 option = $(if $(call given,$(2)),$(1)=$(call given,$(2)))
 
 # toolchain/help.awk makes its list from this file: `##@` starts a group, `##` describes a target, `##=` a variable.
@@ -177,7 +177,7 @@ stop: ## stop a job: JOB=train-1128-150500
 .PHONY: delete
 delete: ## delete the checkpoints of JOB, or an own MODEL, or one VERSION of it; YES=1 does not ask
 	@$(RUN) python -m operations delete --stack $(STACK) $(call option,--job,JOB) $(call option,--model,MODEL) \
-		$(call option,--version,VERSION) $(if $(YES),--yes)
+		$(call option,--version,VERSION) $(if $(call given,YES),--yes)
 
 ##@ Train, serve, measure
 .PHONY: bench
@@ -211,15 +211,16 @@ models: ## list the registered models: versions, aliases, quality, what is serve
 
 .PHONY: promote
 promote: ## serve a version of MODEL without a failed request: VERSION=7; with SHARE=10 for 10 % of its requests
-	@$(RUN) python -m benchmark promote --stack $(STACK) --model "$(MODEL)" $(if $(VERSION),--version "$(VERSION)") $(if $(SHARE),--share "$(SHARE)")
+	@$(RUN) python -m benchmark promote --stack $(STACK) --model $(or $(call given,MODEL),"") \
+		$(call option,--version,VERSION) $(call option,--share,SHARE)
 
 .PHONY: retire
 retire: ## take an own MODEL out of service; its versions stay registered, and `make demote` brings it back
-	@$(RUN) python -m benchmark retire --stack $(STACK) --model "$(MODEL)"
+	@$(RUN) python -m benchmark retire --stack $(STACK) --model $(or $(call given,MODEL),"")
 
 .PHONY: demote
 demote: ## take the last promotion of MODEL back: end its canary, or serve the version before
-	@$(RUN) python -m benchmark demote --stack $(STACK) --model "$(MODEL)"
+	@$(RUN) python -m benchmark demote --stack $(STACK) --model $(or $(call given,MODEL),"")
 
 .PHONY: serve
 serve: ## serve the champion of every registered model, as after a restore

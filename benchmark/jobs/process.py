@@ -1,20 +1,18 @@
-"""A user's script as a process that does not outlive the one that started it.
-
-`python -P -m benchmark.jobs.process PARENT SCRIPT ARGUMENTS…` becomes the script, and dies with PARENT.
-"""
+"""A user's script as a process that does not outlive the one that started it, and what it prints."""
 
 from __future__ import annotations
 
-import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-PR_SET_PDEATHSIG = 1
 CHUNK = 1 << 16
 LONGEST = 1 << 20  # characters of a line that are kept together
+# A line feed, or the carriage return of a progress bar; at the end a line feed may follow it.
+END = re.compile(rb"\r*\n|\r+(?![\r\n]|\Z)")
 
 
 def say(text: str) -> None:
@@ -25,28 +23,43 @@ def say(text: str) -> None:
 def start(
     script: Sequence[str], environment: Mapping[str, str], output: int | None
 ) -> subprocess.Popen[bytes]:
-    """`script`: the file and its arguments; `output` as `subprocess.Popen` takes it, for both streams."""
-    command = [sys.executable, "-P", "-m", "benchmark.jobs.process", str(os.getpid()), *script]
+    """`script`: the file and its arguments; `output` as `subprocess.Popen` takes it, for both streams.
+
+    What it starts ends with it (`benchmark.jobs.keeper`).
+    """
+    command = [sys.executable, "-P", "-m", "benchmark.jobs.keeper", str(os.getpid()), *script]
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT if output is not None else None,
         env={**os.environ, **environment},
+        # Ray kills the group of a job that is stopped: the keeper has to outlive that for a moment.
+        start_new_session=True,
     )
 
 
 def lines(stream: int) -> Iterator[list[str]]:
-    """Whole lines as they come, some at a time; the end of an unfinished line last."""
+    """Whole lines as they come, some at a time, and each state of a progress bar; an unfinished line last."""
     rest = b""
     while chunk := os.read(stream, CHUNK):
-        *whole, rest = (rest + chunk).split(b"\n")
+        whole, rest = _split(rest + chunk)
         if len(rest) > LONGEST:
             whole, rest = [*whole, rest], b""
         if whole:
             yield [line.decode(errors="replace") for line in whole]
-    if rest:
+    if rest := rest.rstrip(b"\r"):
         yield [rest.decode(errors="replace")]
+
+
+def _split(text: bytes) -> tuple[list[bytes], bytes]:
+    """The lines that have ended, and the rest. The return that a bar begins with makes no line of its own."""
+    whole, begun = [], 0
+    for found in END.finditer(text):
+        if found.start() > begun or found[0].endswith(b"\n"):
+            whole.append(text[begun : found.start()])
+        begun = found.end()
+    return whole, text[begun:]
 
 
 def exit_code(code: int) -> int:
@@ -65,16 +78,3 @@ def ending(code: int) -> str:
         name = f"signal {number}"
     hint = ": perhaps its node ran out of memory" if number == signal.SIGKILL else ""
     return f"was ended by {name}{hint}"
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Becomes the script, so that nothing of ours stands in its traceback."""
-    parent, *script = arguments
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != int(parent):  # it ended before we asked to end with it
-        sys.exit(1)
-    os.execv(sys.executable, [sys.executable, *script])
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from benchmark.core import actors, placement
@@ -68,17 +67,28 @@ def alone(job: Job, variables: dict[str, str]) -> int:
     visible = tuple(gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu)
     place = environment.Place(socket.gethostname(), address, visible if job.gpus else ())
     told = environment.of_rank(0, [place], actors.free_port(address), job.cpus)
-    child = process.start(job.script, {**variables, **told}, None)
+    child = process.start(job.script, {**variables, **told}, subprocess.PIPE)
+
+    stopped = False
 
     def stop(_number: int, _frame: object) -> None:
+        nonlocal stopped
+        stopped = True
         child.terminate()
         # Ray kills all of us three seconds after it asked: until then the script may end by itself.
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(GRACE_S)
+        signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+
+    def late(_number: int, _frame: object) -> None:
         raise SystemExit(STOPPED)
 
+    signal.signal(signal.SIGALRM, late)
     signal.signal(signal.SIGTERM, stop)
-    return process.exit_code(child.wait())
+    assert child.stdout is not None
+    # Not handed on as it is: Ray shows nothing at all of a log with bytes that are no text.
+    for some in process.lines(child.stdout.fileno()):
+        print("\n".join(some), flush=True)
+    code = process.exit_code(child.wait())
+    return STOPPED if stopped else code
 
 
 def opened(job: Job) -> tracked.Run | None:
@@ -93,7 +103,7 @@ def opened(job: Job) -> tracked.Run | None:
         run = tracked.server().open(
             job.name,
             parameters,
-            {"aidc.job": job.name, **({"aidc.packages": job.packages} if job.packages else {})},
+            {tracked.JOB: job.name, **({"aidc.packages": job.packages} if job.packages else {})},
         )
     except tracked.TrackingError as error:
         say(f"no run in MLflow: {error}")

@@ -9,6 +9,7 @@ import configparser
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ API = "/api/2.0/mlflow"
 ARTEFACTS = "-artifacts/artifacts"
 LOGIN = Path("~/.mlflow/credentials")
 TIMEOUT_S = 10.0
+JOB = "aidc.job"  # the tag with the job's name
 TEXT = 5000  # characters of a parameter or a tag
 
 
@@ -55,8 +57,10 @@ class Server:
         self.session.auth, self.session.verify = (user, password), authority
 
     def open(self, name: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> Run:
-        """A new run of the experiment `jobs`. Raises TrackingError."""
+        """A new run of the experiment `jobs`; earlier ones of this job end. Raises TrackingError."""
         experiment = self._experiment()
+        with suppress(TrackingError):
+            self._end_left(experiment, tags)
         body = {
             "experiment_id": experiment,
             "run_name": name,
@@ -68,6 +72,14 @@ class Server:
         found = [{"key": k, "value": v[:TEXT]} for k, v in parameters.items()]
         self.call("POST", "/runs/log-batch", json={"run_id": identifier, "params": found})
         return Run(self, identifier, experiment, str(made.get("artifact_uri", "")))
+
+    def _end_left(self, experiment: str, tags: Mapping[str, str]) -> None:
+        """End the runs that are open since their driver was killed: no two jobs of a name run at a time."""
+        job = tags.get(JOB, "").replace("'", "")
+        query = f"attributes.status = 'RUNNING' and tags.`{JOB}` = '{job}'"
+        found = self.call("POST", "/runs/search", json={"experiment_ids": [experiment], "filter": query})
+        for run in found.get("runs", []):
+            Run(self, str(run["info"]["run_id"]), experiment).end("KILLED")
 
     def _experiment(self) -> str:
         path, query = "/experiments/get-by-name", {"experiment_name": EXPERIMENT}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -19,10 +20,17 @@ SCRIPT_MOST, FOLDER_MOST = 10 * MIB, 100 * MIB
 FILES_MOST = 10_000
 # Never taken along, and neither is what begins with a dot: histories, environments, caches, passwords.
 LEFT_OUT = frozenset({"__pycache__", "node_modules", "venv", "out"})
-# What runs the script on the node; a module of this name would be found in its place.
-RESERVED = "benchmark"
+# What runs the script on the node, and what Ray's own workers load before it: a module of one of these names
+# would be found in its place, and with some of them a job waits for ever.
+OURS = "benchmark"
+RESERVED = frozenset(
+    f"attr attrs {OURS} certifi charset_normalizer filelock google idna jsonschema jsonschema_specifications "
+    "msgpack packaging psutil ray referencing requests rpds sitecustomize typing_extensions urllib3 uvloop "
+    "yaml".split()
+)
 EPOCH = (1980, 1, 1, 0, 0, 0)
 LARGEST = 3
+LISTED_MOST = 5
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ def _alone(script: Path) -> Package:
             f"SCRIPT: {script} has {size(length)}, and a script may have {size(SCRIPT_MOST)}\n"
             "    fix: put data into the bucket `datasets`, from which the job reads them (docs/jobs.md)"
         )
+    _check_names("SCRIPT", str(script), [script.name])
     return _archive(script.name, {script.name: script})
 
 
@@ -67,13 +76,28 @@ def _folder(script: str, folder: Path) -> Package:
     files = {str(PurePosixPath(path.relative_to(root))): path for path in _below(root)}
     inside = str(PurePosixPath(place.resolve().relative_to(root)))
     files.setdefault(inside, place.resolve())
-    if any(PurePosixPath(name).parts[0] in (RESERVED, f"{RESERVED}.py") for name in files):
-        raise RefusedError(
-            f"WORKDIR: {folder} has a module {RESERVED!r}, the name of what runs your script on the nodes\n"
-            "    fix: rename it, or give the folder below it"
-        )
+    _check_names("WORKDIR", str(folder), files)
     _check_size(folder, files)
     return _archive(inside, files)
+
+
+def _check_names(what: str, shown: str, files: Iterable[str]) -> None:
+    names = sorted({name for file in files if (name := _module(file))})
+    if taken := [name for name in names if name in RESERVED or name in sys.stdlib_module_names]:
+        listed = ", ".join(map(repr, taken[:LISTED_MOST])) + (", …" if len(taken) > LISTED_MOST else "")
+        raise RefusedError(
+            f"{what}: {shown} would take the place of {listed}, which Python or what runs your script loads\n"
+            "    fix: rename it, as my_queue.py for queue.py, or put it into a package"
+        )
+
+
+def _module(file: str) -> str:
+    """The name by which a file at the top of the archive, or the package around it, is imported; or none."""
+    first, *more = PurePosixPath(file).parts
+    if not more:
+        return first.removesuffix(".py") if first.endswith(".py") else ""
+    # Without this file a folder is found last, and then not at all if it has the name of ours.
+    return first if more == ["__init__.py"] or first == OURS else ""
 
 
 def _check(path: Path, what: str, shown: str) -> None:

@@ -132,6 +132,8 @@ def entrypoint(request: Request, script: str) -> str:
     words += ["--memory", str(need.memory)] if need.memory else []
     words += ["--without", ",".join(request.without)] if request.without else []
     words += ["--packages", request.packages] if request.packages else []
+    # Python would take `-c.py` as an option.
+    script = f"./{script}" if script.startswith("-") else script
     return shlex.join([*words, "--", script, *request.arguments])
 
 

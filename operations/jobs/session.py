@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark.cluster import stack as running
 from benchmark.cluster.ray_api import JOB_VARIABLES, RayClient
-from benchmark.core.errors import BenchmarkError, ConfigError, UnknownJobError
+from benchmark.core.errors import BenchmarkError, ConfigError, StackError, UnknownJobError
 from benchmark.core.store import S3Store
 from operations.errors import OperationError, RefusedError
 from operations.jobs import capacity, request, runs
@@ -70,13 +70,23 @@ def find(ray: RayClient, wanted: str) -> Mapping[str, Any]:
 
 
 def start(session: Session, wanted: Request, package: Package) -> str:
-    """Ray's id of the new job."""
+    """Ray's id of the new job. Raises RefusedError where another one of its name was faster."""
     ray = session.ray
     ray.upload(package.name, package.content)
     taken = {str(job.get("submission_id")) for job in ray.jobs()}
     variables = {**JOB_VARIABLES, **session.variables}
     body = request.body(wanted, package.script, package.name, variables)
-    return ray.submit_body({"submission_id": request.identifier(wanted.name, taken), **body})
+    identifier = request.identifier(wanted.name, taken)
+    try:
+        return ray.submit_body({"submission_id": identifier, **body})
+    except StackError as error:
+        if "already exists" not in str(error):
+            raise
+        # Somebody else submitted one since the list was read.
+        raise RefusedError(
+            f"NAME: job {identifier} of this name was submitted at the same moment, and both would write the "
+            f"same checkpoints\n    fix: give another name, or `make stop JOB={identifier}`"
+        ) from None
 
 
 def stop(ray: RayClient, identifier: str, within: float = 30.0) -> str:

@@ -1,5 +1,6 @@
 """`make help`: every target in a group, every variable explained, readable in any terminal."""
 
+import os
 import re
 import subprocess
 import sys
@@ -43,3 +44,22 @@ def test_a_mistyped_target_gets_the_nearest_one() -> None:
     command = [sys.executable, "toolchain/unknown-target", "stauts", "Makefile"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "'stauts' is not a target: did you mean `make status`?\n")
+
+
+def recipe(*words: str, **environment: str) -> str:
+    """What make would have a shell run."""
+    command = ["make", "--dry-run", "--no-print-directory", *words]
+    kept = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")}
+    return subprocess.run(
+        command, cwd=ROOT, env={**kept, **environment}, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_what_is_typed_reaches_the_command_as_it_is() -> None:
+    assert "--args='$HOME $(x) it'\\''s'" in recipe("submit", "SCRIPT=a.py", "ARGS=$HOME $(x) it's")
+
+
+@pytest.mark.parametrize("target", ["promote", "delete"])
+def test_a_version_in_the_environment_is_not_meant(target: str) -> None:
+    assert "--version='2'" in recipe(target, "MODEL=a", "VERSION=2")
+    assert "--version" not in recipe(target, "MODEL=a", VERSION="2")

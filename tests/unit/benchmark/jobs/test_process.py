@@ -74,3 +74,32 @@ def test_a_line_without_an_end_does_not_fill_the_memory(monkeypatch: pytest.Monk
     os.close(write)
     assert sum(len(line) for some in process.lines(read) for line in some) == 25
     os.close(read)
+
+
+def said(*chunks: bytes) -> list[str]:
+    read, write = os.pipe()
+    try:
+        lines = process.lines(read)
+        found = list[str]()
+        for chunk in chunks:
+            os.write(write, chunk)
+            if chunk.endswith(b"!\n"):
+                found += next(lines)
+        os.close(write)
+        return found + [line for some in lines for line in some]
+    finally:
+        os.close(read)
+
+
+def test_each_state_of_a_progress_bar_is_a_line() -> None:
+    assert said(b"\repoch 0%\repoch 50%\repoch 100%\n\nend\r\n") == [
+        "epoch 0%", "epoch 50%", "epoch 100%", "", "end"
+    ]  # fmt: skip
+
+
+def test_a_carriage_return_at_the_end_of_a_chunk_is_no_line_of_its_own() -> None:
+    assert said(b"first!\n", b"a\r", b"\nb\r") == ["first!", "a", "b"]
+
+
+def test_bytes_that_are_no_text_hide_nothing() -> None:
+    assert said(b"\xff\xfe\nafter\n")[1] == "after"

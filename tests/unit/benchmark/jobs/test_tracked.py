@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.jobs.tracked import API, Server, TrackingError, server
+from benchmark.jobs.tracked import API, JOB, Server, TrackingError, server
 
 ENVIRONMENT = {"MLFLOW_TRACKING_URI": "https://t:1/", "MLFLOW_TRACKING_SERVER_CERT_PATH": "/ca"}
 
@@ -49,3 +49,22 @@ def test_an_artefact_goes_below_the_run_s_own_place() -> None:
 def test_a_server_that_takes_no_artefacts_is_named() -> None:
     with pytest.raises(TrackingError, match="takes no artefacts at 's3://elsewhere'"):
         Recording("s3://elsewhere").open("demo", {}, {}).attach("packages.txt", b"")
+
+
+class Left(Recording):
+    """Has a run of the job that nobody ended."""
+
+    def call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        self.asked.append((method, path, arguments.get("json")))
+        if path == "/runs/search":
+            return {"runs": [{"info": {"run_id": "old"}}]}
+        return super().call(method, path, **arguments)
+
+
+def test_a_run_that_its_killed_driver_left_open_ends_with_the_next_start() -> None:
+    asked = Left("mlflow-artifacts:/7/r/artifacts")
+    asked.open("demo", {}, {JOB: "demo"})
+    search = next(body for _, path, body in asked.asked if path == "/runs/search")
+    assert search["filter"] == "attributes.status = 'RUNNING' and tags.`aidc.job` = 'demo'"
+    ended = [body for _, path, body in asked.asked if path == "/runs/update" and body]
+    assert [(body["run_id"], body["status"]) for body in ended] == [("old", "KILLED")]

@@ -95,3 +95,22 @@ def test_a_module_in_the_place_of_ours_is_refused(folder: Path) -> None:
     (folder / "benchmark.py").write_text("")
     with pytest.raises(RefusedError, match="rename it"):
         pack("train.py", str(folder))
+
+
+@pytest.mark.parametrize("name", ["benchmark.py", "signal.py", "yaml.py"])
+def test_a_script_in_the_place_of_a_module_that_is_loaded_before_it_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("")
+    with pytest.raises(RefusedError, match=f"the place of '{name.removesuffix('.py')}'"):
+        pack(str(tmp_path / name))
+
+
+def test_only_what_would_be_imported_is_refused(folder: Path) -> None:
+    (folder / "queue").mkdir()
+    (folder / "queue" / "rows.csv").write_text("")
+    (folder / "signal.txt").write_text("")
+    assert pack("train.py", str(folder)).files > 1
+    (folder / "queue" / "__init__.py").write_text("")
+    with pytest.raises(RefusedError, match="'queue'"):
+        pack("train.py", str(folder))

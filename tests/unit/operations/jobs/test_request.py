@@ -97,3 +97,8 @@ def test_a_job_without_packages_has_no_hook() -> None:
     body = request.body(wanted(), "train.py", "p.zip", {})
     assert "worker_process_setup_hook" not in body["runtime_env"]
     assert "--packages" not in body["entrypoint"]
+
+
+def test_a_script_whose_name_begins_as_an_option_does_is_none() -> None:
+    words = shlex.split(request.entrypoint(Request("demo", 1, Need(1), ("-x",)), "-c.py"))
+    assert words[words.index("--") + 1 :] == ["./-c.py", "-x"]

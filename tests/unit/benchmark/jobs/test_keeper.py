@@ -1,0 +1,88 @@
+"""What a script started ends with it; the script ends as it is asked to, and with who started it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmark.jobs import keeper, process
+
+WITHIN_S = 60.0
+STAYS = "p = subprocess.Popen(['sleep', '600'], start_new_session={}); print(p.pid, flush=True)"
+
+
+def lives(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
+    except OSError:
+        return False
+
+
+def ends(number: int) -> bool:
+    deadline = time.monotonic() + WITHIN_S
+    while lives(number) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not lives(number)
+
+
+def started(tmp_path: Path, text: str) -> subprocess.Popen[bytes]:
+    script = tmp_path / "script.py"
+    script.write_text(f"import os, signal, subprocess, time\n{text}\n")
+    return process.start([str(script)], {}, subprocess.PIPE)
+
+
+@pytest.mark.parametrize("session", [False, True])
+def test_what_a_script_leaves_behind_ends_and_holds_no_output_open(tmp_path: Path, session: bool) -> None:
+    child = started(tmp_path, STAYS.format(session))
+    assert child.stdout is not None
+    assert not lives(int(child.stdout.read()))
+    assert child.wait() == 0
+
+
+def test_what_ends_by_itself_is_given_the_time(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    child = started(tmp_path, f"subprocess.Popen(['sh', '-c', 'sleep 0.5; echo done > {mark}'])")
+    assert child.wait(WITHIN_S) == 0
+    assert mark.read_text() == "done\n"
+
+
+def test_a_script_that_is_asked_to_end_ends_as_it_likes(tmp_path: Path) -> None:
+    child = started(
+        tmp_path,
+        "signal.signal(signal.SIGTERM, lambda *_: os._exit(7)); print('begun', flush=True); time.sleep(600)",
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"begun\n"
+    child.terminate()
+    assert child.wait(WITHIN_S) == 7
+
+
+def test_what_is_left_ends_when_the_one_that_started_the_script_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(f"import subprocess, time\n{STAYS.format(True)}\ntime.sleep(600)")
+    starter = f"from benchmark.jobs import process; process.start([{str(script)!r}], {{}}, None).wait()"
+    parent = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    left = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert ends(left)
+
+
+def test_a_signal_ends_both_alike(tmp_path: Path) -> None:
+    assert started(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)").wait(WITHIN_S) == -signal.SIGSEGV
+
+
+def test_descendants_are_found_through_their_parents() -> None:
+    assert keeper.descendants(2, [(2, 1), (3, 2), (4, 3), (5, 1), (6, 5)]) == {3, 4}
+
+
+def test_this_process_is_among_those_that_run() -> None:
+    assert (os.getpid(), os.getppid()) in set(keeper.parents())
