@@ -35,9 +35,11 @@ table ip fault {{
   }}
 }}
 """
-# Takes memory until little is left, and gives back what others need; the kernel would end it first.
+# Takes memory until little is left, and gives back what others need, at once on a busy machine as well; the
+# kernel would end it first.
 EAT = """
-import mmap, time
+import mmap, os, time
+os.nice(-15)
 open("/proc/self/oom_score_adj", "w").write("1000")
 def found(name):
     return next(int(line.split()[1]) * 1024 for line in open("/proc/meminfo") if line.startswith(name + ":"))
@@ -398,4 +400,6 @@ def chosen(only: str) -> tuple[Cause, ...]:
     return tuple(cause for cause in CAUSES if not wanted or wanted & set(cause.alerts))
 
 
+# It must heal for an hour: seen to begin, and its time is left to the unit test.
+BEGUN = {"StoreHeals"}
 CHOSEN = chosen(os.environ.get("ONLY", ""))
