@@ -286,8 +286,8 @@ test: setup ## unit and policy tests, then the acceptance tests on the separate 
 	@STACK=test KEEP=$(KEEP) toolchain/run.sh toolchain/acceptance.sh
 
 .PHONY: test-alerts
-test-alerts: ## cause every alert on a stack of its own, `alarms`, and see it fire: an hour and a half; KEEP=1 keeps it
-	@STACK=alarms KEEP=$(KEEP) toolchain/run.sh pytest -s tests/alerts/test_every_alert.py
+test-alerts: ## cause every alert on a stack of its own, `alarms`, and see it fire: an hour and a half; KEEP=1 keeps it; ONLY=…
+	@STACK=alarms KEEP=$(KEEP) ONLY=$(call given,ONLY) toolchain/run.sh pytest -s tests/alerts/test_every_alert.py
 
 .PHONY: test-silence
 test-silence: ## watch a healthy stack that is up: no alert may fire within MINUTES (default: 60)
@@ -340,6 +340,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= SERVERS    test-s3: stack, versitygw, minio, separated by commas (default: versitygw,minio)
 ##= MINUTES    test-silence: how long (default: 60)
 ##= KEEP       test, test-alerts: 1 leaves the stack running
+##= ONLY       test-alerts: alerts separated by commas, for their causes alone; others may be caused with them
 ##= TIER       bench, faults, bench-abba: smoke, ci, release or gpu: how long and how strict (default: ci; bench-abba: smoke)
 ##= WORKLOADS  bench: names or files separated by commas (default: mlp,digits,bytelm)
 ##= GATE       bench: an earlier result.json, or a run as `make runs` lists it, to compare with; exit code 1 if worse

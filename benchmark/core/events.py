@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmark.core.advance import STEPS
+
 START, END, POINT = "INTERVAL_START", "INTERVAL_END", "POINT_IN_TIME"
 
 
@@ -45,6 +47,7 @@ class EventLog:
 
     def step(self, done: int) -> None:
         """`done` steps of the schedule are behind; once before the first, then after each."""
+        STEPS.add()
         if self.trace:
             self.add(POINT, "step", done)
 

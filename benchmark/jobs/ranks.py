@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmark.core import actors
+from benchmark.core import actors, advance
 from benchmark.core.actors import ASK_S, Want, reason
 from benchmark.jobs import environment, process
 from benchmark.jobs.environment import Place
@@ -54,8 +54,10 @@ class Rank:
 
         child = process.start(script, {**variables, **self.packages}, subprocess.PIPE)
         assert child.stdout is not None
-        yield from process.lines(child.stdout.fileno())
-        yield process.exit_code(child.wait())
+        with advance.told(variables["AIDC_JOB"], lambda: advance.cpu_seconds(child.pid)):
+            yield from process.lines(child.stdout.fileno())
+            code = child.wait()
+        yield process.exit_code(code)
 
 
 @dataclass

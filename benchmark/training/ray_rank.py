@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import torch.distributed as dist
 
-from benchmark.core import actors
+from benchmark.core import actors, advance
 from benchmark.core.errors import BenchmarkError
 from benchmark.core.ranks import BACKENDS, TIMEOUT, RankContext, require
 from benchmark.training.job import run
@@ -17,8 +18,7 @@ from benchmark.training.spec import Spec
 class TrainingRank:
     """Runs in a Ray actor, which is killed when the training is over.
 
-    Its name is in the title of the process (`benchmark.cluster.injector`) and in Ray's metrics
-    (`components.monitoring.rules`).
+    Its name is in the title of the process (`benchmark.cluster.injector`).
     """
 
     def place(self) -> tuple[str, str, int]:
@@ -40,7 +40,8 @@ class TrainingRank:
                 world_size=spec.world_size,
                 timeout=TIMEOUT,
             )
-        rank(spec, RankContext(number, spec.world_size, device, "ray"))
+        with advance.told(spec.prefix, time.process_time):
+            rank(spec, RankContext(number, spec.world_size, device, "ray"))
 
 
 def rank(spec: Spec, ranks: RankContext) -> None:

@@ -208,15 +208,15 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             "ticket",
             "inference answers after {{ $value | humanizeDuration }} on average",
         ),
-        # Ranks that wait for each other keep a processor busy: that shows in their logs alone.
+        # Of each training the rank that advanced last: the others may wait for it. Over some minutes, as a
+        # busy node misses a reading now and then. One alert for all: a job says how its trainings are called.
         Rule(
             "TrainingStalled",
-            'sum(ray_actors{Name=~"RayTrainWorker|TrainingRank|Rank", State=~"ALIVE.*"}) > 0'
-            ' and max(ray_node_cpu_utilization{job="compute"}) < 5'
-            ' and (max(ray_node_gpus_utilization{job="compute"}) or vector(0)) < 5',
-            15,
+            "count(time() - max(max_over_time("
+            'ray_aidc_rank_advanced_timestamp_seconds{job="compute"}[3m])) by (training) > 900)',
+            0,
             "ticket",
-            "{{ $value }} ranks of training are there, and no node does anything",
+            "{{ $value }} trainings have not advanced for a quarter of an hour",
         ),
         Rule(
             "TrafficRefused",

@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.jobs.ranks import Rank
-from benchmark.training.ray_rank import TrainingRank
+from benchmark.core import advance
 from components.monitoring import rules
 from components.planning.config import StackConfig
 from components.planning.plan import make_plan
@@ -74,11 +73,13 @@ def given_up(receiver: str, integration: str) -> str:
     return f"alertmanager_notifications_failed_total{{{labels}}}"
 
 
+def advanced(training: str, node: int = 1, job: str = "compute") -> str:
+    return f'ray_{advance.METRIC}{{job="{job}",service="compute-node{node}",training="{training}"}}'
+
+
 STARTED = 'aidc_service_started_timestamp_seconds{service="backup"}'
 SERVER = 'haproxy_server_status{job="load-balancer",proxy="s3",server="object-store-1",state="UP"}'
 STORE = {'minio_cluster_capacity_usable_total_bytes{job="object-store-cluster"}': flat(100)}
-RANKS = f'ray_actors{{Name="{Rank.__name__}",State="ALIVE_IDLE"}}'
-NODE = 'ray_node_cpu_utilization{job="compute",service="node1"}'
 FAILING = "aidc_archive_failing_since_timestamp_seconds"
 # Where the tool's clock begins: 2000-01-01.
 BEGIN = 946684800
@@ -384,32 +385,39 @@ CASES = (
     Case("ManyErrors", "of hardly any", answers(1, 0), 30),
     Case(
         "TrainingStalled",
-        "two ranks that do nothing",
-        {RANKS: flat(2), NODE: flat(2)},
-        16,
-        "2 ranks of training are there, and no node does anything",
+        "none of two ranks advances",
+        {advanced("a", 1): flat(BEGIN), advanced("a", 2): flat(BEGIN + 60)},
+        17,
+        "1 trainings have not advanced for a quarter of an hour",
     ),
     Case(
         "TrainingStalled",
-        "two ranks of the benchmark that do nothing",
-        {RANKS.replace(Rank.__name__, TrainingRank.__name__): flat(2), NODE: flat(2)},
-        16,
-        "2 ranks of training are there, and no node does anything",
+        "not for long",
+        {advanced("a", 1): flat(BEGIN), advanced("a", 2): flat(BEGIN + 60)},
+        15,
     ),
-    Case("TrainingStalled", "a processor is busy", {RANKS: flat(2), NODE: flat(40)}, 60),
     Case(
         "TrainingStalled",
-        "a GPU is busy",
-        {RANKS: flat(2), NODE: flat(2), 'ray_node_gpus_utilization{job="compute"}': flat(90)},
+        "beside others that advance",
+        {advanced("a"): flat(BEGIN), advanced("b"): flat(BEGIN), advanced("c"): f"{BEGIN}+30x200"},
+        17,
+        "2 trainings have not advanced for a quarter of an hour",
+    ),
+    Case(
+        "TrainingStalled",
+        "one rank of two advances",
+        {advanced("a", 1): flat(BEGIN), advanced("a", 2): f"{BEGIN}+30x200"},
         60,
     ),
-    Case("TrainingStalled", "nobody trains", {NODE: flat(2)}, 60),
+    Case("TrainingStalled", "one that has ended", {advanced("a"): flat(BEGIN, 14)}, 60),
     Case(
         "TrainingStalled",
-        "ranks that have ended",
-        {RANKS.replace("ALIVE_IDLE", "DEAD"): flat(2), RANKS: flat(0), NODE: flat(2)},
-        60,
+        "a node misses readings",
+        {advanced("a"): f"{BEGIN}x30 _x3 {BEGIN}x60"},
+        17,
+        "1 trainings have not advanced for a quarter of an hour",
     ),
+    Case("TrainingStalled", "told by another", {advanced("a", job="host"): flat(BEGIN)}, 60),
     Case(
         "SlowAnswers",
         "slow",
