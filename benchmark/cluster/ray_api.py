@@ -263,7 +263,10 @@ class RayClient:
             raise UnknownJobError(f"Ray API {method} {url}: 404: {response.text[:500]}")
         if response.status_code >= 400:
             hint = " (check the token)" if response.status_code in {401, 403} else ""
-            raise StackError(f"Ray API {method} {url}: {response.status_code}{hint}: {response.text[:500]}")
+            said = response.text[:500]
+            if response.status_code == 503 and said.lstrip().startswith("<"):  # the load balancer's own page
+                said = "Ray's head does not answer. Does it start just now (`make status`)?"
+            raise StackError(f"Ray API {method} {url}: {response.status_code}{hint}: {said}")
         return response
 
 

@@ -86,3 +86,21 @@ def test_descendants_are_found_through_their_parents() -> None:
 
 def test_this_process_is_among_those_that_run() -> None:
     assert (os.getpid(), os.getppid()) in set(keeper.parents())
+
+
+def test_a_script_is_asked_to_end_when_the_one_that_started_it_is_killed(tmp_path: Path) -> None:
+    script, mark = tmp_path / "script.py", tmp_path / "mark"
+    script.write_text(
+        "import os, signal, time\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: (open({str(mark)!r}, 'w').write('asked'), os._exit(0)))\n"
+        "print(os.getpid(), flush=True)\ntime.sleep(600)"
+    )
+    starter = f"from benchmark.jobs import process; process.start([{str(script)!r}], {{}}, None).wait()"
+    parent = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    number = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert ends(number)
+    assert mark.read_text() == "asked"
