@@ -104,27 +104,27 @@ top: ## show the CPUs and the memory of each service now
 
 .PHONY: backup
 backup: ## run every backup job now, or JOB, and wait for the end; exit code 3: partial
-	@$(RUN) python -m operations backup --stack $(STACK) $(if $(JOB),--job "$(JOB)")
+	@$(RUN) python -m operations backup --stack $(STACK) $(call option,--job,JOB)
 
 .PHONY: restore
 restore: ## put the newest backup, or that of AT, back into an emptied stack: all of it or SOURCES; YES=1 does not ask
-	@$(RUN) python -m operations restore --stack $(STACK) $(if $(SOURCES),--sources "$(SOURCES)") \
-		$(if $(AT),--at "$(AT)") $(if $(YES),--yes)
+	@$(RUN) python -m operations restore --stack $(STACK) $(call option,--sources,SOURCES) \
+		$(call option,--at,AT) $(if $(call given,YES),--yes)
 
 .PHONY: rebuild
 rebuild: ## set up and bring a stack back from a copy of its vault: FROM=/mnt/copy; YES=1 does not ask
 	@[ -n "$(FROM)" ] || { echo "error: no copy given; fix: make rebuild FROM=/mnt/copy-of-the-vault" >&2; exit 2; }
 	@$(MAKE) setup
-	@$(RUN) python -m operations rebuild --stack $(STACK) --from "$(FROM)" $(if $(AT),--at "$(AT)") \
-		$(if $(DAMAGED),--damaged) $(if $(YES),--yes)
+	@$(RUN) python -m operations rebuild --stack $(STACK) --from $(or $(call given,FROM),"") $(call option,--at,AT) \
+		$(if $(call given,DAMAGED),--damaged) $(if $(call given,YES),--yes)
 
 .PHONY: rotate
 rotate: ## replace certificates, or the secrets named by WHAT (docs/rotation.md); YES=1 does not ask
-	@$(RUN) python -m operations rotate --stack $(STACK) --what "$(WHAT)" $(if $(YES),--yes)
+	@$(RUN) python -m operations rotate --stack $(STACK) --what $(or $(call given,WHAT),"") $(if $(call given,YES),--yes)
 
 .PHONY: destroy
 destroy: ## remove the stack but keep its data volumes; PURGE=1 deletes them too; YES=1 does not ask
-	@$(RUN) python -m operations destroy --stack $(STACK) $(if $(PURGE),--purge) $(if $(YES),--yes)
+	@$(RUN) python -m operations destroy --stack $(STACK) $(if $(call given,PURGE),--purge) $(if $(call given,YES),--yes)
 
 ##@ Prove that it is safe
 .PHONY: policy
@@ -137,11 +137,11 @@ audit: ## test the running stack against its declaration; writes audit.json and 
 
 .PHONY: scrub
 scrub: ## read every stored shard of the object store and restore damaged ones; LIMIT=seconds
-	@$(RUN) python -m operations scrub --stack $(STACK) $(if $(LIMIT),--limit "$(LIMIT)")
+	@$(RUN) python -m operations scrub --stack $(STACK) $(call option,--limit,LIMIT)
 
 .PHONY: drill
 drill: ## restore the newest backup, or that of AT, into throw-away containers and compare it; writes drill.json
-	@$(RUN) python -m operations drill --stack $(STACK) --out $(OUT) $(if $(AT),--at "$(AT)")
+	@$(RUN) python -m operations drill --stack $(STACK) --out $(OUT) $(call option,--at,AT)
 
 .PHONY: sbom
 sbom: ## write each image's bill of materials (CycloneDX 1.6) to out/<stack>/sbom

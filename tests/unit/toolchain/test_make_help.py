@@ -63,3 +63,14 @@ def test_what_is_typed_reaches_the_command_as_it_is() -> None:
 def test_a_version_in_the_environment_is_not_meant(target: str) -> None:
     assert "--version='2'" in recipe(target, "MODEL=a", "VERSION=2")
     assert "--version" not in recipe(target, "MODEL=a", VERSION="2")
+
+
+@pytest.mark.parametrize("target", ["destroy", "restore", "rebuild", "rotate"])
+def test_a_yes_in_the_environment_confirms_nothing(target: str) -> None:
+    assert "--yes" in recipe(target, "YES=1")
+    assert "--yes" not in recipe(target, YES="1")
+
+
+def test_a_purge_in_the_environment_is_not_meant() -> None:
+    assert "--purge" in recipe("destroy", "PURGE=1")
+    assert "--purge" not in recipe("destroy", PURGE="1")
