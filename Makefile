@@ -7,7 +7,6 @@ MAKEFLAGS += --no-print-directory
 
 STACK ?= dev
 TIER ?= ci
-WHAT ?= certificates
 CASE ?= all
 OUT := out/$(STACK)
 # `make report RUN=<id>` names a run; the recipes' own $(RUN) is how they run a command.
@@ -120,7 +119,7 @@ rebuild: ## set up and bring a stack back from a copy of its vault: FROM=/mnt/co
 
 .PHONY: rotate
 rotate: ## replace certificates, or the secrets named by WHAT (docs/rotation.md); YES=1 does not ask
-	@$(RUN) python -m operations rotate --stack $(STACK) --what $(or $(call given,WHAT),"") $(if $(call given,YES),--yes)
+	@$(RUN) python -m operations rotate --stack $(STACK) --what $(or $(call given,WHAT),certificates) $(if $(call given,YES),--yes)
 
 .PHONY: destroy
 destroy: ## remove the stack but keep its data volumes; PURGE=1 deletes them too; YES=1 does not ask
