@@ -115,7 +115,9 @@ def variables(
     if url := endpoints.get("inference"):
         found["AIDC_INFERENCE_URL"] = url
     lines = [f"export {name}={shlex.quote(value)}" for name, value in found.items()]
-    outputs = f"pulumi stack output access --show-secrets --json --stack {shlex.quote(stack)}"
+    # The shell may be anywhere: all other paths among these are absolute.
+    place = f"--cwd {shlex.quote(str(ROOT))} --stack {shlex.quote(stack)}"
+    outputs = f"pulumi stack output access --show-secrets --json {place}"
     return "\n".join([*lines, f'eval "$({outputs} | {PICK.format(EVERYTHING)})"'])
 
 
