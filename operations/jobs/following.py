@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.cluster.ray_api import LOST
-from benchmark.core.actors import STOPPED
+from benchmark.core.actors import STOPPED, low_memory
 from benchmark.core.errors import BenchmarkError
 from benchmark.jobs.process import exit_code
 from operations.errors import FAILED, OK
@@ -20,6 +20,7 @@ from operations.jobs.session import Session
 from operations.process import say, warn
 
 STARTS = 3
+LOW_FIX = "have the script use less memory at a time, or give the nodes more in the stack's file"
 REMIND_S = 60.0
 # A job that need not wait is pending for a moment, too.
 PENDING_S = 3.0
@@ -29,11 +30,15 @@ HEADINGS = ("Running entrypoint for job ", "Runtime env is setting up.")
 
 @dataclass(frozen=True)
 class End:
-    """A job's last status, the exit code of a command that followed it, and whether it ever ran."""
+    """A job's last status, the exit code of a command that followed it, and whether it ever ran.
+
+    `why` is Ray's own word about a job that has failed.
+    """
 
     status: str
     code: int
     ran: bool
+    why: str = ""
 
 
 def follow(opened: Session, identifier: str) -> End:
@@ -56,7 +61,7 @@ def follow(opened: Session, identifier: str) -> End:
         # It never began: there is no log that could say why.
         why = str(last.get("message") or "Ray does not say why it failed").strip()
         warn(f"job {identifier}: {why[:2000]}")
-    return End(status, code_of(status, last.get("driver_exit_code")), ran)
+    return End(status, code_of(status, last.get("driver_exit_code")), ran, str(last.get("message") or ""))
 
 
 def code_of(status: str, driver: int | None) -> int:
@@ -80,9 +85,17 @@ def keep_up(opened: Session, wanted: Request, package: Package, first: str) -> i
             with suppress(BenchmarkError):  # what may be left of it must not run beside its successor
                 opened.ray.stop(identifier)
             identifier = session.start(opened, wanted, package)
-            say(f"the node of the job's driver was lost; submitted again as {identifier}")
-    warn(f"job {identifier}: lost like the {STARTS - 1} before it")
+            say(f"{lost_by(end.why)}; submitted again as {identifier}")
+    fix = f"\n    fix: {LOW_FIX}" if low_memory(end.why) else ""
+    warn(f"job {identifier}: lost like the {STARTS - 1} before it: {lost_by(end.why)}{fix}")
     return FAILED
+
+
+def lost_by(why: str) -> str:
+    """In words what a job was lost by, from Ray's. Pure."""
+    if low := low_memory(why):
+        return f"the node of the job ran out of memory ({low['used']} of {low['limit']} were used)"
+    return "the node of the job's driver was lost"
 
 
 def waits_of(job: Mapping[str, Any], nodes: Sequence[capacity.Node]) -> str:

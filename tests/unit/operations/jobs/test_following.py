@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from benchmark.cluster.ray_api import LOST
 from benchmark.core.actors import STOPPED
-from operations.jobs import request
+from operations.jobs import following, request, session
 from operations.jobs.capacity import Need, Node
-from operations.jobs.following import code_of, waits_of
+from operations.jobs.following import End, code_of, lost_by, waits_of
+from operations.jobs.package import Package
 from operations.jobs.request import Request
 
 
@@ -25,6 +29,40 @@ from operations.jobs.request import Request
 )
 def test_the_command_ends_as_the_script_did(status: str, driver: int | None, code: int) -> None:
     assert code_of(status, driver) == code
+
+
+OUT_OF_MEMORY = (
+    "Unexpected error occurred: 4 worker(s) were killed due to the node running low on memory. Memory on the "
+    "node (IP: 10.0.4.100, ID: 94df) was 3.98GB used / 4.00GB limit (0.994121)\nOOM kill reason: Memory usage"
+)
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        (OUT_OF_MEMORY, "the node of the job ran out of memory (3.98GB of 4.00GB were used)"),
+        ("The actor died because its node has died", "the node of the job's driver was lost"),
+        ("", "the node of the job's driver was lost"),
+    ],
+)
+def test_what_a_job_was_lost_by_is_told(why: str, said: str) -> None:
+    assert lost_by(why) == said
+
+
+def test_a_job_that_is_always_out_of_memory_ends_with_the_fix(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends = iter([End(LOST, 1, True, OUT_OF_MEMORY)] * following.STARTS)
+    names = iter(["job-2", "job-3"])
+    monkeypatch.setattr(following, "follow", lambda *_: next(ends))
+    monkeypatch.setattr(session, "start", lambda *_: next(names))
+    opened: Any = SimpleNamespace(ray=SimpleNamespace(stop=lambda _: None))
+    wanted, package = Request("job", 1, Need(0.5), ()), Package("t.py", "p.zip", b"")
+    assert following.keep_up(opened, wanted, package, "job") == 1
+    told = capsys.readouterr()
+    assert "ran out of memory (3.98GB of 4.00GB were used); submitted again as job-2" in told.out
+    assert "job-3: lost like the 2 before it: the node of the job ran out of memory" in told.err
+    assert "fix: have the script use less memory" in told.err
 
 
 def test_only_a_job_of_ours_is_known_to_wait_for_something() -> None:
