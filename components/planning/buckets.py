@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from components.planning.fields import ByteSize, Model
+from components.planning.fields import ByteSize, Model, once
 from components.planning.issues import Issue
 from components.planning.units import GIB, MIB
 
@@ -54,15 +54,8 @@ def _bucket_name(value: str) -> str:
     return value
 
 
-def _once(value: tuple[Any, ...]) -> tuple[Any, ...]:
-    twice = sorted({name for name in value if value.count(name) > 1})
-    if twice:
-        raise ValueError(f"names {', '.join(twice)} more than once")
-    return value
-
-
 BucketName = Annotated[str, AfterValidator(_bucket_name)]
-Identities = Annotated[tuple[Identity, ...], AfterValidator(_once)]
+Identities = Annotated[tuple[Identity, ...], AfterValidator(once)]
 
 # To the store a quota of 0 is none.
 Quota = Annotated[ByteSize, Field(ge=MIB)]

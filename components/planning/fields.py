@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from components.planning.units import MIB, TIB, parse_size
+
+T = TypeVar("T")
 
 
 def _whole_mebibytes(value: object) -> int:
@@ -15,6 +17,14 @@ def _whole_mebibytes(value: object) -> int:
     if size % MIB:
         raise ValueError(f"{value!r} is not a whole number of MiB")
     return size
+
+
+def once(value: tuple[T, ...]) -> tuple[T, ...]:
+    """Raises ValueError where one of them is there more than once."""
+    twice = sorted({str(entry) for entry in value if value.count(entry) > 1})
+    if twice:
+        raise ValueError(f"names {', '.join(twice)} more than once")
+    return value
 
 
 ByteSize = Annotated[int, BeforeValidator(_whole_mebibytes), Field(le=64 * TIB)]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from components.planning import cron
-from components.planning.fields import Model
+from components.planning.fields import Model, once
 
 MOST = 32
 # The job of a file that declares none.
@@ -65,19 +65,12 @@ class JobRetention(Model):
         return default.model_copy(update=self.model_dump(exclude_none=True))
 
 
-def _once(value: tuple[str, ...]) -> tuple[str, ...]:
-    twice = sorted({name for name in value if value.count(name) > 1})
-    if twice:
-        raise ValueError(f"names {', '.join(twice)} more than once")
-    return value
-
-
 class Sources(Model):
     """What a job saves. One word stands for one of them: `sources: all`; a list of words for several."""
 
     all: Chosen = False
     """Every bucket, every database with its log, and the configuration."""
-    buckets: Annotated[tuple[str, ...], AfterValidator(_once)] = ()
+    buckets: Annotated[tuple[str, ...], AfterValidator(once)] = ()
     """Buckets of `object_store.buckets` by name."""
     database: Chosen = False
     """A dump of every database, and the archive from which they are restored to any second."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from components.planning.buckets import IDENTITIES
-from components.planning.fields import Model
+from components.planning.fields import Model, once
 from components.planning.issues import Issue
 
 HTTPS = 443
@@ -61,13 +61,6 @@ def _of_another_host(value: IPv4Address) -> IPv4Address:
     return value
 
 
-def _once(value: tuple[IPv4Address, ...]) -> tuple[IPv4Address, ...]:
-    twice = sorted({str(address) for address in value if value.count(address) > 1})
-    if twice:
-        raise ValueError(f"names {', '.join(twice)} more than once")
-    return value
-
-
 def _region(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9-]{1,64}", value):
         raise ValueError(f"{value!r:.80} may contain only lower-case letters, digits and hyphens")
@@ -82,7 +75,7 @@ def _path(value: str) -> str:
 
 Endpoint = Annotated[str, Field(strict=True), AfterValidator(_endpoint)]
 OtherHost = Annotated[IPv4Address, BeforeValidator(_address), AfterValidator(_of_another_host)]
-Addresses = Annotated[tuple[OtherHost, ...], Field(min_length=1, max_length=16), AfterValidator(_once)]
+Addresses = Annotated[tuple[OtherHost, ...], Field(min_length=1, max_length=16), AfterValidator(once)]
 PathText = Annotated[str, Field(strict=True), AfterValidator(_path)]
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from components.planning.fields import Model
+from components.planning.fields import Model, once
 from components.planning.issues import Issue
 from components.planning.outside import HOST, HTTPS, Addresses, Endpoint, PathText
 
@@ -53,12 +53,6 @@ def _user(value: str) -> str:
     return value
 
 
-def _once(value: tuple[str, ...]) -> tuple[str, ...]:
-    if twice := sorted({address for address in value if value.count(address) > 1}):
-        raise ValueError(f"names {', '.join(twice)} more than once")
-    return value
-
-
 MailAddress = Annotated[str, Field(strict=True), AfterValidator(_mail)]
 MailServer = Annotated[str, Field(strict=True), AfterValidator(_server)]
 UserName = Annotated[str, Field(strict=True), AfterValidator(_user)]
@@ -96,7 +90,7 @@ class Email(Model):
     """The IPv4 addresses of that name. Only they are let through the firewall."""
     sender: MailAddress
     """From whom the mail comes."""
-    to: Annotated[tuple[MailAddress, ...], Field(min_length=1, max_length=20), AfterValidator(_once)]
+    to: Annotated[tuple[MailAddress, ...], Field(min_length=1, max_length=20), AfterValidator(once)]
     """Who gets it."""
     user: UserName | None = None
     """Who logs in; by default the sender."""
