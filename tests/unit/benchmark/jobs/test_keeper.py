@@ -63,16 +63,22 @@ def test_a_script_that_is_asked_to_end_ends_as_it_likes(tmp_path: Path) -> None:
     assert child.wait(WITHIN_S) == 7
 
 
-def test_what_is_left_ends_when_the_one_that_started_the_script_is_killed(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(f"import subprocess, time\n{STAYS.format(True)}\ntime.sleep(600)")
+def told_before_its_parent_was_killed(script: Path) -> int:
+    """The number that `script` printed first; the process that started it is gone then."""
     starter = f"from benchmark.jobs import process; process.start([{str(script)!r}], {{}}, None).wait()"
     parent = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE)
     assert parent.stdout is not None
-    left = int(parent.stdout.readline())
+    number = int(parent.stdout.readline())
     parent.kill()
     parent.wait()
     parent.stdout.close()
+    return number
+
+
+def test_what_is_left_ends_when_the_one_that_started_the_script_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(f"import subprocess, time\n{STAYS.format(True)}\ntime.sleep(600)")
+    left = told_before_its_parent_was_killed(script)
     assert ends(left)
 
 
@@ -95,12 +101,6 @@ def test_a_script_is_asked_to_end_when_the_one_that_started_it_is_killed(tmp_pat
         f"signal.signal(signal.SIGTERM, lambda *_: (open({str(mark)!r}, 'w').write('asked'), os._exit(0)))\n"
         "print(os.getpid(), flush=True)\ntime.sleep(600)"
     )
-    starter = f"from benchmark.jobs import process; process.start([{str(script)!r}], {{}}, None).wait()"
-    parent = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE)
-    assert parent.stdout is not None
-    number = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
+    number = told_before_its_parent_was_killed(script)
     assert ends(number)
     assert mark.read_text() == "asked"
