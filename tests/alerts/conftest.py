@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError
 
 from components.planning.inventory import Inventory
 from components.planning.pki import LEAF_DAYS
-from components.planning.receivers import WEBHOOK_URL
+from components.planning.receivers import EMAIL_PASSWORD, WEBHOOK_URL
 from components.planning.units import GIB
 from operations.stack.pulumi import Pulumi
 from tests.acceptance import conftest as acceptance
@@ -27,7 +27,7 @@ from tests.acceptance.conftest import OUT, ROOT, STACK
 from tests.acceptance.disks import Disks
 from tests.acceptance.waiting import settle
 from tests.alerts.causes import BEGUN, CHOSEN
-from tests.alerts.receiver import FAR, HOST, PATH, Receiver
+from tests.alerts.receiver import FAR, HOST, MAIL, PASSWORD, PATH, Receiver
 from tests.alerts.site import Site, aidc
 from tests.alerts.watch import Watch
 
@@ -39,16 +39,17 @@ FILE = ROOT / f"Pulumi.{STACK}.yaml"
 
 
 def declare(receiver: Receiver) -> None:
-    """Write the stack's file, and the URL of its receiver."""
+    """Write the stack's file, and the secrets of its receivers."""
     issued = datetime.now(UTC).date() - timedelta(days=LEAF_DAYS - LEFT_DAYS)
     text = (Path(__file__).parent / "stack.yaml").read_text()
-    values = {"ISSUED": issued, "HOST": HOST, "ADDRESS": FAR, "AUTHORITY": receiver.authority}
+    values = {"ISSUED": issued, "HOST": HOST, "MAIL": MAIL, "ADDRESS": FAR, "AUTHORITY": receiver.authority}
     for name, value in values.items():
         text = text.replace(f"@{name}@", str(value))
     FILE.write_text(text)
     pulumi = Pulumi(STACK)
     pulumi.call("stack", "select", "--create")
-    pulumi.call("config", "set", "--secret", WEBHOOK_URL, stdin=f"https://{HOST}:8443{PATH}")
+    for key, secret in {WEBHOOK_URL: f"https://{HOST}:8443{PATH}", EMAIL_PASSWORD: PASSWORD}.items():
+        pulumi.call("config", "set", "--secret", key, stdin=secret)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from components.planning.config import StackConfig
 from components.planning.plan import make_plan
 from components.planning.receivers import ALIVE
 from components.planning.validation import load
+from tests.acceptance.waiting import eventually
 from tests.alerts.causes import BEGUN, CAUSES, CHOSEN
 from tests.alerts.receiver import FAR, HOST, Receiver
 from tests.alerts.watch import Watch
@@ -37,6 +38,18 @@ def test_an_alert_fires_and_names_its_cause(alert: str, watch: Watch) -> None:
 @pytest.mark.parametrize("alert", sorted(WANTED & BEGUN))
 def test_an_alert_for_what_lasts_an_hour_has_begun(alert: str, watch: Watch) -> None:
     assert "pending" in watch.of(alert).since
+
+
+def test_the_mail_server_was_told_by_starttls_alone(watch: Watch, receiver: Receiver) -> None:
+    def told() -> bool:
+        mails = [line["message"] for line in receiver.mails() if line["tls"] and "message" in line]
+        return any(name in mail for name in fired for mail in mails)
+
+    fired = watch.names("firing") - {ALIVE}
+    # What fires is gathered for half a minute before it is told.
+    assert eventually(told), receiver.mails()
+    plain = {line["said"].split()[0] for line in receiver.mails() if not line["tls"]}
+    assert plain == {"EHLO", "STARTTLS"}
 
 
 @WHOLE
