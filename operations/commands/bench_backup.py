@@ -16,11 +16,11 @@ from pathlib import Path
 
 from benchmark.core import stats
 from components.planning.units import MIB, size_text
-from operations.documents import BackupFigures, BackupPair, Outcome, Ratio
 from operations.engine.client import connect
 from operations.engine.services import outside
 from operations.errors import FAILED, OK
 from operations.measuring.backup import measure, ratio
+from operations.measuring.documents import BackupFigures, BackupPair, Outcome, Ratio
 from operations.measuring.record import Record
 from operations.process import say
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from operations.documents import DatabaseFigures, DatabaseRatio, DatabaseRow
 from operations.engine.client import connect
 from operations.errors import OK
 from operations.measuring.database import measure
+from operations.measuring.documents import DatabaseFigures, DatabaseRatio, DatabaseRow
 from operations.measuring.record import Record, interval
 from operations.output import console
 from operations.process import say

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from components.planning.inventory import load
 from components.planning.units import GIB, size_text
-from operations.documents import RecoveryFigures
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, RefusedError
+from operations.measuring.documents import RecoveryFigures
 from operations.measuring.record import Record, host_load, load_of
 from operations.measuring.recovery import measure
 from operations.output import size as sized

@@ -17,9 +17,9 @@ from rich.table import Table
 
 from components.planning.inventory import load
 from components.planning.units import size_text
-from operations.documents import Storage, StorageRatio, StorageRow
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, RefusedError
+from operations.measuring.documents import Storage, StorageRatio, StorageRow
 from operations.measuring.record import Record, interval
 from operations.measuring.storage import measure
 from operations.output import console

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from operations.documents import SubmitFigures, SubmitRatio
 from operations.engine.client import connect
 from operations.errors import OK
 from operations.jobs import session
 from operations.measuring import submission
+from operations.measuring.documents import SubmitFigures, SubmitRatio
 from operations.measuring.record import Record, host_load, interval, load_of
 from operations.output import console
 from operations.process import say

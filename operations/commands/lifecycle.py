@@ -34,10 +34,11 @@ from benchmark.core import stats
 from components.planning.config import DATACENTER, PublishedPorts
 from components.planning.paths import ROOT
 from components.planning.units import GIB
-from operations.documents import Lifecycle, LifecycleFigure, Outcome, content
+from operations.documents import content
 from operations.engine.client import connect
 from operations.errors import FAILED, OK, InterruptionError, OperationError, RefusedError
 from operations.measuring import record
+from operations.measuring.documents import Lifecycle, LifecycleFigure, Outcome
 from operations.output import console
 from operations.preflight import checks, machine
 from operations.process import Interrupts, attached, say

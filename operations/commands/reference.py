@@ -31,12 +31,10 @@ from components.planning.flows import (
 from components.planning.inventory import Inventory
 from components.planning.paths import ROOT
 from components.planning.units import size_text
-from operations.documents import (
-    Acceptance,
-    Alerts,
+from operations.documents import Acceptance, Alerts, Drill
+from operations.measuring.documents import (
     BackupFigures,
     DatabaseFigures,
-    Drill,
     Lifecycle,
     RecoveryFigures,
     StackUsage,

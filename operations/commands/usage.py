@@ -14,9 +14,9 @@ from pathlib import Path
 
 from rich.table import Table
 
-from operations.documents import ServiceUsage, StackUsage
 from operations.engine.client import connect
 from operations.errors import OK, RefusedError
+from operations.measuring.documents import ServiceUsage, StackUsage
 from operations.measuring.record import Record
 from operations.measuring.usage import Watch, total
 from operations.output import console, size

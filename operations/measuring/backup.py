@@ -14,11 +14,11 @@ from components.planning import secrets
 from components.planning.flows import MINIO, VAULT
 from components.planning.units import MIB
 from components.runtime.files import FILES_DIR
-from operations.documents import BackupPair, Load
 from operations.engine.client import Engine
 from operations.engine.services import running
 from operations.errors import OperationError
 from operations.measuring.client import LoadClient
+from operations.measuring.documents import BackupPair, Load
 from operations.measuring.plain_store import NODE, PlainStore
 from operations.measuring.record import host_load, load_of
 from operations.measuring.throwaway import Throwaway, certificate, settings_file

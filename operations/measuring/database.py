@@ -16,10 +16,10 @@ from typing import Any
 from benchmark.core import stats
 from components.planning.flows import DATABASE
 from components.runtime.files import FILES_DIR
-from operations.documents import DatabaseRatio, DatabaseRow, Load
 from operations.engine.client import Engine
 from operations.engine.services import running
 from operations.errors import OperationError
+from operations.measuring.documents import DatabaseRatio, DatabaseRow, Load
 from operations.measuring.record import host_load, load_of
 from operations.measuring.throwaway import Throwaway, certificate, settings_file
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
 
 from benchmark.cluster.hostload import HostLoad
-from operations.documents import Entry, Load, Machine, write
+from operations.documents import Entry, Machine, write
 from operations.engine.client import Engine
+from operations.measuring.documents import Load
 from operations.process import say
 
 Document = TypeVar("Document", bound=Entry)

@@ -14,11 +14,11 @@ from typing import Any
 from components.planning.inventory import Inventory
 from components.planning.paths import ROOT
 from components.planning.units import MIB
-from operations.documents import RecoveryStep, ServiceUsage
 from operations.engine.client import Engine
 from operations.engine.services import running
 from operations.errors import OperationError
 from operations.measuring.client import LoadClient
+from operations.measuring.documents import RecoveryStep, ServiceUsage
 from operations.measuring.storage import BALANCED, places
 from operations.measuring.usage import Watch
 

@@ -14,10 +14,10 @@ from components.planning.flows import MINIO, S3
 from components.planning.inventory import Inventory
 from components.planning.store_place import ALIAS
 from components.planning.units import MIB, UNITS
-from operations.documents import Load, StorageRatio, StorageRow
 from operations.engine.client import Engine
 from operations.engine.services import running
 from operations.measuring.client import LoadClient
+from operations.measuring.documents import Load, StorageRatio, StorageRow
 from operations.measuring.plain_store import PlainStore
 from operations.measuring.record import host_load, load_of
 from operations.measuring.throwaway import Throwaway

@@ -20,8 +20,8 @@ from tempfile import TemporaryDirectory
 from benchmark.cluster import stack as stacks
 from benchmark.core import stats
 from components.planning.paths import ROOT
-from operations.documents import Ratio, SubmitRatio, SubmitRow
 from operations.errors import OperationError
+from operations.measuring.documents import Ratio, SubmitRatio, SubmitRow
 
 SUBMIT, RAY, TORCHRUN = "submit", "ray", "torchrun"
 RATIOS = ((SUBMIT, RAY), (SUBMIT, TORCHRUN))

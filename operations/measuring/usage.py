@@ -18,8 +18,8 @@ from typing import Any, Self
 from docker.errors import DockerException
 
 from components.runtime.labels import ROLE
-from operations.documents import ServiceUsage
 from operations.engine.client import Engine
+from operations.measuring.documents import ServiceUsage
 
 EVERY = 1.0  # seconds between readings
 ANONYMOUS = ("active_anon", "inactive_anon")

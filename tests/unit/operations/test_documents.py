@@ -14,7 +14,8 @@ from components.planning.plan import make_plan
 from components.runtime.image import IMAGES
 from operations.commands import lifecycle
 from operations.commands.reference import DOCS
-from operations.documents import Lifecycle, content
+from operations.documents import content
+from operations.measuring.documents import Lifecycle
 from operations.nodes import record
 from operations.nodes_document import Nodes
 from operations.status_document import Backup, Disk, Job, LastAudit, LastBenchmark, Service, Status

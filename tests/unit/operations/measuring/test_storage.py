@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from operations.documents import BackupPair
 from operations.measuring import backup
+from operations.measuring.documents import BackupPair
 from operations.measuring.storage import BALANCED, DIRECT, Cell, cells, places, ratios_of
 from tests.unit.operations.measuring.inventories import inventory
 
