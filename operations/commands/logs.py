@@ -77,5 +77,5 @@ def _of_job(stack: str, job: str) -> int:
             say(f"\njob {identifier} goes on")
             return INTERRUPTED
     if end.status != "SUCCEEDED":
-        say(f"job {identifier}: {end.status.lower()}")
+        say(f"job {identifier}: {following.ended(end)}")
     return end.code

@@ -86,9 +86,17 @@ def keep_up(opened: Session, wanted: Request, package: Package, first: str) -> i
                 opened.ray.stop(identifier)
             identifier = session.start(opened, wanted, package)
             say(f"{lost_by(end.why)}; submitted again as {identifier}")
-    fix = f"\n    fix: {LOW_FIX}" if low_memory(end.why) else ""
-    warn(f"job {identifier}: lost like the {STARTS - 1} before it: {lost_by(end.why)}{fix}")
+    warn(f"job {identifier}: lost like the {STARTS - 1} before it: {_lost(end.why)}")
     return FAILED
+
+
+def ended(end: End) -> str:
+    """In words how a job ended that did not succeed, and what helps where that is known. Pure."""
+    return f"lost: {_lost(end.why)}" if end.status == LOST else end.status.lower()
+
+
+def _lost(why: str) -> str:
+    return lost_by(why) + (f"\n    fix: {LOW_FIX}" if low_memory(why) else "")
 
 
 def lost_by(why: str) -> str:

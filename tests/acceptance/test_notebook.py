@@ -169,6 +169,24 @@ def test_a_kernel_computes_reads_data_and_records(
     assert others == ["from a kernel", "metric 0.5", "42"]
 
 
+def test_a_terminal_has_the_python_of_the_jobs(
+    started: dict[str, Any], lab: requests.Session, login: str, ca_file: str
+) -> None:
+    made = lab.post(f"{started['url']}/api/terminals", json={}, timeout=PATIENCE)
+    assert made.status_code == 200
+    path = f"/terminals/websocket/{made.json()['name']}"
+    opened = channel(started["url"], ca_file, path, {"Authorization": login, "Origin": started["url"]})
+    program = "import torch; print('six times', torch.tensor(6) * 7)"
+    opened.send(["stdin", f'python -c "{program}"; ls; echo end of $0\r'])
+    said, deadline = "", time.monotonic() + 120
+    # The line that is typed comes back, too; it does not hold the answers.
+    while "end of /bin/bash" not in said and time.monotonic() < deadline:
+        kind, *text = opened.receive()
+        said += text[0] if kind == "stdout" else ""
+    assert "six times tensor(42)" in said
+    assert welcome.NAME in said
+
+
 def test_what_is_saved_outlasts_the_notebook(
     started: dict[str, Any], lab: requests.Session, s3: Any, ca_file: str
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 # The names of the files are those that the stack gives to its nodes (components/planning/notebook.py).
 DIGEST, CERTIFICATE, KEY = "notebook-login.sha256", "notebook.crt", "notebook.key"
 PORT = 8888
+SHELL = "/bin/bash"
 # On a volume of the node, so that what the store does not have yet outlasts the job.
 WORK = Path("/var/lib/work")
 # Keys in the object store begin with it.
@@ -49,6 +50,8 @@ def arguments(place: Place, folder: Path) -> list[str]:
         # The header Host names the load balancer.
         "allow_remote_access": True,
         "trust_xheaders": True,
+        # By itself a login shell, which sets PATH anew, without Python; Debian's prompt wants a user's name.
+        "terminado_settings": f"{{'shell_command': ['{SHELL}', '--norc']}}",
         "log_level": "WARN",
     }
     lab = {
@@ -59,6 +62,8 @@ def arguments(place: Place, folder: Path) -> list[str]:
     }
     return [
         f"--app-dir={place.layer}/share/jupyter/lab",
+        # Kernels listen on sockets in the server's own folder, and at no port of the node.
+        "--KernelManager.transport=ipc",
         *(f"--ServerApp.{name}={value}" for name, value in server.items()),
         *(f"--LabApp.{name}={value}" for name, value in lab.items()),
     ]
@@ -74,6 +79,9 @@ def variables(place: Place, scratch: Path) -> dict[str, str]:
         "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
         "IPYTHONDIR": str(scratch / "ipython"),
         "MPLCONFIGDIR": str(scratch / "matplotlib"),
+        # Of terminals.
+        "SHELL": SHELL,
+        "PS1": r"\h \w\$ ",
     }
 
 

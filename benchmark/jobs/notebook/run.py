@@ -56,6 +56,8 @@ def main() -> int:
         return 1
     if work.is_empty():
         (folder / welcome.NAME).write_text(welcome.text(), encoding="utf-8")
+    # Where terminals begin.
+    os.chdir(folder)
     with tempfile.TemporaryDirectory(prefix="notebook-") as scratch:
         for path, content in place.settings(Path(scratch)).items():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -49,6 +49,22 @@ def test_what_a_job_was_lost_by_is_told(why: str, said: str) -> None:
     assert lost_by(why) == said
 
 
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (End("STOPPED", 143, True), "stopped"),
+        (End(LOST, 1, True), "lost: the node of the job's driver was lost"),
+        (
+            End(LOST, 1, True, OUT_OF_MEMORY),
+            "lost: the node of the job ran out of memory (3.98GB of 4.00GB were used)\n"
+            f"    fix: {following.LOW_FIX}",
+        ),
+    ],
+)
+def test_whoever_reads_the_log_later_is_told_how_the_job_ended(end: End, said: str) -> None:
+    assert following.ended(end) == said
+
+
 def test_a_job_that_is_always_out_of_memory_ends_with_the_fix(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
