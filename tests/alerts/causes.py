@@ -110,15 +110,22 @@ def open_transaction(site: Site) -> None:
 
 
 def sessions(site: Site) -> None:
-    """Nearly as many as there may be."""
+    """Nearly as many as there may be, also after other clients have left."""
     often = f"{PSQL} --command"
-    limit = int(site.inside("database").check_output(f"{often} 'SHOW max_connections'"))
     clients = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = $$client backend$$"
-    used = int(site.inside("database").check_output(f"{often} %s", clients))
-    for _ in range(limit - used - 2):
-        docker(
-            "exec", "--detach", site.name("database"), "bash", "-c", f"{often} 'SELECT pg_sleep({LASTS_S})'"
-        )
+    asleep = f"{often} 'SELECT pg_sleep({LASTS_S})'"
+
+    def work() -> None:
+        host = site.inside("database")
+        while "firing" not in site.watch.of("DatabaseSessionsAlmostUsedUp").since:
+            limit = int(host.check_output(f"{often} 'SHOW max_connections'"))
+            used = int(host.check_output(f"{often} %s", clients))
+            for _ in range(limit - used - 2):
+                docker("exec", "--detach", site.name("database"), "bash", "-c", asleep)
+            if site.over.wait(20):
+                return
+
+    site.once(work)
 
 
 def full_logs(site: Site) -> None:
