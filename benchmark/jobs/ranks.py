@@ -16,6 +16,7 @@ from benchmark.core import actors, advance
 from benchmark.core.actors import ASK_S, Want, reason
 from benchmark.jobs import environment, process
 from benchmark.jobs.environment import Place
+from benchmark.jobs.leaving import Leaving
 from benchmark.jobs.process import say
 
 if TYPE_CHECKING:
@@ -114,7 +115,6 @@ def _prepared(job: Job, ranks: Sequence[Any], attempt: Attempt) -> list[tuple[Pl
 
 def _follow(job: Job, ranks: Sequence[Any], variables: Mapping[str, str]) -> Attempt:
     import ray
-    from ray.exceptions import RayError
 
     attempt = Attempt()
     found = _prepared(job, ranks, attempt)
@@ -130,25 +130,16 @@ def _follow(job: Job, ranks: Sequence[Any], variables: Mapping[str, str]) -> Att
         for number, actor in enumerate(ranks)
     }
     deadline = None
+    leaving = Leaving(job.ranks, time.monotonic())
     while streams:
         ready, _ = ray.wait(list(streams), num_returns=1, timeout=ASK_S)
         for stream in ready:
-            rank = streams[stream]
-            try:
-                said = ray.get(next(stream))
-            except StopIteration:
-                del streams[stream]
-                continue
-            except RayError as error:
-                del streams[stream]
-                attempt.lost[rank] = f"{places[rank].node}: {reason(error)}"
-                continue
-            if isinstance(said, int):
-                attempt.codes[rank] = said
-                if said:
-                    say(f"rank {rank} on {places[rank].node} {process.ending(said)}")
-            else:
-                print("\n".join(f"[{rank}] {line}" for line in said), flush=True)
+            rank = streams.pop(stream)
+            if _heard(stream, rank, places[rank].node, attempt):
+                # At the end again: a rank that prints without a pause does not keep the others waiting.
+                streams[stream] = rank
+            if rank in attempt.codes:
+                leaving.end(rank, time.monotonic())
         if attempt.lost:
             return attempt
         if attempt.code and deadline is None:
@@ -157,4 +148,27 @@ def _follow(job: Job, ranks: Sequence[Any], variables: Mapping[str, str]) -> Att
             waiting = ", ".join(map(str, sorted(streams.values())))
             say(f"rank {waiting} did not end with the others; ended")
             return attempt
+        if not deadline and (told := leaving.told(time.monotonic())):
+            say(told)
     return attempt
+
+
+def _heard(stream: Any, rank: int, node: str, attempt: Attempt) -> bool:
+    """Hand on what the rank says next, its exit code to `attempt`. False where nothing more will come."""
+    import ray
+    from ray.exceptions import RayError
+
+    try:
+        said = ray.get(next(stream))
+    except StopIteration:
+        return False
+    except RayError as error:
+        attempt.lost[rank] = f"{node}: {reason(error)}"
+        return False
+    if isinstance(said, int):
+        attempt.codes[rank] = said
+        if said:
+            say(f"rank {rank} on {node} {process.ending(said)}")
+    else:
+        print("\n".join(f"[{rank}] {line}" for line in said), flush=True)
+    return True
