@@ -15,9 +15,10 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
+
+from benchmark.core import processes
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 # Of what the script left: until it is killed, and until nobody waits for it any more.
@@ -25,39 +26,21 @@ GRACE_S, GIVEN_UP_S = 2.0, 10.0
 EVERY_S = 0.05
 
 
-def descendants(process: int, parents: Iterable[tuple[int, int]]) -> set[int]:
-    """All that descend from `process`; `parents` has each process with its parent. Pure."""
-    below: dict[int, list[int]] = {}
-    for number, parent in parents:
-        below.setdefault(parent, []).append(number)
-    found, left = set[int](), [process]
-    while left:
-        fresh = [number for number in below.get(left.pop(), []) if number not in found]
-        found.update(fresh)
-        left += fresh
-    return found
-
-
-def parents() -> Iterator[tuple[int, int]]:
-    """Each process that runs, and its parent."""
-    for folder in Path("/proc").iterdir():
-        with suppress(OSError, ValueError):  # it is no process, or has ended since
-            number = int(folder.name)
-            # Its name, in brackets, may hold anything.
-            state, parent = (folder / "stat").read_bytes().rpartition(b")")[2].split()[:2]
-            if state not in (b"Z", b"X"):
-                yield number, int(parent)
+def left() -> list[int]:
+    """The numbers of what descends from this process, and runs."""
+    found = processes.descendants(os.getpid(), processes.present())
+    return [one.number for one in found if not one.ended]
 
 
 def clear(grace_s: float) -> None:
     """Until no descendant of this process is left: they have `grace_s` to end, and are killed then."""
     begun = time.monotonic()
-    while left := descendants(os.getpid(), parents()):
+    while there := left():
         passed = time.monotonic() - begun
         if passed > grace_s + GIVEN_UP_S:  # one that the kernel holds
             return
         if passed >= grace_s:
-            for number in left:
+            for number in there:
                 with suppress(ProcessLookupError):
                     os.kill(number, signal.SIGKILL)
         with suppress(ChildProcessError):

@@ -15,11 +15,6 @@ LONGEST = 1 << 20  # characters of a line that are kept together
 END = re.compile(rb"\r*\n|\r+(?![\r\n]|\Z)")
 
 
-def say(text: str) -> None:
-    """A line of ours in the job's log."""
-    print(f"aidc: {text}", flush=True)
-
-
 def start(
     script: Sequence[str], environment: Mapping[str, str], output: int | None
 ) -> subprocess.Popen[bytes]:

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmark.core import actors, advance
+from benchmark.core import actors, advance, processes
 from benchmark.core.actors import ASK_S, Want, reason
+from benchmark.core.joblog import say
 from benchmark.jobs import environment, process
 from benchmark.jobs.environment import Place
 from benchmark.jobs.leaving import Leaving
-from benchmark.jobs.process import say
 
 if TYPE_CHECKING:
     from benchmark.jobs.run import Job
@@ -55,7 +55,7 @@ class Rank:
 
         child = process.start(script, {**variables, **self.packages}, subprocess.PIPE)
         assert child.stdout is not None
-        with advance.told(variables["AIDC_JOB"], lambda: advance.cpu_seconds(child.pid)):
+        with advance.told(variables["AIDC_JOB"], lambda: processes.cpu_seconds(child.pid)):
             yield from process.lines(child.stdout.fileno())
             code = child.wait()
         yield process.exit_code(code)

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 from benchmark.core import actors, placement
 from benchmark.core.actors import STOPPED
+from benchmark.core.joblog import say
 from benchmark.jobs import environment, packages, process, tracked
 from benchmark.jobs.packages import PackagesError
-from benchmark.jobs.process import say
 
 GRACE_S = 2.0
 

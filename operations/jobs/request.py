@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import Any
 
 from benchmark.core import placement
-from benchmark.core.words import printable
+from benchmark.core.words import masked
 from benchmark.jobs.packages import VARIABLE
 from components.planning.issues import Issue
 from components.planning.units import parse_size
@@ -187,7 +187,7 @@ def asked_of(metadata: Mapping[str, Any] | None) -> tuple[int, Need] | None:
 def name_of(job: Mapping[str, Any]) -> str:
     """The name of a job in Ray's list; its id where it was submitted by other means."""
     metadata = job.get("metadata") or {}
-    return printable(str(metadata.get(NAME_KEY) or job.get("submission_id") or job.get("job_id") or ""))
+    return masked(str(metadata.get(NAME_KEY) or job.get("submission_id") or job.get("job_id") or ""))
 
 
 def submitted(job: Mapping[str, Any]) -> datetime | None:

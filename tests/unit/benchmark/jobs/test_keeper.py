@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.jobs import keeper, process
+from benchmark.jobs import process
 
 WITHIN_S = 60.0
 STAYS = "p = subprocess.Popen(['sleep', '600'], start_new_session={}); print(p.pid, flush=True)"
@@ -84,14 +83,6 @@ def test_what_is_left_ends_when_the_one_that_started_the_script_is_killed(tmp_pa
 
 def test_a_signal_ends_both_alike(tmp_path: Path) -> None:
     assert started(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)").wait(WITHIN_S) == -signal.SIGSEGV
-
-
-def test_descendants_are_found_through_their_parents() -> None:
-    assert keeper.descendants(2, [(2, 1), (3, 2), (4, 3), (5, 1), (6, 5)]) == {3, 4}
-
-
-def test_this_process_is_among_those_that_run() -> None:
-    assert (os.getpid(), os.getppid()) in set(keeper.parents())
 
 
 def test_a_script_is_asked_to_end_when_the_one_that_started_it_is_killed(tmp_path: Path) -> None:
