@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,9 +22,12 @@ from benchmark.core import actors, placement
 from benchmark.core.actors import STOPPED
 from benchmark.core.joblog import say
 from benchmark.jobs import environment, packages, process, tracked
+from benchmark.jobs.keeper import STOP_S
 from benchmark.jobs.packages import PackagesError
 
 GRACE_S = 2.0
+# Of a driver that is stopped: when it ends, Ray removes the folder in which its ranks are just ending.
+STAYS_S = STOP_S
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ def close(run: tracked.Run | None, code: int) -> None:
 def main(arguments: Sequence[str]) -> int:
     job = parse(arguments)
     run = opened(job)
-    code = STOPPED
+    code, stays_s = STOPPED, 0.0
     try:
         identifier = run.identifier if run else None
         found = provided(job, run)
@@ -151,6 +155,9 @@ def main(arguments: Sequence[str]) -> int:
             code = ranks.together(job, identifier)
     except KeyboardInterrupt:
         pass
+    except SystemExit:
+        stays_s = STAYS_S if job.ranks > 1 else 0.0
+        raise
     except PackagesError as error:
         say(f"no packages: {error}")
         code = 1
@@ -160,6 +167,7 @@ def main(arguments: Sequence[str]) -> int:
         raise
     finally:
         close(run, code)
+        time.sleep(stays_s)
     if code not in (0, STOPPED):
         say(f"{job.script[0]} {process.ending(code)}")
     return code
