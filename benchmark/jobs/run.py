@@ -9,6 +9,7 @@ process beside this one, with the resources that Ray has given to the job; sever
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import socket
@@ -57,10 +58,12 @@ def parse(arguments: Sequence[str]) -> Job:
     parser.add_argument("--memory", type=int, default=0)
     parser.add_argument("--without", type=placement.names, default=())
     parser.add_argument("--packages", default="")
+    parser.add_argument("--json", action="store_true", help="what follows is one list")
     parser.add_argument("script", nargs="+")
     given = parser.parse_args(arguments)
+    script = json.loads(given.script[0]) if given.json else given.script
     return Job(
-        given.name, given.ranks, given.cpus, given.gpus, given.memory, tuple(given.script),
+        given.name, given.ranks, given.cpus, given.gpus, given.memory, tuple(script),
         packages=given.packages, without=given.without,
     )  # fmt: skip
 
