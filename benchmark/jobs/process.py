@@ -64,12 +64,10 @@ def exit_code(code: int) -> int:
 
 def ending(code: int) -> str:
     """In words how a script has ended; `code` as `exit_code` gives it."""
-    if code <= 128:
-        return f"ended with exit code {code}"
     number = code - 128
     try:
         name = signal.Signals(number).name
-    except ValueError:
-        name = f"signal {number}"
+    except ValueError:  # also that of sys.exit(-1), which is 255
+        return f"ended with exit code {code}"
     hint = ": perhaps its node ran out of memory" if number == signal.SIGKILL else ""
     return f"was ended by {name}{hint}"

@@ -16,13 +16,12 @@ from benchmark.core import actors, advance, processes
 from benchmark.core.actors import ASK_S, Want, reason
 from benchmark.core.joblog import say
 from benchmark.jobs import environment, process
-from benchmark.jobs.environment import Place
+from benchmark.jobs.environment import STARTS, Place
 from benchmark.jobs.leaving import Leaving
 
 if TYPE_CHECKING:
     from benchmark.jobs.run import Job
 
-STARTS = 4
 # The name of a job's placement group is this and the job's; `make jobs` looks for it.
 GROUP = "aidc-job:"
 # When a node dies, the ranks on the others fail first: a script loses its peer at once, Ray learns it later.

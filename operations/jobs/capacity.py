@@ -178,8 +178,8 @@ def kinds(amounts: object) -> dict[str, float]:
 
 
 def plain(amounts: Mapping[str, float]) -> str:
-    """`0.5 CPUs, 1 GPUs`"""
-    words = {"CPU": "{:g} CPUs", "GPU": "{:g} GPUs"}
+    """`0.5 CPUs, 1 GPU`"""
     return ", ".join(
-        words[kind].format(amount) if kind in words else size(amount) for kind, amount in amounts.items()
+        size(amount) if kind == "memory" else f"{amount:g} {kind}{'' if amount == 1 else 's'}"
+        for kind, amount in amounts.items()
     )

@@ -22,7 +22,7 @@ def task(cpus: float, **more: Any) -> dict[str, Any]:
 
 def test_a_task_that_fits_nowhere_is_named_with_what_the_nodes_have_and_the_fix() -> None:
     told = demand.waits([task(0.5), task(1.0)], NODES)
-    assert told.startswith("1 CPUs for ReadCSV: node1: 0.3 of 1 CPUs free; node2: 0.5 of 2 CPUs")
+    assert told.startswith("1 CPU for ReadCSV: node1: 0.3 of 1 CPUs free; node2: 0.5 of 2 CPUs")
     assert "held by job data 0.7 CPUs on node1" in told
     assert "fix: have it ask for less, as num_cpus=0.1" in told
 
@@ -44,7 +44,7 @@ def test_what_fits_or_is_told_elsewhere_is_not_told(row: dict[str, Any]) -> None
 
 def test_each_part_of_a_group_needs_a_node() -> None:
     group = {"name": "", "placement_group_id": "ab", "bundles": [{"unit_resources": {"CPU": 1.0}}]}
-    assert demand.waits([group], NODES).startswith("1 CPUs: node1")
+    assert demand.waits([group], NODES).startswith("1 CPU: node1")
 
 
 def test_the_name_of_a_task_steers_no_terminal() -> None:

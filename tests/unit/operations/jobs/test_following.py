@@ -95,4 +95,4 @@ def test_a_job_that_runs_and_waits_for_its_own_task_says_so_now_and_then(
         waiting.see({"status": "RUNNING", "job_id": "0a"})
         waiting.see({"status": "RUNNING", "job_id": None})  # one that has not asked Ray for anything
     said = [line for line in capsys.readouterr().out.splitlines() if "waits for" in line]
-    assert said == ["the job waits for 1 CPUs for ReadCSV: node1: 0.3 of 1 CPUs free"] * 2
+    assert said == ["the job waits for 1 CPU for ReadCSV: node1: 0.3 of 1 CPUs free"] * 2

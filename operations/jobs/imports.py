@@ -1,0 +1,26 @@
+"""Modules that a script imports and that lie in its folder: they do not come along with the script alone."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+
+def beside(script: Path) -> list[str]:
+    """Modules that the script imports and that lie in its folder."""
+    try:
+        tree = ast.parse(script.read_bytes())
+    except (SyntaxError, ValueError, RecursionError):  # the nodes' Python may know better
+        return []
+    names = set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return sorted(name for name in names - sys.stdlib_module_names if _is_module(script.parent / name))
+
+
+def _is_module(place: Path) -> bool:
+    return place.with_name(f"{place.name}.py").is_file() or next(place.glob("*.py"), None) is not None
