@@ -95,8 +95,8 @@ def _folder(script: str, folder: Path) -> Package:
     packed = _archive(inside, files)
     if left:
         warn(
-            f"WORKDIR: {_listed(left)}: not taken along, as links to folders are not, nor those that lead out of "
-            f"{folder}\n    fix: put the files themselves there, or data into the bucket `datasets`"
+            f"WORKDIR: {_listed(left)}: not taken along, as links to folders are not, nor any that "
+            f"leads out of {folder}\n    fix: put the files themselves there, or data into the bucket `datasets`"
         )
     return packed
 
@@ -114,8 +114,8 @@ def _check_names(what: str, shown: str, files: Collection[str]) -> None:
     names = sorted({name for file in files if (name := _module(file))})
     if taken := [name for name in names if name in RESERVED or name in sys.stdlib_module_names]:
         raise RefusedError(
-            f"{what}: {shown} would take the place of {_listed(taken)}, which Python or what runs your script "
-            "loads\n    fix: rename it, as my_queue.py for queue.py, or put it into a package"
+            f"{what}: {shown} would take the place of {_listed(taken)}, which Python or what runs your "
+            "script loads\n    fix: rename it, as my_queue.py for queue.py, or put it into a package"
         )
 
 
