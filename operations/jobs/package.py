@@ -96,7 +96,7 @@ def _folder(script: str, folder: Path) -> Package:
     if left:
         warn(
             f"WORKDIR: {_listed(left)}: not taken along, as links to folders are not, nor any that "
-            f"leads out of {folder}\n    fix: put the files themselves there, or data into the bucket `datasets`"
+            f"leads out of {folder}\n    fix: put the files themselves there; data into the bucket `datasets`"
         )
     return packed
 
