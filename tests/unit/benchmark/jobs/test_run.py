@@ -15,18 +15,17 @@ def stopped(*_: Any) -> int:
     raise SystemExit(STOPPED)
 
 
-@pytest.mark.parametrize(("count", "slept"), [("2", [keeper.STOP_S]), ("1", [0.0])])
+@pytest.mark.parametrize(("count", "slept"), [("2", keeper.STOP_S), ("1", 0.0)])
 def test_a_driver_that_is_stopped_stays_while_its_ranks_end(
-    monkeypatch: pytest.MonkeyPatch, count: str, slept: list[float]
+    monkeypatch: pytest.MonkeyPatch, count: str, slept: float
 ) -> None:
-    found, closed = list[float](), list[int]()
+    done = list[tuple[str, float]]()
     monkeypatch.setattr(run, "opened", lambda job: None)
-    monkeypatch.setattr(run, "close", lambda run, code: closed.append(code))
+    monkeypatch.setattr(run, "close", lambda run, code: done.append(("closed", code)))
     monkeypatch.setattr(run, "alone", stopped)
     monkeypatch.setattr(ranks, "together", stopped)
-    monkeypatch.setattr(run, "time", SimpleNamespace(sleep=lambda s: found.append(s) or closed.append(-1)))
+    monkeypatch.setattr(run, "time", SimpleNamespace(sleep=lambda s: done.append(("slept", s))))
     with pytest.raises(SystemExit):
         run.main(["--name", "demo", "--ranks", count, "--", "t.py"])
-    assert found == slept
     # First the run in MLflow: Ray kills what has not ended after three seconds.
-    assert closed == [STOPPED, -1]
+    assert done == [("closed", STOPPED), ("slept", slept)]

@@ -6,6 +6,7 @@ import mmap
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,12 @@ def test_what_nobody_of_the_script_uses_is_not_looked_for_without_end(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = list[int]()
-    monkeypatch.setattr(segments, "used", lambda number: iter(asked.append(number) or ()))
+
+    def used(number: int) -> Iterator[segments.Key]:
+        asked.append(number)
+        return iter(())
+
+    monkeypatch.setattr(segments, "used", used)
     found = Segments(root)
     (root / "new").write_text("x")
     for _ in range(LOOKS + 3):
