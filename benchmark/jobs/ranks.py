@@ -17,6 +17,7 @@ from benchmark.core.actors import ASK_S, Want, reason
 from benchmark.core.joblog import say
 from benchmark.jobs import environment, process
 from benchmark.jobs.environment import STARTS, Place
+from benchmark.jobs.keeper import STOP_S
 from benchmark.jobs.leaving import Leaving
 
 if TYPE_CHECKING:
@@ -91,7 +92,12 @@ def together(job: Job, run: str | None) -> int:
 def _start(job: Job, variables: Mapping[str, str]) -> Attempt:
     want = Want(job.ranks, job.cpus, job.gpus, job.memory, job.without, name=f"{GROUP}{job.name}")
     with actors.started(want, Rank, say) as ranks:
-        return _follow(job, ranks, variables)
+        attempt = _follow(job, ranks, variables)
+    if len(attempt.codes) < job.ranks:
+        # What has not ended is just being asked to, and may write its last checkpoint: no other start reads
+        # beside it.
+        time.sleep(STOP_S)
+    return attempt
 
 
 def _prepared(job: Job, ranks: Sequence[Any], attempt: Attempt) -> list[tuple[Place, int]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.jobs import leaving, ranks
+from benchmark.jobs import keeper, leaving, ranks
 from benchmark.jobs.environment import Place
 from benchmark.jobs.run import Job
 from tests.unit.benchmark.fake_ray import HANGS, Call, install
@@ -83,3 +83,23 @@ def test_after_a_failure_the_others_are_given_time_and_no_more(
     attempt = followed(monkeypatch, [3], [1000.0, 0])
     assert attempt.codes == {0: 3}
     assert "rank 1 did not end with the others; ended" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("codes", "lost", "slept"),
+    [
+        ({0: 0, 1: 0}, {}, []),
+        ({0: 3, 1: 3}, {}, []),
+        ({0: 3}, {}, [keeper.STOP_S]),
+        ({}, {1: "gone"}, [keeper.STOP_S]),
+    ],
+)
+def test_no_start_begins_while_a_rank_of_the_last_one_may_still_end(
+    monkeypatch: pytest.MonkeyPatch, codes: dict[int, int], lost: dict[int, str], slept: list[float]
+) -> None:
+    install(monkeypatch)
+    found = list[float]()
+    monkeypatch.setattr(ranks, "time", SimpleNamespace(sleep=found.append))
+    monkeypatch.setattr(ranks, "_follow", lambda *_: ranks.Attempt(codes, lost))
+    ranks._start(Job("demo", 2, 1.0, 0, 0, ("t.py",)), {})
+    assert found == slept
