@@ -1,16 +1,23 @@
-"""Modules that a script imports and that lie in its folder: they do not come along with the script alone."""
+"""What a script imports from its own folder: it does not come along with the script alone."""
 
 from __future__ import annotations
 
 import ast
 import sys
+import warnings
 from pathlib import Path
+
+# Bytes of a script that is read: a larger one is data, and would take memory many times its size.
+MOST = 1 << 20
 
 
 def beside(script: Path) -> list[str]:
     """Modules that the script imports and that lie in its folder."""
+    if script.stat().st_size > MOST:
+        return []
     try:
-        tree = ast.parse(script.read_bytes())
+        with warnings.catch_warnings(action="ignore"):  # they belong to the script's own log
+            tree = ast.parse(script.read_bytes())
     except (SyntaxError, ValueError, RecursionError):  # the nodes' Python may know better
         return []
     names = set[str]()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -180,3 +181,10 @@ def test_modules_beside_a_script_that_goes_alone_are_named(
 def test_a_script_that_only_the_nodes_can_read_goes_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_bytes(b"type X = int\n\xff")
     assert pack(str(tmp_path / "t.py")).files == 1
+
+
+def test_what_python_has_to_say_of_a_script_is_left_to_the_job(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text("if 1 is 1: print('\\d')\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert pack(str(tmp_path / "t.py")).files == 1
