@@ -12,9 +12,14 @@ OUT := out/$(STACK)
 # `make report RUN=<id>` names a run; the recipes' own $(RUN) is how they run a command.
 ONE := $(if $(filter command,$(origin RUN)),$(RUN))
 override RUN := STACK=$(STACK) toolchain/run.sh
+define newline
+
+
+endef
 # A variable of the command line, as one word of the shell, and as it was typed: make would take `$HOME` for its own
-# `$H`. What the caller's environment holds under such common names is not meant.
-given = $(if $(filter command,$(origin $(1))),'$(subst ','\'',$(value $(1)))')
+# `$H`, and a line break for the end of a command. What the caller's environment holds under such common names is not
+# meant.
+given = $(if $(filter command,$(origin $(1))),'$(subst $(newline),'$$'\n'',$(subst ','\'',$(value $(1))))')
 option = $(if $(call given,$(2)),$(1)=$(call given,$(2)))
 
 # toolchain/help.awk makes its list from this file: `##@` starts a group, `##` describes a target, `##=` a variable.

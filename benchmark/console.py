@@ -11,7 +11,7 @@ from benchmark.analysis import result as results
 from benchmark.analysis.runs import Run
 from benchmark.core.errors import BenchmarkError, ConfigError
 from benchmark.core.verdict import text_of
-from benchmark.core.words import cell, printable
+from benchmark.core.words import cell, masked
 
 
 def record_error(result: dict[str, Any], where: str, error: BenchmarkError) -> None:
@@ -35,7 +35,7 @@ def show_message(kind: str, content: dict[str, Any], where: str | None = None) -
 
 
 def say(text: str) -> None:
-    print(("\r\033[K" if sys.stderr.isatty() else "") + printable(text), file=sys.stderr, flush=True)
+    print(("\r\033[K" if sys.stderr.isatty() else "") + masked(text), file=sys.stderr, flush=True)
 
 
 def report_refusal(error: BenchmarkError) -> int:

@@ -115,6 +115,9 @@ def environment(service: Service) -> dict[str, str]:
         "RAY_AUTH_TOKEN_PATH": f"{FILES_DIR}/ray-token",
         "RAY_ROTATION_MAX_BYTES": str(10 * MIB),
         "RAY_ROTATION_BACKUP_COUNT": "2",
+        # The folder in which a job starts goes with the job, and what it wrote there: by default up to 10 GiB
+        # stay, in memory. Less than 0, as Ray takes off more than it has added where a job wrote something.
+        "RAY_RUNTIME_ENV_WORKING_DIR_CACHE_SIZE_GB": "-1024",
         # Five checks per second would hardly find a dead rank sooner, and would take time from training.
         "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",
         # Nothing announces to Ray that a node will leave; watching for it would be one more process per job.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from docker.errors import DockerException
 
-from benchmark.core.words import printable
+from benchmark.core.words import masked
 from components.planning.config import STACK_NAME
 from operations import cli
 from operations.errors import FAILED, INTERRUPTED, OperationError, RefusedError
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(sys.argv[1:] if arguments is None else arguments)
     except OperationError as error:
         # Some quote what a service or a job has said.
-        warn(printable(str(error)))
+        warn(masked(str(error)))
         return error.code
     except KeyboardInterrupt:
         warn("\ninterrupted; run the same command again to continue")

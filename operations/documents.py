@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from benchmark.core.words import printable
+from benchmark.core.words import masked
 from components.planning.paths import ROOT
 
 
@@ -19,8 +19,8 @@ class Entry(BaseModel):
 
     @field_validator("*", mode="after")
     @classmethod
-    def _printable(cls, value: Any) -> Any:
-        return printable(value) if isinstance(value, str) else value
+    def _masked(cls, value: Any) -> Any:
+        return masked(value) if isinstance(value, str) else value
 
 
 class Alert(Entry):

@@ -89,9 +89,19 @@ class RayClient:
         """All that Ray knows of, in its own order: submitted ones, and drivers that came by other ways."""
         return self._list("/api/jobs/")
 
-    def state(self, kind: str) -> list[dict[str, Any]]:
-        """Rows of Ray's state API with all columns: `nodes`, `actors`, `placement_groups`."""
-        found = self._call("GET", f"/api/v0/{kind}", params={"detail": "true", "limit": "10000"})
+    def state(self, kind: str, most: int = 10000, **equal: str) -> list[dict[str, Any]]:
+        """Rows of Ray's state API with all columns: `nodes`, `actors`, `placement_groups`, `tasks`.
+
+        `equal`: columns that have these values.
+        """
+        parameters = {
+            "detail": "true",
+            "limit": str(most),
+            "filter_keys": list(equal),
+            "filter_predicates": ["="] * len(equal),
+            "filter_values": list(equal.values()),
+        }
+        found = self._call("GET", f"/api/v0/{kind}", params=parameters)
         rows: list[dict[str, Any]] = found["data"]["result"]["result"]
         return rows
 

@@ -7,20 +7,17 @@ training before its first step, advance while they use a processor.
 # ruff: noqa: PLC0415  (Ray exists in the stack only)
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 # Ray puts its own name before it.
 METRIC = "aidc_rank_advanced_timestamp_seconds"
 EVERY_S = 15.0
 # Of one processor: what waits in a collective, or asks again and again whether something is there, uses less.
 BUSY = 0.01
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Steps:
@@ -52,22 +49,6 @@ class Sign:
             self.advanced = now
         self.seen, self.cpu_s, self.steps = now, cpu_s, steps
         return self.advanced
-
-
-def cpu_seconds(root: int) -> float:
-    """What a process and all that it has started have used, with those that have ended."""
-    parents, used = dict[int, int](), dict[int, int]()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError):  # it has just ended
-                # What stands before the last bracket is a name, which may hold anything.
-                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
-                parents[int(entry.name)] = int(fields[1])
-                used[int(entry.name)] = sum(map(int, fields[11:15]))
-    family = {root}
-    while more := {pid for pid, parent in parents.items() if parent in family} - family:
-        family |= more
-    return sum(used.get(pid, 0) for pid in family) / TICKS
 
 
 @contextmanager

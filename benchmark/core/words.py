@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-def printable(text: str) -> str:
-    """`text` without what steers a terminal: jobs, containers and nodes choose some of these words."""
+def masked(text: str) -> str:
+    """`text` with a mark for all that steers a terminal: jobs, containers and nodes choose such words."""
     return "".join(c if c in "\n\t" or c.isprintable() else "�" for c in text)
 
 
 def cell(text: str) -> str:
     """The same on one line."""
-    return printable(" ".join(text.split()))
+    return masked(" ".join(text.split()))

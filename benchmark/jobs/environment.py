@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 CHECKPOINT_BUCKET = "checkpoints"
 EXPERIMENT = "jobs"  # of all jobs' runs in MLflow
+# The nodes' user has no name, and without one what asks for it fails, as torch.compile does. As in MLflow.
+USER = "jobs"
+STARTS = 4
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ def of_job(name: str, attempt: int, run: str | None) -> dict[str, str]:
         "AIDC_CHECKPOINT_BUCKET": bucket,
         "AIDC_CHECKPOINT_PREFIX": prefix,
         "AIDC_CHECKPOINTS": f"s3://{bucket}/{prefix}",
+        "TORCHELASTIC_RUN_ID": name,
+        "TORCHELASTIC_RESTART_COUNT": str(attempt - 1),
+        "TORCHELASTIC_MAX_RESTARTS": str(STARTS - 1),
+        "USER": USER,
+        "LOGNAME": USER,
     }
     # What is logged outside a run, as a model may be, would go into an experiment that jobs cannot change.
     tracked = {"MLFLOW_RUN_ID": run, "MLFLOW_EXPERIMENT_NAME": EXPERIMENT} if run else {}
@@ -53,6 +61,10 @@ def of_rank(rank: int, places: Sequence[Place], port: int, cpus: float) -> dict[
         "LOCAL_RANK": str(together.index(rank)),
         "LOCAL_WORLD_SIZE": str(len(together)),
         "GROUP_RANK": str(nodes.index(here.address)),
+        "GROUP_WORLD_SIZE": str(len(nodes)),
+        "ROLE_NAME": "default",
+        "ROLE_RANK": str(rank),
+        "ROLE_WORLD_SIZE": str(len(places)),
         "MASTER_ADDR": places[0].address,
         "MASTER_PORT": str(port),
         "OMP_NUM_THREADS": str(max(1, int(cpus))),

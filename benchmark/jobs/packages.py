@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from benchmark.core.errors import BenchmarkError
+from benchmark.core.joblog import say
 from benchmark.core.store import Body, Store, open_store
 
 # On a volume, as /tmp lets nothing be executed, and packages have libraries.
@@ -193,7 +194,7 @@ def enable() -> None:
     try:
         folder = provide(digest)
     except PackagesError as error:
-        print(f"aidc: no packages: {error}", flush=True)
+        say(f"no packages: {error}")
         return
     os.environ.update(variables(folder, os.environ))
     place = next((n for n, path in enumerate(sys.path) if path.endswith("site-packages")), len(sys.path))

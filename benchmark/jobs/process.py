@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 CHUNK = 1 << 16
 LONGEST = 1 << 20  # characters of a line that are kept together
+UNFINISHED_S = 10.0
 # A line feed, or the carriage return of a progress bar; at the end a line feed may follow it.
 END = re.compile(rb"\r*\n|\r+(?![\r\n]|\Z)")
-
-
-def say(text: str) -> None:
-    """A line of ours in the job's log."""
-    print(f"aidc: {text}", flush=True)
 
 
 def start(
@@ -40,16 +38,31 @@ def start(
 
 
 def lines(stream: int) -> Iterator[list[str]]:
-    """Whole lines as they come, some at a time, and each state of a progress bar; an unfinished line last."""
-    rest = b""
-    while chunk := os.read(stream, CHUNK):
-        whole, rest = _split(rest + chunk)
-        if len(rest) > LONGEST:
-            whole, rest = [*whole, rest], b""
+    """Whole lines as they come, some at a time, and each state of a progress bar.
+
+    What has been on an unfinished line for a while, as a point for each step, is a line too.
+    """
+    asked = select.poll()
+    asked.register(stream)
+    rest, begun = b"", 0.0
+    while True:
+        left_s = begun + UNFINISHED_S - time.monotonic()
+        chunk = None
+        if not rest or (left_s > 0 and asked.poll(left_s * 1000)):
+            chunk = os.read(stream, CHUNK)
+        if chunk:
+            begun = begun if rest else time.monotonic()
+            whole, rest = _split(rest + chunk)
+            if whole:
+                begun = time.monotonic()
+            if len(rest) > LONGEST:
+                whole, rest = [*whole, rest], b""
+        else:
+            whole, rest = [rest] if (rest := rest.rstrip(b"\r")) else [], b""
         if whole:
             yield [line.decode(errors="replace") for line in whole]
-    if rest := rest.rstrip(b"\r"):
-        yield [rest.decode(errors="replace")]
+        if chunk == b"":
+            return
 
 
 def _split(text: bytes) -> tuple[list[bytes], bytes]:
@@ -69,12 +82,10 @@ def exit_code(code: int) -> int:
 
 def ending(code: int) -> str:
     """In words how a script has ended; `code` as `exit_code` gives it."""
-    if code <= 128:
-        return f"ended with exit code {code}"
     number = code - 128
     try:
         name = signal.Signals(number).name
-    except ValueError:
-        name = f"signal {number}"
+    except ValueError:  # also that of sys.exit(-1), which is 255
+        return f"ended with exit code {code}"
     hint = ": perhaps its node ran out of memory" if number == signal.SIGKILL else ""
     return f"was ended by {name}{hint}"

@@ -12,16 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmark.core import actors, advance
+from benchmark.core import actors, advance, processes
 from benchmark.core.actors import ASK_S, Want, reason
+from benchmark.core.joblog import say
 from benchmark.jobs import environment, process
-from benchmark.jobs.environment import Place
-from benchmark.jobs.process import say
+from benchmark.jobs.environment import STARTS, Place
+from benchmark.jobs.keeper import STOP_S
+from benchmark.jobs.leaving import Leaving
 
 if TYPE_CHECKING:
     from benchmark.jobs.run import Job
 
-STARTS = 4
 # The name of a job's placement group is this and the job's; `make jobs` looks for it.
 GROUP = "aidc-job:"
 # When a node dies, the ranks on the others fail first: a script loses its peer at once, Ray learns it later.
@@ -54,7 +55,7 @@ class Rank:
 
         child = process.start(script, {**variables, **self.packages}, subprocess.PIPE)
         assert child.stdout is not None
-        with advance.told(variables["AIDC_JOB"], lambda: advance.cpu_seconds(child.pid)):
+        with advance.told(variables["AIDC_JOB"], lambda: processes.cpu_seconds(child.pid)):
             yield from process.lines(child.stdout.fileno())
             code = child.wait()
         yield process.exit_code(code)
@@ -91,7 +92,12 @@ def together(job: Job, run: str | None) -> int:
 def _start(job: Job, variables: Mapping[str, str]) -> Attempt:
     want = Want(job.ranks, job.cpus, job.gpus, job.memory, job.without, name=f"{GROUP}{job.name}")
     with actors.started(want, Rank, say) as ranks:
-        return _follow(job, ranks, variables)
+        attempt = _follow(job, ranks, variables)
+    if len(attempt.codes) < job.ranks:
+        # What has not ended is just being asked to, and may write its last checkpoint: no other start reads
+        # beside it.
+        time.sleep(STOP_S)
+    return attempt
 
 
 def _prepared(job: Job, ranks: Sequence[Any], attempt: Attempt) -> list[tuple[Place, int]]:
@@ -114,7 +120,6 @@ def _prepared(job: Job, ranks: Sequence[Any], attempt: Attempt) -> list[tuple[Pl
 
 def _follow(job: Job, ranks: Sequence[Any], variables: Mapping[str, str]) -> Attempt:
     import ray
-    from ray.exceptions import RayError
 
     attempt = Attempt()
     found = _prepared(job, ranks, attempt)
@@ -130,25 +135,16 @@ def _follow(job: Job, ranks: Sequence[Any], variables: Mapping[str, str]) -> Att
         for number, actor in enumerate(ranks)
     }
     deadline = None
+    leaving = Leaving(job.ranks, time.monotonic())
     while streams:
         ready, _ = ray.wait(list(streams), num_returns=1, timeout=ASK_S)
         for stream in ready:
-            rank = streams[stream]
-            try:
-                said = ray.get(next(stream))
-            except StopIteration:
-                del streams[stream]
-                continue
-            except RayError as error:
-                del streams[stream]
-                attempt.lost[rank] = f"{places[rank].node}: {reason(error)}"
-                continue
-            if isinstance(said, int):
-                attempt.codes[rank] = said
-                if said:
-                    say(f"rank {rank} on {places[rank].node} {process.ending(said)}")
-            else:
-                print("\n".join(f"[{rank}] {line}" for line in said), flush=True)
+            rank = streams.pop(stream)
+            if _heard(stream, rank, places[rank].node, attempt):
+                # At the end again: a rank that prints without a pause does not keep the others waiting.
+                streams[stream] = rank
+            if rank in attempt.codes:
+                leaving.end(rank, time.monotonic())
         if attempt.lost:
             return attempt
         if attempt.code and deadline is None:
@@ -157,4 +153,27 @@ def _follow(job: Job, ranks: Sequence[Any], variables: Mapping[str, str]) -> Att
             waiting = ", ".join(map(str, sorted(streams.values())))
             say(f"rank {waiting} did not end with the others; ended")
             return attempt
+        if not deadline and (told := leaving.told(time.monotonic())):
+            say(told)
     return attempt
+
+
+def _heard(stream: Any, rank: int, node: str, attempt: Attempt) -> bool:
+    """Hand on what the rank says next, its exit code to `attempt`. False where nothing more will come."""
+    import ray
+    from ray.exceptions import RayError
+
+    try:
+        said = ray.get(next(stream))
+    except StopIteration:
+        return False
+    except RayError as error:
+        attempt.lost[rank] = f"{node}: {reason(error)}"
+        return False
+    if isinstance(said, int):
+        attempt.codes[rank] = said
+        if said:
+            say(f"rank {rank} on {node} {process.ending(said)}")
+    else:
+        print("\n".join(f"[{rank}] {line}" for line in said), flush=True)
+    return True

@@ -9,21 +9,26 @@ process beside this one, with the resources that Ray has given to the job; sever
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.core import actors, placement
 from benchmark.core.actors import STOPPED
+from benchmark.core.joblog import say
 from benchmark.jobs import environment, packages, process, tracked
+from benchmark.jobs.keeper import STOP_S
 from benchmark.jobs.packages import PackagesError
-from benchmark.jobs.process import say
 
 GRACE_S = 2.0
+# Of a driver that is stopped: when it ends, Ray removes the folder in which its ranks are just ending.
+STAYS_S = STOP_S
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,12 @@ def parse(arguments: Sequence[str]) -> Job:
     parser.add_argument("--memory", type=int, default=0)
     parser.add_argument("--without", type=placement.names, default=())
     parser.add_argument("--packages", default="")
+    parser.add_argument("--json", action="store_true", help="what follows is one list")
     parser.add_argument("script", nargs="+")
     given = parser.parse_args(arguments)
+    script = json.loads(given.script[0]) if given.json else given.script
     return Job(
-        given.name, given.ranks, given.cpus, given.gpus, given.memory, tuple(given.script),
+        given.name, given.ranks, given.cpus, given.gpus, given.memory, tuple(script),
         packages=given.packages, without=given.without,
     )  # fmt: skip
 
@@ -139,7 +146,7 @@ def close(run: tracked.Run | None, code: int) -> None:
 def main(arguments: Sequence[str]) -> int:
     job = parse(arguments)
     run = opened(job)
-    code = STOPPED
+    code, stays_s = STOPPED, 0.0
     try:
         identifier = run.identifier if run else None
         found = provided(job, run)
@@ -151,6 +158,9 @@ def main(arguments: Sequence[str]) -> int:
             code = ranks.together(job, identifier)
     except KeyboardInterrupt:
         pass
+    except SystemExit:
+        stays_s = STAYS_S if job.ranks > 1 else 0.0
+        raise
     except PackagesError as error:
         say(f"no packages: {error}")
         code = 1
@@ -160,6 +170,7 @@ def main(arguments: Sequence[str]) -> int:
         raise
     finally:
         close(run, code)
+        time.sleep(stays_s)
     if code not in (0, STOPPED):
         say(f"{job.script[0]} {process.ending(code)}")
     return code

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmark.core import actors
+from benchmark.core import actors, joblog
 from benchmark.core.actors import NoRoomError, Want
 from benchmark.core.documents import get_json
 from benchmark.core.errors import BenchmarkError
@@ -86,8 +86,8 @@ def together(spec: Spec, want: Want) -> str:
             starts += 1
         if not problem or failures > MAX_FAILURES or starts > MAX_STARTS:
             return problem
-        _log(problem)
-        _log("starting all ranks again from the last checkpoint")
+        joblog.say(problem)
+        joblog.say("starting all ranks again from the last checkpoint")
 
 
 def _start(spec: Spec, want: Want) -> str:
@@ -96,7 +96,7 @@ def _start(spec: Spec, want: Want) -> str:
     from ray.exceptions import RayError
 
     try:
-        with actors.started(want, TrainingRank, _log, ROOM_S) as ranks:
+        with actors.started(want, TrainingRank, joblog.say, ROOM_S) as ranks:
             try:
                 places = ray.get([rank.place.remote() for rank in ranks])
             except RayError as error:
@@ -114,10 +114,6 @@ def _names() -> dict[str, str]:
     import ray
 
     return {n["NodeManagerAddress"]: n["NodeManagerHostname"] for n in ray.nodes()}
-
-
-def _log(text: str) -> None:
-    print(f"aidc: {text}", flush=True)
 
 
 def main(arguments: list[str]) -> int:

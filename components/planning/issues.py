@@ -49,7 +49,7 @@ class ConfigError(Exception):
         super().__init__("\n".join(lines))
 
 
-def printable(text: str) -> str:
+def escaped(text: str) -> str:
     """`text`, escaped where it holds a line break, or anything else that a terminal would obey."""
     return text if text.isprintable() else repr(text)[1:-1]
 

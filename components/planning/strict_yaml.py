@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from components.planning.issues import Issue, printable
+from components.planning.issues import Issue, escaped
 
 TAG = "tag:yaml.org,2002:"
 # The plain scalars that every parser reads as the same number, truth value or null.
@@ -164,7 +164,7 @@ class _Reader:
         if node.tag != TAG + kind:
             shown = "!!" + node.tag.removeprefix(TAG) if node.tag.startswith(TAG) else node.tag
             self._refuse(
-                node, f"has the tag {printable(shown):.40}", "remove the tag; write a string in quotes"
+                node, f"has the tag {escaped(shown):.40}", "remove the tag; write a string in quotes"
             )
 
     def _refuse(self, node: yaml.Node, fault: str, fix: str) -> None:

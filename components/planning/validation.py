@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from components.planning import buckets, gpus, jobs, outside, receivers, saving
 from components.planning.addressing import MINIMUM_PREFIX, subnets
 from components.planning.config import DATACENTER, STACK_NAME, Head, HostFacts, Node, StackConfig
-from components.planning.issues import ConfigError, Issue, printable, suggest
+from components.planning.issues import ConfigError, Issue, escaped, suggest
 from components.planning.units import GIB, size_text
 
 FIXES = {
@@ -238,7 +238,7 @@ def _parts(config: StackConfig) -> Iterator[tuple[str, Any]]:
 
 def _path(location: tuple[int | str, ...]) -> str:
     # A key can be any text, and what a terminal would obey is only shown.
-    parts = (f"[{p}]" if isinstance(p, int) else f".{printable(p)}" for p in location if p != "[key]")
+    parts = (f"[{p}]" if isinstance(p, int) else f".{escaped(p)}" for p in location if p != "[key]")
     return DATACENTER + "".join(parts)
 
 

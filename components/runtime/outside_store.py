@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.planning.config import DATACENTER
-from components.planning.issues import ConfigError, Issue, printable
+from components.planning.issues import ConfigError, Issue, escaped
 from components.planning.outside import External, KeyPair, read_credentials
 from components.planning.paths import ROOT
 from components.runtime.detached import is_detached
@@ -51,7 +51,7 @@ def issues(external: External | None, root: Path = ROOT) -> list[Issue]:
 def authority(path: Path, where: str) -> tuple[str, list[Issue]]:
     """The certificates in the file `path`, and every mistake in it; `where` is the key that names it."""
     fix = "write the path of a PEM file with the authority of the server's certificate"
-    named = printable(str(path))
+    named = escaped(str(path))
     try:
         # Nothing but certificates: they go where everybody may read, and the file may hold a key as well.
         text = "".join(f"{found}\n" for found in CERTIFICATE.findall(path.read_text(encoding="utf-8")))
@@ -69,7 +69,7 @@ def authority(path: Path, where: str) -> tuple[str, list[Issue]]:
 def _keys(path: Path) -> tuple[dict[str, KeyPair], list[Issue]]:
     where = f"{PATH}.credentials"
     fix = "write it as docs/object-store.md shows, for its owner alone"
-    named = printable(str(path))
+    named = escaped(str(path))
     try:
         with path.open(encoding="utf-8") as file:
             about = os.fstat(file.fileno())

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from benchmark.core.words import printable
+from benchmark.core.words import masked
 from components.planning.logs import READER
 from operations.errors import OperationError, RefusedError
 
@@ -64,6 +64,6 @@ def _row(url: str, line: bytes) -> dict[str, Any]:
 def shown(found: Iterable[Mapping[str, Any]]) -> list[str]:
     """The oldest first: time, service and text, without what a terminal would obey."""
     fields = ("_time", "service", "_msg")
-    rows = [tuple(printable(str(line.get(field, ""))) for field in fields) for line in found]
+    rows = [tuple(masked(str(line.get(field, ""))) for field in fields) for line in found]
     width = max((len(service) for _, service, _ in rows), default=0)
     return [f"{time[:19]}Z  {service:<{width}}  {text}" for time, service, text in reversed(rows)]

@@ -57,7 +57,7 @@ class Node:
         for kind, amount in held.items():
             self.used[kind] = self.used.get(kind, 0.0) + amount
         if held:
-            self.holders.append(f"{holder} {_plain(held)}")
+            self.holders.append(f"{holder} {plain(held)}")
 
 
 def nodes(
@@ -69,7 +69,7 @@ def nodes(
     """
     found = {
         str(row["node_id"]): Node(
-            names.get(str(row["node_ip"]), str(row["node_ip"])), _kinds(row.get("resources_total"))
+            names.get(str(row["node_ip"]), str(row["node_ip"])), kinds(row.get("resources_total"))
         )
         for row in rows
         if row.get("state") == "ALIVE" and (row.get("resources_total") or {}).get("CPU")
@@ -77,13 +77,13 @@ def nodes(
     for actor in actors:
         node = found.get(str(actor.get("node_id")))
         if node and actor.get("state") == "ALIVE" and not actor.get("placement_group_id"):
-            node.take(_kinds(actor.get("required_resources")), holder_of(actor))
+            node.take(kinds(actor.get("required_resources")), holder_of(actor))
     for group in groups:
         if group.get("state") != "CREATED":
             continue
         for bundle in group.get("bundles") or ():
             if node := found.get(str(bundle.get("node_id"))):
-                node.take(_kinds(bundle.get("unit_resources")), owner_of(group))
+                node.take(kinds(bundle.get("unit_resources")), owner_of(group))
     return sorted(found.values(), key=lambda node: node.name)
 
 
@@ -151,9 +151,14 @@ def waits(ranks: int, need: Need, found: Sequence[Node]) -> str:
     if places(need, found, ranks > 1, empty=False) >= ranks:
         return ""
     times = f"{ranks} × " if ranks > 1 else ""
+    return f"{times}{need}: {held(found)}"
+
+
+def held(found: Sequence[Node]) -> str:
+    """What each node has free, and who holds the rest."""
     holders = sorted({f"{holder} on {node.name}" for node in found for holder in node.holders})
-    held = f"; held by {', '.join(holders)}" if holders else ""
-    return f"{times}{need}: {'; '.join(described(found))}{held}"
+    by = f"; held by {', '.join(holders)}" if holders else ""
+    return "; ".join(described(found)) + by
 
 
 def described(found: Sequence[Node]) -> Iterator[str]:
@@ -167,12 +172,14 @@ def described(found: Sequence[Node]) -> Iterator[str]:
         yield f"{node.name}: {', '.join(parts)} free"
 
 
-def _kinds(amounts: object) -> dict[str, float]:
+def kinds(amounts: object) -> dict[str, float]:
+    """Those that nodes are counted by, of Ray's own list."""
     return {k: float(v) for k, v in amounts.items() if k in KINDS} if isinstance(amounts, Mapping) else {}
 
 
-def _plain(held: Mapping[str, float]) -> str:
-    words = {"CPU": "{:g} CPUs", "GPU": "{:g} GPUs"}
+def plain(amounts: Mapping[str, float]) -> str:
+    """`0.5 CPUs, 1 GPU`"""
     return ", ".join(
-        words[kind].format(amount) if kind in words else size(amount) for kind, amount in held.items()
+        size(amount) if kind == "memory" else f"{amount:g} {kind}{'' if amount == 1 else 's'}"
+        for kind, amount in amounts.items()
     )

@@ -13,7 +13,7 @@ from benchmark.core.actors import STOPPED, low_memory
 from benchmark.core.errors import BenchmarkError
 from benchmark.jobs.process import exit_code
 from operations.errors import FAILED, OK
-from operations.jobs import capacity, request, session
+from operations.jobs import capacity, demand, request, session
 from operations.jobs.package import Package
 from operations.jobs.request import Request
 from operations.jobs.session import Session
@@ -113,18 +113,36 @@ def waits_of(job: Mapping[str, Any], nodes: Sequence[capacity.Node]) -> str:
 
 
 class _Waiting:
-    """Says what a job waits for that has not begun, once and then every minute."""
+    """Says what a job waits for that has not begun, once and then every minute; and what one that runs has
+    asked of Ray itself, and does not get.
+    """
 
     def __init__(self, opened: Session) -> None:
         self.opened, self.begun, self.told = opened, time.monotonic(), 0.0
+        self.asked = self.begun
 
     def see(self, job: Mapping[str, Any]) -> None:
         now = time.monotonic()
-        if job.get("status") != "PENDING" or now - self.begun < PENDING_S:
-            return
-        if self.told and now - self.told < REMIND_S:
-            return
         with suppress(BenchmarkError):
-            if why := waits_of(job, self.opened.nodes()):
-                self.told = now
-                say(f"waiting for {why}")
+            if job.get("status") == "PENDING":
+                self._pending(job, now)
+            elif job.get("status") == "RUNNING" and job.get("job_id") and now - self.asked >= REMIND_S:
+                self.asked = now
+                self._running(str(job["job_id"]))
+
+    def _pending(self, job: Mapping[str, Any], now: float) -> None:
+        if now - self.begun < PENDING_S or (self.told and now - self.told < REMIND_S):
+            return
+        if why := waits_of(job, self.opened.nodes()):
+            self.told = now
+            say(f"waiting for {why}")
+
+    def _running(self, job: str) -> None:
+        state = self.opened.ray.state
+        rows = [
+            row
+            for kind, (name, column) in demand.WAITING.items()
+            for row in state(kind, demand.MOST, **{"state": name, column: job})
+        ]
+        if rows and (why := demand.waits(rows, self.opened.nodes())):
+            say(f"the job waits for {why}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmark.core.words import printable
+from benchmark.core.words import masked
 from benchmark.jobs.ranks import GROUP
 from operations.jobs import capacity, following, request, runs, session
 from operations.status_document import Job
@@ -27,7 +27,7 @@ def rows_of(
             "ranks": str(job.ranks or ""),
             "each": job.each,
             "age": session.age(raw),
-            "packages": printable(str((raw.get("metadata") or {}).get(request.PACKAGES_KEY, ""))[:12]),
+            "packages": masked(str((raw.get("metadata") or {}).get(request.PACKAGES_KEY, ""))[:12]),
             "waits for": job.waits_for,
         }
         for raw, job in zip(filter(runs.submitted, jobs), entries(jobs, groups, nodes), strict=True)

@@ -7,13 +7,15 @@ import io
 import os
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from components.planning.units import MIB
 from operations.errors import RefusedError
+from operations.jobs import imports
 from operations.output import size
+from operations.process import warn
 
 # Bytes before compression: what is larger belongs into the object store, from which the nodes read it.
 SCRIPT_MOST, FOLDER_MOST = 10 * MIB, 100 * MIB
@@ -28,6 +30,11 @@ RESERVED = frozenset(
     "msgpack packaging psutil ray referencing requests rpds sitecustomize typing_extensions urllib3 uvloop "
     "yaml".split()
 )
+# What people give in the place of a Python file, by the end of its name.
+OTHERS = {
+    ".ipynb": "a notebook\n    fix: `jupyter nbconvert --to script` makes a Python file of it",
+    ".sh": "a script of the shell\n    fix: name the Python file that it starts; ARGS has its arguments",
+}
 EPOCH = (1980, 1, 1, 0, 0, 0)
 LARGEST = 3
 LISTED_MOST = 5
@@ -56,7 +63,13 @@ def _alone(script: Path) -> Package:
             "    fix: put data into the bucket `datasets`, from which the job reads them (docs/jobs.md)"
         )
     _check_names("SCRIPT", str(script), [script.name])
-    return _archive(script.name, {script.name: script})
+    packed = _archive(script.name, {script.name: script})
+    if beside := imports.beside(script):
+        warn(
+            f"SCRIPT: {script} imports {', '.join(beside)}, which lies beside it and does not come along\n"
+            f"    fix: WORKDIR={script.parent}"
+        )
+    return packed
 
 
 def _folder(script: str, folder: Path) -> Package:
@@ -73,21 +86,36 @@ def _folder(script: str, folder: Path) -> Package:
         raise RefusedError(
             f"SCRIPT: {script} is not in WORKDIR {folder}\n    fix: give a folder that holds the script"
         )
-    files = {str(PurePosixPath(path.relative_to(root))): path for path in _below(root)}
+    below, left = _below(root)
+    files = {str(PurePosixPath(path.relative_to(root))): path for path in below}
     inside = str(PurePosixPath(place.resolve().relative_to(root)))
     files.setdefault(inside, place.resolve())
     _check_names("WORKDIR", str(folder), files)
     _check_size(folder, files)
-    return _archive(inside, files)
+    packed = _archive(inside, files)
+    if left:
+        warn(
+            f"WORKDIR: {_listed(left)}: not taken along, as links to folders are not, nor any that "
+            f"leads out of {folder}\n    fix: put the files themselves there; data into the bucket `datasets`"
+        )
+    return packed
 
 
-def _check_names(what: str, shown: str, files: Iterable[str]) -> None:
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:LISTED_MOST])) + (", …" if len(names) > LISTED_MOST else "")
+
+
+def _check_names(what: str, shown: str, files: Collection[str]) -> None:
+    if odd := sorted(name for name in files if not name.isprintable()):
+        raise RefusedError(
+            f"{what}: {_listed(odd)}: a name with a control character, or with bytes that are no text\n"
+            "    fix: rename it"
+        )
     names = sorted({name for file in files if (name := _module(file))})
     if taken := [name for name in names if name in RESERVED or name in sys.stdlib_module_names]:
-        listed = ", ".join(map(repr, taken[:LISTED_MOST])) + (", …" if len(taken) > LISTED_MOST else "")
         raise RefusedError(
-            f"{what}: {shown} would take the place of {listed}, which Python or what runs your script loads\n"
-            "    fix: rename it, as my_queue.py for queue.py, or put it into a package"
+            f"{what}: {shown} would take the place of {_listed(taken)}, which Python or what runs your "
+            "script loads\n    fix: rename it, as my_queue.py for queue.py, or put it into a package"
         )
 
 
@@ -110,16 +138,34 @@ def _check(path: Path, what: str, shown: str) -> None:
         )
     if not path.is_file() or not os.access(path, os.R_OK):
         raise RefusedError(f"{what}: {shown} cannot be read\n    fix: {fix}")
+    if why := OTHERS.get(path.suffix):
+        raise RefusedError(f"{what}: {shown} is {why}")
 
 
-def _below(root: Path) -> Iterator[Path]:
-    """Every file to take along; links are followed only where they stay in the folder."""
-    for folder, folders, names in os.walk(root):
+def _below(root: Path) -> tuple[list[Path], list[str]]:
+    """Every file to take along, and the links that are left: they are followed where they lead to a file in
+    the folder.
+    """
+    found, left = list[Path](), list[str]()
+
+    def refuse(error: OSError) -> None:
+        raise _unreadable(error)
+
+    for folder, folders, names in os.walk(root, onerror=refuse):
         folders[:] = sorted(name for name in folders if _taken(name))
-        for name in sorted(filter(_taken, names)):
+        for name in [*folders, *sorted(filter(_taken, names))]:
             path = Path(folder, name)
             if path.is_file() and path.resolve().is_relative_to(root):
-                yield path
+                found.append(path)
+            elif path.is_symlink():
+                left.append(str(path.relative_to(root)))
+    return found, left
+
+
+def _unreadable(error: OSError) -> RefusedError:
+    return RefusedError(
+        f"WORKDIR: {error.filename} cannot be read: {error.strerror}\n    fix: change that, or take it out"
+    )
 
 
 def _taken(name: str) -> bool:
@@ -150,7 +196,10 @@ def _archive(script: str, files: dict[str, Path]) -> Package:
             info = zipfile.ZipInfo(name, EPOCH)
             info.external_attr = 0o644 << 16
             info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, path.read_bytes())
+            try:
+                archive.writestr(info, path.read_bytes())
+            except OSError as error:
+                raise _unreadable(error) from None
     content = stream.getvalue()
     digest = hashlib.sha256(content).hexdigest()[:32]
     return Package(script, f"_ray_pkg_{digest}.zip", content, len(files))

@@ -5,6 +5,7 @@ Nothing in it is secret: Ray shows all of it in its dashboard.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +15,7 @@ from pathlib import PurePath
 from typing import Any
 
 from benchmark.core import placement
-from benchmark.core.words import printable
+from benchmark.core.words import masked
 from benchmark.jobs.packages import VARIABLE
 from components.planning.issues import Issue
 from components.planning.units import parse_size
@@ -103,9 +104,22 @@ def read(asked: Asked, now: datetime) -> tuple[Request | None, list[Issue]]:
     except ValueError as error:
         issues.append(Issue("ARGS", f"cannot be read: {error}", "close each quotation mark"))
         arguments = ()
+    for path, text in (("SCRIPT", asked.script), ("ARGS", asked.args)):
+        if not is_text(text):
+            fix = "write it in UTF-8; other bytes can be read from a file"
+            issues.append(Issue(path, f"{text!r:.80} holds bytes that are no text", fix))
     if issues:
         return None, issues
     return Request(name, ranks, Need(cpus, gpus, memory), arguments), []
+
+
+def is_text(words: str) -> bool:
+    """Whether they can be told to others: Python reads bytes that are no UTF-8 as halves of characters."""
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def default_name(script: str, now: datetime) -> str:
@@ -134,7 +148,11 @@ def entrypoint(request: Request, script: str) -> str:
     words += ["--packages", request.packages] if request.packages else []
     # Python would take `-c.py` as an option.
     script = f"./{script}" if script.startswith("-") else script
-    return shlex.join([*words, "--", script, *request.arguments])
+    run = [script, *request.arguments]
+    if not all(map(str.isprintable, run)):
+        # Ray writes the command into the job's log, and it is one line there.
+        words, run = [*words, "--json"], [json.dumps(run)]
+    return shlex.join([*words, "--", *run])
 
 
 def body(request: Request, script: str, package: str, variables: Mapping[str, str]) -> dict[str, Any]:
@@ -187,7 +205,7 @@ def asked_of(metadata: Mapping[str, Any] | None) -> tuple[int, Need] | None:
 def name_of(job: Mapping[str, Any]) -> str:
     """The name of a job in Ray's list; its id where it was submitted by other means."""
     metadata = job.get("metadata") or {}
-    return printable(str(metadata.get(NAME_KEY) or job.get("submission_id") or job.get("job_id") or ""))
+    return masked(str(metadata.get(NAME_KEY) or job.get("submission_id") or job.get("job_id") or ""))
 
 
 def submitted(job: Mapping[str, Any]) -> datetime | None:

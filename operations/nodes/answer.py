@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from benchmark.core.words import printable
+from benchmark.core.words import masked
 
-Words = Annotated[str, AfterValidator(lambda text: printable(text)[:300])]
+Words = Annotated[str, AfterValidator(lambda text: masked(text)[:300])]
 # No node has more of anything; beyond it, whole numbers would not fit a float, nor a verdict a screen.
 MOST = 1 << 63
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-MOST, le=MOST)]

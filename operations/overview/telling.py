@@ -9,7 +9,7 @@ from pathlib import Path
 
 from docker.errors import DockerException
 
-from benchmark.core.words import printable
+from benchmark.core.words import masked
 from operations.engine.client import Engine, connect
 from operations.errors import OperationError
 from operations.front import handed
@@ -101,5 +101,5 @@ def _hand(engine: Engine, home: str, header: handed.Header, page: bytes) -> None
     except OSError as error:
         code, said = 1, deque([str(error)])
     if code:
-        reason = printable(said[0])[:200] if said else "no reason given"
+        reason = masked(said[0])[:200] if said else "no reason given"
         warn(f"the front door did not take {header.name}: {reason}")

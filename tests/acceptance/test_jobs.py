@@ -138,6 +138,61 @@ def test_a_job_waits_visibly_and_both_can_be_stopped(tmp_path: Path) -> None:
     assert {jobs()[name]["state"] for name in (first, second)} == {"stopped"}
 
 
+LEAVES = """
+import os, signal, subprocess, sys, tempfile, time
+import boto3
+bucket, prefix = os.environ["AIDC_CHECKPOINT_BUCKET"], os.environ["AIDC_CHECKPOINT_PREFIX"]
+def asked(*_):
+    time.sleep(1)
+    with open("last.pt", "w") as file:
+        file.write("saved")
+    boto3.client("s3").upload_file("last.pt", bucket, prefix + "rank" + os.environ["RANK"])
+    os._exit(0)
+signal.signal(signal.SIGTERM, asked)
+subprocess.Popen(["sleep", "3600.25"], start_new_session=True)
+print("left:", tempfile.mkdtemp(), os.getcwd(), flush=True)
+time.sleep(3600)
+"""
+LOOKS = """
+import sys
+from pathlib import Path
+def command(folder):
+    try:
+        return (folder / "cmdline").read_bytes()
+    except OSError:
+        return b""
+print("found:", [place for place in sys.argv[1:] if Path(place).exists()])
+print("processes:", sum(b"3600.25" in command(folder) for folder in Path("/proc").glob("[0-9]*")))
+"""
+
+
+def test_ranks_that_are_stopped_may_save_something_and_leave_nothing(tmp_path: Path) -> None:
+    leaves, looks, name = tmp_path / "leaves.py", tmp_path / "looks.py", f"leaves-{int(time.time())}"
+    leaves.write_text(LEAVES)
+    looks.write_text(LOOKS)
+    aidc("submit", str(leaves), "--ranks", "2", "--detach", "--name", name)
+    store = stacks.read(STACK).store()
+
+    def left() -> list[tuple[str, str]]:
+        log = stacks.read(STACK).ray().logs(name)
+        return re.findall(r"left: (\S+) (\S+)", log)
+
+    try:
+        assert eventually(lambda: len(left()) == 2)
+        places = [place for pair in left() for place in pair]
+    finally:
+        assert aidc("stop", name).returncode == 0
+    saved = {f"checkpoints/jobs/{name}/rank{rank}" for rank in (0, 1)}
+    assert eventually(lambda: saved <= set(store.list("checkpoints/")))
+
+    def nothing() -> bool:
+        words = ("--ranks", "2", "--args", " ".join(places))
+        told = aidc("submit", str(looks), *words).stdout
+        return told.count("found: []") == 2 and told.count("processes: 0") == 2
+
+    assert eventually(nothing)
+
+
 def test_a_driver_that_asks_for_nothing_is_kept_off_the_head(
     inventory: Inventory, access: dict[str, Any], ca_file: str
 ) -> None:

@@ -14,11 +14,11 @@ import threading
 from pathlib import Path
 
 from benchmark.core.errors import BenchmarkError
+from benchmark.core.joblog import say
 from benchmark.core.store import open_store
 from benchmark.jobs import packages, process
 from benchmark.jobs.notebook import place, welcome
 from benchmark.jobs.notebook.work import Report, Work
-from benchmark.jobs.process import say
 
 EVERY_S = 3.0
 

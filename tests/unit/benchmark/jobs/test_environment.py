@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from benchmark.jobs.environment import Place, of_job, of_rank
+import subprocess
+import sys
+
+from benchmark.jobs.environment import STARTS, USER, Place, of_job, of_rank
 
 PLACES = [Place("n1", "10.0.0.1", ("0",)), Place("n2", "10.0.0.2", ("0",)), Place("n1", "10.0.0.1", ("3",))]
 
@@ -14,6 +17,19 @@ def test_each_rank_knows_its_place_among_all() -> None:
     assert [f["LOCAL_WORLD_SIZE"] for f in found] == ["2", "1", "2"]
     assert [f["GROUP_RANK"] for f in found] == ["0", "1", "0"]
     assert {f["WORLD_SIZE"] for f in found} == {"3"}
+
+
+def test_what_torchrun_says_is_there() -> None:
+    found = {**of_job("demo", 2, None), **of_rank(2, PLACES, 4000, 0.5)}
+    assert (found["GROUP_WORLD_SIZE"], found["ROLE_RANK"], found["ROLE_WORLD_SIZE"]) == ("2", "2", "3")
+    assert (found["TORCHELASTIC_RUN_ID"], found["TORCHELASTIC_RESTART_COUNT"]) == ("demo", "1")
+    assert int(found["TORCHELASTIC_MAX_RESTARTS"]) == STARTS - 1
+
+
+def test_the_user_has_a_name() -> None:
+    asked = [sys.executable, "-c", "import getpass; print(getpass.getuser())"]
+    done = subprocess.run(asked, env=of_job("demo", 1, None), capture_output=True, text=True, check=True)
+    assert done.stdout == f"{USER}\n"
 
 
 def test_all_ranks_meet_at_the_first_one() -> None:

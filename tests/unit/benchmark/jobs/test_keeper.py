@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.core import processes, scratch
 from benchmark.jobs import keeper, process
 
 WITHIN_S = 60.0
@@ -86,14 +87,6 @@ def test_a_signal_ends_both_alike(tmp_path: Path) -> None:
     assert started(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)").wait(WITHIN_S) == -signal.SIGSEGV
 
 
-def test_descendants_are_found_through_their_parents() -> None:
-    assert keeper.descendants(2, [(2, 1), (3, 2), (4, 3), (5, 1), (6, 5)]) == {3, 4}
-
-
-def test_this_process_is_among_those_that_run() -> None:
-    assert (os.getpid(), os.getppid()) in set(keeper.parents())
-
-
 def test_a_script_is_asked_to_end_when_the_one_that_started_it_is_killed(tmp_path: Path) -> None:
     script, mark = tmp_path / "script.py", tmp_path / "mark"
     script.write_text(
@@ -104,3 +97,94 @@ def test_a_script_is_asked_to_end_when_the_one_that_started_it_is_killed(tmp_pat
     number = told_before_its_parent_was_killed(script)
     assert ends(number)
     assert mark.read_text() == "asked"
+
+
+TEMPORARY = "import tempfile; place = tempfile.mkdtemp(); print(place, flush=True)"
+ENDS = ("", "os.kill(os.getpid(), 9)", "raise ValueError", "os._exit(3)")
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_temporary_files_go_with_the_script(tmp_path: Path, end: str) -> None:
+    child = started(tmp_path, f"{TEMPORARY}\n{end}")
+    assert child.stdout is not None
+    place = Path(child.stdout.readline().decode().strip())
+    child.communicate(timeout=WITHIN_S)
+    assert place.parent.name.startswith(scratch.PREFIX)
+    assert not place.parent.exists()
+
+
+def test_temporary_files_go_when_the_one_that_started_the_script_is_killed(tmp_path: Path) -> None:
+    script, mark = tmp_path / "script.py", tmp_path / "mark"
+    script.write_text(
+        f"import os, tempfile, time\nopen({str(mark)!r}, 'w').write(tempfile.mkdtemp())\n"
+        "print(os.getpid(), flush=True)\ntime.sleep(600)"
+    )
+    number = told_before_its_parent_was_killed(script)
+    place = Path(mark.read_text()).parent
+    assert ends(number)
+    deadline = time.monotonic() + WITHIN_S
+    while place.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not place.exists()
+
+
+def test_shared_memory_of_a_killed_script_goes(tmp_path: Path) -> None:
+    name = f"aidc-test-{os.getpid()}"
+    child = started(
+        tmp_path,
+        "import mmap\n"
+        f"f = open('/dev/shm/{name}', 'w+b'); f.truncate(4096); m = mmap.mmap(f.fileno(), 4096); f.close()\n"
+        "print(flush=True); time.sleep(600)",
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    segment = Path("/dev/shm", name)
+    try:
+        assert segment.exists()
+        time.sleep(2 * keeper.LOOK_S)
+        _keeper, script = (one.number for one in processes.descendants(child.pid, processes.present()))
+        os.kill(script, signal.SIGKILL)
+        assert child.wait(WITHIN_S) == -signal.SIGKILL
+        assert not segment.exists()
+    finally:
+        segment.unlink(missing_ok=True)
+
+
+def test_a_script_runs_without_a_folder_of_its_own_where_none_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    script = tmp_path / "script.py"
+    script.write_text("print('begun')")
+    monkeypatch.setattr(keeper, "Scratch", full)
+    former = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGALRM)]
+    try:
+        assert keeper.keep(os.getppid(), [str(script)]) == 0
+    finally:
+        for number, handler in former:
+            signal.signal(number, handler)
+    assert capfd.readouterr().out == "begun\n"
+
+
+def test_a_worker_that_kills_its_children_as_it_ends_leaves_nothing_and_kills_nothing_at_once(
+    tmp_path: Path,
+) -> None:
+    mark = tmp_path / "mark"
+    child = started(
+        tmp_path,
+        f"signal.signal(signal.SIGTERM, lambda *_: (open({str(mark)!r}, 'w').write('asked'), os._exit(0)))\n"
+        f"{TEMPORARY}\n{STAYS.format(True)}\ntime.sleep(600)",
+    )
+    assert child.stdout is not None
+    place, stays = Path(child.stdout.readline().decode().strip()), int(child.stdout.readline())
+    child.kill()
+    child.wait()
+    assert ends(stays)
+    assert mark.read_text() == "asked"
+    assert child.stdout.read() == b""
+    deadline = time.monotonic() + WITHIN_S
+    while place.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not place.parent.exists()

@@ -43,8 +43,12 @@ def test_the_exit_code_is_that_of_a_shell(tmp_path: Path, code: int) -> None:
     assert ran(tmp_path, f"import os, sys; {ending}") == ([], code)
 
 
+@pytest.mark.parametrize("code", [3, 128, 255])
+def test_an_exit_code_is_no_signal(code: int) -> None:
+    assert process.ending(code) == f"ended with exit code {code}"
+
+
 def test_a_kill_is_told_in_words() -> None:
-    assert process.ending(3) == "ended with exit code 3"
     assert "SIGKILL: perhaps its node ran out of memory" in process.ending(137)
 
 
@@ -103,3 +107,32 @@ def test_a_carriage_return_at_the_end_of_a_chunk_is_no_line_of_its_own() -> None
 
 def test_bytes_that_are_no_text_hide_nothing() -> None:
     assert said(b"\xff\xfe\nafter\n")[1] == "after"
+
+
+def test_what_stands_on_an_unfinished_line_is_shown_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "UNFINISHED_S", 0.2)
+    read, write = os.pipe()
+    found = process.lines(read)
+    for point in (b"a", b"b\r"):
+        os.write(write, b"epoch " + point)
+        assert next(found) == [f"epoch {chr(point[0])}"]
+    os.close(write)
+    assert list(found) == []
+    os.close(read)
+
+
+def test_points_that_never_pause_are_shown_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "UNFINISHED_S", 0.3)
+    read, write = os.pipe()
+    writer = subprocess.Popen(["sh", "-c", "while printf .; do sleep 0.05; done 2>/dev/null"], stdout=write)
+    os.close(write)
+    (line,) = next(process.lines(read))
+    writer.kill()
+    writer.wait()
+    os.close(read)
+    assert 2 < len(line) < 100
+    assert set(line) == {"."}
+
+
+def test_a_line_that_is_written_in_parts_stays_whole() -> None:
+    assert said(b"epoch 1", b" loss 2", b"\nend") == ["epoch 1 loss 2", "end"]

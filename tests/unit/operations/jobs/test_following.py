@@ -86,3 +86,29 @@ def test_only_a_job_of_ours_is_known_to_wait_for_something() -> None:
     body = request.body(Request("demo", 1, Need(0.5), ()), "t.py", "p.zip", {})
     assert waits_of(body, [full]).startswith("0.5 CPUs: node1: 0 of 1 CPUs")
     assert waits_of({"metadata": {}}, [full]) == ""
+
+
+class Ray:
+    """Knows a task of job 0a that waits for a CPU; no node has one free."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    def state(self, kind: str, most: int = 0, **equal: str) -> list[dict[str, Any]]:
+        self.asked.append((kind, equal))
+        wanted = {"state": "PENDING_NODE_ASSIGNMENT", "job_id": "0a"}
+        return [{"name": "ReadCSV", "required_resources": {"CPU": 1.0}}] if equal == wanted else []
+
+
+def test_a_job_that_runs_and_waits_for_its_own_task_says_so_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(following, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    opened: Any = SimpleNamespace(ray=Ray(), nodes=lambda: [Node("node1", {"CPU": 1}, {"CPU": 0.7})])
+    waiting = following._Waiting(opened)
+    for clock.now in (0.0, 30.0, 61.0, 62.0, 122.0):
+        waiting.see({"status": "RUNNING", "job_id": "0a"})
+        waiting.see({"status": "RUNNING", "job_id": None})  # one that has not asked Ray for anything
+    said = [line for line in capsys.readouterr().out.splitlines() if "waits for" in line]
+    assert said == ["the job waits for 1 CPU for ReadCSV: node1: 0.3 of 1 CPUs free"] * 2

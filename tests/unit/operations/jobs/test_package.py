@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -114,3 +116,75 @@ def test_only_what_would_be_imported_is_refused(folder: Path) -> None:
     (folder / "queue" / "__init__.py").write_text("")
     with pytest.raises(RefusedError, match="'queue'"):
         pack("train.py", str(folder))
+
+
+def test_links_that_do_not_come_along_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "here.py").symlink_to(folder / "train.py")
+    (folder / "net").symlink_to(folder / "model")
+    (folder / "data.csv").symlink_to("/etc/hostname")
+    (folder / ".hidden").symlink_to("/etc")
+    assert names(pack("train.py", str(folder))) == ["here.py", "model/net.py", "train.py"]
+    assert "'net', 'data.csv': not taken along" in capsys.readouterr().err
+
+
+def test_a_folder_without_such_links_is_packed_in_silence(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(folder / "pipe")
+    assert "pipe" not in names(pack("train.py", str(folder)))
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", [b"a\nb.py", b"caf\xe9.py", b"\x1b[31m.py"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_name_that_cannot_be_told_is_refused(folder: Path, name: bytes, alone: bool) -> None:
+    script = folder / os.fsdecode(name)
+    script.write_text("")
+    with pytest.raises(RefusedError, match="rename it") as refused:
+        pack(str(script)) if alone else pack("train.py", str(folder))
+    assert str(refused.value).replace("\n", "").isprintable() or alone
+
+
+def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(RefusedError, match=r"net\.py cannot be read: Permission denied"):
+        pack("train.py", str(folder))
+
+
+@pytest.mark.parametrize(("name", "words"), [("t.ipynb", "is a notebook"), ("t.sh", "script of the shell")])
+def test_what_is_no_python_file_is_refused(folder: Path, name: str, words: str) -> None:
+    (folder / name).write_text("")
+    with pytest.raises(RefusedError, match=words):
+        pack(str(folder / name))
+
+
+def test_modules_beside_a_script_that_goes_alone_are_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "nothing").mkdir()
+    (folder / "tools.py").write_text("")
+    script = folder / "train.py"
+    script.write_text(
+        "import nothing, os, torch\nfrom model.net import Net\nfrom . import x\nimport tools as t"
+    )
+    pack(str(script))
+    told = capsys.readouterr().err
+    assert "imports model, tools, which" in told
+    assert f"fix: WORKDIR={folder}" in told
+    pack("train.py", str(folder))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_script_that_only_the_nodes_can_read_goes_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_bytes(b"type X = int\n\xff")
+    assert pack(str(tmp_path / "t.py")).files == 1
+
+
+def test_what_python_has_to_say_of_a_script_is_left_to_the_job(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text("if 1 is 1: print('\\d')\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert pack(str(tmp_path / "t.py")).files == 1

@@ -52,6 +52,22 @@ def test_the_node_reads_what_was_asked_for() -> None:
     assert job.script == ("my train.py", "--text", "a b", "--epochs", "3")
 
 
+@pytest.mark.parametrize("argument", ["a\nb", "\x1b[31m", "größer 你好", "\"'$x", "", "--", "--json"])
+def test_an_argument_arrives_whole_and_the_command_is_one_line(argument: str) -> None:
+    command = request.entrypoint(wanted(args=shlex.join([argument, "last"])), "t.py")
+    words = shlex.split(command)
+    assert command.isprintable()
+    assert parse(words[words.index("benchmark.jobs.run") + 1 :]).script == ("t.py", argument, "last")
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    given = b"--name=\xff".decode(errors="surrogateescape")
+    found, issues = request.read(Asked(script="\udcff.py", args=given), NOW)
+    assert found is None
+    assert [issue.path for issue in issues] == ["SCRIPT", "ARGS"]
+    assert all(str(issue).encode() for issue in issues)
+
+
 @pytest.mark.parametrize(("ranks", "cpus"), [("1", 0.7), ("2", 0.1)])
 def test_a_driver_always_asks_for_cpus_so_that_it_stays_off_the_head(ranks: str, cpus: float) -> None:
     body = request.body(wanted(ranks=ranks).with_cpus(0.7), "t.py", "p.zip", {})
