@@ -22,6 +22,7 @@ from components.planning.issues import ConfigError, Issue, suggest
 from components.planning.paths import ROOT
 from components.planning.receivers import EMAIL_PASSWORD, WEBHOOK_URL
 from components.planning.validation import load
+from components.runtime.host import ONE_ENGINE, ONE_ENGINE_FIX
 
 SEED, ISSUED = "aidc:seed", "aidc:issued"
 # Name → generation that an unfinished rotation has to reach. Removed when all of it is verified.
@@ -181,6 +182,7 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
         if _is_plain(config.get(key)):
             fix = f"store it as a secret: pulumi config set --secret {key} (the value on stdin)"
             issues.append(Issue(f"config.{key}", "is plain text, and whoever knows it can send", fix))
+    issues += [_foreign(key) for key in map(str, config) if not key.startswith("aidc:") and ":" in key]
     issued = config.get(ISSUED)
     issues += rotation.issues(
         config.get(rotation.GENERATIONS), config.get(rotation.RENEWED), "" if issued is None else issued
@@ -192,6 +194,13 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
         fix = "remove it, and run the rotation again"
         issues.append(Issue(f"config.{ROTATING}", "is not in the form that `make rotate` writes", fix))
     return issues
+
+
+def _foreign(key: str) -> Issue:
+    """A setting of a provider, or of nothing at all, as `adic:datacenter`."""
+    if key.startswith("docker:"):
+        return Issue(f"config.{key}", ONE_ENGINE, ONE_ENGINE_FIX)
+    return Issue(f"config.{key}", "nothing in this stack reads it", suggest(key, KEYS, "remove it"))
 
 
 def _is_plain(value: object) -> bool:

@@ -47,6 +47,8 @@ class Pulumi:
     def __init__(self, stack: str, root: Path = ROOT, environment: Mapping[str, str] | None = None) -> None:
         self.stack, self.root = stack, root
         base = dict(os.environ if environment is None else environment)
+        # The provider would prefer it to DOCKER_HOST, by which everything else goes.
+        base.pop("DOCKER_CONTEXT", None)
         self.environment = {**base, **proxies.direct(base), "PULUMI_SKIP_UPDATE_CHECK": "1"}
 
     def call(self, *arguments: str, stdin: str | None = None) -> str:

@@ -63,8 +63,24 @@ def test_a_misspelt_key_is_no_silent_default(tmp_path: Path) -> None:
     assert "aidc:datacenter" in issue.fix
 
 
-def test_keys_of_other_namespaces_are_left_alone(tmp_path: Path) -> None:
-    assert paths(tmp_path, "config:\n  docker:host: unix:///var/run/docker.sock\n") == []
+@pytest.mark.parametrize(
+    ("key", "fix"),
+    [
+        ("docker:host", "DOCKER_HOST="),
+        ("docker:context", "DOCKER_HOST="),
+        ("docker:registryAuth", "DOCKER_HOST="),
+        ("docker:config:host", "DOCKER_HOST="),
+        ("command:interpreter", "remove it"),
+        ("adic:datacenter", "did you mean 'aidc:datacenter'?"),
+    ],
+)
+def test_settings_that_nothing_or_a_provider_alone_reads_are_refused(
+    key: str, fix: str, tmp_path: Path
+) -> None:
+    write(tmp_path, f"config:\n  {key}: unix:///run/other.sock\n")
+    (issue,) = read("dev", tmp_path).issues
+    assert issue.path == f"config.{key}"
+    assert fix in issue.fix
 
 
 def test_a_seed_in_plain_text_is_refused_without_being_shown(tmp_path: Path) -> None:
