@@ -70,8 +70,10 @@ def parse(text: str, name: str, *, own: str = "") -> Document:
 
 def unreadable(name: str, error: Exception) -> Issue:
     """The YAML library's message, with the line if it is known."""
+    if isinstance(error, OSError):
+        return Issue(name, f"cannot be read: {error.strerror}", "make it a file that can be read")
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "strerror", None) or str(error)
+    problem = getattr(error, "problem", None) or str(error)
     fault, fix = f"is not readable YAML: {problem}", "correct the line; lists need [a, b] or - a"
     return Issue(name, fault, fix, mark.line + 1 if mark else None)
 

@@ -22,6 +22,7 @@ from components.planning.issues import ConfigError, Issue, suggest
 from components.planning.paths import ROOT
 from components.planning.receivers import EMAIL_PASSWORD, WEBHOOK_URL
 from components.planning.validation import load
+from components.runtime import regular
 from components.runtime.host import ONE_ENGINE, ONE_ENGINE_FIX
 
 SEED, ISSUED = "aidc:seed", "aidc:issued"
@@ -124,7 +125,7 @@ def read(stack: str, root: Path = ROOT) -> StackFile:
         issue = Issue("stack", fault, "use 1 to 16 lower-case letters and digits, starting with a letter")
         return StackFile(stack, path, issues=(issue,))
     try:
-        text = path.read_text(encoding="utf-8")
+        text = regular.read_text(path)
     except FileNotFoundError:
         return StackFile(stack, path, issues=(unknown(stack, root),))
     except (OSError, UnicodeDecodeError) as error:
