@@ -54,4 +54,4 @@ def _check(path: Path, about: os.stat_result, most: int) -> None:
 
 
 def _too_large(most: int) -> str:
-    return f"it has more than {most >> 20} MiB"
+    return f"it has more than {f'{most >> 20} MiB' if most >> 20 else f'{most >> 10} KiB'}"

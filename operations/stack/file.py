@@ -125,7 +125,7 @@ def read(stack: str, root: Path = ROOT) -> StackFile:
         issue = Issue("stack", fault, "use 1 to 16 lower-case letters and digits, starting with a letter")
         return StackFile(stack, path, issues=(issue,))
     try:
-        text = regular.read_text(path)
+        text = regular.read_text(path, strict_yaml.LARGEST)
     except FileNotFoundError:
         return StackFile(stack, path, issues=(unknown(stack, root),))
     except (OSError, UnicodeDecodeError) as error:
@@ -159,7 +159,12 @@ def unknown(stack: str, root: Path = ROOT) -> Issue:
 def _top_issues(name: str, document: Mapping[str, Any]) -> list[Issue]:
     """Keys besides `config`: when Pulumi writes, it deletes unknown ones with the comments above them."""
     fix = "remove it; put notes into comments below `config:`"
-    return [
+    no_text = [
+        Issue(f"{name}: {key}", "is not text", "restore it as Pulumi wrote it, or remove it")
+        for key in ("secretsprovider", "encryptedkey", "encryptionsalt")
+        if not isinstance(document.get(key, ""), str)
+    ]
+    return no_text + [
         Issue(
             f"{name}: {key}",
             "is not a key of Pulumi, which would delete it when it writes the file",

@@ -141,7 +141,7 @@ def _configuration(stack: str, root: Path, seed: str) -> dict[str, str]:
         known = ", ".join(sorted(stacks(root)))
         raise SourceError([Issue(path.name, "there is no such file", f"set STACK to one of {known}")])
     try:
-        text = regular.read_text(path)
+        text = regular.read_text(path, strict_yaml.LARGEST)
     except (OSError, UnicodeDecodeError) as error:
         fault = f"it cannot be read ({error})"
         raise SourceError([Issue(path.name, fault, "make it readable UTF-8 text")]) from None

@@ -15,14 +15,14 @@ from policies.settings import documents
 from policies.sources import stacks
 from tests.unit.odd_files import KINDS, odd_file
 
-WORDS = ("no file", "MiB")
+WORDS = ("no file", "MiB", "KiB")
 
 
 def test_a_file_is_read_with_its_line_ends_as_one_sign(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes("ä\r\nb\rc\n".encode())
     assert regular.read_text(tmp_path / "file") == "ä\nb\nc\n"
     assert regular.read_text(tmp_path / "file", 8) == "ä\nb\nc\n"
-    with pytest.raises(regular.NotRegularError, match="more than 0 MiB"):
+    with pytest.raises(regular.NotRegularError, match="more than 0 KiB"):
         regular.read_text(tmp_path / "file", 7)
 
 

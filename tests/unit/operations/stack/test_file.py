@@ -1,5 +1,6 @@
 """Reading Pulumi.<stack>.yaml: every outer mistake becomes an issue, and its layout survives Pulumi."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,28 @@ def test_a_secret_in_plain_text_is_refused_whatever_yaml_takes_it_for(
 
 def test_an_encrypted_secret_is_accepted(tmp_path: Path) -> None:
     assert not paths(tmp_path, "config:\n  aidc:alerts-email:\n    secure: v1:abc\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"config: {}\n#" + b"x" * 2**18, "it has more than 256 KiB"),
+        ("config: {}".encode("utf-16"), "is not UTF-8 text"),
+        (b"config:\0", "unacceptable character #x0000"),
+        (b"encryptionsalt: [1]\nconfig: {}", "encryptionsalt: is not text"),
+    ],
+)
+def test_what_no_reader_can_use_is_told_in_one_line(content: bytes, fault: str, tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_bytes(content)
+    (issue,) = read("dev", tmp_path).issues
+    assert fault in f"{issue.place}: {issue.fault}"
+    assert "\n" not in issue.fault
+
+
+def test_the_largest_file_with_a_mistake_in_each_line_is_judged_in_seconds(tmp_path: Path) -> None:
+    lines = "".join(f"    key{number:06d}: 1\n" for number in range(14_000))
+    write(tmp_path, f"config:\n  aidc:datacenter:\n{lines}")
+    began = time.process_time()
+    _, issues = read("dev", tmp_path).check(None)
+    assert len(issues) == 14_000
+    assert time.process_time() - began < 20, "on a busy machine; four seconds on a quiet one"
