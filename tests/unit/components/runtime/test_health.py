@@ -181,6 +181,7 @@ def test_a_word_on_what_is_waited_for_names_the_reason_on_one_line(monkeypatch: 
 
 def test_a_word_on_what_is_waited_for_stays_short() -> None:
     waiting = Waiting()
-    looked(waiting, 0, **{f"node{n}": health("unhealthy", "x" * 10_000) for n in range(100)})
+    ill = {f"node{n}": described(health("unhealthy", "x" * 10_000)) for n in range(100)}
+    waiting.look(ill, NOW)
     assert len(waiting.text()) < 1000
     assert waiting.text().endswith("95 more")

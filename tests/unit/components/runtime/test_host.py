@@ -72,11 +72,13 @@ def test_the_object_stores_size_is_fixed_by_its_first_up(before: object, asked: 
 
 
 def test_settings_that_lead_the_provider_to_another_engine_are_named() -> None:
-    given = {"host": "unix:///run/other.sock", "certPath": "/certs"}
-    found = misled(given.get, {"DOCKER_CONTEXT": "other", "DOCKER_HOST": "unix:///run/docker.sock"})
+    def setting(key: str) -> object:
+        return {"host": "unix:///run/other.sock", "certPath": "/certs"}.get(key)
+
+    found = misled(setting, {"DOCKER_CONTEXT": "other", "DOCKER_HOST": "unix:///run/docker.sock"})
     assert [issue.path for issue in found] == [
         "config.docker:host",
         "config.docker:certPath",
         "DOCKER_CONTEXT",
     ]
-    assert misled({}.get, {"DOCKER_HOST": "unix:///run/docker.sock"}) == []
+    assert misled(lambda _: None, {"DOCKER_HOST": "unix:///run/docker.sock"}) == []
