@@ -1,5 +1,6 @@
 """Composition root: configuration → plan → components → exported inventory."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from components.pruner import Pruner
 from components.runtime import outside_store, receivers
 from components.runtime.context import Context
 from components.runtime.erasure_set import FixedSize
-from components.runtime.host import host_facts
+from components.runtime.host import host_facts, misled
 from components.runtime.identity import Identity
 from components.runtime.image import ImageError, references
 from components.runtime.readiness import Ready
@@ -41,6 +42,8 @@ from components.tracking import Tracking
 def main() -> None:
     settings, stack = pulumi.Config("aidc"), pulumi.get_stack()
     try:
+        if elsewhere := misled(pulumi.Config("docker").get, os.environ):
+            raise ConfigError(elsewhere)
         host = host_facts()
         plan = make_plan(stack, load(settings.get_object("datacenter"), stack, host))
         external = plan.config.object_store.external

@@ -7,7 +7,7 @@ import base64
 import pulumi
 import pulumi_docker as docker
 
-from components.planning.bucket_documents import documents
+from components.planning.bucket_documents import listing
 from components.planning.buckets import IDENTITIES
 from components.planning.flows import MINIO
 from components.planning.grants import policy
@@ -129,11 +129,7 @@ class ObjectStore(pulumi.ComponentResource):
                     File(path="certs/CAs/ca.crt", content=identity.authority()),
                     *root(identity, on_change="replace"),
                     File(path="buckets", content="".join(f"{bucket.name}\n" for bucket in plan.buckets)),
-                    *(
-                        File(path=f"bucket/{bucket.name}/{file}", content=content)
-                        for bucket in plan.buckets
-                        for file, content in documents(bucket).items()
-                    ),
+                    File(path="bucket-documents", content=listing(plan.buckets)),
                     *users,
                     *(
                         File(path=f"policies/{user}.json", content=policy(user, plan.buckets))

@@ -14,6 +14,7 @@ from docker.errors import DockerException, NotFound
 from audit.storage import buckets
 from audit.storage.buckets import Difference
 from audit.storage.check import INSIDE
+from benchmark.core.words import cell
 from components.backup import BACKUP_USER
 from components.load_balancer import endpoints
 from components.planning.plan import Plan, make_plan
@@ -34,7 +35,7 @@ from policies.settings.documents import SettingsError
 from policies.sources.stacks import SourceError
 
 # Seconds.
-HEALTHY_WITHIN, JOB_WITHIN = 60, 300
+HEALTHY_WITHIN, ANSWER_WITHIN = 300, 60
 STORE_SETUP = "object-store-setup"
 COMMAND = ("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--policy-pack", "policies")
 
@@ -109,7 +110,7 @@ def verify(engine: Engine, plan: Plan, began: datetime) -> None:
     A job that had failed before this run `began` is started again first, and the one that sets the object
     store up where that is not as declared.
     """
-    names, within = [service.container for service in plan.services], HEALTHY_WITHIN
+    names = [service.container for service in plan.services]
 
     def inspect(name: str) -> Mapping[str, object]:
         try:
@@ -121,14 +122,12 @@ def verify(engine: Engine, plan: Plan, began: datetime) -> None:
         if failed_before(inspect(name), began):
             say(f"{name} had failed; running it again")
             engine.restart(name)
-            within = JOB_WITHIN
     if found := drift(engine, plan):
         say(f"the object store is not as declared: {'; '.join(map(str, found))}; setting it up again")
         engine.restart(plan.service(STORE_SETUP).container)
-        within = JOB_WITHIN
-    problems = wait(names, within, inspect)
+    problems = wait(names, HEALTHY_WITHIN, inspect, tell=lambda text: say(f"  … waiting for {cell(text)}"))
     if problems:
-        lines = [f"  {name}: {fault}; look at: docker logs {name}" for name, fault in problems.items()]
+        lines = [f"  {name}: {cell(fault)}; look at: docker logs {name}" for name, fault in problems.items()]
         raise OperationError("\n".join([f"{len(problems)} of {len(names)} services are not healthy", *lines]))
 
 
@@ -155,7 +154,7 @@ def verify_endpoints(pulumi: Pulumi, plan: Plan) -> None:
     if access is None:
         raise OperationError(f"stack {pulumi.stack} has no output `access`; fix: run `make up` again")
     logins = {"tracking": authorization(BENCHMARK, access["tracking"][BENCHMARK])}
-    faults = wait_for(endpoints(plan), access["ca_pem"], HEALTHY_WITHIN, logins)
+    faults = wait_for(endpoints(plan), access["ca_pem"], ANSWER_WITHIN, logins)
     if faults:
         look = f"look at: docker logs --tail 50 aidc-{plan.stack}-load-balancer"
         lines = [f"  {name}: {fault}; {look}" for name, fault in faults.items()]

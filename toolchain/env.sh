@@ -44,14 +44,16 @@ if [ -z "${PULUMI_CONFIG_PASSPHRASE:-}" ] && [ -z "${PULUMI_CONFIG_PASSPHRASE_FI
 fi
 
 if command -v docker >/dev/null 2>&1; then
-  # Pulumi's provider and the Python SDK do not know CLI contexts: pass the address on.
-  if [ -z "${DOCKER_HOST:-}" ]; then
-    aidc_host=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null || true)
+  # The Python SDK does not know CLI contexts, and Pulumi's provider prefers them to DOCKER_HOST: pass the address on, and
+  # nothing else.
+  if [ -n "${DOCKER_HOST:-}" ]; then
+    unset DOCKER_CONTEXT
+  elif aidc_host=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null); then
     case $aidc_host in
       "" | unix:///var/run/docker.sock) ;;
       *) DOCKER_HOST=$aidc_host ;;
     esac
-    unset aidc_host
+    unset aidc_host DOCKER_CONTEXT
   fi
   # Clients negotiate with an older engine, but the minimum of the newest is above the API of
   # Debian's engine.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from benchmark.core import regular
 from benchmark.core.errors import ConfigError
 
 SCHEMA = "aidc.nodes/1"
@@ -18,7 +19,7 @@ def left_out(path: Path | None, nodes: int) -> tuple[str, ...]:
     if path is None:
         return ()
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(regular.read_text(path))
         if found["schema"] != SCHEMA:
             raise ConfigError([f"--nodes: {path}: schema: expected {SCHEMA!r}"])
         bad = tuple(str(node["node"]) for node in found["nodes"] if node["verdict"] == "fail")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.analysis.documents.restorable import LastBackup, LastDrill, Restorable
+from benchmark.core import regular
 from benchmark.core.errors import DocumentError
 
 SCHEMA = "aidc.status/1"
@@ -20,7 +21,7 @@ SCHEMA = "aidc.status/1"
 def read(path: Path, now: str) -> dict[str, Any]:
     """What the file says; `problem` where it says nothing: a run does not end because of that."""
     try:
-        return of_status(json.loads(path.read_text(encoding="utf-8")), now)
+        return of_status(json.loads(regular.read_text(path)), now)
     except OSError as error:
         problem = f"{path}: cannot be read: {error.strerror}"
     except (ValueError, RecursionError):

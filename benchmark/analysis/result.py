@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmark.analysis.documents.result import SCHEMA, Result
 from benchmark.analysis.verdicts import judge
-from benchmark.core import files, machine
+from benchmark.core import files, machine, regular
 from benchmark.core.errors import BenchmarkError, DocumentError
 
 STACK_FILES = (":(top,exclude,glob)Pulumi.*.yaml",)
@@ -130,7 +130,7 @@ def save(result: dict[str, Any], path: Path) -> None:
 def load(path: Path) -> dict[str, Any]:
     """A result; BenchmarkError where there is none, or one that lacks what this version needs."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(regular.read_text(path, regular.DOCUMENT_MOST))
     except OSError as error:
         raise BenchmarkError(f"{path}: cannot be read: {error.strerror}; run the benchmark first") from error
     except (ValueError, RecursionError) as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.core import files
+from benchmark.core import files, regular
 from benchmark.core.errors import BenchmarkError, ConfigError
 from benchmark.core.suggest import near
 from benchmark.core.words import cell
@@ -85,7 +85,7 @@ def copies(path: Path, run_id: str) -> list[Path]:
 def read(path: Path) -> dict[str, Any] | None:
     """A result, or None where there is none that can be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(regular.read_text(path, regular.DOCUMENT_MOST))
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

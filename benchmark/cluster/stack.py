@@ -16,6 +16,7 @@ from typing import Any
 from benchmark.cluster.connection import Endpoint
 from benchmark.cluster.mlflow_api import MlflowClient
 from benchmark.cluster.ray_api import RayClient
+from benchmark.core import regular
 from benchmark.core.errors import StackError
 from benchmark.core.store import S3Store
 from benchmark.core.suggest import near
@@ -107,7 +108,7 @@ def hint_of(name: str, folder: Path = Path()) -> str:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(regular.read_text(path))
     except OSError as error:
         raise StackError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

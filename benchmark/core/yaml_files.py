@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from benchmark.core import regular
 from benchmark.core.errors import ConfigError
 
 BASE_60 = re.compile(r"^[-+]?\d+(:[0-5]?\d)+(\.\d*)?$")
@@ -54,7 +55,7 @@ class _Loader(yaml.SafeLoader):
 def read(path: Path) -> dict[str, Any]:
     """The mapping in a file; ConfigError with everything that is wrong with it as YAML."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = regular.read_text(path, encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:

@@ -27,7 +27,10 @@ from typing import Any
 
 import yaml
 
+from benchmark.core import regular
 from benchmark.core.errors import ConfigError
+
+SERIES_MOST = 16 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Row:
 
 def load(path: Path) -> Series:
     try:
-        content = path.read_bytes()
+        content = regular.read_bytes(path, SERIES_MOST)
         text = content.decode("utf-8-sig")
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error

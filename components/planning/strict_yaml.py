@@ -35,6 +35,8 @@ NUMBER = re.compile(
 TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?", re.S)
 WORDS = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null|=|<<")
 DEEPEST = 100
+# Bytes of a stack's file, far more than a hundred buckets with all their keys have: its check takes seconds.
+LARGEST = 256 << 10
 RESOLVER: Any = yaml.SafeLoader("")
 TOO_DEEP, MEANT = "is nested too deeply", "see Pulumi.dev.yaml for the intended structure"
 
@@ -54,7 +56,8 @@ def parse(text: str, name: str, *, own: str = "") -> Document:
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        issues = list(dict.fromkeys(_aliases(text, name)))
+        # Half of the time that the whole takes, and hardly any file has one.
+        issues = list(dict.fromkeys(_aliases(text, name))) if "*" in text else []
     except yaml.YAMLError as error:
         return Document(None, (unreadable(name, error),))
     except (RecursionError, ValueError) as error:
@@ -70,8 +73,12 @@ def parse(text: str, name: str, *, own: str = "") -> Document:
 
 def unreadable(name: str, error: Exception) -> Issue:
     """The YAML library's message, with the line if it is known."""
+    if isinstance(error, OSError):
+        return Issue(name, f"cannot be read: {error.strerror}", "make it a file that can be read")
+    if isinstance(error, UnicodeDecodeError):
+        return Issue(name, f"is not UTF-8 text: {error.reason} at byte {error.start}", "save it as UTF-8")
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "strerror", None) or str(error)
+    problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
     fault, fix = f"is not readable YAML: {problem}", "correct the line; lists need [a, b] or - a"
     return Issue(name, fault, fix, mark.line + 1 if mark else None)
 

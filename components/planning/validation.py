@@ -292,8 +292,9 @@ def _message(error: ErrorDetails, key: str) -> str:
     bound = context.get("ge")
     if error["type"] in FAULTS:
         return FAULTS[error["type"]]
-    if error["type"] == "too_long" and isinstance(error["input"], Sized):
-        return f"has {len(error['input'])} entries, which is too many"
+    if error["type"] in ("too_short", "too_long") and isinstance(error["input"], Sized):
+        what = "few" if error["type"] == "too_short" else "many"
+        return f"has {len(error['input'])} entries, which is too {what}"
     if key in SIZES and error["type"] == "less_than_equal":
         return f"is above {size_text(int(context['le']))}, the maximum"
     if error["type"] == "greater_than_equal" and isinstance(bound, int | float):

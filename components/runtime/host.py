@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from components.planning.config import HostFacts
 from components.planning.gpus import ONE_CDI, WHOLE
+from components.planning.issues import Issue
 from components.runtime.detached import is_detached
 
 # Set to `unknown` where the plan is checked on another machine than the one that will run it, as in CI.
 VARIABLE = "AIDC_HOST"
 PATIENCE = 5  # seconds
+# Settings of Pulumi's Docker provider, which alone reads them.
+PROVIDER_KEYS = (
+    *("host", "context", "certPath", "caMaterial", "certMaterial", "keyMaterial", "sshOpts", "registryAuth"),
+    "disableDockerDaemonCheck",
+)
+ONE_ENGINE = "Pulumi's provider alone goes by it, and all else would look at another engine"
+ONE_ENGINE_FIX = "remove it, and name the engine in the environment: DOCKER_HOST=unix:///run/docker.sock"
 
 
 def host_facts() -> HostFacts | None:
@@ -30,6 +38,14 @@ def host_facts() -> HostFacts | None:
         return None
     info, local = _ask_engine()
     return facts(info, local=local)
+
+
+def misled(setting: Callable[[str], object], environment: Mapping[str, str]) -> list[Issue]:
+    """What would have the provider use another engine than all else; `setting` reads a key of `docker:`."""
+    given = [f"config.docker:{key}" for key in PROVIDER_KEYS if setting(key) is not None]
+    if environment.get("DOCKER_CONTEXT", "") not in ("", "default"):
+        given.append("DOCKER_CONTEXT")
+    return [Issue(path, ONE_ENGINE, ONE_ENGINE_FIX) for path in given]
 
 
 def facts(info: Mapping[str, Any] | None, *, local: bool, root: Path = Path("/")) -> HostFacts:

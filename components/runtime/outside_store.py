@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import ssl
 import stat
@@ -14,6 +13,7 @@ from components.planning.config import DATACENTER
 from components.planning.issues import ConfigError, Issue, escaped
 from components.planning.outside import External, KeyPair, read_credentials
 from components.planning.paths import ROOT
+from components.runtime import regular
 from components.runtime.detached import is_detached
 
 PATH = f"{DATACENTER}.object_store.external"
@@ -54,7 +54,7 @@ def authority(path: Path, where: str) -> tuple[str, list[Issue]]:
     named = escaped(str(path))
     try:
         # Nothing but certificates: they go where everybody may read, and the file may hold a key as well.
-        text = "".join(f"{found}\n" for found in CERTIFICATE.findall(path.read_text(encoding="utf-8")))
+        text = "".join(f"{found}\n" for found in CERTIFICATE.findall(regular.read_text(path)))
     except OSError as error:
         return "", [Issue(where, f"{named} cannot be read: {error.strerror}", fix)]
     except ValueError:
@@ -71,9 +71,8 @@ def _keys(path: Path) -> tuple[dict[str, KeyPair], list[Issue]]:
     fix = "write it as docs/object-store.md shows, for its owner alone"
     named = escaped(str(path))
     try:
-        with path.open(encoding="utf-8") as file:
-            about = os.fstat(file.fileno())
-            text = file.read()
+        content, about = regular.read_bytes(path)
+        text = content.decode("utf-8")
     except OSError as error:
         return {}, [Issue(where, f"{named} cannot be read: {error.strerror}", fix)]
     except ValueError:

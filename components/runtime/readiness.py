@@ -1,8 +1,8 @@
-"""Ready: `pulumi up` returns when every container is healthy, or fails at once with the reason.
+"""Ready: `pulumi up` returns when every container is healthy, or fails early with the reason.
 
-On an unhealthy or exited container the provider waits for its whole time-out; this resource fails at once,
-with the name and the last log lines. A job that failed in an earlier run is started again, as nothing else
-would do that. It checks new containers only; `make status` checks at any time.
+On an unhealthy or exited container the provider waits for its whole time-out; this resource fails as soon as
+nothing can mend it any more, with the name and the last log lines. A job that failed in an earlier run is
+started again, as nothing else would do that. It checks new containers only; `make status` checks at any time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pulumi
 import pulumi_docker as docker
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from components.runtime.health import INTERRUPT_FILE, failed_before, wait
+from components.runtime.health import INTERRUPT_FILE, WAITING_FILE, failed_before, wait
 
 LOG_LINES = 15
 # When this process began: the provider's comes before the containers of its run.
@@ -63,6 +63,7 @@ def _wait_or_raise(props: Mapping[str, Any]) -> None:
         float(props["timeout"]),
         client.api.inspect_container,
         interrupted=lambda: file is not None and os.path.exists(file),
+        tell=_tell,
     )
     if problems:
         parts = []
@@ -71,6 +72,13 @@ def _wait_or_raise(props: Mapping[str, Any]) -> None:
             indented = "\n".join(f"    {line}" for line in log.splitlines()) or "    (no output)"
             parts.append(f"{name}: {fault}; its last log lines:\n{indented}")
         raise RuntimeError("\n".join(parts))
+
+
+def _tell(text: str) -> None:
+    """A line for whoever runs Pulumi, which shows nothing of an operation before its end."""
+    # A word on the way is not worth a failed run.
+    with suppress(KeyError, OSError), open(os.environ[WAITING_FILE], "a", encoding="utf-8") as file:
+        file.write(f"{text}\n")
 
 
 @cache

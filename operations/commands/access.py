@@ -16,6 +16,7 @@ from pathlib import Path
 from components.planning.inventory import load
 from components.planning.paths import ROOT
 from components.planning.tracking import JOBS
+from components.runtime import regular
 from operations.errors import OK, OperationError
 from operations.process import say
 from operations.stack.file import path_of, unknown
@@ -91,8 +92,8 @@ def main(stack: str, out: Path | None = None, exports: bool = False) -> int:
 def _trusted() -> str:
     """The certificates that this machine's programs trust; empty where it has none."""
     try:
-        return Path(ssl.get_default_verify_paths().cafile or SYSTEM).read_text(encoding="utf-8")
-    except OSError:
+        return regular.read_text(Path(ssl.get_default_verify_paths().cafile or SYSTEM))
+    except (OSError, ValueError):
         return ""
 
 

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from components.planning.issues import ConfigError, Issue
 from components.planning.paths import ROOT
+from components.runtime import regular
 from policies.apply import apply_rules
 from policies.catalogue import NAMES, RULES
 from policies.model import Resource, Source
@@ -35,6 +36,7 @@ from policies.settings.documents import SettingsError
 from policies.sources import live, stacks
 
 OUT = Path("out")
+STATE_MOST = 256 << 20
 
 
 def resources(arguments: argparse.Namespace) -> tuple[Source, tuple[Resource, ...]]:
@@ -47,7 +49,7 @@ def resources(arguments: argparse.Namespace) -> tuple[Source, tuple[Resource, ..
         return "live", live.running(arguments.stack)
     if arguments.state:
         try:
-            exported = json.loads(arguments.state.read_text(encoding="utf-8"))
+            exported = json.loads(regular.read_text(arguments.state, STATE_MOST))
         except (OSError, ValueError) as error:
             fix = "write it with `pulumi stack export --file FILE`"
             raise stacks.SourceError([Issue(str(arguments.state), str(error), fix)]) from error

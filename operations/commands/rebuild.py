@@ -14,6 +14,7 @@ from pathlib import Path
 
 from components.planning import secrets
 from components.planning.issues import Issue
+from components.runtime import regular
 from operations.bringup import bring_up
 from operations.engine.client import Engine, connect
 from operations.errors import RefusedError, refusal
@@ -122,7 +123,7 @@ def check_machine(engine: Engine, stack: str, copied: Copied, filling: Filling) 
     if not engine.owned(stack):
         return
     held = filling.held()
-    if held == (copied.root / "config").read_bytes():
+    if held == regular.read_bytes(copied.root / "config")[0]:
         say("an earlier rebuild from this copy was interrupted; continuing from there")
         return
     # An interrupted copy: nothing else exists, and what makes it a repository comes last.

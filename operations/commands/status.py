@@ -13,7 +13,9 @@ answers. With `--watch`, those of the last look.
 from __future__ import annotations
 
 import json
+import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from operations.documents import content
@@ -36,7 +38,12 @@ def main(stack: str, *, as_json: bool = False, watch: bool = False) -> int:
         raise RefusedError(str(error)) from None
     looker = Looker(engine, stack)
     if watch:
-        found = watching.watch(looker.look, show, as_json, sys.stdout)
+        found = None
+        with suppress(BrokenPipeError):
+            found = watching.watch(looker.look, show, as_json, sys.stdout)
+            sys.stdout.flush()
+        # A look that is under way would be waited for, and changes nothing.
+        os._exit(OK if found and found.healthy else FAILED)
     else:
         found = looker.look()
         if found.endpoints.get("home"):

@@ -32,6 +32,8 @@ SSH_FIX = (
     "DOCKER_HOST=unix://$HOME/docker.sock"
 )
 
+CONTEXT_FIX = "set DOCKER_HOST to its address (`docker context inspect` shows it), and unset DOCKER_CONTEXT"
+
 
 class EngineError(OperationError):
     """No engine answers; `fix` says what to do about it."""
@@ -249,6 +251,10 @@ def _each_line(chunks: Iterable[bytes], on_line: Callable[[str], None]) -> None:
 
 def connect() -> Engine:
     """The engine, answering. Raises EngineError."""
+    context = os.environ.get("DOCKER_CONTEXT", "")
+    if context not in ("", "default") and not os.environ.get("DOCKER_HOST"):
+        # `make` passes its address on; whoever calls without it would look at two engines.
+        raise EngineError(f"DOCKER_CONTEXT={context!r} is known to the docker command alone", CONTEXT_FIX)
     try:
         client = docker.from_env(timeout=120)
         client.ping()

@@ -26,6 +26,7 @@ from benchmark.core.store import S3Store
 from benchmark.jobs import packages
 from benchmark.jobs.packages import FILES_MOST, LOCK, MOST, PackagesError
 from components.planning.issues import Issue
+from components.runtime import regular
 from operations.errors import OperationError, RefusedError, refusal
 from operations.images.contexts import cache
 from operations.jobs import locking, requirements
@@ -55,9 +56,7 @@ def read(pip: str | None, file: str | None) -> tuple[list[Wanted], list[Issue]]:
     wanted, issues = requirements.typed(pip) if pip is not None else ([], [])
     if file is not None:
         try:
-            if Path(file).stat().st_size > 1 << 20:
-                raise ValueError("has more than 1 MiB")
-            text = Path(file).read_text(encoding="utf-8")
+            text = regular.read_text(Path(file), 1 << 20)
         except OSError as error:
             issues.append(Issue(f"REQUIREMENTS: {file}", str(error.strerror), "name a requirements file"))
         except ValueError as error:  # also what is not UTF-8

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import select
 import shutil
+import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from threading import Thread
+from types import FrameType
 from typing import TextIO
 
 from docker.errors import DockerException
@@ -19,6 +26,8 @@ from operations.overview import page
 from operations.status_document import Status
 
 EVERY_S = 5.0
+# Seconds within which it is noticed that nobody reads the output any more.
+HEED_S = 0.2
 # The terminal's other screen, without a cursor; and back.
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 CLEAR = "\x1b[2J"
@@ -30,40 +39,82 @@ def watch(
     as_json: bool,
     out: TextIO,
     *,
-    rest: Callable[[float], None] = time.sleep,
+    rest: Callable[[float], None] | None = None,
 ) -> Status | None:
-    """Look until Ctrl-C; the last status, None where there was none. `show` prints one as a whole."""
+    """Look until Ctrl-C; the last status, None where there was none. `show` prints one as a whole.
+
+    Raises BrokenPipeError as soon as nobody reads `out` any more. A look that is under way at the end goes on
+    in the background.
+    """
     last: Status | None = None
     screen = _Screen(out) if out.isatty() and not as_json else None
+    rest = rest or (lambda seconds: _rest(seconds, out))
     try:
-        if screen:
-            out.write(ENTER)
-            screen.show(["looking…"])
-        while True:
-            try:
-                found = look()
-            except DockerException as error:
-                found = None
-                _say(screen, out, f"the engine does not answer: {str(error).splitlines()[0]}", as_json)
-            # Before anything is written: Ctrl-C may come then.
-            before, last = last, found or last
-            if found and as_json:
-                out.write(json.dumps(content(found)) + "\n")
-            elif found and screen:
-                screen.draw(found)
-            elif found and before is None:
-                show(found)
-            elif found and before:
-                for line in changes(facts(before), facts(found)):
-                    out.write(f"{datetime.now(UTC):%H:%M:%S} {line}\n")
-            out.flush()
-            rest(EVERY_S)
+        with screen.open() if screen else nullcontext():
+            if screen:
+                screen.show(["looking…"])
+            while True:
+                try:
+                    found = _looked(look, out)
+                except DockerException as error:
+                    found = None
+                    _say(screen, out, f"the engine does not answer: {str(error).splitlines()[0]}", as_json)
+                # Before anything is written: Ctrl-C may come then.
+                before, last = last, found or last
+                if found and as_json:
+                    out.write(json.dumps(content(found)) + "\n")
+                elif found and screen:
+                    screen.draw(found)
+                elif found and before is None:
+                    show(found)
+                elif found and before:
+                    for line in changes(facts(before), facts(found)):
+                        out.write(f"{datetime.now(UTC):%H:%M:%S} {line}\n")
+                out.flush()
+                rest(EVERY_S)
     except KeyboardInterrupt:
         return last
-    finally:
-        if screen:
-            out.write(LEAVE)
-            out.flush()
+
+
+def _looked(look: Callable[[], Status], out: TextIO) -> Status:
+    """One look in the background: an engine that does not answer holds up no Ctrl-C."""
+    answer: SimpleQueue[Status | BaseException] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(look())
+        except BaseException as error:
+            answer.put(error)
+
+    Thread(target=ask, daemon=True).start()
+    while True:
+        try:
+            found = answer.get(timeout=HEED_S)
+        except Empty:
+            _check_read(out)
+            continue
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+
+def _rest(seconds: float, out: TextIO) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        _check_read(out)
+        time.sleep(min(HEED_S, left))
+
+
+def _check_read(out: TextIO) -> None:
+    """Raises BrokenPipeError where nobody reads: as long as nothing changes, no write would tell."""
+    try:
+        descriptor = out.fileno()
+    except OSError:  # none of the system's
+        return
+    looked = select.poll()
+    looked.register(descriptor, 0)
+    if any(event & (select.POLLERR | select.POLLHUP) for _, event in looked.poll(0)):
+        raise BrokenPipeError
 
 
 def _say(screen: _Screen | None, out: TextIO, text: str, as_json: bool) -> None:
@@ -101,6 +152,32 @@ class _Screen:
         self.out = out
         self.size: tuple[int, int] = (0, 0)
         self.lines: list[str] = []
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """The terminal's other screen; the first one again at the end, whichever signal brings it."""
+        before = {}
+        with suppress(ValueError):  # only the main thread has signals
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
+                before[number] = signal.signal(number, self._leave)
+        self.out.write(ENTER)
+        try:
+            yield
+        finally:
+            self.out.write(LEAVE)
+            self.out.flush()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _leave(self, number: int, _frame: FrameType | None) -> None:
+        # Not by the file object, in the midst of whose write the signal may have come.
+        os.write(self.out.fileno(), LEAVE.encode())
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+        # Here after Ctrl-Z and `fg`.
+        signal.signal(number, self._leave)
+        os.write(self.out.fileno(), ENTER.encode())
+        self.size = (0, 0)
 
     def draw(self, found: Status) -> None:
         now = f"{datetime.now(UTC):%H:%M:%S} UTC, every {EVERY_S:g} s, Ctrl-C ends"

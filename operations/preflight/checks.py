@@ -20,6 +20,7 @@ from components.planning.pki import LEAF_DAYS
 from components.planning.receivers import places
 from components.planning.rotation import GENERATIONS
 from components.planning.units import GIB
+from components.runtime import regular
 from components.runtime.host import cdi_gpus
 from operations.engine.client import EngineResource
 from operations.output import count
@@ -277,9 +278,11 @@ def _passphrase_fault(environment: Mapping[str, str]) -> tuple[str, str]:
     if not path:
         return variable, "is not set, and neither is PULUMI_CONFIG_PASSPHRASE"
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = regular.read_text(Path(path))
     except OSError as error:
         return variable, f"{path}: {error.strerror}"
+    except ValueError:
+        return variable, f"{path}: is not text"
     return variable, "" if text.strip() else f"{path} is empty"
 
 

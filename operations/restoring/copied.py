@@ -28,7 +28,10 @@ class Copied:
     def files(self, *folders: str) -> Iterator[Path]:
         """The files of these folders in the order of their names; locks of dead writers are none of them."""
         for folder in folders or NAMED:
-            yield from sorted(p for p in (self.root / folder).rglob("*") if NAME.fullmatch(p.name))
+            yield from sorted(p for p in self._named(folder) if p.is_file())
+
+    def _named(self, folder: str) -> Iterator[Path]:
+        return (p for p in (self.root / folder).rglob("*") if NAME.fullmatch(p.name))
 
     def totals(self) -> tuple[int, int]:
         """Files, and their bytes."""
@@ -37,13 +40,18 @@ class Copied:
 
     def damaged(self, on_file: Callable[[int], None]) -> list[Path]:
         """Files whose content is not the one that their name says, relative to the root."""
-        found = []
+        # A pipe, a device or a dangling link in a file's place.
+        found = [p.relative_to(self.root) for f in NAMED for p in self._named(f) if not p.is_file()]
         for path in self.files():
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != path.name:
-                    found.append(path.relative_to(self.root))
+            if _digest(path) != path.name:
+                found.append(path.relative_to(self.root))
             on_file(path.stat().st_size)
         return found
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find(folder: Path) -> tuple[Copied | None, list[Issue]]:

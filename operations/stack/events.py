@@ -18,17 +18,17 @@ from pulumi.automation.events import EngineEvent
 EVERY = 0.02
 
 
-class EventLog:
-    """The events in the file `path`, in the order in which they were written."""
+class Tail:
+    """The lines of the file `path`, in the order in which they were written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._position = 0
 
-    def read(self) -> list[EngineEvent]:
-        """The events that are new since the last call.
+    def read(self) -> list[bytes]:
+        """The lines that are new since the last call.
 
-        Empty while there is no file yet; an event that is not written to its end waits for the next call.
+        Empty while there is no file yet; a line that is not written to its end waits for the next call.
         """
         try:
             with self.path.open("rb") as file:
@@ -37,7 +37,19 @@ class EventLog:
         except FileNotFoundError:
             return []
         self._position += len(complete) + len(newline)
-        return [event for line in complete.splitlines() if (event := parse(line)) is not None]
+        return complete.splitlines()
+
+
+class EventLog:
+    """The events in the file `path`, in the order in which they were written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lines = Tail(path)
+
+    def read(self) -> list[EngineEvent]:
+        """The events that are new since the last call."""
+        return [event for line in self._lines.read() if (event := parse(line)) is not None]
 
 
 def parse(line: bytes) -> EngineEvent | None:
@@ -49,14 +61,21 @@ def parse(line: bytes) -> EngineEvent | None:
 
 
 class Follower:
-    """While entered, passes the events of `log` to `on_event`, in a thread of its own.
+    """While entered, passes the events of `log` to `on_event`, in a thread of its own; `words` to `on_word`.
 
     An exception in `on_event`, such as a closed pipe, ends the thread. `check` raises it in the thread that
     reads Pulumi's output, so that it ends the run there; leaving raises it at the latest.
     """
 
-    def __init__(self, log: EventLog, on_event: Callable[[EngineEvent], None]) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        on_event: Callable[[EngineEvent], None],
+        words: Tail | None = None,
+        on_word: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.log, self.on_event = log, on_event
+        self.words, self.on_word = words, on_word
         self._ended = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -87,5 +106,7 @@ class Follower:
                 last = self._ended.wait(EVERY)
                 for event in self.log.read():
                     self.on_event(event)
+                for word in self.words.read() if self.words else ():
+                    self.on_word(word.decode(errors="replace"))
         except BaseException as error:
             self._error = error

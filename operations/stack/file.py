@@ -22,6 +22,8 @@ from components.planning.issues import ConfigError, Issue, suggest
 from components.planning.paths import ROOT
 from components.planning.receivers import EMAIL_PASSWORD, WEBHOOK_URL
 from components.planning.validation import load
+from components.runtime import regular
+from components.runtime.host import ONE_ENGINE, ONE_ENGINE_FIX
 
 SEED, ISSUED = "aidc:seed", "aidc:issued"
 # Name → generation that an unfinished rotation has to reach. Removed when all of it is verified.
@@ -123,7 +125,7 @@ def read(stack: str, root: Path = ROOT) -> StackFile:
         issue = Issue("stack", fault, "use 1 to 16 lower-case letters and digits, starting with a letter")
         return StackFile(stack, path, issues=(issue,))
     try:
-        text = path.read_text(encoding="utf-8")
+        text = regular.read_text(path, strict_yaml.LARGEST)
     except FileNotFoundError:
         return StackFile(stack, path, issues=(unknown(stack, root),))
     except (OSError, UnicodeDecodeError) as error:
@@ -157,7 +159,12 @@ def unknown(stack: str, root: Path = ROOT) -> Issue:
 def _top_issues(name: str, document: Mapping[str, Any]) -> list[Issue]:
     """Keys besides `config`: when Pulumi writes, it deletes unknown ones with the comments above them."""
     fix = "remove it; put notes into comments below `config:`"
-    return [
+    no_text = [
+        Issue(f"{name}: {key}", "is not text", "restore it as Pulumi wrote it, or remove it")
+        for key in ("secretsprovider", "encryptedkey", "encryptionsalt")
+        if not isinstance(document.get(key, ""), str)
+    ]
+    return no_text + [
         Issue(
             f"{name}: {key}",
             "is not a key of Pulumi, which would delete it when it writes the file",
@@ -181,6 +188,7 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
         if _is_plain(config.get(key)):
             fix = f"store it as a secret: pulumi config set --secret {key} (the value on stdin)"
             issues.append(Issue(f"config.{key}", "is plain text, and whoever knows it can send", fix))
+    issues += [_foreign(key) for key in map(str, config) if not key.startswith("aidc:") and ":" in key]
     issued = config.get(ISSUED)
     issues += rotation.issues(
         config.get(rotation.GENERATIONS), config.get(rotation.RENEWED), "" if issued is None else issued
@@ -192,6 +200,13 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
         fix = "remove it, and run the rotation again"
         issues.append(Issue(f"config.{ROTATING}", "is not in the form that `make rotate` writes", fix))
     return issues
+
+
+def _foreign(key: str) -> Issue:
+    """A setting of a provider, or of nothing at all, as `adic:datacenter`."""
+    if key.startswith("docker:"):
+        return Issue(f"config.{key}", ONE_ENGINE, ONE_ENGINE_FIX)
+    return Issue(f"config.{key}", "nothing in this stack reads it", suggest(key, KEYS, "remove it"))
 
 
 def _is_plain(value: object) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pulumi.automation.events import DiagnosticEvent, EngineEvent, OpType, PolicyEvent, StepEventMetadata
 
+from benchmark.core.words import cell
 from operations.process import say
 from operations.stack import messages
 from operations.stack.messages import STACK, name_of
@@ -76,6 +77,11 @@ class Progress:
         elif summary := event.summary_event:
             changes = summary.resource_changes or {}
             self.changes = {str(getattr(op, "value", op)): number for op, number in changes.items()}
+
+    def wait(self, text: str) -> None:
+        """A word on what is waited for; containers choose some of it."""
+        if not self.interrupted():
+            self.write(f"    … waiting for {cell(text)}")
 
     def finish(self, printed: Sequence[str] = ()) -> None:
         """Write violations, diagnostics and counts. `printed`: its output, for other errors."""

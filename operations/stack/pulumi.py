@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from components.planning.paths import ROOT
-from components.runtime.health import INTERRUPT_FILE
+from components.runtime.health import INTERRUPT_FILE, WAITING_FILE
 from operations.errors import OperationError
 from operations.process import Interrupts, capture, stream
 from operations.stack import proxies
-from operations.stack.events import EventLog, Follower
+from operations.stack.events import EventLog, Follower, Tail
 from operations.stack.file import SEED
 from operations.stack.progress import Progress
 
@@ -47,6 +47,8 @@ class Pulumi:
     def __init__(self, stack: str, root: Path = ROOT, environment: Mapping[str, str] | None = None) -> None:
         self.stack, self.root = stack, root
         base = dict(os.environ if environment is None else environment)
+        # The provider would prefer it to DOCKER_HOST, by which everything else goes.
+        base.pop("DOCKER_CONTEXT", None)
         self.environment = {**base, **proxies.direct(base), "PULUMI_SKIP_UPDATE_CHECK": "1"}
 
     def call(self, *arguments: str, stdin: str | None = None) -> str:
@@ -76,14 +78,16 @@ class Pulumi:
         # Private: the log holds the inputs of every resource, secrets excepted.
         with tempfile.TemporaryDirectory(prefix="aidc-events-") as folder:
             log = EventLog(Path(folder) / "events.jsonl")
-            with Follower(log, progress) as follower:
+            words = Tail(Path(folder) / "waiting")
+            with Follower(log, progress, words, progress.wait) as follower:
 
                 def on_line(line: str) -> None:
                     follower.check()
                     printed.append(line)
 
                 arguments = (*arguments, "--event-log", str(log.path))
-                code = self._run(arguments, interrupts, on_line, {"PULUMI_DEBUG_COMMANDS": "true"})
+                variables = {"PULUMI_DEBUG_COMMANDS": "true", WAITING_FILE: str(words.path)}
+                code = self._run(arguments, interrupts, on_line, variables)
         progress.finish(printed)
         return code
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from components.planning.bucket_documents import listed
 from policies.model import Stack
 from policies.rule import Fault, stack_rule
 from policies.rules.services import HIDDEN
@@ -31,14 +32,16 @@ EVERYTHING = "arn:aws:s3:::*"
 
 
 def _told(stack: Stack) -> dict[str, str]:
-    """Path below the job's files → content, for what is known."""
-    return {
+    """Path below the job's files → content, for what is known; documents of buckets below `bucket/`."""
+    told = {
         str(upload.get("file")).lstrip("/").partition("/")[2]: str(upload["content"])
         for seed in stack.of("container")
         if seed.is_seed and seed.role == SETUP
         for upload in seed.each("uploads")
         if upload.get("content") not in (None, "", HIDDEN)
     }
+    documents = listed(told.get("bucket-documents", ""))
+    return told | {f"bucket/{path}": document for path, document in documents.items()}
 
 
 @stack_rule(

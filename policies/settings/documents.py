@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from components.planning.issues import ConfigError, Issue
+from components.runtime import regular
 
 PLAIN_TAG = "tag:yaml.org,2002:"
 
@@ -47,7 +48,7 @@ def read(path: Path, issues: list[Issue], shown: str = "") -> Node | None:
     """
     shown = shown or f"{path.parent.name}/{path.name}"
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = yaml.compose(regular.read_text(path), Loader=yaml.SafeLoader)
     except FileNotFoundError:
         issues.append(Issue.at(f"{shown}:1", "", "there is no such file", "restore it; it may be empty"))
     except (OSError, UnicodeDecodeError) as error:

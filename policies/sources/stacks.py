@@ -18,6 +18,7 @@ from pulumi.runtime.stack import register_stack_transformation, run_pulumi_func
 from components.planning import strict_yaml
 from components.planning.issues import ConfigError, Issue
 from components.planning.paths import ROOT
+from components.runtime import regular
 from components.runtime.detached import detached
 from policies import buildfile
 from policies.model import KINDS, Resource, Source
@@ -140,7 +141,7 @@ def _configuration(stack: str, root: Path, seed: str) -> dict[str, str]:
         known = ", ".join(sorted(stacks(root)))
         raise SourceError([Issue(path.name, "there is no such file", f"set STACK to one of {known}")])
     try:
-        text = path.read_text(encoding="utf-8")
+        text = regular.read_text(path, strict_yaml.LARGEST)
     except (OSError, UnicodeDecodeError) as error:
         fault = f"it cannot be read ({error})"
         raise SourceError([Issue(path.name, fault, "make it readable UTF-8 text")]) from None

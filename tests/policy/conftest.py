@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.planning.bucket_documents import documents
+from components.planning.bucket_documents import listing
 from components.planning.buckets import IDENTITIES
 from components.planning.config import StackConfig
 from components.planning.flows import FLOWS, LISTENS, Flow, Listen, memberships
@@ -98,11 +98,7 @@ def seed(name: str, role: str) -> Props:
 def _told() -> list[Props]:
     """What the job that sets the object store up is told of the buckets and the identities."""
     declared = StackConfig().object_store.declared()
-    files = {
-        f"bucket/{bucket.name}/{name}": content
-        for bucket in declared
-        for name, content in documents(bucket).items()
-    }
+    files = {"bucket-documents": listing(declared)}
     files |= {f"policies/{user}.json": policy(user, declared) for user in IDENTITIES}
     return [
         {"file": f"/files/{path}", "content": content, "permissions": "0400", "owner": "10001"}

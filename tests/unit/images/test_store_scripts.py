@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.planning.bucket_documents import documents
+from components.planning.bucket_documents import documents, listing
 from components.planning.buckets import Declared, ObjectLock
 
 SCRIPTS = Path(__file__).parents[3] / "images" / "object-store"
@@ -217,3 +217,37 @@ def test_a_store_that_answers_in_part_only_is_not_shown(work: Path, run: Run) ->
 def test_a_store_without_buckets_shows_none(work: Path, run: Run) -> None:
     has(work)
     assert (run("show").returncode, run("show").stdout) == (0, "")
+
+
+def test_the_job_hands_each_bucket_its_documents(work: Path) -> None:
+    lock = ObjectLock(mode="compliance", days=7)
+    buckets = [
+        Declared(name="raw.images", quota=2**30, versioning=True, object_lock=lock),
+        Declared(name="results", quota=2**30, versioning=False),
+    ]
+    (work / "etc" / "bucket-documents").write_text(listing(buckets))
+    (work / "etc" / "buckets").write_text("raw.images\nresults\n")
+    (work / "etc" / "users").mkdir()
+    (work / "etc" / "policies").mkdir()
+    (work / "etc" / "policies" / "client.json").write_text("{}")
+    kept = {
+        "buckets": f'[[ $1 != make ]] || cp -r "$3" {work}/handed',
+        "identities": "exit 0",
+        "minio-client": "cat >/dev/null </dev/null",
+        "curl": "exit 0",
+    }
+    for name, line in kept.items():
+        (work / name).write_text(f"#!/bin/bash\n{line}\n")
+        (work / name).chmod(0o755)
+    environment = os.environ | {
+        "PATH": f"{work}:{os.environ['PATH']}", "AIDC_FILES": str(work / "etc"), "TMPDIR": str(work)
+    }  # fmt: skip
+    command = [str(SCRIPTS / "setup-object-store"), URL, URL]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    handed = {
+        str(path.relative_to(work / "handed")): path.read_text()
+        for path in (work / "handed").rglob("*")
+        if path.is_file()
+    }
+    assert handed == {f"{b.name}/{file}": text for b in buckets for file, text in documents(b).items()}

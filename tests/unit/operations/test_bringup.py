@@ -106,3 +106,28 @@ def test_a_store_that_does_not_tell_is_left_alone() -> None:
     engine = Mock()
     engine.output.return_value = "what is no line of it"
     assert bringup.drift(engine, PLAN) == []
+
+
+def test_what_was_found_unhealthy_may_become_healthy_while_the_store_is_set_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after a `make up` that was killed."""
+    monkeypatch.setattr("components.runtime.health.time.sleep", lambda _: None)
+    looks = dict.fromkeys((s.container for s in PLAN.services), 0)
+    setup, backup = PLAN.service("object-store-setup").container, PLAN.service("backup").container
+
+    def inspect(name: str) -> dict[str, object]:
+        looks[name] += 1
+        state: dict[str, object] = {"Status": "running", "ExitCode": 0}
+        if name.endswith("-setup") and (name != setup or looks[name] > 3):
+            state = {"Status": "exited", "ExitCode": 0}
+        if name == backup and looks[name] <= 5:
+            state["Health"] = {"Status": "unhealthy", "Log": [{"Output": "no repository"}]}
+        kind = "job" if name.endswith("-setup") else "service"
+        return {"State": state, "Config": {"Labels": {KIND: kind}}}
+
+    engine = Mock()
+    engine.inspect.side_effect = inspect
+    engine.output.return_value = None
+    bringup.verify(engine, PLAN, datetime.now(UTC))
+    assert looks[backup] > 5

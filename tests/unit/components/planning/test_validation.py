@@ -168,3 +168,8 @@ def test_many_mistakes_in_one_part_hide_none_elsewhere() -> None:
         "object_store.buckets.raw.object_lock",
         "backup.jobs.x.sources.buckets[0]",
     }
+
+
+def test_a_list_that_must_not_be_empty_is_told_in_words() -> None:
+    with pytest.raises(ConfigError, match="has 0 entries, which is too few"):
+        load({"compute": {"nodes": []}}, "dev", None)

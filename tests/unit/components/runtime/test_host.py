@@ -7,7 +7,7 @@ import pytest
 from components.planning.issues import ConfigError
 from components.planning.validation import load
 from components.runtime.erasure_set import refusal
-from components.runtime.host import facts
+from components.runtime.host import facts, misled
 
 INFO = {"NCPU": 3, "MemTotal": 7 * 2**30}
 
@@ -69,3 +69,16 @@ def test_slices_that_the_engine_lists_are_known_and_not_counted_as_gpus() -> Non
 )
 def test_the_object_stores_size_is_fixed_by_its_first_up(before: object, asked: int, refused: bool) -> None:
     assert (refusal(before, asked) is not None) is refused
+
+
+def test_settings_that_lead_the_provider_to_another_engine_are_named() -> None:
+    def setting(key: str) -> object:
+        return {"host": "unix:///run/other.sock", "certPath": "/certs"}.get(key)
+
+    found = misled(setting, {"DOCKER_CONTEXT": "other", "DOCKER_HOST": "unix:///run/docker.sock"})
+    assert [issue.path for issue in found] == [
+        "config.docker:host",
+        "config.docker:certPath",
+        "DOCKER_CONTEXT",
+    ]
+    assert misled(lambda _: None, {"DOCKER_HOST": "unix:///run/docker.sock"}) == []

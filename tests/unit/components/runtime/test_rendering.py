@@ -22,11 +22,7 @@ FILES: dict[str, Callable[[], str]] = {
     "pg_hba.conf": lambda: databases.access_rules(["10.77.6.0/23"]),
     "database-roles": databases.declared,
     "haproxy.cfg": lambda: load_balancer.configuration(PLAN),
-    "buckets": lambda: "".join(
-        f"{bucket.name}/{name} {text}\n"
-        for bucket in PLAN.buckets
-        for name, text in bucket_documents.documents(bucket).items()
-    ),
+    "buckets": lambda: bucket_documents.listing(PLAN.buckets),
     **{f"s3-policy-{user}.json": partial(grants.policy, user, PLAN.buckets) for user in buckets.IDENTITIES},
 }
 

@@ -69,6 +69,13 @@ def test_an_engine_that_does_not_answer_is_told_in_one_line(
     assert len(str(caught.value).splitlines()) == 2
 
 
+def test_a_context_that_only_the_docker_command_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setenv("DOCKER_CONTEXT", "far")
+    with pytest.raises(client.EngineError, match="DOCKER_CONTEXT='far'"):
+        client.connect()
+
+
 def test_a_lost_passphrase_is_explained() -> None:
     text = pulumi.explain("stack export", "error: getting secrets manager: incorrect passphrase\n")
     assert "fix:" in text

@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from pulumi.automation.events import EngineEvent
 
-from operations.stack.events import EventLog, Follower, parse
+from operations.stack.events import EventLog, Follower, Tail, parse
 
 LINE = json.dumps({"sequence": 7, "timestamp": 1, "stdoutEvent": {"message": "é", "color": "never"}})
 
@@ -110,3 +110,10 @@ def test_an_error_of_the_run_itself_is_not_replaced(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt), Follower(log, failing):
         interrupted()
+
+
+def test_words_of_what_waits_are_passed_on_while_it_waits(tmp_path: Path) -> None:
+    words, heard = Tail(tmp_path / "waiting"), Event()
+    with Follower(EventLog(tmp_path / "events"), lambda _: None, words, lambda _: heard.set()):
+        words.path.write_text("backup (unhealthy)\n")
+        assert heard.wait(10)

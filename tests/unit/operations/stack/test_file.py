@@ -1,5 +1,6 @@
 """Reading Pulumi.<stack>.yaml: every outer mistake becomes an issue, and its layout survives Pulumi."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,24 @@ def test_a_misspelt_key_is_no_silent_default(tmp_path: Path) -> None:
     assert "aidc:datacenter" in issue.fix
 
 
-def test_keys_of_other_namespaces_are_left_alone(tmp_path: Path) -> None:
-    assert paths(tmp_path, "config:\n  docker:host: unix:///var/run/docker.sock\n") == []
+@pytest.mark.parametrize(
+    ("key", "fix"),
+    [
+        ("docker:host", "DOCKER_HOST="),
+        ("docker:context", "DOCKER_HOST="),
+        ("docker:registryAuth", "DOCKER_HOST="),
+        ("docker:config:host", "DOCKER_HOST="),
+        ("command:interpreter", "remove it"),
+        ("adic:datacenter", "did you mean 'aidc:datacenter'?"),
+    ],
+)
+def test_settings_that_nothing_or_a_provider_alone_reads_are_refused(
+    key: str, fix: str, tmp_path: Path
+) -> None:
+    write(tmp_path, f"config:\n  {key}: unix:///run/other.sock\n")
+    (issue,) = read("dev", tmp_path).issues
+    assert issue.path == f"config.{key}"
+    assert fix in issue.fix
 
 
 def test_a_seed_in_plain_text_is_refused_without_being_shown(tmp_path: Path) -> None:
@@ -175,3 +192,28 @@ def test_a_secret_in_plain_text_is_refused_whatever_yaml_takes_it_for(
 
 def test_an_encrypted_secret_is_accepted(tmp_path: Path) -> None:
     assert not paths(tmp_path, "config:\n  aidc:alerts-email:\n    secure: v1:abc\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"config: {}\n#" + b"x" * 2**18, "it has more than 256 KiB"),
+        ("config: {}".encode("utf-16"), "is not UTF-8 text"),
+        (b"config:\0", "unacceptable character #x0000"),
+        (b"encryptionsalt: [1]\nconfig: {}", "encryptionsalt: is not text"),
+    ],
+)
+def test_what_no_reader_can_use_is_told_in_one_line(content: bytes, fault: str, tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_bytes(content)
+    (issue,) = read("dev", tmp_path).issues
+    assert fault in f"{issue.place}: {issue.fault}"
+    assert "\n" not in issue.fault
+
+
+def test_the_largest_file_with_a_mistake_in_each_line_is_judged_in_seconds(tmp_path: Path) -> None:
+    lines = "".join(f"    key{number:06d}: 1\n" for number in range(14_000))
+    write(tmp_path, f"config:\n  aidc:datacenter:\n{lines}")
+    began = time.process_time()
+    _, issues = read("dev", tmp_path).check(None)
+    assert len(issues) == 14_000
+    assert time.process_time() - began < 20, "on a busy machine; four seconds on a quiet one"

@@ -170,3 +170,9 @@ def test_types_are_shown_as_pulumi_shows_them(urn: str, kind: str) -> None:
 
 def test_a_name_may_hold_colons() -> None:
     assert messages.name_of("urn:pulumi:dev::aidc::a:b:C::x::y") == "x::y"
+
+
+def test_a_word_on_what_is_waited_for_steers_no_terminal() -> None:
+    lines: list[str] = []
+    Progress("up", lines.append).wait("backup (unhealthy: \x1b[2J)")
+    assert lines == ["    … waiting for backup (unhealthy: �[2J)"]

@@ -95,3 +95,8 @@ def test_a_closed_terminal_ends_the_run(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(BrokenPipeError):
         run(tmp_path, script)
     assert (tmp_path / "ended").exists()
+
+
+def test_pulumi_goes_by_the_engine_that_everything_else_uses(tmp_path: Path) -> None:
+    environment = {"DOCKER_HOST": "unix:///run/near.sock", "DOCKER_CONTEXT": "far"}
+    assert "DOCKER_CONTEXT" not in Pulumi("dev", tmp_path, environment).environment
