@@ -35,8 +35,8 @@ INTERVAL = 30
 NODE_EXPORTER, ALERTS = 9100, 8880
 # Samples that one reading may have: a service that has gone mad would otherwise fill the disk.
 MOST = 20_000
-# Bytes that one reading may have, three times what Ray's head was seen to tell. It is taken apart in pieces: as
-# a whole, a reading of that size in lines of seven bytes takes more memory than the server has.
+# Bytes that one reading may have, three times what Ray's head was seen to tell. It is taken apart in pieces:
+# as a whole, a reading of that size in lines of seven bytes takes more memory than the server has.
 LARGEST = "2MiB"
 # Series that are new within a day, of all targets, as images/metrics has it: what is new beyond is dropped,
 # whoever tells it. So each target has a limit of its own, and those where jobs may speak share a half.
