@@ -84,6 +84,20 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             "page",
             "{{ $labels.source }} leaves figures that are not its own to tell ({{ $labels.why }})",
         ),
+        # Read, and yet not up: more samples than may be. That one was too large is told of no target, so it$
+        # one that is not up. What the store itself does not take is told of the metrics server, for all.
+        Rule(
+            "FiguresLeftOut",
+            "max(scrape_series_limit_samples_dropped) by (service) > 0"
+            " or max(scrape_samples_scraped and up == 0) by (service) > 0"
+            " or min(up) by (service) == 0 and on() sum(increase("
+            'vm_promscrape_max_scrape_size_exceeded_errors_total{job="metrics"}[5m])) > 0'
+            ' or sum(increase(vm_rows_ignored_total{job="metrics", reason=~"too_.+|daily_.+"}[5m]))'
+            " by (service) > 0",
+            2,
+            "ticket",
+            "figures of {{ $labels.service }} are left out: they are too many, or too long",
+        ),
         Rule(
             "DiskAlmostFull",
             'min(node_filesystem_avail_bytes{mountpoint="/data"} / node_filesystem_size_bytes) < 0.1',

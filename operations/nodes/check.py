@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +15,14 @@ from typing import Any
 from docker.errors import DockerException
 
 from components.planning.flows import RAY_AGENT_HTTP
+from components.planning.paths import ROOT
 from components.runtime.labels import KIND, ROLE
 from operations.engine.client import Engine, EngineResource
 from operations.errors import OperationError
 from operations.nodes import judge, record
 from operations.nodes.answer import read
 from operations.nodes.judge import Reading
+from operations.nodes.speed import apart
 from operations.nodes_document import NodeRecord, Nodes
 
 # Seconds; a node with GPUs loads PyTorch first.
@@ -46,11 +50,16 @@ def check(engine: Engine, stack: str, names: Sequence[str], out: Path) -> dict[s
     # All nodes of a check are measured, so that each has peers; a core for each of those at work at once.
     with ThreadPoolExecutor(max_workers=max(1, int(engine.info().get("NCPU", 1)) // 2)) as pool:
         readings = dict(zip(found, pool.map(lambda c: ask(engine, stack, c), found.values()), strict=True))
-    first = judge.verdicts(list(readings.values()), before, at)
-    doubtful = [name for name in names if judge.only_slow(first[name])]
-    for name in doubtful:
-        readings[name] = ask(engine, stack, found[name])
-    verdicts = judge.verdicts(list(readings.values()), before, at) if doubtful else first
+
+    def judged() -> dict[str, NodeRecord]:
+        all_of = list(readings.values())
+        return judge.verdicts(all_of, before, at, host_core() if apart(r.speeds() for r in all_of) else {})
+
+    verdicts = judged()
+    if doubtful := [name for name in names if judge.only_speed(verdicts[name])]:
+        for name in doubtful:
+            readings[name] = ask(engine, stack, found[name])
+        verdicts = judged()
     merged = {**before, **verdicts}
     keep(stack, [merged[name] for name in found], out)
     return {name: verdicts[name] for name in names}
@@ -86,6 +95,19 @@ def ask(engine: Engine, stack: str, container: EngineResource) -> Reading:
     # Its clock was read somewhere in between.
     middle, doubt = (begun + ended) / 2, (ended - begun) / 2
     return Reading(name, answer, "", answer["time"] - middle, doubt, gpus)
+
+
+def host_core(command: Sequence[str] = (sys.executable, "-m", COMMAND[-1])) -> dict[str, float]:
+    """This machine's processor and the GFLOP/s of one core of it; empty where it cannot be measured.
+
+    Where it is the engine's machine, no node has a faster one; elsewhere it is another processor.
+    """
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=PATIENCE, check=True)
+        said = read(json.loads(done.stdout))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return {}
+    return {said["cpu"]["model"]: said["cpu"]["gflops"]} if said else {}
 
 
 def gpus_of(described: Any) -> int:

@@ -5,12 +5,13 @@ The bounds are wide: a node that is wrongly left out costs more than one that is
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from components.planning.units import GIB, MIB
+from operations.nodes import speed
+from operations.nodes.speed import HISTORY_MOST, Device
 from operations.nodes_document import Check, NodeFault, NodeRecord
 from operations.output import size
 
@@ -21,10 +22,6 @@ MEMORY_MOST = 0.95
 HOST_LEAST = 256 * MIB
 CLOCK_S = 5.0
 HOT_BELOW_CRITICAL = 5.0  # degrees Celsius
-# Of the median of the node's own passes, and of the median of the peers of the same kind: both have to be
-# missed. On a machine with other work, single readings of a healthy node differed by a factor of 1.6.
-SPEED_LEAST = 0.4
-HISTORY_LEAST, HISTORY_MOST = 5, 20
 # Cores that other processes of the node may use while its speed is measured.
 OTHERS_MOST = 0.3
 
@@ -43,7 +40,7 @@ class Reading:
     doubt_s: float = 0.0
     gpus: int = 0
 
-    def speeds(self) -> dict[str, tuple[str, float]]:
+    def speeds(self) -> dict[str, Device]:
         """Device → its kind, which peers share, and its GFLOP/s."""
         if self.said is None:
             return {}
@@ -60,25 +57,59 @@ class Reading:
         return float(self.said["cpu"]["others"] or 0.0) if self.said else 0.0
 
 
-def verdicts(readings: Sequence[Reading], before: Mapping[str, NodeRecord], at: str) -> dict[str, NodeRecord]:
-    """The verdict on each node that was asked, by name. `before`: the record so far, of all nodes."""
-    return {reading.node: _verdict(reading, readings, before.get(reading.node), at) for reading in readings}
+def verdicts(
+    readings: Sequence[Reading],
+    before: Mapping[str, NodeRecord],
+    at: str,
+    host: Mapping[str, float] | None = None,
+) -> dict[str, NodeRecord]:
+    """The verdict on each node that was asked, by name. `before`: the record so far, of all nodes.
+
+    `host`: kind → GFLOP/s of this machine's own core, where it was measured.
+    """
+    host = host or {}
+    history = {r.node: dict(before[r.node].history) if r.node in before else {} for r in readings}
+    too_fast = {r.node: speed.too_fast(r.node, r.speeds(), history[r.node], host) for r in readings}
+    # What nothing can be as fast as is no measure for others.
+    believed = {
+        r.node: {d: of for d, of in r.speeds().items() if d not in too_fast[r.node]}
+        for r in readings
+        if r.busy <= OTHERS_MOST
+    }
+    found = {}
+    for reading in readings:
+        name = reading.node
+        peers = [of for node, speeds in believed.items() if node != name for of in speeds.values()]
+        slow, unknown = speed.slow(believed.get(name, {}), peers, history[name], host)
+        if reading.busy > OTHERS_MOST:
+            unknown = f"other processes of the node took {reading.busy:g} cores meanwhile"
+        judged = _Speed([*too_fast[name].values(), *slow], unknown, history[name])
+        found[name] = _verdict(reading, judged, before.get(name), at)
+    return found
 
 
-def _verdict(reading: Reading, all_of: Sequence[Reading], last: NodeRecord | None, at: str) -> NodeRecord:
-    history = dict(last.history) if last else {}
-    slow = list(_slow(reading, all_of, history))
-    faults = [*_faults(reading), *slow]
+@dataclass(frozen=True)
+class _Speed:
+    """What is wrong with a node's speed, why it cannot be judged, and its earlier passes."""
+
+    faults: Sequence[NodeFault]
+    unknown: str
+    history: dict[str, list[float]]
+
+
+def _verdict(reading: Reading, judged: _Speed, last: NodeRecord | None, at: str) -> NodeRecord:
+    history = judged.history
+    faults = [*_faults(reading), *judged.faults]
     left_out: dict[Check, str] = {}
     if reading.said is not None and not reading.said["thermal"]:
         left_out["thermal"] = "the node can read no temperature"
     if not reading.gpus:
         left_out["gpu"] = "the node has none"
-    if reading.busy > OTHERS_MOST:
-        left_out["speed"] = f"other processes of the node took {reading.busy:g} cores meanwhile"
-    elif not slow:
-        for device, (_, speed) in reading.speeds().items():
-            history[device] = [*history.get(device, []), speed][-HISTORY_MOST:]
+    if judged.unknown:
+        left_out["speed"] = judged.unknown
+    elif not judged.faults:
+        for device, (_, rate) in reading.speeds().items():
+            history[device] = [*history.get(device, []), rate][-HISTORY_MOST:]
     found = {fault.check for fault in faults}
     waived = bool(last and last.waiver is not None and found <= set(last.waived_checks))
     return NodeRecord(
@@ -87,7 +118,7 @@ def _verdict(reading: Reading, all_of: Sequence[Reading], last: NodeRecord | Non
         at=at,
         faults=faults,
         not_checked=left_out,
-        speed={device: speed for device, (_, speed) in reading.speeds().items()},
+        speed={device: rate for device, (_, rate) in reading.speeds().items()},
         # A waiver ends with the fault: the next one is looked at anew.
         waiver=last.waiver if last and faults else None,
         waived_checks=last.waived_checks if last and faults else [],
@@ -101,7 +132,7 @@ def waived(record: NodeRecord, reason: str) -> NodeRecord:
     return record.model_copy(update={"verdict": "waived", "waiver": reason, "waived_checks": checks})
 
 
-def only_slow(record: NodeRecord) -> bool:
+def only_speed(record: NodeRecord) -> bool:
     """Whether speed is all that is wrong: worth a second look, as other work may have been in the way."""
     return bool(record.faults) and {fault.check for fault in record.faults} == {"speed"}
 
@@ -161,22 +192,3 @@ def _gpus(said: Mapping[str, Any], declared: int) -> Iterator[NodeFault]:
         if gpu["slowed"]:
             text = f"{gpu['name']} {gpu['uuid']}: slowed down by heat at {gpu['temperature']} °C"
             yield NodeFault(check="thermal", found=text, fix="look at fans and air flow")
-
-
-def _slow(
-    reading: Reading, all_of: Sequence[Reading], history: Mapping[str, Sequence[float]]
-) -> Iterator[NodeFault]:
-    """Slower than both its own passes and its peers, or than the one of these that is known."""
-    if reading.busy > OTHERS_MOST:
-        return
-    others = [r for r in all_of if r.node != reading.node and r.busy <= OTHERS_MOST]
-    for device, (kind, speed) in reading.speeds().items():
-        past = history.get(device, ())
-        peers = [rate for r in others for k, rate in r.speeds().values() if k == kind]
-        bars = {"its own earlier passes": statistics.median(past)} if len(past) >= HISTORY_LEAST else {}
-        if peers:
-            bars["its peers"] = statistics.median(peers)
-        if bars and all(speed < SPEED_LEAST * bar for bar in bars.values()):
-            than = " and ".join(f"{bar:.1f} of {whose}" for whose, bar in bars.items())
-            found = f"{device}: {speed:.1f} GFLOP/s against {than}; at least {SPEED_LEAST:.0%} is needed"
-            yield NodeFault(check="speed", found=found, fix="make top, and heat or other work on its machine")

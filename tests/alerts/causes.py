@@ -54,6 +54,17 @@ while True:
     else:
         time.sleep(0.1)
 """
+# A series with a label that is longer than may be.
+LONG = """
+import time, ray
+from ray.util.metrics import Gauge
+@ray.remote(num_cpus=0)
+def tell():
+    Gauge("long", tag_keys=("words",)).set(1, {"words": "x" * 600})
+    time.sleep(600)
+ray.init(address="auto")
+ray.get(tell.remote())
+"""
 
 
 @dataclass(frozen=True)
@@ -314,6 +325,11 @@ def unfit_node(site: Site) -> None:
     host.check_output("rm /tmp/filler")
 
 
+def long_figures(site: Site) -> None:
+    """A task tells Ray of a series that is too long to be kept."""
+    docker("exec", "--detach", site.name("compute", 0), "python3", "-c", LONG)
+
+
 def stalled_training(site: Site) -> None:
     """Two ranks hold their nodes, and wait for nothing."""
     script = OUT / "stalled.py"
@@ -370,6 +386,7 @@ CAUSES = (
     Cause({"DatabaseTransactionOpen": "open for 1h"}, open_transaction),
     Cause({"LogsLeftOut": "lines of compute-node1", "LogsLost": "were lost"}, flood_of_lines),
     Cause({"ReadingsRefused": "home leaves figures"}, foreign_figures),
+    Cause({"FiguresLeftOut": "figures of metrics"}, long_figures),
     Cause({"TrainingStalled": "1 trainings"}, stalled_training),
     Cause({"NodeRefused": "node2"}, unfit_node),
     Cause({"VaultAlmostFull": "the vault holds"}, full_vault),

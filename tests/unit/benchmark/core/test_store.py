@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from benchmark.cluster.ray_api import RayClient
 from benchmark.core.config import Workload
 from benchmark.core.documents import get_json, put_json
-from benchmark.core.errors import StoreError
+from benchmark.core.errors import StackError, StoreError
 from benchmark.core.store import DirectoryStore, S3Store, Store
 from benchmark.training.job import has_failed
 from benchmark.training.spec import Spec
@@ -192,7 +192,7 @@ def test_the_stack_is_never_asked_through_a_proxy(
         with pytest.raises(StoreError, match=r"127\.0\.0\.1:9 cannot be reached") as caught:
             store.put("results/x", b"")
         assert "proxy" not in str(caught.value).lower()
-        with pytest.raises(Exception, match="cannot be reached") as asked:
+        with pytest.raises(StackError, match="cannot be reached") as asked:
             RayClient(url).status("x")
         assert "proxy" not in str(asked.value).lower()
     assert heard == []

@@ -24,6 +24,7 @@ from components.planning.validation import load
 
 PLAN = make_plan("dev", StackConfig())
 CACHE = Path(os.environ.get("AIDC_CACHE") or Path.home() / ".cache/aidc")
+SERVER = shutil.which("victoria-metrics", path=f"{CACHE}/bin")
 VMALERT = shutil.which("vmalert", path=f"{CACHE}/bin")
 
 
@@ -147,6 +148,24 @@ def test_new_series_of_nodes_do_not_use_up_those_of_a_day(nodes: int, share: int
     assert limits["host"] == limits["object-store"] == scrape.MOST
     script = (ROOT / "images/metrics/metrics-server").read_text()
     assert f"-storage.maxDailySeries={scrape.DAILY}" in script
+
+
+def test_every_reading_is_bounded_and_taken_apart_piece_by_piece() -> None:
+    """A whole answer in lines of a few bytes takes eighty times its size."""
+    asked = json.loads(scrape.configuration(PLAN))
+    assert asked["global"]["sample_limit"] == scrape.MOST
+    for job in asked["scrape_configs"]:
+        assert (job["max_scrape_size"], job["stream_parse"]) == (scrape.LARGEST, True), job["job_name"]
+
+
+@pytest.mark.skipif(SERVER is None, reason="victoria-metrics is not built: make setup")
+def test_the_server_takes_the_scrape_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "scrape.yaml"
+    # What the container has as files is not here.
+    file.write_text(scrape.configuration(PLAN))
+    command = [str(SERVER), "-promscrape.config.dryRun", f"-promscrape.config={file}", "-loggerLevel=ERROR"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:

@@ -73,10 +73,19 @@ def given_up(receiver: str, integration: str) -> str:
     return f"alertmanager_notifications_failed_total{{{labels}}}"
 
 
+def told(up: int, samples: int = 0) -> dict[str, str]:
+    """What the reader says of a reading of a node: whether it was taken, and how many samples it had."""
+    of = '{job="compute",service="compute-node1"}'
+    return {f"up{of}": flat(up), f"scrape_samples_scraped{of}": flat(samples)}
+
+
 def advanced(training: str, node: int = 1, job: str = "compute") -> str:
     return f'ray_{advance.METRIC}{{job="{job}",service="compute-node{node}",training="{training}"}}'
 
 
+DROPPED = 'scrape_series_limit_samples_dropped{job="compute",service="compute-node1"}'
+TOO_LARGE = 'vm_promscrape_max_scrape_size_exceeded_errors_total{job="metrics",service="metrics"}'
+IGNORED = 'vm_rows_ignored_total{job="metrics",service="metrics",reason="too_many_labels"}'
 STARTED = 'aidc_service_started_timestamp_seconds{service="backup"}'
 SERVER = 'haproxy_server_status{job="load-balancer",proxy="s3",server="object-store-1",state="UP"}'
 STORE = {'minio_cluster_capacity_usable_total_bytes{job="object-store-cluster"}': flat(100)}
@@ -246,6 +255,36 @@ CASES = (
         "written once",
         {'node_textfile_mtime_seconds{file="/etc/aidc/readings/x.prom"}': flat(0)},
         60,
+    ),
+    *(
+        Case(
+            "FiguresLeftOut",
+            what,
+            series,
+            6,
+            f"figures of {service} are left out: they are too many, or too long",
+            {"service": service},
+        )
+        for what, service, series in (
+            ("new series beyond the day's", "compute-node1", {**told(1), DROPPED: flat(7)}),
+            ("more samples than may be", "compute-node1", told(0, 25_000)),
+            ("an answer that is too large", "compute-node1", {**told(0), TOO_LARGE: "0+1x60"}),
+            ("a label that is too long", "metrics", {**told(1, 100), IGNORED: "0+1x60"}),
+            (
+                "more of all than in a day",
+                "metrics",
+                {**told(1, 100), IGNORED.replace("too_many_labels", "daily_limit_exceeded"): "0+1x60"},
+            ),
+        )
+    ),
+    *(
+        Case("FiguresLeftOut", what, series, 60)
+        for what, series in (
+            ("all are taken", {**told(1, 19_000), DROPPED: flat(0), TOO_LARGE: flat(0), IGNORED: flat(0)}),
+            ("a service that is away", {**told(0), TOO_LARGE: flat(3)}),
+            ("told by another", {**told(0), TOO_LARGE.replace("metrics", "host"): "0+1x200"}),
+            ("a sample from the past", {IGNORED.replace("too_many_labels", "small_timestamp"): "0+1x200"}),
+        )
     ),
     Case("DiskAlmostFull", "full", disk(9), 6, "the engine's disk has 9% left"),
     Case("DiskAlmostFull", "not yet", disk(11), 60),

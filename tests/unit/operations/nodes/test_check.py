@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from docker.errors import APIError
 
+from benchmark.core.machine import cpu_model
 from operations.engine.client import Engine, EngineResource
 from operations.nodes import check, record
 from tests.unit.operations.nodes.test_judge import said
@@ -42,6 +44,11 @@ class Told(Engine):
         if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, tuple) else (0, json.dumps(answer) + "\n")
+
+
+@pytest.fixture(autouse=True)
+def host_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "host_core", lambda: {"Zen": 80.0})
 
 
 def checked(engine: Told, out: Path) -> dict[str, str]:
@@ -157,3 +164,23 @@ def test_a_node_that_claims_what_no_node_has_gives_no_valid_answer(
     found = check.check(engine, "dev", ["compute-one", "compute-two"], tmp_path)
     assert [fault.found for fault in found["compute-one"].faults] == ["its check gave no valid answer"]
     assert found["compute-two"].verdict == "pass"
+
+
+def test_a_node_that_claims_what_no_core_has_is_left_out_and_not_the_honest_one(tmp_path: Path) -> None:
+    engine = Told({"compute-one": [now(speed=80.0)], "compute-two": [now(speed=240.0)]})
+    assert checked(engine, tmp_path) == {"compute-one": "pass", "compute-two": "fail"}
+
+
+def test_a_core_of_this_machine_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    ((model, rate),) = check.host_core().items()
+    assert model == cpu_model()
+    assert rate > 0
+
+
+@pytest.mark.parametrize("program", ["exit(1)", "print('no')", "print('{}')"])
+def test_a_core_that_cannot_be_measured_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.undo()
+    assert check.host_core((sys.executable, "-c", program)) == {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from operations.nodes import judge
+from operations.nodes import judge, speed
 from operations.nodes.judge import Reading
 from operations.nodes_document import NodeRecord
 
@@ -31,8 +31,11 @@ def reading(node: str = "one", speed: float = 80.0, **changes: Any) -> Reading:
     return Reading(node, said(speed, **changes))
 
 
-def verdict(of: Reading, *peers: Reading, past: NodeRecord | None = None) -> NodeRecord:
-    return judge.verdicts([of, *peers], {of.node: past} if past else {}, AT)[of.node]
+def verdict(
+    of: Reading, *peers: Reading, past: NodeRecord | None = None, host: float | None = None
+) -> NodeRecord:
+    core = {"Zen": host} if host else {}
+    return judge.verdicts([of, *peers], {of.node: past} if past else {}, AT, core)[of.node]
 
 
 def past(*speeds: float, **changes: Any) -> NodeRecord:
@@ -44,7 +47,8 @@ def past(*speeds: float, **changes: Any) -> NodeRecord:
 
 
 GPU = {
-    "uuid": "GPU-1", "name": "H100", "temperature": 60, "slowed": False, "ecc_errors": 0, "gflops": 500_000.0,
+    "uuid": "GPU-1", "name": "NVIDIA H200", "temperature": 60, "slowed": False, "ecc_errors": 0,
+    "gflops": 500_000.0,
 }  # fmt: skip
 
 
@@ -136,9 +140,60 @@ def test_a_node_that_always_was_slower_than_its_peers_passes() -> None:
 
 
 def test_without_a_past_the_peers_of_its_kind_decide() -> None:
-    assert verdict(reading(speed=20.0), reading("two")).verdict == "fail"
-    other = Reading("two", said(cpu={"model": "Neoverse", "gflops": 80.0, "others": 0.0}))
-    assert verdict(reading(speed=20.0), other).verdict == "pass"
+    assert verdict(reading(speed=20.0), reading("two"), reading("three")).verdict == "fail"
+    neoverse = said(cpu={"model": "Neoverse", "gflops": 80.0, "others": 0.0})
+    assert (
+        verdict(reading(speed=20.0), Reading("two", neoverse), Reading("three", neoverse)).verdict == "pass"
+    )
+
+
+def test_of_two_without_a_past_neither_is_left_out_and_both_say_why() -> None:
+    for own, other in ((20.0, 80.0), (80.0, 20.0)):
+        found = verdict(reading(speed=own), reading("two", other))
+        assert found.verdict == "pass"
+        assert "nothing says which" in found.not_checked["speed"]
+        assert found.history == {}
+
+
+@pytest.mark.parametrize(("slow", "fast"), [(20.0, 80.0), (80.0, 240.0), (80.0, 8e6)])
+def test_of_two_that_differ_this_machines_own_core_decides(slow: float, fast: float) -> None:
+    found = judge.verdicts([reading("one", slow), reading("two", fast)], {}, AT, {"Zen": 80.0})
+    assert {name: node.verdict for name, node in found.items()} == (
+        {"one": "fail", "two": "pass"} if slow == 20.0 else {"one": "pass", "two": "fail"}
+    )
+
+
+def test_a_speed_that_no_such_core_has_is_named_and_does_not_become_the_measure() -> None:
+    found = verdict(reading(speed=240.0), reading("two"), host=80.0)
+    assert [fault.check for fault in found.faults] == ["speed"]
+    assert "240.0 GFLOP/s are not plausible; the most is 200.0 by this machine's" in found.faults[0].found
+    assert found.history == {}
+
+
+def test_a_node_that_is_far_faster_than_it_was_is_not_believed() -> None:
+    found = judge.verdicts([reading(speed=240.0), reading("two")], {"one": past(*[80.0] * 5)}, AT)
+    assert (found["one"].verdict, found["two"].verdict) == ("fail", "pass")
+    assert "by its own earlier passes" in found["one"].faults[0].found
+
+
+def test_a_gpu_that_is_faster_than_its_kind_can_be_is_not_believed() -> None:
+    liar = replace(reading("two", gpus=[{**GPU, "uuid": "GPU-2", "gflops": 1.5e6}], gpu_fault=""), gpus=1)
+    honest = replace(reading(gpus=[GPU], gpu_fault=""), gpus=1)
+    found = judge.verdicts([honest, liar], {}, AT)
+    assert (found["one"].verdict, found["two"].verdict) == ("pass", "fail")
+
+
+def test_one_of_three_that_lies_makes_no_other_slow() -> None:
+    readings = [reading("one"), reading("two"), reading("three", 8e6)]
+    found = judge.verdicts(readings, {}, AT)
+    assert [found[name].verdict for name in ("one", "two")] == ["pass", "pass"]
+
+
+@pytest.mark.parametrize(("speeds", "differ"), [((80, 80), False), ((80, 33), False), ((80, 31), True)])
+def test_a_third_is_asked_for_where_two_of_a_kind_differ_too_much(
+    speeds: tuple[float, float], differ: bool
+) -> None:
+    assert speed.apart(reading(speed=rate).speeds() for rate in speeds) == differ
 
 
 def test_a_node_that_is_alone_is_compared_with_its_past_once_there_is_enough_of_it() -> None:
@@ -149,7 +204,7 @@ def test_a_node_that_is_alone_is_compared_with_its_past_once_there_is_enough_of_
 def test_a_slow_gpu_is_found_among_its_peers() -> None:
     slow = replace(reading(gpus=[{**GPU, "gflops": 100_000.0}], gpu_fault=""), gpus=1)
     fast = replace(reading("two", gpus=[{**GPU, "uuid": "GPU-2"}], gpu_fault=""), gpus=1)
-    assert "H100 GPU-1" in verdict(slow, fast).faults[0].found
+    assert "H200 GPU-1" in verdict(slow, fast).faults[0].found
 
 
 def test_a_busy_node_is_not_judged_by_its_speed() -> None:
@@ -160,8 +215,8 @@ def test_a_busy_node_is_not_judged_by_its_speed() -> None:
 
 
 def test_the_history_keeps_the_newest() -> None:
-    found = verdict(reading(speed=81.0), past=past(*[80.0] * judge.HISTORY_MOST))
-    assert found.history["core of Zen"] == [80.0] * (judge.HISTORY_MOST - 1) + [81.0]
+    found = verdict(reading(speed=81.0), past=past(*[80.0] * speed.HISTORY_MOST))
+    assert found.history["core of Zen"] == [80.0] * (speed.HISTORY_MOST - 1) + [81.0]
 
 
 FULL = {"/tmp": {"total": GIB, "free": 0}}

@@ -1,5 +1,6 @@
 """One command at a time changes a stack; a planted link or a foreign file blocks nobody."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,8 @@ from operations.stack.exclusive import changing
 with changing("dev", "up", Path({str(tmp_path)!r})):
     os.kill(os.getpid(), signal.SIGKILL)
 """
-    subprocess.run([sys.executable, "-c", holder], cwd=ROOT, check=False)
+    done = subprocess.run([sys.executable, "-c", holder], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL, "it never held the lock"
     with exclusive.changing("dev", "up", tmp_path):
         pass
 
