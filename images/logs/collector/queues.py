@@ -39,8 +39,10 @@ class Queues:
         self._buckets = {name: Bucket(rate, burst, now) for name in names}
         self._inside = set[tuple[str, str]]()
         self._most = waiting
-        self.received, self.limited = Counter[str](), Counter[str]()
-        self.full, self.cut = Counter[str](), Counter[str]()
+        # From the start of all: of a counter that begins with what a flood has left, the flood is no increase.
+        none = dict.fromkeys(names, 0)
+        self.received, self.limited = Counter(none), Counter(none)
+        self.full, self.cut = Counter(none), Counter(none)
 
     def put(self, line: Line, now: float) -> None:
         """Take a line, or count it as left out. Raises KeyError for a service that there is not."""

@@ -203,6 +203,12 @@ def test_service_may_write_again_after_a_flood() -> None:
     assert len(queues.take(1 << 20)) == 2
 
 
+def test_every_counter_is_told_from_the_start() -> None:
+    told = figures.rendered(Queues(("a",), rate=1, burst=1, waiting=1, now=0), 0, 0, {}, "").splitlines()
+    assert 'aidc_logs_left_out_lines_total{source="a",why="limited"} 0' in told
+    assert all(text.endswith(" 0") for text in told)
+
+
 def test_figures_say_what_was_left_out_and_name_no_path() -> None:
     queues = Queues(("a",), rate=0, burst=1, waiting=1 << 20, now=0)
     queues.put(line(), 0)
@@ -216,7 +222,9 @@ def test_figures_say_what_was_left_out_and_name_no_path() -> None:
     )
     assert told.splitlines() == [
         'aidc_logs_received_lines_total{source="a"} 2',
+        'aidc_logs_cut_pieces_total{source="a"} 0',
         'aidc_logs_left_out_lines_total{source="a",why="limited"} 1',
+        'aidc_logs_left_out_lines_total{source="a",why="full"} 0',
         "aidc_logs_stored_lines_total 1",
         "aidc_logs_redacted_lines_total 0",
         "aidc_logs_lost_datagrams_total 3",
