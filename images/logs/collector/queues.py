@@ -39,7 +39,7 @@ class Queues:
         self._buckets = {name: Bucket(rate, burst, now) for name in names}
         self._inside = set[tuple[str, str]]()
         self._most = waiting
-        # From the start of all: of a counter that begins with what a flood has left, the flood is no increase.
+        # All from the start: where a counter begins with what a flood has left, the flood is no increase.
         none = dict.fromkeys(names, 0)
         self.received, self.limited = Counter(none), Counter(none)
         self.full, self.cut = Counter(none), Counter(none)
