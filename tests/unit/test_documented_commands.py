@@ -31,7 +31,7 @@ VARIABLES |= set(re.findall(r"\$\(call (?:given|option,--[a-z-]+),([A-Z]+)\)", M
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 # Options of other programs, which ours calls or advises.
 FOREIGN = {
-    "place": {"--app-dir"},  # JupyterLab's
+    "place": {"--app-dir", "--norc"},  # JupyterLab's, and bash's
     "gpu_trial": {"--world", "--seconds", "--processors", "--meeting", "--rank"},  # its own
     "node_check": {"--agent", "--gpus", "--seconds", "--query-gpu", "--format"},  # its own, and nvidia-smi's
     "abba": {

@@ -16,13 +16,15 @@ from operations.overview.watching import ENTER, LEAVE
 ROOT = Path(__file__).parents[4]
 # A status that never changes; the second look takes as long as SLOW says, in a thread that Python waits for.
 SCRIPT = """
-import os, sys, time
+import os, signal, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from operations import __main__ as program
 from operations.commands import status
 from operations.overview import watching
 from operations.status_document import Service, Status
 
+# Ignored where a shell has started the tests in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 row = Service(name="vault", role="vault", container="c", addresses={}, healthy=True, state="healthy")
 found = Status(schema="aidc.status/1", stack="dev", healthy=True, services=[row], endpoints={},
                last_backup=None, remark=None, jobs=[])
