@@ -84,8 +84,8 @@ def rules(plan: Plan) -> tuple[Rule, ...]:
             "page",
             "{{ $labels.source }} leaves figures that are not its own to tell ({{ $labels.why }})",
         ),
-        # Read, and yet not up: more samples than may be. That one was too large is told of no target, so it is
-        # one that is not up. What the store itself does not take is told of the metrics server, for all.
+        # Read, and yet not up: more samples than may be. That one was too large is told of no target: it is
+        # one of those that are not up. What the store does not take is told of the metrics server, for all.
         Rule(
             "FiguresLeftOut",
             "max(scrape_series_limit_samples_dropped) by (service) > 0"
