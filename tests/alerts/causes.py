@@ -60,8 +60,11 @@ import time, ray
 from ray.util.metrics import Gauge
 @ray.remote(num_cpus=0)
 def tell():
-    Gauge("long", tag_keys=("words",)).set(1, {"words": "x" * 600})
-    time.sleep(600)
+    # What nobody holds, or sets, any more is not told.
+    gauge = Gauge("long", description="Too long.", tag_keys=("words",))
+    for _ in range(200):
+        gauge.set(1, {"words": "x" * 600})
+        time.sleep(3)
 ray.init(address="auto")
 ray.get(tell.remote())
 """
