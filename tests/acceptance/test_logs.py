@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -95,18 +97,30 @@ def test_service_beside_the_logs_cannot_forge_a_line(
 ) -> None:
     mark = uuid.uuid4().hex
     address = next(s for s in inventory.services if s.name == "logs").addresses["monitor"]
-    head = "<30>1 2026-11-28T12:00:00.000000+00:00 host database 1 database - "
+    # Of this moment: a line is stored under the time in its header, and looked for in the last hour.
+    head = f"<30>1 {datetime.now(UTC).isoformat(timespec='microseconds')} host database 1 database - "
     send = (
         "import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
         f" s.sendto(sys.argv[1].encode(), ('{address}', {COLLECTOR}))"
     )
     # From the same segment, and from the container of the logs itself, which no firewall is before.
     for service in ("home", "logs"):
-        host.run("docker exec aidc-%s-%s python3 -c %s %s", STACK, service, send, head + mark)
-    # What comes after it is there: so what was sent before has been judged.
-    say(host, "tracking", f"after {mark}")
-    found = poll(lambda: find(reader, page, mark), FOUND_WITHIN)
-    assert [row["service"] for row in found] == ["tracking"]
+        forged = f"{head}{mark} from {service}"
+        host.check_output("docker exec aidc-%s-%s python3 -c %s %s", STACK, service, send, forged)
+    # From this host, as the engine's own lines come, such a datagram is taken: only the sender was wrong.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as engine:
+        engine.sendto(f"{head}{mark} from the host".encode(), (address, COLLECTOR))
+
+    def both(rows: list[dict[str, str]]) -> bool:
+        return {row["service"] for row in rows} >= {"database", "tracking"}
+
+    # What comes after them is there: so what was sent before has been judged.
+    say(host, "tracking", f"{mark} after them")
+    found = poll(lambda: find(reader, page, mark), FOUND_WITHIN, until=both)
+    assert {(row["service"], row["_msg"]) for row in found} == {
+        ("database", f"{mark} from the host"),
+        ("tracking", f"{mark} after them"),
+    }
 
 
 @pytest.mark.parametrize(
