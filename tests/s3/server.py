@@ -23,6 +23,7 @@ class Identity:
 class Server:
     """`writer` writes to and deletes from `versioned` and `plain`, and reads `foreign`; `reader` reads all.
 
+    In `locked`, where there is such a bucket, `writer` removes versions too, unless a lock holds them.
     `known` are ids that somebody without any secret may guess or have seen. Not every server
     `keeps_alive` what it should: where it does not, each request has a connection of its own.
     """
@@ -38,6 +39,7 @@ class Server:
     foreign: str
     known: tuple[str, ...]
     keeps_alive: bool = True
+    locked: str = ""
 
     def client(self, who: Identity, **config: Any) -> Any:
         """boto3 as it is by itself, with checksums in a trailer; bucket names in the path."""

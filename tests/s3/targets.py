@@ -31,9 +31,16 @@ from tests.s3.server import Identity, Server
 
 # Seconds for a server to answer.
 START = 120.0
-VERSIONED, PLAIN, FOREIGN = "suite-versioned", "suite-plain", "suite-foreign"
+VERSIONED, PLAIN, FOREIGN, LOCKED = "suite-versioned", "suite-plain", "suite-foreign", "suite-locked"
 READ = ("s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectVersion")
 WRITE = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+# What the writer may do in each bucket.
+GRANTED: Mapping[str, tuple[str, ...]] = {
+    VERSIONED: READ + WRITE,
+    PLAIN: READ + WRITE,
+    FOREIGN: READ,
+    LOCKED: (*READ, *WRITE, "s3:DeleteObjectVersion"),
+}
 
 
 class TargetError(Exception):
@@ -109,10 +116,8 @@ def versitygw(folder: Path) -> Iterator[Server]:
             options = ["create-user", "--access", who.id, "--secret", who.secret, "--role", "user"]
             subprocess.run([*admin, *options], env=as_root, check=True, capture_output=True)
         client = _buckets(server)
-        for bucket in (VERSIONED, PLAIN, FOREIGN):
-            statements = [_allow(server.reader.id, READ, bucket)]
-            granted = READ if bucket == FOREIGN else READ + WRITE
-            statements.append(_allow(server.writer.id, granted, bucket))
+        for bucket, granted in GRANTED.items():
+            statements = [_allow(server.reader.id, READ, bucket), _allow(server.writer.id, granted, bucket)]
             policy = {"Version": "2012-10-17", "Statement": statements}
             client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
         yield server
@@ -150,9 +155,8 @@ def minio(folder: Path) -> Iterator[Server]:
     with _running(command, environment, folder):
         _await(server, "/minio/health/cluster")
         _buckets(server)
-        for who, writable in ((server.writer, (VERSIONED, PLAIN)), (server.reader, ())):
-            statements = [_allow("", READ, bucket) for bucket in (VERSIONED, PLAIN, FOREIGN)]
-            statements += [_allow("", WRITE, bucket) for bucket in writable]
+        for who, grants in ((server.writer, GRANTED), (server.reader, dict.fromkeys(GRANTED, READ))):
+            statements = [_allow("", actions, bucket) for bucket, actions in grants.items()]
             madmin.add_user(server, who, {"Version": "2012-10-17", "Statement": statements})
         yield server
 
@@ -173,6 +177,7 @@ def _own(name: str, port: int, ca_file: Path) -> Server:
         plain=PLAIN,
         foreign=FOREIGN,
         known=("root", "client", "backup"),
+        locked=LOCKED,
     )
 
 
@@ -180,6 +185,7 @@ def _buckets(server: Server) -> Any:
     client = server.client(server.root)
     for bucket in (VERSIONED, PLAIN, FOREIGN):
         client.create_bucket(Bucket=bucket)
+    client.create_bucket(Bucket=LOCKED, ObjectLockEnabledForBucket=True)
     enabled = {"Status": "Enabled"}
     for bucket in (VERSIONED, FOREIGN):
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=enabled)
