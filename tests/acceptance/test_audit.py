@@ -17,6 +17,8 @@ from tests.acceptance.waiting import heal
 
 # What these say depends on the day: vulnerabilities are published every day.
 OF_THE_DAY = ("packages", "python")
+# What a machine with much to do may not get through in time.
+UNFINISHED = {"every shard has its checksum"}
 
 
 Clean = tuple[int, dict[str, Any], Path, float]
@@ -28,12 +30,17 @@ def audit(out: Path) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads((out / "audit.json").read_text())
 
 
-def failed(document: dict[str, Any]) -> dict[str, str]:
+def having(document: dict[str, Any], verdict: str) -> dict[str, str]:
+    """Name → detail of the rows with this verdict."""
     return {
         row["name"]: row["detail"]
         for row in document["verdicts"]
-        if row["verdict"] == "fail" and row["part"] not in OF_THE_DAY
+        if row["verdict"] == verdict and row["part"] not in OF_THE_DAY
     }
+
+
+def failed(document: dict[str, Any]) -> dict[str, str]:
+    return having(document, "fail")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +54,8 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Clean:
 def test_the_stack_passes(clean: Clean) -> None:
     code, document, *_ = clean
     assert failed(document) == {}
+    unanswered = having(document, "not checked")
+    assert unanswered.keys() <= UNFINISHED, unanswered
     assert code == (0 if document["passed"] else 1)
 
 
@@ -105,4 +114,5 @@ def test_a_foreign_network_breaks_rules_live_and_not_on_the_plan(joined: dict[st
 
 
 def test_the_firewall_still_keeps_the_intruder_out(joined: dict[str, Any]) -> None:
-    assert "undeclared pairs are blocked" not in failed(joined)
+    """By the row itself: where the part broke there is none, and what was not checked is no failure."""
+    assert "undeclared pairs are blocked" in having(joined, "pass")

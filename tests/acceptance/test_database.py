@@ -6,18 +6,21 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import testinfra
 
+from components.planning import pki
 from components.planning.databases import DATABASES
 from components.planning.inventory import Inventory
 from tests.acceptance.conftest import ROOT, STACK
 from tests.acceptance.waiting import eventually
 
 VERIFIED = "sslmode=verify-full sslrootcert=/etc/aidc/ca.crt channel_binding=require"
+OTHER = "/tmp/other.pem"
 
 
 class Client:
@@ -69,15 +72,26 @@ def test_a_connection_is_tls_1_3(client: Client) -> None:
     assert found.stdout.strip() == "TLSv1.3"
 
 
+@pytest.fixture(scope="module")
+def other_authority(client: Client) -> Iterator[None]:
+    """An authority that is not the stack's, in a file beside the client."""
+    other = pki.authority("0f" * 32, "other", datetime.now(UTC).date())
+    client.host.check_output("printf %%s %s >%s", other, OTHER)
+    yield
+    client.host.run("rm -f %s", OTHER)
+
+
+@pytest.mark.usefixtures("other_authority")
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
         ("sslmode=disable channel_binding=disable", "no encryption"),
         (f"{VERIFIED} ssl_min_protocol_version=TLSv1.2 ssl_max_protocol_version=TLSv1.2", "protocol version"),
-        (VERIFIED.replace("ca.crt", "pg_hba.conf"), "certificate"),
+        (VERIFIED.replace("/etc/aidc/ca.crt", OTHER), "certificate verify failed"),
     ],
 )
 def test_a_weaker_connection_is_refused(client: Client, how: str, reason: str) -> None:
+    assert client.ask("tracking_app", "tracking", "SELECT 1").rc == 0
     found = client.ask("tracking_app", "tracking", "SELECT 1", how)
     assert found.rc != 0
     assert reason in found.stderr

@@ -5,6 +5,7 @@ Each watcher is a container of the firewall's own image, so that the host needs 
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 
@@ -102,10 +103,25 @@ def test_a_removed_rule_comes_back_within_seconds(
 
 
 def test_other_tables_are_not_touched(firewall: ServiceEntry, inventory: Inventory) -> None:
-    """Docker's own rules stay in force beside ours: the table holds nothing but the stack's bridges."""
-    table = table_name(inventory.stack)
-    rules = in_host(firewall, "nft", "--stateless", "list", "table", "inet", table).stdout
-    assert "iifname != @bridges oifname != @bridges accept" in rules
+    """Docker's own rules stay in force beside ours, when they are loaded and when they are loaded again."""
+    ours = re.compile(rf"^table inet {table_name(inventory.stack)} {{\n.*?^}}\n", re.MULTILINE | re.DOTALL)
+
+    def split() -> tuple[str, str]:
+        """What the host has beside our table, and our table."""
+        text = in_host(firewall, "nft", "--stateless", "list", "ruleset").stdout
+        return ours.sub("", text), "".join(ours.findall(text))
+
+    others, own = split()
+    assert "table ip " in others, "Docker's rules are not in nftables here"
+    # Nor does it judge what neither comes from the stack nor goes there.
+    assert "iifname != @bridges oifname != @bridges accept" in own
+    subprocess.run(["docker", "restart", firewall.container], check=True, capture_output=True)
+    settle(inventory)
+    assert split() == (others, own)
+    removed = in_host(firewall, "nft", "delete", "table", "inet", table_name(inventory.stack))
+    assert removed.returncode == 0
+    assert eventually(lambda: split()[1] == own, 60)
+    assert split()[0] == others
 
 
 def test_every_flow_has_a_rule_with_its_counter(firewall: ServiceEntry, inventory: Inventory) -> None:
