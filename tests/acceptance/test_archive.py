@@ -158,15 +158,18 @@ def test_a_restore_brings_every_row_back_and_overwrites_nothing(
     again = alone(local, "database", 10050, repository, "database-restore /drill/repository")
     assert again.rc == 1
     assert "/data is not empty" in again.stderr
+    query = "SELECT array_agg(id ORDER BY id) FROM"
     server = (
         "pg_ctl -D /data/pgdata -w -s -l /tmp/log"
         " -o '-c listen_addresses= -c unix_socket_directories=/tmp' start"
-        " && psql -h /tmp -U postgres -d tracking -Atc 'SELECT count(*) FROM tracking.archived'"
+        f" && psql -h /tmp -U postgres -d tracking -Atc '{query} tracking.archived'"
         " && pg_ctl -D /data/pgdata -s stop"
     )
-    restored = alone(local, "database", 10050, repository, server).stdout
-    live = client.ask("tracking_app", "tracking", "SELECT count(*) FROM archived").stdout
-    assert restored == live
+    restored = alone(local, "database", 10050, repository, server)
+    assert restored.rc == 0, restored.stderr
+    live = client.ask("tracking_app", "tracking", f"{query} archived")
+    assert live.stdout.startswith("{1"), live.stderr
+    assert restored.stdout == live.stdout
 
 
 @pytest.mark.parametrize(
@@ -254,10 +257,10 @@ def test_a_log_that_cannot_be_archived_is_named_and_caught_up(
     """Rows are written until there is no room; then they are still read, and the reason is the archive."""
     host, nodes = client.host, " ".join(store_nodes(inventory))
     try:
-        local.run_test(f"docker stop --time 5 {nodes}")
+        local.check_output(f"docker stop --time 5 {nodes}")
         for number in range(20):
             write(client, 100 + number)
-            host.run_test("psql -h /tmp -U postgres -qAtc 'SELECT pg_switch_wal()'")
+            host.check_output("psql -h /tmp -U postgres -qAtc 'SELECT pg_switch_wal()'")
         assert eventually(lambda: host.run(f"test -e {FAULT}").rc == 0)
         assert host.run("healthcheck").rc == 0
         # Again where an attempt has just written it anew, with the time that it knew.
@@ -266,7 +269,7 @@ def test_a_log_that_cannot_be_archived_is_named_and_caught_up(
         unwell = host.run("healthcheck")
         assert "the write-ahead log has not been archived since" in unwell.stdout
         assert "object-store" in unwell.stdout
-        host.run_test("fallocate --length 700MiB /data/filler")
+        host.check_output("fallocate --length 700MiB /data/filler")
         assert eventually(lambda: "wait to be archived" in host.run("healthcheck").stdout)
         refused = client.ask("tracking_app", "tracking", "INSERT INTO archived VALUES (999)")
         assert "read-only transaction" in refused.stderr

@@ -91,9 +91,7 @@ def test_an_object_comes_from_the_newest_snapshot_that_holds_its_bucket(keeper: 
 
 
 @pytest.mark.usefixtures("saved")
-def test_a_restore_takes_the_bucket_from_the_second_job(
-    s3: Any, keeper: Keeper, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_restore_takes_the_bucket_from_the_second_job(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
         for found in page.get("Contents", []):
             s3.delete_object(Bucket=BUCKET, Key=found["Key"])

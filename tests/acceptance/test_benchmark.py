@@ -11,6 +11,8 @@ import pytest
 from benchmark.analysis.gate import SPEED_CHECKS
 from tests.acceptance.conftest import OUT, ROOT
 
+WORKLOADS = ("mlp", "digits", "bytelm")
+
 
 @pytest.fixture(scope="module")
 def report(result: dict[str, Any]) -> Path:
@@ -25,7 +27,7 @@ def test_result_is_complete(result: dict[str, Any]) -> None:
     assert result["complete"] is True
 
 
-@pytest.mark.parametrize("workload", ["mlp", "digits", "bytelm"])
+@pytest.mark.parametrize("workload", WORKLOADS)
 def test_model_reaches_its_target(result: dict[str, Any], workload: str) -> None:
     runs = [run for run in result["training"] if run["workload"] == workload]
     assert runs
@@ -69,8 +71,9 @@ def test_text_comes_as_it_is_written_and_is_the_models_own(result: dict[str, Any
 
 
 def test_served_model_answers_as_the_trained_one(result: dict[str, Any]) -> None:
-    names = [v["name"] for v in result["verdicts"] if "served" in v["name"]]
-    assert names
+    words = " as served equals as trained"
+    found = {v["name"]: v["verdict"] for v in result["verdicts"] if v["name"].endswith(words)}
+    assert found == {f"{workload}{words}": "pass" for workload in WORKLOADS}
 
 
 def test_report_is_self_contained(report: Path) -> None:

@@ -16,6 +16,8 @@ import testinfra
 from components.planning import pki
 from components.planning.databases import DATABASES
 from components.planning.inventory import Inventory
+from operations.drill.restore import Restore
+from operations.engine.client import connect
 from tests.acceptance.conftest import ROOT, STACK
 from tests.acceptance.waiting import eventually
 
@@ -138,21 +140,19 @@ def test_rows_outlive_a_restart_that_ends_in_order(
     client: Client, table: None, container: str, local: Any
 ) -> None:
     before = local.check_output("date -u +%Y-%m-%dT%H:%M:%S.%NZ").strip()
-    local.run_test("docker restart --time 120 %s", container)
+    local.check_output("docker restart --time 120 %s", container)
     assert eventually(lambda: client.host.run("healthcheck").rc == 0)
     assert client.rows() == ["one", "two"]
-    logged = local.run("docker logs --since %s %s", before, container)
-    assert "database system is shut down" in logged.stdout + logged.stderr
-    assert "was interrupted" not in logged.stdout + logged.stderr
+    logged = local.check_output("docker logs --since %s %s 2>&1", before, container)
+    assert "database system is shut down" in logged
+    assert "was interrupted" not in logged
 
 
-def test_without_room_rows_are_read_and_none_is_written(
-    client: Client, table: None, inventory: Inventory
-) -> None:
+def test_without_room_rows_are_read_and_none_is_written(client: Client, table: None) -> None:
     """The filler takes the data over `database.storage` of Pulumi.test.yaml."""
     insert = "INSERT INTO acceptance VALUES (3, 'three')"
     try:
-        client.host.run_test("fallocate --length 1GiB /data/filler")
+        client.host.check_output("fallocate --length 1GiB /data/filler")
         assert eventually(lambda: client.host.run("healthcheck").rc != 0)
         assert "raise database.storage" in client.host.run("healthcheck").stdout
         refused = client.ask("tracking_app", "tracking", insert)
@@ -201,12 +201,11 @@ def test_a_drill_restores_from_the_vault_and_compares_everything(
     assert saved[0]["tracking.acceptance"]["rows"] == 2
     rows = sum(facts["rows"] for tables in saved for facts in tables.values())
     assert f"{rows:,} rows in {sum(map(len, saved))} tables," in drill["levels"][2]["detail"]
-    for part in ("vault", "database"):
-        found = local.check_output(f"docker ps --all --quiet --filter name=aidc-%s-drill-{part}", STACK)
-        assert found == ""
-    for part in ("restored", "database"):
-        found = local.check_output(f"docker volume ls --quiet --filter name=aidc-%s-drill-{part}", STACK)
-        assert found == ""
+    own = f"--filter label=aidc.stack={STACK}"
+    assert local.check_output(f"docker ps --all --quiet {own} --filter label=aidc.kind=tool") == ""
+    volumes = local.check_output(f"docker volume ls --quiet {own}").split()
+    assert f"aidc-{STACK}-drill-scratch" in volumes  # the service's own, which stays
+    assert not set(Restore(connect(), STACK).volumes.values()) & set(volumes)
 
 
 def test_a_drill_finds_a_row_that_changed_on_its_way(
@@ -218,10 +217,10 @@ def test_a_drill_finds_a_row_that_changed_on_its_way(
     record = job.check_output("cat %s", facts)
     assert json.loads(record)["tracking.acceptance"]["rows"] == 2
     try:
-        job.run_test(r"""sed -i 's/\("tracking.acceptance" *: *{"rows" *: *\)2/\13/' %s""", facts)
+        job.check_output(r"""sed -i 's/\("tracking.acceptance" *: *{"rows" *: *\)2/\13/' %s""", facts)
         # Under the lock of the runs, which would put the record right.
         saved = "restic backup --quiet --host object-store --tag complete /staging/snapshot"
-        job.run_test(f"flock /tmp/lock {saved}")
+        job.check_output(f"flock /tmp/lock {saved}")
         assert operations("drill", "--out", str(tmp_path)) == 1
     finally:
         assert operations("backup") in (0, 3)

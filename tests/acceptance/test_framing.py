@@ -96,6 +96,8 @@ def test_zeros_before_a_length_do_not_move_its_end(
     closing = SECOND.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     answer = everything(endpoint, ca_file, sent + closing, pause=PATIENCE)
     assert answer.count(b"HTTP/1.1 ") == 2
+    # The second answer is to the second request: one that began with the body would be malformed.
+    assert not answer.rpartition(b"HTTP/1.1 ")[2].startswith(b"400")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])

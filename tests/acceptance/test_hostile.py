@@ -223,15 +223,21 @@ def test_silent_connections_do_not_shut_others_out(endpoint: str, ca_file: str) 
             connection.close()
 
 
+# Method and status: at inference the load balancer itself refuses the method, once it has taken the token,
+# whether or not a model is served.
+TAKEN = {"inference": ("PUT", 405), "ray": ("GET", 200)}
+
+
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer", "Bearer "])
-@pytest.mark.parametrize("name", ["inference", "ray"])
+@pytest.mark.parametrize("name", TAKEN)
 def test_the_scheme_of_a_token_has_no_case(
     inventory: Inventory, access: dict[str, Any], ca_file: str, name: str, scheme: str
 ) -> None:
+    method, expected = TAKEN[name]
     headers = {"Authorization": f"{scheme} {access[f'{name}_token']}"}
     url = f"{inventory.endpoints[name]}{PROTECTED[name]}"
-    answer = requests.get(url, headers=headers, verify=ca_file, timeout=30)
-    assert answer.status_code not in (401, 403)
+    answer = requests.request(method, url, headers=headers, verify=ca_file, timeout=30)
+    assert answer.status_code == expected
 
 
 TOKEN = "Authorization: Bearer {inference_token}\r\n"

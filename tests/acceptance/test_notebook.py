@@ -187,9 +187,7 @@ def test_a_terminal_has_the_python_of_the_jobs(
     assert welcome.NAME in said
 
 
-def test_what_is_saved_outlasts_the_notebook(
-    started: dict[str, Any], lab: requests.Session, s3: Any, ca_file: str
-) -> None:
+def test_what_is_saved_outlasts_the_notebook(started: dict[str, Any], lab: requests.Session, s3: Any) -> None:
     name = f"note-{uuid.uuid4().hex}.txt"
     body = {"type": "file", "format": "text", "content": "kept"}
     stored = f"notebook/{name}"

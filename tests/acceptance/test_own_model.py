@@ -93,10 +93,17 @@ def test_an_unknown_model_is_named_beside_those_that_exist(tutorial: list[str], 
 
 def test_what_cannot_be_promoted_is_refused_and_changes_nothing(tutorial: list[str], model: str) -> None:
     stack = stacks.read(STACK)
+
+    def state() -> tuple[object, object]:
+        """What the registry and the record say, and what Ray was told to serve."""
+        return registry.catalogue(promote.registry_of(stack))[model], replicas.deployed(stack.ray())
+
+    before = state()
     with pytest.raises(ConfigError, match="has no such version; it has"):
         promote.change(stack, model, "9", "promote")
     with pytest.raises(StackError, match="is the champion, and gets all requests"):
         promote.change(stack, model, "1", "promote", share=10)
+    assert state() == before
 
 
 PICKLED = """

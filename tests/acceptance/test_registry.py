@@ -100,6 +100,7 @@ def test_weights_with_another_hash_are_refused_and_the_old_ones_serve_on(
     stack: Stack, client: MlflowClient, result: dict[str, Any]
 ) -> None:
     before, served = aliases(client), listing.served(stack)
+    assert MODEL in (served or {})
     version = registry.catalogue(client)[MODEL][0]
     forged = registry.Version(model=MODEL, number=version.number, tags={**version.tags, "sha256": "f" * 64})
     with pytest.raises(CheckpointError, match="it is not served"):
@@ -112,6 +113,7 @@ def test_replicas_refuse_another_hash_too_and_what_answered_answers_on(
 ) -> None:
     models, limits = replicas.deployed(stack.ray())
     before = listing.served(stack)
+    assert MODEL in (before or {})
     wrong = {**models, MODEL: {**models[MODEL], "sha256": "f" * 64}}
     try:
         failed = replicas.roll_out(stack.ray(), stack.inference(), wrong, limits, required=())

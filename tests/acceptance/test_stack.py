@@ -3,7 +3,6 @@
 import subprocess
 from typing import Any
 
-from components.planning.inventory import Inventory
 from tests.acceptance.conftest import ROOT, STACK
 
 
@@ -17,12 +16,15 @@ def test_second_up_changes_nothing() -> None:
     assert found.returncode == 0, found.stdout + found.stderr
 
 
-def test_everything_that_docker_holds_carries_the_stack_name(local: Any, inventory: Inventory) -> None:
+def test_everything_that_docker_holds_carries_the_stack_name(local: Any) -> None:
+    """In its name and as its label: neither without the other."""
     for what in ("container ls --all", "volume ls", "network ls"):
         field = "{{.Names}}" if what.startswith("container") else "{{.Name}}"
-        names = local.check_output(f"docker {what} --filter label=aidc.stack={STACK} --format '{field}'")
-        assert names
-        assert all(name.startswith(f"aidc-{STACK}-") for name in names.split())
+        listed = f"docker {what} --format '{field}'"
+        labelled = local.check_output(f"{listed} --filter label=aidc.stack={STACK}").split()
+        named = [name for name in local.check_output(listed).split() if name.startswith(f"aidc-{STACK}-")]
+        assert labelled
+        assert sorted(labelled) == sorted(named)
 
 
 def test_status_says_that_all_is_well() -> None:

@@ -72,7 +72,8 @@ ray.get(tell.remote())
 
 @dataclass(frozen=True)
 class Cause:
-    """`do` causes `alerts`, of which each one's summary holds the words beside it.
+    """`do` causes `alerts`, of which each one's summary holds the words beside it: what its labels name,
+    where its rule has any.
 
     `models`: some have to be served.
     """
@@ -393,10 +394,10 @@ CAUSES = (
     Cause({"TrainingStalled": "1 trainings"}, stalled_training),
     Cause({"NodeRefused": "node2"}, unfit_node),
     Cause({"VaultAlmostFull": "the vault holds"}, full_vault),
-    Cause({"BackupPartial": "cannot read everything"}, unreadable_object),
-    Cause({"BackupFailed": "failed"}, vault_away),
+    Cause({"BackupPartial": "backup of everything cannot"}, unreadable_object),
+    Cause({"BackupFailed": "backup of second is failed"}, vault_away),
     Cause({"PruneFailed": "cannot be pruned"}, killed_pruner),
-    Cause({"DrillFailed": "failed"}, damaged_pack),
+    Cause({"DrillFailed": "drill is failed"}, damaged_pack),
     Cause({"ReadingsStale": "drill.prom"}, hung_service),
     Cause({"ArchiveFails": "(push)", "BaseBackupFails": "(backup)"}, archive_cut_off),
     Cause({"DatabaseSessionsAlmostUsedUp": "sessions are open"}, sessions),
@@ -412,7 +413,7 @@ CAUSES = (
     Cause({"MemoryAlmostUsedUp": "memory left"}, memory),
     Cause({"RestartLoop": "home was restarted"}, restarts),
     Cause({"NotificationsFail": "webhook does not take"}, refusing_receiver),
-    Cause({"AuditFailed": ""}, failed_audit),
+    Cause({"AuditFailed": "security audit found"}, failed_audit),
 )
 
 

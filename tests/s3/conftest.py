@@ -20,6 +20,8 @@ SERVERS = tuple(name for name in os.environ.get("S3_SERVERS", "versitygw,minio")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if not SERVERS:
+        pytest.exit(f"S3_SERVERS: it names no server; fix: use {', '.join(TARGETS)}", 2)
     if "server" in metafunc.fixturenames:
         metafunc.parametrize("server", SERVERS, indirect=True, scope="session")
 
