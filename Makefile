@@ -107,7 +107,7 @@ top: ## show the CPUs and the memory of each service now
 	@$(RUN) python -m operations top --stack $(STACK)
 
 .PHONY: backup
-backup: ## run every backup job now, or JOB, and wait for the end; exit code 3: partial
+backup: ## run every backup job now, or JOB, and wait for the end
 	@$(RUN) python -m operations backup --stack $(STACK) $(call option,--job,JOB)
 
 .PHONY: restore
@@ -191,9 +191,9 @@ bench: ## train and serve the workloads on the stack; writes result.json and rep
 	@$(RUN) python -m operations node --stack $(STACK) --out $(OUT) || [ $$? = 1 ]
 	@code=0; $(RUN) python -m benchmark run --stack $(STACK) --tier $(TIER) --out $(OUT) --status $(OUT)/status.json \
 		--nodes $(OUT)/nodes.json \
-		$(if $(WORKLOADS),--workloads "$(WORKLOADS)") $(if $(GATE),--gate "$(GATE)") \
-		$(if $(WINDOW),--window "$(WINDOW)") $(if $(SERIES),--series "$(SERIES)") \
-		$(if $(DURATION),--expected-duration "$(DURATION)") || code=$$?; \
+		$(call option,--workloads,WORKLOADS) $(call option,--gate,GATE) \
+		$(call option,--window,WINDOW) $(call option,--series,SERIES) \
+		$(call option,--expected-duration,DURATION) || code=$$?; \
 		$(RUN) python -m operations tell --stack $(STACK) --out $(OUT) >/dev/null || true; exit $$code
 
 .PHONY: runs
@@ -244,26 +244,27 @@ bench-lifecycle: ## time up, second up, drift check and destroy, and training ag
 
 .PHONY: bench-storage
 bench-storage: ## measure S3 through the load balancer, direct, and without TLS and encryption; writes storage.json
-	@$(RUN) python -m operations bench-storage --stack $(STACK) --out $(OUT) $(if $(ROUNDS),--rounds "$(ROUNDS)")
+	@$(RUN) python -m operations bench-storage --stack $(STACK) --out $(OUT) $(call option,--rounds,ROUNDS)
 
 .PHONY: bench-backup
 bench-backup: ## measure the backup against rclone and restic by hand, on throw-away data; writes backup-figures.json
-	@$(RUN) python -m operations bench-backup --stack $(STACK) --out $(OUT) $(if $(ROUNDS),--rounds "$(ROUNDS)") \
-		$(if $(SIZE),--size "$(SIZE)")
+	@$(RUN) python -m operations bench-backup --stack $(STACK) --out $(OUT) $(call option,--rounds,ROUNDS) \
+		$(call option,--size,SIZE)
 
 .PHONY: bench-database
 bench-database: ## measure PostgreSQL through TLS and over a local socket; writes database-figures.json
 	@$(RUN) python -m operations bench-database --stack $(STACK) --out $(OUT) \
-		$(if $(ROUNDS),--rounds "$(ROUNDS)")
+		$(call option,--rounds,ROUNDS)
 
 .PHONY: bench-submit
 bench-submit: ## time a job from the command to its first step, against ray job submit and torchrun; writes submit-figures.json
-	@$(RUN) python -m operations bench-submit --stack $(STACK) --out $(OUT) $(if $(ROUNDS),--rounds "$(ROUNDS)") \
-		$(if $(RANKS),--ranks "$(RANKS)")
+	@$(RUN) python -m operations bench-submit --stack $(STACK) --out $(OUT) $(call option,--rounds,ROUNDS) \
+		$(call option,--ranks,RANKS)
 
 .PHONY: bench-recovery
 bench-recovery: ## fill the store, back up, restore for trial: rates, RPO, RTO, memory; writes recovery-figures.json
-	@$(RUN) python -m operations bench-recovery --stack $(STACK) --out $(OUT) $(if $(SIZE),--size "$(SIZE)")
+	@$(RUN) python -m operations bench-recovery --stack $(STACK) --out $(OUT) $(call option,--size,SIZE) \
+		$(call option,--data,DATA)
 
 ##@ Develop
 .PHONY: lint
@@ -347,7 +348,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= ONLY       test-alerts: alerts separated by commas, for their causes alone; others may be caused with them
 ##= TIER       bench, faults, bench-abba: smoke, ci, release or gpu: how long and how strict (default: ci; bench-abba: smoke)
 ##= WORKLOADS  bench: names or files separated by commas (default: mlp,digits,bytelm)
-##= GATE       bench: an earlier result.json, or a run as `make runs` lists it, to compare with; exit code 1 if worse
+##= GATE       bench: an earlier result.json, or a run as `make runs` lists it, to compare with; fails if worse
 ##= WINDOW     bench: start and end within these hours, UTC, for example 22:00-06:00
 ##= SERIES     bench: CSV or JSON file of energy prices or carbon intensity; start when it is lowest
 ##= DURATION   bench: expected seconds of the run, for WINDOW and SERIES (default: 600)
@@ -359,6 +360,7 @@ lock: ## resolve every requirements.in into a hash-locked requirements.txt
 ##= ROUNDS     bench-storage, bench-backup, bench-database, bench-submit: measurements of each kind, in turns (default: 8)
 ##= SECONDS    accept: seconds of training on all GPUs (default: 60)
 ##= SIZE       bench-backup, bench-recovery: bytes of the objects (default: 512MiB, 2GiB)
+##= DATA       bench-recovery: bytes, or letters, which compress to a quarter (default: bytes)
 ##= BASE       bench-abba: commit to compare the working tree with
 
 # A target that does not exist: suggest the nearest one.

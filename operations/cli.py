@@ -286,6 +286,10 @@ def _measuring(made: Mapping[str, argparse.ArgumentParser]) -> None:
         made[name].add_argument(
             "--size", type=_size, default=size, help=f"bytes of the objects (default: {size})"
         )
+    made["bench-recovery"].add_argument(
+        "--data", choices=("bytes", "letters"), default="bytes",
+        help="random bytes, or letters, which compress to a quarter (default: bytes)",
+    )  # fmt: skip
 
 
 def _services(made: Mapping[str, argparse.ArgumentParser]) -> None:

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from operations.documents import Entry
 
-CHECKS = ("answer", "disk", "memory", "clock", "thermal", "gpu", "speed")
 Check = Literal["answer", "disk", "memory", "clock", "thermal", "gpu", "speed"]
 
 

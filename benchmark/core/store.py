@@ -19,7 +19,6 @@ from benchmark.core.errors import MissingError, StoreError
 
 TEMPORARY = ".put-"
 TAKEN = object()  # the answer where a condition of the caller's is not met
-BUCKETS = ("datasets", "checkpoints", "models", "results")
 
 
 class Body(Protocol):

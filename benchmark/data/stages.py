@@ -19,7 +19,6 @@ from benchmark.data import custom, sources
 from benchmark.data.records import Records, Split
 
 T = TypeVar("T")
-STAGES = ("collect", "clean", "normalise", "split", "augment")
 
 
 @dataclass

@@ -33,6 +33,8 @@ CHUNK = 1 << 20
 # The keys of one client take turns; so much of one size lies in the store for each client.
 RING_BYTES, RING = 16 << 20, 8
 FAILURE_PAUSE_S = 0.05
+# Two bits a byte: what compresses brings it to a quarter, as it does much text.
+LETTERS = bytes(b"ACGT"[byte % 4] for byte in range(256))
 # Stores and load balancers close a connection that is idle for half a minute.
 IDLE_S = 10.0
 Fault = (http.client.HTTPException, OSError)
@@ -232,14 +234,19 @@ class Load:
             list(pool.map(work, chosen))
         return {"operations": done, "faults": faults, "cpu_s": time.process_time() - spent}
 
-    def fill(self, size: int, count: int, clients: int) -> dict[str, Any]:
-        """Write so many different objects, each random; the seconds that it took. Raises what is refused."""
+    def fill(self, size: int, count: int, clients: int, letters: bool = False) -> dict[str, Any]:
+        """Write so many different objects, each of random bytes or of random letters (`LETTERS`).
+
+        The seconds that it took. Raises what is refused.
+        """
         keys = [f"{self.place.prefix}/fill/{size}-{n}" for n in range(count)]
 
         def write(client: Client) -> None:
             client.connect()
             for key in keys[client.number :: clients]:
                 body = os.urandom(size)
+                if letters:
+                    body = body.translate(LETTERS)
                 self.written.add(key)
                 client.put(key, memoryview(body), hashlib.sha256(body).hexdigest())
 
@@ -248,8 +255,8 @@ class Load:
             list(pool.map(write, self._clients(clients)))
         return {"seconds": time.perf_counter() - begin}
 
-    def close(self) -> list[str]:
-        """Delete what was written; the keys that could not be deleted."""
+    def clear(self) -> dict[str, Any]:
+        """Delete what was written; `left`: why a key could not be deleted."""
         left = []
         client = self._clients(1)[0]
         for key in sorted(self.written):
@@ -258,6 +265,13 @@ class Load:
                 client.delete(key)
             except Fault as error:
                 left.append(f"{key}: {error}"[:300])
+            else:
+                self.written.discard(key)
+        return {"left": left}
+
+    def close(self) -> list[str]:
+        """Delete what was written; why a key could not be deleted."""
+        left: list[str] = self.clear()["left"]
         for client in self.clients:
             client.close()
         return left
@@ -305,6 +319,8 @@ def answers(orders: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 yield {"warm": True}
             elif what == "fill":
                 yield load.fill(**order)
+            elif what == "clear":
+                yield load.clear()
             else:
                 yield load.segment(**order)
     finally:

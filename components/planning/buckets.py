@@ -83,7 +83,7 @@ class Bucket(Model):
     """A bucket and who may do what in it. The backup reads every bucket; nobody may delete versions."""
 
     quota: Quota
-    """The most that it holds, earlier versions included; more is refused. The drives need twice that."""
+    """The most that it holds, earlier versions included; more is refused. On 4 nodes it takes twice that."""
     versioning: bool = Field(default=False, strict=True)
     """Whether earlier versions of objects are kept when they are overwritten or deleted."""
     lifecycle: Lifecycle = Lifecycle()

@@ -6,6 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+# Characters of a text that a message repeats; the longest names, of buckets and of settings, are shorter.
+LONGEST = 100
+
 
 @dataclass(frozen=True)
 class Issue:
@@ -52,6 +55,11 @@ class ConfigError(Exception):
 def escaped(text: str) -> str:
     """`text`, escaped where it holds a line break, or anything else that a terminal would obey."""
     return text if text.isprintable() else repr(text)[1:-1]
+
+
+def shortened(text: str) -> str:
+    """`text`, or its beginning where it is longer than any name."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def suggest(given: object, known: Collection[str], otherwise: str) -> str:

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from components.planning import buckets, gpus, jobs, outside, receivers, saving
 from components.planning.addressing import MINIMUM_PREFIX, subnets
 from components.planning.config import DATACENTER, STACK_NAME, Head, HostFacts, Node, StackConfig
-from components.planning.issues import ConfigError, Issue, escaped, suggest
+from components.planning.issues import ConfigError, Issue, escaped, shortened, suggest
 from components.planning.units import GIB, size_text
 
 FIXES = {
@@ -237,9 +237,9 @@ def _parts(config: StackConfig) -> Iterator[tuple[str, Any]]:
 
 
 def _path(location: tuple[int | str, ...]) -> str:
-    # A key can be any text, and what a terminal would obey is only shown.
-    parts = (f"[{p}]" if isinstance(p, int) else f".{escaped(p)}" for p in location if p != "[key]")
-    return DATACENTER + "".join(parts)
+    # A key can be any text, of any length, and what a terminal would obey is only shown.
+    shown = (p if isinstance(p, int) else escaped(shortened(p)) for p in location if p != "[key]")
+    return DATACENTER + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in shown)
 
 
 def _explain(error: ErrorDetails) -> Issue:

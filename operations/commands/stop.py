@@ -1,4 +1,4 @@
-"""Stop a job: its script gets SIGTERM, and SIGKILL three seconds later.
+"""Stop a job: its script gets SIGTERM, and SIGKILL two and a half seconds later.
 
 A job that waits ends when its turn comes.
 

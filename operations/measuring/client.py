@@ -57,11 +57,16 @@ class LoadClient:
         if left and kind is None:
             raise OperationError(f"{self.name}: objects could not be removed: {'; '.join(left[:3])}")
 
-    def fill(self, size: int, count: int, clients: int) -> float:
+    def fill(self, size: int, count: int, clients: int, *, letters: bool = False) -> float:
         """Write so many different random objects; seconds. They are removed with the client."""
         within = ANSWER_WITHIN + FILL_WITHIN_PER_MIB * size * count / MIB
-        answer = self.ask({"do": "fill", "size": size, "count": count, "clients": clients}, within)
-        return float(answer["seconds"])
+        order = {"do": "fill", "size": size, "count": count, "clients": clients, "letters": letters}
+        return float(self.ask(order, within)["seconds"])
+
+    def clear(self) -> None:
+        """Remove what was written so far. Raises OperationError for what is left."""
+        if left := self.ask({"do": "clear"})["left"]:
+            raise OperationError(f"{self.name}: objects could not be removed: {'; '.join(left[:3])}")
 
     def ask(self, order: Mapping[str, Any], within: float = ANSWER_WITHIN) -> dict[str, Any]:
         """The answer to one order. Raises OperationError with the client's last words."""

@@ -202,6 +202,10 @@ class SubmitFigures(Entry):
     ratios: list[SubmitRatio]
 
 
+# What objects are of: random bytes, which do not compress, or random letters, which do to a quarter.
+Data = Literal["bytes", "letters"]
+
+
 class RecoveryStep(Entry):
     """One step over all of the data; `mb_s` in 10^6 bytes per second."""
 
@@ -219,6 +223,7 @@ class RecoveryFigures(Entry):
     environment: Machine
     load: Load
     bytes: int
+    data: Data
     steps: list[RecoveryStep]
     passed: bool = Field(description="The drill passed.")
     rpo_s: float | None

@@ -18,7 +18,7 @@ from operations.engine.client import Engine
 from operations.engine.services import running
 from operations.errors import OperationError
 from operations.measuring.client import LoadClient
-from operations.measuring.documents import RecoveryStep, ServiceUsage
+from operations.measuring.documents import Data, RecoveryStep, ServiceUsage
 from operations.measuring.storage import BALANCED, places
 from operations.measuring.usage import Watch
 
@@ -28,12 +28,13 @@ Say = Callable[[str], None]
 
 
 def measure(
-    engine: Engine, inventory: Inventory, access: Mapping[str, Any], size: int, say: Say
+    engine: Engine, inventory: Inventory, access: Mapping[str, Any], size: int, data: Data, *, say: Say
 ) -> tuple[list[RecoveryStep], dict[str, Any], list[ServiceUsage]]:
     """The steps with their seconds, the drill's record, and what each container used.
 
-    Writes `size` random bytes into the store through the load balancer, and removes them at the end; the
-    vault keeps the snapshot that holds them until its retention lets it go. Raises OperationError.
+    Writes `size` random bytes or letters into the store through the load balancer, and removes them again
+    before the drill, which restores from the vault alone and needs the room; the vault keeps the snapshot
+    that holds them until its retention lets it go. Raises OperationError.
     """
     stack = inventory.stack
     balancer = inventory.by_role("load-balancer")[0].container
@@ -41,13 +42,15 @@ def measure(
     place = places(inventory, access)[BALANCED]
     with Watch(engine, stack) as watch, LoadClient("client", balancer, place) as client:
         say(f"writing {size // OBJECT} objects of {OBJECT // MIB} MiB …")
-        steps = [step("write through the load balancer", client.fill(OBJECT, size // OBJECT, CLIENTS), size)]
+        seconds = client.fill(OBJECT, size // OBJECT, CLIENTS, letters=data == "letters")
+        steps = [step("write through the load balancer", seconds, size)]
         say("backing up …")
         steps.append(step("backup", _backup(engine, stack, say), size))
+        say("removing the objects …")
+        client.clear()
         say("restoring for trial …")
         seconds, drill = _drill(stack)
         steps.append(step("restore drill", seconds, size))
-        say("removing the objects …")
     return steps, drill, watch.rows()
 
 

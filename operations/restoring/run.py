@@ -13,7 +13,7 @@ from components.planning.flows import STORE_GATEWAY
 from components.planning.plan import Plan, make_plan
 from operations.confirmation import ask
 from operations.engine.client import Engine, connect
-from operations.errors import FAILED, OK, RefusedError, refusal
+from operations.errors import FAILED, OK, OperationError, RefusedError, refusal
 from operations.output import count, size
 from operations.process import say
 from operations.restoring import session
@@ -62,6 +62,8 @@ def subject_of(stack: str) -> Subject:
 
 def restore(subject: Subject, wanted: Request, *, yes: bool) -> int:
     """The exit code. Raises RefusedError where the stack holds something or nobody confirms."""
+    # Of an earlier restore, even where this one is refused.
+    session.dismiss(subject)
     plan = session.plan(subject, wanted)
     for line in describe(plan):
         say(line)
@@ -76,7 +78,7 @@ def restore(subject: Subject, wanted: Request, *, yes: bool) -> int:
         if ready:
             wanted = replace(wanted, sources=Sources(wanted.sources.buckets, ()))
         with Bar() as bar:
-            done = session.carry_out(subject, wanted, bar.show)
+            done, left = session.carry_out(subject, wanted, bar.show)
         if ready:
             say("putting the restored databases in place …")
             archive.put(subject.container("database"))
@@ -87,6 +89,8 @@ def restore(subject: Subject, wanted: Request, *, yes: bool) -> int:
     if ready:
         compared = count(ready.tables, "table")
         say(f"databases from their archive: rows until {ready.until}; {compared} compared at a moment of it")
+    if left:
+        raise OperationError(left)
     return {"ok": OK, "partial": PARTIAL}.get(done["result"], FAILED)
 
 

@@ -76,13 +76,14 @@ def plan(subject: Subject, request: Request) -> dict[str, Any]:
 
 def carry_out(
     subject: Subject, request: Request, on_progress: Callable[[Mapping[str, Any]], None]
-) -> dict[str, Any]:
-    """Restore, and return the outcome. Raises OperationError."""
+) -> tuple[dict[str, Any], str]:
+    """Restore: the outcome, and why the identity for it may still exist. Raises OperationError."""
     owners = {d.name: (d.owner, subject.value(secret_of(d.owner))) for d in DATABASES}
     roles = {name: owners[name] for name in request.sources.databases}
-    with _writer(subject, request.sources.buckets) as pair:
-        told = {**request.document(), "s3": pair, "roles": roles}
-        return dict(_talk(subject, [], told, on_progress)["done"])
+    with _writer(subject, request.sources.buckets) as writer:
+        told = {**request.document(), "s3": writer.pair, "roles": roles}
+        done = dict(_talk(subject, [], told, on_progress)["done"])
+    return done, writer.left
 
 
 def _talk(
@@ -100,12 +101,23 @@ def _talk(
     return heard.final
 
 
+@dataclass
+class _Writer:
+    """Id and key of an identity that writes; `left` says after the end why it may still exist."""
+
+    pair: tuple[str, str]
+    left: str = ""
+
+
 @contextmanager
-def _writer(subject: Subject, buckets: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Id and key of an identity that may write to these buckets, for as long as the block lasts."""
+def _writer(subject: Subject, buckets: Sequence[str]) -> Iterator[_Writer]:
+    """An identity that may write to these buckets, for as long as the block lasts.
+
+    That it cannot be removed is told beside what else went wrong, never in its place.
+    """
     external = subject.plan.config.object_store.external
     if external is not None:
-        yield _outside_writer(external)
+        yield _Writer(_outside_writer(external))
         return
     dismiss(subject)  # what a restore that was killed has left
     identifier = base64.b32encode(secrets.token_bytes(ID_BYTES + 2)).decode().rstrip("=")[:20]
@@ -114,10 +126,15 @@ def _writer(subject: Subject, buckets: Sequence[str]) -> Iterator[tuple[str, str
     code, text = _identities(subject, "admit", values)
     if code != 0:
         raise OperationError(f"the object store does not take an identity for the restore: {text.strip()}")
+    writer = _Writer((identifier, key))
     try:
-        yield identifier, key
-    finally:
-        dismiss(subject)
+        yield writer
+    except OperationError as error:
+        raise type(error)("; ".join(filter(None, (str(error), _left(subject))))) from None
+    except BaseException:
+        _left(subject)
+        raise
+    writer.left = _left(subject)
 
 
 def _outside_writer(external: External) -> tuple[str, str]:
@@ -134,10 +151,19 @@ def _outside_writer(external: External) -> tuple[str, str]:
 
 def dismiss(subject: Subject) -> None:
     """Remove the identity of a restore. Raises OperationError when it may still exist."""
+    if left := _left(subject):
+        raise OperationError(left)
+
+
+def _left(subject: Subject) -> str:
+    """Remove the identity of a restore; why it may still exist, or nothing."""
+    if subject.plan.config.object_store.external is not None:
+        return ""
     code, text = _identities(subject, "dismiss", {})
-    if code != 0:
-        again = f"fix: run `make restore STACK={subject.plan.stack}` again"
-        raise OperationError(f"the identity for the restore cannot be removed: {text.strip()}; {again}")
+    if code == 0:
+        return ""
+    again = f"fix: `make restore STACK={subject.plan.stack}` once more, which removes it before anything else"
+    return f"the identity for the restore cannot be removed: {text.strip()}; {again}"
 
 
 def _identities(subject: Subject, action: str, values: Mapping[str, str]) -> tuple[int, str]:

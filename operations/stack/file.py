@@ -17,8 +17,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from components.planning import rotation, strict_yaml
-from components.planning.config import DATACENTER, HostFacts, LoadBalancer, Network, StackConfig
-from components.planning.issues import ConfigError, Issue, suggest
+from components.planning.config import DATACENTER, STACK_NAME, HostFacts, LoadBalancer, Network, StackConfig
+from components.planning.issues import ConfigError, Issue, shortened, suggest
 from components.planning.paths import ROOT
 from components.planning.receivers import EMAIL_PASSWORD, WEBHOOK_URL
 from components.planning.validation import load
@@ -37,6 +37,7 @@ KEYS = (DATACENTER, *GIVEN, *WRITTEN)
 PULUMI_KEYS = ("config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment")
 # The name becomes part of commands and file names; its other rules are checked with the configuration.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+NAME_FIX = "use 1 to 16 lower-case letters and digits, starting with a letter"
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -122,7 +123,7 @@ def read(stack: str, root: Path = ROOT) -> StackFile:
     path = path_of(stack, root)
     if not PLAIN_NAME.fullmatch(stack):
         fault = f"{stack!r} is not a valid name"
-        issue = Issue("stack", fault, "use 1 to 16 lower-case letters and digits, starting with a letter")
+        issue = Issue("stack", fault, NAME_FIX)
         return StackFile(stack, path, issues=(issue,))
     try:
         text = regular.read_text(path, strict_yaml.LARGEST)
@@ -150,6 +151,8 @@ def unknown(stack: str, root: Path = ROOT) -> Issue:
     """There is no such stack: which there are, which one is near, and how to make a new one."""
     known = sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml"))
     near = suggest(stack, known, "")
+    if not STACK_NAME.fullmatch(stack):
+        return Issue("stack", f"{stack!r} is not a valid name", f"{near} {NAME_FIX}".lstrip())
     name = path_of(stack, root).name
     new = f"for a new one, copy Pulumi.dev.yaml to {name} and change its cidr and ports"
     fix = f"{near} stacks here: {', '.join(known) or 'none'}; {new}".lstrip()
@@ -180,7 +183,7 @@ def _key_issues(config: Mapping[str, Any]) -> list[Issue]:
     issues = []
     for key in (k for k in map(str, config) if k not in KEYS and (k.startswith("aidc:") or ":" not in k)):
         fix = suggest(key, KEYS, f"known keys: {', '.join(KEYS)}")
-        issues.append(Issue(f"config.{key}", "unknown key", fix))
+        issues.append(Issue(f"config.{shortened(key)}", "unknown key", fix))
     if _is_plain(config.get(SEED)):
         fix = f"store it as a secret: pulumi config set --secret {SEED} (the value on stdin)"
         issues.append(Issue(f"config.{SEED}", "is plain text, and every password is derived from it", fix))

@@ -102,6 +102,25 @@ def test_a_bucket_of_roots_own_is_closed_to_the_writer(root: Any, writer: Any, l
     assert read(root, lockable, "a") == b"x"
 
 
+@pytest.mark.parametrize("wanted", ["none", "compliance"])
+def test_the_header_of_the_bypass_gives_no_right_to_change_a_lock(
+    root: Any, writer: Any, lockable: str, wanted: str
+) -> None:
+    """Neither to take it away, nor to set one that nobody takes away again."""
+    version = put(root, lockable, wanted)
+    root.put_object_retention(**version, Retention=governance(60))
+    held = root.get_object_retention(**version)["Retention"]
+    # Short, so that the bucket can be removed where the request is taken.
+    asked = {} if wanted == "none" else {**governance(0.5), "Mode": "COMPLIANCE"}
+    told = {"Retention": asked, "BypassGovernanceRetention": True}
+    assert refused(writer.put_object_retention, **version, **told) == "AccessDenied"
+    assert root.get_object_retention(**version)["Retention"] == held
+    # The control: as root the same request is in order.
+    if wanted == "none":
+        root.put_object_retention(**version, **told)
+        root.delete_object(**version)
+
+
 def test_retention_is_set_and_bypassed_by_root_alone(
     server: Server, root: Any, writer: Any, key: str
 ) -> None:

@@ -57,7 +57,7 @@ def test_the_same_description_gives_the_same_data() -> None:
 
 def test_stages_run_in_order_with_checksums() -> None:
     rows = stages.run(GaussianData(source="gaussians", train=50, heldout=30)).stages
-    assert [row["stage"] for row in rows] == list(stages.STAGES)
+    assert [row["stage"] for row in rows] == ["collect", "clean", "normalise", "split", "augment"]
     assert all(len(row["sha256"]) == 64 for row in rows)
 
 

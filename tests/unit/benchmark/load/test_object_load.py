@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -105,3 +106,20 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(place: Place) -> 
     assert client.connections[url] is not first
     assert first.sock is None
     client.close()
+
+
+def test_letters_compress_to_a_quarter(place: Place) -> None:
+    load = Load(place)
+    load.fill(1 << 18, 2, 2, letters=True)
+    assert len(set(OBJECTS.values())) == 2
+    for body in OBJECTS.values():
+        assert 0.2 < len(zlib.compress(body)) / len(body) < 0.35
+    load.close()
+
+
+def test_what_was_cleared_is_gone_before_the_end(place: Place) -> None:
+    load = Load(place)
+    load.fill(64, 6, 4)
+    assert load.clear() == {"left": []}
+    assert OBJECTS == {}
+    assert load.close() == []

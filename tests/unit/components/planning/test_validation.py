@@ -66,8 +66,22 @@ def test_cpus_are_spelt_as_the_provider_reads_them_back(cpus: float, text: str) 
 
 
 def test_cpus_that_the_provider_would_round_are_refused() -> None:
-    with pytest.raises(ConfigError, match="too many decimals"):
+    with pytest.raises(ConfigError, match=r"10\.05 becomes 10\.1 on its way to the engine"):
         load({"compute": {"nodes": [{"name": "big", "cpus": 10.05}]}}, "dev", None)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "fault"), [(0.05, "is below 0.5, the minimum"), (1.005, "too many decimals")]
+)
+def test_the_fault_of_a_number_of_cpus_is_its_own(cpus: float, fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        load({"compute": {"nodes": [{"name": "big", "cpus": cpus}]}}, "dev", None)
+
+
+def test_a_key_of_any_length_is_named_in_few_words() -> None:
+    with pytest.raises(ConfigError, match=r"k{100}…: unknown key") as caught:
+        load({"backup": {"k" * 100_000: 1}}, "dev")
+    assert len(str(caught.value)) < 500
 
 
 def test_close_key_is_suggested() -> None:

@@ -58,7 +58,7 @@ def actions(subject: Subject) -> list[str]:
 def test_keys_are_told_on_standard_input_and_the_identity_is_removed() -> None:
     subject = Subject({"step": "objects", "done": 1}, DONE)
     seen: list[Mapping[str, Any]] = []
-    assert session.carry_out(subject, REQUEST, seen.append) == DONE["done"]  # type: ignore[arg-type]
+    assert session.carry_out(subject, REQUEST, seen.append) == (DONE["done"], "")  # type: ignore[arg-type]
     (told,) = subject.told
     assert told["roles"] == {"tracking": ["tracking_owner", "password of database/tracking_owner"]}
     assert actions(subject) == ["dismiss", "admit", "dismiss"]
@@ -93,6 +93,25 @@ def test_what_a_program_says_without_an_outcome_is_the_reason() -> None:
 def test_an_identity_that_cannot_be_removed_is_an_error() -> None:
     with pytest.raises(OperationError, match="cannot be removed"):
         session.dismiss(Subject(code=1))  # type: ignore[arg-type]
+
+
+class Vanishing(Subject):
+    """A stack whose store no longer answers once the backup service has been told."""
+
+    def converse(self, container: str, command: list[str], said: str, on_line: Callable[[str], None]) -> int:
+        self.code = 1
+        return super().converse(container, command, said, on_line)
+
+
+def test_an_outcome_is_not_lost_because_the_identity_stays() -> None:
+    done, left = session.carry_out(Vanishing(DONE), REQUEST, lambda _: None)  # type: ignore[arg-type]
+    assert done == DONE["done"]
+    assert "cannot be removed" in left
+
+
+def test_an_identity_that_stays_is_told_beside_the_failure() -> None:
+    with pytest.raises(OperationError, match=r"the vault is away; the identity .* cannot be removed"):
+        session.carry_out(Vanishing({"error": "the vault is away"}), REQUEST, lambda _: None)  # type: ignore[arg-type]
 
 
 @pytest.fixture

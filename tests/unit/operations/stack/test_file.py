@@ -42,6 +42,14 @@ def test_a_missing_file_names_those_that_are_there(tmp_path: Path) -> None:
     assert "dev" in issue.fix
 
 
+def test_a_name_that_no_stack_may_have_is_told_as_such(tmp_path: Path) -> None:
+    write(tmp_path, FULL)
+    (issue,) = read("Dev", tmp_path).issues
+    assert issue.place == "stack"
+    assert "did you mean 'dev'?" in issue.fix
+    assert "lower-case" in issue.fix
+
+
 def test_broken_yaml_is_told_with_its_line(tmp_path: Path) -> None:
     assert paths(tmp_path, "config:\n  a: [1\n  b: 2\n") == ["Pulumi.dev.yaml:3"]
 
