@@ -255,8 +255,8 @@ class Load:
             list(pool.map(write, self._clients(clients)))
         return {"seconds": time.perf_counter() - begin}
 
-    def clear(self) -> dict[str, Any]:
-        """Delete what was written; `left`: why a key could not be deleted."""
+    def close(self) -> list[str]:
+        """Delete what was written; why a key could not be deleted."""
         left = []
         client = self._clients(1)[0]
         for key in sorted(self.written):
@@ -265,13 +265,6 @@ class Load:
                 client.delete(key)
             except Fault as error:
                 left.append(f"{key}: {error}"[:300])
-            else:
-                self.written.discard(key)
-        return {"left": left}
-
-    def close(self) -> list[str]:
-        """Delete what was written; why a key could not be deleted."""
-        left: list[str] = self.clear()["left"]
         for client in self.clients:
             client.close()
         return left
@@ -319,8 +312,6 @@ def answers(orders: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 yield {"warm": True}
             elif what == "fill":
                 yield load.fill(**order)
-            elif what == "clear":
-                yield load.clear()
             else:
                 yield load.segment(**order)
     finally:

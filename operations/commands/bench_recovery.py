@@ -1,11 +1,11 @@
 """RPO and RTO with much data: fill the store through the load balancer, back up, restore for trial.
 
 Prints the rate of each step and the highest memory of each service, which should not grow with the data. The
-bucket `results`, `backup.staging_capacity` and `backup.vault_capacity` have to hold the data, the disk four
-times as much: twice in the store, once in staging, once in the vault. `--data letters` writes letters in
-place of random bytes, which the vault keeps in a quarter. The objects are removed before the drill, which
-needs their room; the vault keeps their snapshot until its retention lets it go, so that this is best done on
-a stack for trials. Writes `<out>/recovery-figures.json` (aidc.recovery-figures/1).
+bucket `results`, `backup.staging_capacity` and `backup.vault_capacity` have to hold the data, the disk five
+times as much: twice in the store, once each in staging, in the vault and for the trial. `--data letters`
+writes letters in place of random bytes, which the vault keeps in a quarter. The objects are removed at the
+end; the vault keeps their snapshot until its retention lets it go, so that this is best done on a stack for
+trials. Writes `<out>/recovery-figures.json` (aidc.recovery-figures/1).
 
 Exit codes: 0 measured, and the drill passed; 1 a step failed; 2 the stack is not up, or no engine answers.
 """

@@ -63,11 +63,6 @@ class LoadClient:
         order = {"do": "fill", "size": size, "count": count, "clients": clients, "letters": letters}
         return float(self.ask(order, within)["seconds"])
 
-    def clear(self) -> None:
-        """Remove what was written so far. Raises OperationError for what is left."""
-        if left := self.ask({"do": "clear"})["left"]:
-            raise OperationError(f"{self.name}: objects could not be removed: {'; '.join(left[:3])}")
-
     def ask(self, order: Mapping[str, Any], within: float = ANSWER_WITHIN) -> dict[str, Any]:
         """The answer to one order. Raises OperationError with the client's last words."""
         assert self.process.stdin

@@ -32,9 +32,8 @@ def measure(
 ) -> tuple[list[RecoveryStep], dict[str, Any], list[ServiceUsage]]:
     """The steps with their seconds, the drill's record, and what each container used.
 
-    Writes `size` random bytes or letters into the store through the load balancer, and removes them again
-    before the drill, which restores from the vault alone and needs the room; the vault keeps the snapshot
-    that holds them until its retention lets it go. Raises OperationError.
+    Writes `size` random bytes or letters into the store through the load balancer, and removes them at the
+    end; the vault keeps the snapshot that holds them until its retention lets it go. Raises OperationError.
     """
     stack = inventory.stack
     balancer = inventory.by_role("load-balancer")[0].container
@@ -46,11 +45,10 @@ def measure(
         steps = [step("write through the load balancer", seconds, size)]
         say("backing up …")
         steps.append(step("backup", _backup(engine, stack, say), size))
-        say("removing the objects …")
-        client.clear()
         say("restoring for trial …")
         seconds, drill = _drill(stack)
         steps.append(step("restore drill", seconds, size))
+        say("removing the objects …")
     return steps, drill, watch.rows()
 
 

@@ -115,11 +115,3 @@ def test_letters_compress_to_a_quarter(place: Place) -> None:
     for body in OBJECTS.values():
         assert 0.2 < len(zlib.compress(body)) / len(body) < 0.35
     load.close()
-
-
-def test_what_was_cleared_is_gone_before_the_end(place: Place) -> None:
-    load = Load(place)
-    load.fill(64, 6, 4)
-    assert load.clear() == {"left": []}
-    assert OBJECTS == {}
-    assert load.close() == []
