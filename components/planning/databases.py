@@ -38,12 +38,27 @@ class Database:
         return f"{self.name}_app"
 
 
-# Runs and models, and apart from them who may see and change which.
+# Runs and models, and apart from them who may see and change which. What MLflow fills in, and tracking-setup: two
+# experiments and three names of models, the three users, and what the benchmark's may do with these five.
 TRACKING = Database(
     "tracking",
-    {"tracking.alembic_version": 1, "tracking.experiments": 1, "tracking.workspaces": 1},
+    {
+        "tracking.alembic_version": 1,
+        "tracking.experiments": 3,
+        "tracking.registered_models": 3,
+        "tracking.workspaces": 1,
+    },
 )
-TRACKING_AUTH = Database("tracking_auth", {"tracking_auth.alembic_version_auth": 1, "tracking_auth.users": 2})
+TRACKING_AUTH = Database(
+    "tracking_auth",
+    {
+        "tracking_auth.alembic_version_auth": 1,
+        "tracking_auth.users": 3,
+        "tracking_auth.roles": 1,
+        "tracking_auth.role_permissions": 5,
+        "tracking_auth.user_role_assignments": 1,
+    },
+)
 DATABASES = (TRACKING, TRACKING_AUTH)
 
 

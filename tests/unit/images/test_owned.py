@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from components.planning.databases import TRACKING, TRACKING_AUTH
 from images.tracking.tracker.inherited import BENCHMARK, HISTORY, RECORD, WORKLOADS
 from tests.unit.images import stand_ins
 
@@ -206,3 +207,11 @@ def test_the_workloads_names_are_the_benchmarks_also_where_a_job_was_faster(owne
 def test_another_refusal_of_the_registry_ends_the_setup(owned: Any) -> None:
     with pytest.raises(RefusedError):
         owned.reserve(Registry(WORKLOADS[0], code="INTERNAL_ERROR"), Users())
+
+
+def test_what_the_set_up_makes_leaves_the_databases_empty(owned: Any) -> None:
+    """As restores count, MLflow's own experiment beside these."""
+    reserved = len(owned.EXPERIMENTS) + len(WORKLOADS)
+    assert TRACKING.initial["tracking.experiments"] == 1 + len(owned.EXPERIMENTS)
+    assert TRACKING.initial["tracking.registered_models"] == len(WORKLOADS)
+    assert TRACKING_AUTH.initial["tracking_auth.role_permissions"] == reserved
