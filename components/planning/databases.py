@@ -38,8 +38,8 @@ class Database:
         return f"{self.name}_app"
 
 
-# Runs and models, and apart from them who may see and change which. What MLflow fills in, and tracking-setup: two
-# experiments and three names of models, the three users, and what the benchmark's may do with these five.
+# Runs and models, and apart from them who may see and change which. MLflow fills in something, and tracking-setup
+# two experiments, three names of models, the three users, and what the benchmark's may do with these five.
 TRACKING = Database(
     "tracking",
     {

@@ -1,4 +1,4 @@
-"""What a stack counts as that has just come up, and that nobody has used: as empty, or no restore would begin.
+"""A stack that has just come up, and that nobody has used, counts as empty: no restore would begin else.
 
 First by its name: the tests after it write, and prune.
 """
@@ -21,9 +21,8 @@ def test_the_first_snapshot_is_one_of_an_empty_stack(inventory: Inventory) -> No
     container = inventory.by_role("backup")[0].container
     host = testinfra.get_host(f"docker://{container}")
     first = json.loads(host.check_output("restic snapshots --no-lock --json"))[0]
-    made = subprocess.check_output(
-        ["docker", "inspect", "--format", "{{.Created}}", container], text=True
-    )  # fmt: skip
+    inspect = ["docker", "inspect", "--format", "{{.Created}}", container]
+    made = subprocess.check_output(inspect, text=True)
     if moment(first["time"]) - moment(made) > AT_ONCE:
         pytest.skip("the first snapshot of this stack is gone")
     assert {"objects=0", "rows=0"} <= set(first["tags"])
