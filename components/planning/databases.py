@@ -38,7 +38,7 @@ class Database:
         return f"{self.name}_app"
 
 
-# Runs and models, and apart from them who may see and change which. MLflow fills in something, and tracking-setup
+# Runs and models, and apart from them who may see and change which. MLflow fills in something, tracking-setup
 # two experiments, three names of models, the three users, and what the benchmark's may do with these five.
 TRACKING = Database(
     "tracking",

@@ -182,13 +182,14 @@ class Engine:
         container: str,
         command: list[str],
         said: str | bytes,
-        on_line: Callable[[str], None],
+        on_line: Callable[[str], str | None],
         within: float | None = None,
     ) -> int:
         """Like `follow`, with `said` on standard input, which stays open until the command has ended.
 
-        The command can tell by its closing that we are gone. It has `within` seconds: whoever holds a
-        service can have it hang for ever. Raises OperationError where it takes longer.
+        What `on_line` returns is said to the command, too. The command can tell by its closing that we are
+        gone. It has `within` seconds: whoever holds a service can have it hang for ever. Raises
+        OperationError where it takes longer.
         """
         api = self.client.api
         created = api.exec_create(container, command, stdin=True)
@@ -202,7 +203,12 @@ class Engine:
         try:
             raw.sendall(said.encode() if isinstance(said, str) else said)
             frames = frames_iter(stream, tty=False)  # type: ignore[no-untyped-call]
-            _each_line((chunk for _, chunk in frames), on_line)
+
+            def hear(line: str) -> None:
+                if reply := on_line(line):
+                    raw.sendall(reply.encode())
+
+            _each_line((chunk for _, chunk in frames), hear)
         except OSError:
             if not late.is_set():
                 raise

@@ -78,10 +78,14 @@ def restore(subject: Subject, wanted: Request, *, yes: bool) -> int:
         if ready:
             wanted = replace(wanted, sources=Sources(wanted.sources.buckets, ()))
         with Bar() as bar:
-            done, left = session.carry_out(subject, wanted, bar.show)
-        if ready:
-            say("putting the restored databases in place …")
-            archive.put(subject.container("database"))
+
+            def put() -> None:
+                step = {"step": "putting the databases in place", "of": 1, "bytes": 0, "of_bytes": 0}
+                bar.show({**step, "done": 0})
+                archive.put(subject.container("database"))
+                bar.show({**step, "done": 1})
+
+            done, left = session.carry_out(subject, wanted, bar.show, put if ready else None)
     if ready or wanted.sources.databases:
         renew(subject.engine, subject.plan)
     for line in outcome(done):

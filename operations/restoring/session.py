@@ -51,48 +51,56 @@ class Request:
 
 @dataclass
 class _Heard:
-    """What the backup service said in the end."""
+    """What the backup service said in the end.
+
+    With `then` it waits for a line after the outcome, and begins no backup until that has come.
+    """
 
     on_progress: Callable[[Mapping[str, Any]], None]
+    then: Callable[[], None] | None = None
     final: dict[str, Any] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
 
-    def line(self, text: str) -> None:
+    def line(self, text: str) -> str | None:
         try:
             found = json.loads(text)
         except ValueError:
             self.words.append(text)
-            return
+            return None
         if "step" in found:
             self.on_progress(found)
-        else:
-            self.final |= found
+            return None
+        self.final |= found
+        if self.then and "done" in found:
+            self.then()
+            return "over\n"
+        return None
 
 
 def plan(subject: Subject, request: Request) -> dict[str, Any]:
     """What would be restored and what stands in its way. Raises OperationError."""
-    return dict(_talk(subject, ["--plan"], request.document(), lambda _: None)["plan"])
+    return dict(_talk(subject, ["--plan"], request.document(), _Heard(lambda _: None))["plan"])
 
 
 def carry_out(
-    subject: Subject, request: Request, on_progress: Callable[[Mapping[str, Any]], None]
+    subject: Subject,
+    request: Request,
+    on_progress: Callable[[Mapping[str, Any]], None],
+    then: Callable[[], None] | None = None,
 ) -> tuple[dict[str, Any], str]:
-    """Restore: the outcome, and why the identity for it may still exist. Raises OperationError."""
+    """Restore: the outcome, and why the identity for it may still exist. Raises OperationError.
+
+    `then` does what is left to do before the next backup, which would be one of half a restore.
+    """
     owners = {d.name: (d.owner, subject.value(secret_of(d.owner))) for d in DATABASES}
     roles = {name: owners[name] for name in request.sources.databases}
     with _writer(subject, request.sources.buckets) as writer:
-        told = {**request.document(), "s3": writer.pair, "roles": roles}
-        done = dict(_talk(subject, [], told, on_progress)["done"])
+        told = {**request.document(), "s3": writer.pair, "roles": roles, "hold": then is not None}
+        done = dict(_talk(subject, [], told, _Heard(on_progress, then))["done"])
     return done, writer.left
 
 
-def _talk(
-    subject: Subject,
-    options: list[str],
-    told: Mapping[str, Any],
-    on_progress: Callable[[Mapping[str, Any]], None],
-) -> dict[str, Any]:
-    heard = _Heard(on_progress)
+def _talk(subject: Subject, options: list[str], told: Mapping[str, Any], heard: _Heard) -> dict[str, Any]:
     command = ["backup", "recover", *options]
     code = subject.engine.converse(subject.container("backup"), command, json.dumps(told) + "\n", heard.line)
     if not {"plan", "done"} & set(heard.final):

@@ -188,7 +188,7 @@ def _recover(*, plan: bool) -> int:
 
     try:
         order = recover.read(_first_line())
-        _end_with_input()
+        over = _end_with_input()
         vault.await_answer(repository(), CA)
         with jobs.lock():  # No backup of what is half restored.
             if plan:
@@ -197,7 +197,9 @@ def _recover(*, plan: bool) -> int:
                     tell(json.dumps({"plan": found.document()}))
                 return 0
             done = recover.recover(order, load().store, Progress(tell))
-        tell(json.dumps({"done": done}))
+            tell(json.dumps({"done": done}))
+            if order.hold:
+                over.wait()
         return {"ok": 0, "partial": 3}.get(done["result"], 1)
     except (*recover.ERRORS, objects.ManifestError) as error:
         tell(json.dumps({"error": str(error)}))
@@ -212,21 +214,26 @@ def _first_line() -> str:
     return line.decode()
 
 
-def _end_with_input() -> None:
-    """Whoever asked holds standard input open: when that closes, nobody waits for the end any more."""
+def _end_with_input() -> threading.Event:
+    """Whoever asked holds standard input open: when that closes, nobody waits for the end any more.
+
+    The event tells that another line has come.
+    """
+    over = threading.Event()
 
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
 
     def watch() -> None:
         while os.read(0, 4096):
-            pass
+            over.set()
         # To restic too, which then takes back its lock: the next backup would wait for that.
         os.killpg(0, signal.SIGINT)
         time.sleep(END_WITHIN)
         os._exit(130)
 
     threading.Thread(target=watch, daemon=True).start()
+    return over
 
 
 def _prune(command: str) -> int:

@@ -39,7 +39,8 @@ class Order:
     """`initial` maps a database to its tables that a service fills by itself, with how many rows at most.
 
     `roles` maps a database to its owner and that role's password, `s3` is an id and its key. `among` names
-    the snapshots that may be taken, when not all.
+    the snapshots that may be taken, when not all. With `hold` no backup begins after the restore until
+    whoever asked for it says so, since there is more to be put back.
     """
 
     buckets: tuple[str, ...]
@@ -49,6 +50,7 @@ class Order:
     initial: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     s3: tuple[str, str] = field(default=("", ""), repr=False)
     roles: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    hold: bool = False
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -70,6 +72,7 @@ def read(line: str) -> Order:
             given.get("initial", {}),
             tuple(given.get("s3", ("", ""))),
             {name: tuple(pair) for name, pair in given.get("roles", {}).items()},
+            given.get("hold") is True,
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RestoreError("standard input holds no order: this is a part of `make restore`") from None

@@ -26,6 +26,7 @@ class Subject:
     def __init__(self, *lines: object, code: int = 0) -> None:
         self.lines, self.code = lines, code
         self.told: list[dict[str, Any]] = []
+        self.replies: list[str | None] = []
         self.asked: list[tuple[list[str], Mapping[str, str]]] = []
         self.engine = self
         node = SimpleNamespace(container="aidc-dev-object-store-1")
@@ -43,11 +44,13 @@ class Subject:
         self.asked.append((command, values))
         return (self.code, "no")
 
-    def converse(self, container: str, command: list[str], said: str, on_line: Callable[[str], None]) -> int:
+    def converse(
+        self, container: str, command: list[str], said: str, on_line: Callable[[str], str | None]
+    ) -> int:
         self.told.append(json.loads(said))
         assert "password" not in " ".join(command)
         for line in self.lines:
-            on_line(line if isinstance(line, str) else json.dumps(line))
+            self.replies.append(on_line(line if isinstance(line, str) else json.dumps(line)))
         return 0
 
 
@@ -68,6 +71,26 @@ def test_keys_are_told_on_standard_input_and_the_identity_is_removed() -> None:
     assert "arn:aws:s3:::datasets/*" in values["POLICY"]
     assert 's3:DeleteObject"' not in values["POLICY"].split("Deny")[0]
     assert [step["step"] for step in seen] == ["objects"]
+
+
+def test_no_backup_begins_before_the_rest_is_in_place() -> None:
+    subject, order = Subject({"step": "objects", "done": 1}, DONE), list[str]()
+
+    def put() -> None:
+        assert subject.replies == [None]  # what is said to the outcome lets backups begin
+        order.append("put")
+
+    session.carry_out(subject, REQUEST, lambda _: None, put)  # type: ignore[arg-type]
+    assert subject.told[0]["hold"] is True
+    assert order == ["put"]
+    assert subject.replies == [None, "over\n"]
+
+
+def test_where_nothing_is_left_nothing_waits() -> None:
+    subject = Subject(DONE)
+    session.carry_out(subject, REQUEST, lambda _: None)  # type: ignore[arg-type]
+    assert subject.told[0]["hold"] is False
+    assert subject.replies == [None]
 
 
 def test_every_restore_has_keys_of_its_own() -> None:
@@ -98,7 +121,9 @@ def test_an_identity_that_cannot_be_removed_is_an_error() -> None:
 class Vanishing(Subject):
     """A stack whose store no longer answers once the backup service has been told."""
 
-    def converse(self, container: str, command: list[str], said: str, on_line: Callable[[str], None]) -> int:
+    def converse(
+        self, container: str, command: list[str], said: str, on_line: Callable[[str], str | None]
+    ) -> int:
         self.code = 1
         return super().converse(container, command, said, on_line)
 
