@@ -50,6 +50,14 @@ def ask(*queries: str) -> str:
     return execute([*PSQL, "--set=ON_ERROR_STOP=1", "--dbname=postgres", *commands], 60)
 
 
+def server() -> str:
+    """Which server it is, and which line of its log: another one after each restore. Raises DatabaseError."""
+    query = (
+        "SELECT system_identifier, left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM pg_control_system()"
+    )
+    return ask(query).strip()
+
+
 def dump(name: str, staging: Staging, given: View | None = None) -> Dumped:
     """Dump one database in the place of the dump before. Raises DatabaseError, and then leaves none.
 

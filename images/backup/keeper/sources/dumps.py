@@ -33,24 +33,34 @@ def rows(settings: Settings, staging: Staging, name: str) -> int:
 
 
 def due(settings: Settings, staging: Staging) -> bool:
-    """Whether the newest dumps, or what was read back with them, are too old or not those of the job."""
+    """Whether the newest dumps, or what was read back with them, are too old or not those of the job.
+
+    Those of a server in whose place there is another, as after a restore, do not go with its log.
+    """
     try:
         found = json.loads(_record(staging).read_text())
         age = datetime.now(UTC) - datetime.fromisoformat(found["at"])
         known = set(found["databases"])
-    except (OSError, ValueError, KeyError, TypeError):
+        same = not known or found["server"] == databases.server()
+    except (OSError, ValueError, KeyError, TypeError, DatabaseError):
         return True
     there = all(databases.path_of(name, staging).is_file() for name in known)
     fresh = timedelta(0) <= age < timedelta(hours=settings.dump_hours)
-    return not (there and fresh and known == set(settings.job(staging.job).databases))
+    return not (there and fresh and same and known == set(settings.job(staging.job).databases))
 
 
 def keep(staging: Staging, done: Run) -> None:
     """Remember what a run has dumped and read back; where one is missing, the next run tries again."""
+    _record(staging).unlink(missing_ok=True)
     if done.unreadable_databases:
-        _record(staging).unlink(missing_ok=True)
         return
-    _record(staging).write_text(json.dumps({"at": done.started, "databases": done.databases}))
+    found = {"at": done.started, "databases": done.databases}
+    if done.databases:
+        try:
+            found["server"] = databases.server()
+        except DatabaseError:
+            return
+    _record(staging).write_text(json.dumps(found))
 
 
 def kept(staging: Staging, done: Run) -> list[Dumped]:

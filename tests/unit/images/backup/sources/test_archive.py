@@ -170,6 +170,17 @@ def test_dumps_are_made_again_when_they_are_old_missing_or_of_the_future(staging
         assert dumps.due(known, staging)
 
 
+def test_dumps_of_a_server_that_was_replaced_are_made_again(
+    staging: Staging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, _ = make(staging)
+    monkeypatch.setattr(databases, "server", lambda: "7713712699435364373|00000001")
+    dumps.keep(staging, done)
+    assert not dumps.due(settings("tracking"), staging)
+    monkeypatch.setattr(databases, "server", lambda: "7713712699435364373|00000002")
+    assert dumps.due(settings("tracking"), staging)
+
+
 def test_a_run_with_an_unreadable_database_keeps_the_next_one_thorough(staging: Staging) -> None:
     done, _ = make(staging)
     dumps.keep(staging, done)
