@@ -200,6 +200,8 @@ def _recover(*, plan: bool) -> int:
             tell(json.dumps({"done": done}))
             if order.hold:
                 over.wait()
+                if done["result"] != "failed":
+                    recover.finish()
         return {"ok": 0, "partial": 3}.get(done["result"], 1)
     except (*recover.ERRORS, objects.ManifestError) as error:
         tell(json.dumps({"error": str(error)}))

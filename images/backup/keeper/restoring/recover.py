@@ -266,8 +266,8 @@ def recover(order: Order, place: Place, progress: Progress) -> dict[str, Any]:
         refill.verify(s3, ledger, "put", progress, "reading the objects back")
         faults = list(_databases(order, plan, progress))
         failed, lost = ledger.outstanding() + len(faults), ledger.totals("lost")[0] + len(plan.missing)
-        if not failed:
-            NOTE.unlink(missing_ok=True)
+        if not failed and not order.hold:
+            finish()
         objects, size = ledger.totals("verified")
         return {
             "result": "failed" if failed else "partial" if lost else "ok",
@@ -281,6 +281,11 @@ def recover(order: Order, place: Place, progress: Progress) -> dict[str, Any]:
             "faults": [*faults, *ledger.faults(SHOWN)][:SHOWN],
             "seconds": round(time.monotonic() - started, 1),
         }
+
+
+def finish() -> None:
+    """All is back: nothing goes on from here."""
+    NOTE.unlink(missing_ok=True)
 
 
 def _databases(order: Order, plan: Plan, progress: Progress) -> Iterator[str]:
