@@ -37,7 +37,7 @@ class Door(Engine):
         container: str,
         command: list[str],
         said: str | bytes,
-        on_line: Callable[[str], None],
+        on_line: Callable[[str], str | None],
         within: float | None = None,
     ) -> int:
         assert within is not None
