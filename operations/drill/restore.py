@@ -45,10 +45,14 @@ class Restore:
 
     def _clear(self) -> None:
         for part in ("vault", "database", "models", "archive", "replace"):
-            name = f"{self.prefix}-{part}"
-            self.engine.remove(EngineResource("container", name, name))
+            self.stop(part)
         for name in self.volumes.values():
             self.engine.remove(EngineResource("volume", name, name))
+
+    def stop(self, part: str) -> None:
+        """End a program that is still at work, and remove its container."""
+        name = f"{self.prefix}-{part}"
+        self.engine.remove(EngineResource("container", name, name))
 
     def objects(self, at: str | None) -> dict[str, Any]:
         """What `backup drill` says; `fault` where it failed. Raises RefusedError without a stack."""

@@ -84,6 +84,8 @@ class ArchiveRestore(Restore):
                 },
             )
         finally:
+            # Where we were interrupted it is still at work, and a server must not start on what it changes.
+            self.stop("replace")
             server.start()
         if "fault" in done:
             raise OperationError(f"the restored databases could not be put in place: {done['fault']}")
