@@ -238,8 +238,10 @@ def _parts(config: StackConfig) -> Iterator[tuple[str, Any]]:
 
 def _path(location: tuple[int | str, ...]) -> str:
     # A key can be any text, of any length, and what a terminal would obey is only shown.
-    shown = (p if isinstance(p, int) else escaped(shortened(p)) for p in location if p != "[key]")
-    return DATACENTER + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in shown)
+    parts = (
+        f"[{p}]" if isinstance(p, int) else f".{escaped(shortened(p))}" for p in location if p != "[key]"
+    )
+    return DATACENTER + "".join(parts)
 
 
 def _explain(error: ErrorDetails) -> Issue:

@@ -37,7 +37,6 @@ KEYS = (DATACENTER, *GIVEN, *WRITTEN)
 PULUMI_KEYS = ("config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment")
 # The name becomes part of commands and file names; its other rules are checked with the configuration.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-NAME_FIX = "use 1 to 16 lower-case letters and digits, starting with a letter"
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -122,9 +121,7 @@ def read(stack: str, root: Path = ROOT) -> StackFile:
     """Read the file; its faults are returned as `issues`, never as an exception."""
     path = path_of(stack, root)
     if not PLAIN_NAME.fullmatch(stack):
-        fault = f"{stack!r} is not a valid name"
-        issue = Issue("stack", fault, NAME_FIX)
-        return StackFile(stack, path, issues=(issue,))
+        return StackFile(stack, path, issues=(_no_name(stack),))
     try:
         text = regular.read_text(path, strict_yaml.LARGEST)
     except FileNotFoundError:
@@ -147,12 +144,17 @@ def read(stack: str, root: Path = ROOT) -> StackFile:
     )
 
 
+def _no_name(stack: str, near: str = "") -> Issue:
+    fix = "use 1 to 16 lower-case letters and digits, starting with a letter"
+    return Issue("stack", f"{stack!r} is not a valid name", f"{near} {fix}".lstrip())
+
+
 def unknown(stack: str, root: Path = ROOT) -> Issue:
     """There is no such stack: which there are, which one is near, and how to make a new one."""
     known = sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml"))
     near = suggest(stack, known, "")
     if not STACK_NAME.fullmatch(stack):
-        return Issue("stack", f"{stack!r} is not a valid name", f"{near} {NAME_FIX}".lstrip())
+        return _no_name(stack, near)
     name = path_of(stack, root).name
     new = f"for a new one, copy Pulumi.dev.yaml to {name} and change its cidr and ports"
     fix = f"{near} stacks here: {', '.join(known) or 'none'}; {new}".lstrip()
